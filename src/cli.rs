@@ -1,0 +1,337 @@
+//! The command line: the only reader of arguments and environment.
+//!
+//! clap is told the settings by the table in `config` and checks nothing but their names. The values stay text, so
+//! that `config` can report what is wrong with them, and with the environment and the file, all at once; a flag that
+//! doesn't exist joins that report too.
+
+use std::env;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::commands;
+use crate::config::{self, COMMIT, CONFIG, Kind, Layers, Mistake, REDACTED, SETTINGS, Setting, VERSION};
+
+const EXAMPLES: &str = "\
+Examples:
+  quintain                                      one worker on 127.0.0.1:8080
+  quintain --mode cluster --workers 4           a pre-forked cluster on one port
+  quintain --listen 127.0.0.1:0 --duration 30s  a free port, for half a minute
+  quintain --while 'wrk -d 10 {url}/health'     up, loaded, down; exits with wrk's code
+  quintain check --mode cluster > quintain.toml
+  quintain --config quintain.toml --workers 2   flags win over environment over file
+
+Every setting is also an environment variable (QUINTAIN_MAX_BODY) and a key of the file (max_body).";
+
+/// Runs the program: 0 when all went well, 2 when it was told what it can't do, and whatever a command says.
+#[must_use]
+pub fn main() -> ExitCode {
+    let arguments: Vec<OsString> = env::args_os().collect();
+    let asked = match parse(arguments.clone()) {
+        Ok(asked) => asked,
+        Err(error) => return exit_with(&error),
+    };
+    let Asked { verb, flags, mut mistakes } = asked;
+    let layers = Layers { flags, environment: environment(), file: None, processors: processors() };
+    match config::load(layers) {
+        Ok(config) if mistakes.is_empty() => match verb {
+            Verb::Serve => commands::serve::run(&config, &redact(&arguments)),
+            Verb::Check => commands::check::run(&config),
+        },
+        result => {
+            mistakes.extend(result.err().into_iter().flatten());
+            exit_with(&report(&mistakes))
+        }
+    }
+}
+
+/// What the command line asks for, values unread.
+#[derive(Debug)]
+struct Asked {
+    verb: Verb,
+    flags: Vec<(String, String)>,
+    mistakes: Vec<Mistake>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verb {
+    Serve,
+    Check,
+}
+
+impl Verb {
+    const ALL: [Self; 2] = [Self::Serve, Self::Check];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Serve => "serve",
+            Self::Check => "check",
+        }
+    }
+
+    fn help(self) -> &'static str {
+        match self {
+            Self::Serve => "Run the target; this is what happens when no command is given",
+            Self::Check => "Resolve the configuration and print it as TOML",
+        }
+    }
+}
+
+/// Sorts the arguments. Each unknown flag becomes a mistake and is taken out, until clap is content with the rest;
+/// what else it has to say (help, version, a stray word) ends the matter at once.
+fn parse(mut arguments: Vec<OsString>) -> Result<Asked, clap::Error> {
+    join_negative_values(&mut arguments);
+    let mut mistakes = Vec::new();
+    loop {
+        match program().try_get_matches_from(&arguments) {
+            Ok(matches) => return Ok(asked(&matches, mistakes)),
+            Err(error) => match take_out_unknown(&error, &mut arguments) {
+                Some(mistake) => mistakes.push(mistake),
+                None => return Err(error),
+            },
+        }
+    }
+}
+
+/// Flags may stand before the command's name and behind it; a command that isn't named is `serve`.
+fn asked(matches: &ArgMatches, mistakes: Vec<Mistake>) -> Asked {
+    let (verb, behind) = match matches.subcommand() {
+        Some((name, behind)) if name == Verb::Check.name() => (Verb::Check, Some(behind)),
+        Some((_, behind)) => (Verb::Serve, Some(behind)),
+        None => (Verb::Serve, None),
+    };
+    let places = std::iter::once(matches).chain(behind);
+    let flags = places.flat_map(flags).collect();
+    Asked { verb, flags, mistakes }
+}
+
+fn flags(matches: &ArgMatches) -> impl Iterator<Item = (String, String)> {
+    settings().flat_map(|setting| {
+        let values = matches.get_many::<String>(setting.name);
+        let values = values.into_iter().flatten();
+        values.map(|value| (setting.name.to_owned(), value.clone()))
+    })
+}
+
+/// clap takes `--max-delay -5s` for two flags; joined by `=` the value reaches the check that explains it.
+fn join_negative_values(arguments: &mut Vec<OsString>) {
+    let mut at = 1;
+    while at + 1 < arguments.len() {
+        let takes_value =
+            settings().any(|setting| !setting.is_switch() && arguments[at] == *format!("--{}", setting.name));
+        if takes_value && is_negative(&arguments[at + 1]) {
+            let value = arguments.remove(at + 1);
+            arguments[at].push("=");
+            arguments[at].push(value);
+        }
+        at += 1;
+    }
+}
+
+fn is_negative(argument: &OsString) -> bool {
+    let text = argument.to_string_lossy();
+    text.strip_prefix('-').is_some_and(|rest| rest.starts_with(|letter: char| letter.is_ascii_digit()))
+}
+
+/// Removes the long flag that clap doesn't know, and the value behind it, if that is what the error is about.
+fn take_out_unknown(error: &clap::Error, arguments: &mut Vec<OsString>) -> Option<Mistake> {
+    let Some(ContextValue::String(flag)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    if error.kind() != ErrorKind::UnknownArgument || !flag.starts_with("--") {
+        return None;
+    }
+    let joined = format!("{flag}=");
+    let at = arguments
+        .iter()
+        .position(|argument| argument == flag.as_str() || argument.to_string_lossy().starts_with(&joined))?;
+    let had_value = arguments.remove(at).to_string_lossy().starts_with(&joined);
+    let looks_like_value = |argument: &OsString| {
+        let is_verb = Verb::ALL.iter().any(|verb| argument == verb.name());
+        !is_verb && (is_negative(argument) || !argument.to_string_lossy().starts_with('-'))
+    };
+    if !had_value && arguments.get(at).is_some_and(looks_like_value) {
+        arguments.remove(at);
+    }
+    Some(config::unknown_flag(flag))
+}
+
+/// The program as clap knows it: the settings are flags of the program and of each command.
+fn program() -> Command {
+    let commands = Verb::ALL.map(|verb| {
+        Command::new(verb.name())
+            .about(verb.help())
+            .args(settings().map(flag))
+            .after_help("`quintain --help` has examples.")
+    });
+    Command::new("quintain")
+        .version(format!("{VERSION} ({COMMIT})"))
+        .about("A load-test target that tells the truth: exact work, measured cost, accounts that balance.")
+        .args(settings().map(flag))
+        .subcommands(commands)
+        .disable_help_subcommand(true)
+        .after_help(EXAMPLES)
+        .max_term_width(100)
+}
+
+fn settings() -> impl Iterator<Item = &'static Setting> {
+    SETTINGS.iter().chain(std::iter::once(&CONFIG))
+}
+
+fn flag(setting: &'static Setting) -> Arg {
+    let flag = Arg::new(setting.name)
+        .long(setting.name)
+        .help(StyledStr::from(help(setting)))
+        .help_heading(setting.heading)
+        // Appended, so that `config` sees a repeated flag and can report it with the rest.
+        .action(ArgAction::Append);
+    if setting.is_switch() {
+        flag.num_args(0).default_missing_value("true")
+    } else {
+        flag.value_name(setting.placeholder)
+    }
+}
+
+/// What it does; and on a line of their own its default, what is allowed, its variable.
+fn help(setting: &Setting) -> String {
+    let mut facts = Vec::new();
+    if !setting.default.is_empty() && !setting.is_switch() {
+        facts.push(format!("default: {}", setting.default));
+    }
+    if !matches!(setting.kind, Kind::Switch | Kind::Text | Kind::Secret) {
+        facts.push(format!("allowed: {}", setting.kind));
+    }
+    facts.push(format!("env:{}", setting.variable()));
+    format!("{}\n[{}]", setting.help, facts.join("] ["))
+}
+
+/// One sentence a mistake, in clap's dress: colours where they belong, and where to read on.
+fn report(mistakes: &[Mistake]) -> clap::Error {
+    let sentences: Vec<String> = mistakes.iter().map(Mistake::to_string).collect();
+    let text = match &sentences[..] {
+        [one] => one.clone(),
+        many => format!("{} mistakes in the configuration\n  {}", many.len(), many.join("\n  ")),
+    };
+    program().error(ErrorKind::ValueValidation, text)
+}
+
+fn exit_with(error: &clap::Error) -> ExitCode {
+    // Nobody is left to be told that stdout or stderr is closed.
+    let _ = error.print();
+    u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// All variables whose names are text; `config` picks its own.
+fn environment() -> Vec<(String, Option<String>)> {
+    env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()))).collect()
+}
+
+/// The CPUs that this process may use: its affinity mask and its cgroup's quota are both looked at.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The command line as it was typed, but for the token's value.
+fn redact(arguments: &[OsString]) -> Vec<String> {
+    let secrets: Vec<String> = SETTINGS
+        .iter()
+        .filter(|setting| matches!(setting.kind, Kind::Secret))
+        .map(|setting| format!("--{}", setting.name))
+        .collect();
+    let mut is_secret = false;
+    let mut shown = Vec::new();
+    for argument in arguments {
+        let argument = argument.to_string_lossy();
+        let joined = secrets.iter().find(|secret| argument.starts_with(&format!("{secret}=")));
+        shown.push(match joined {
+            _ if is_secret => REDACTED.to_owned(),
+            Some(secret) => format!("{secret}={REDACTED}"),
+            None => argument.clone().into_owned(),
+        });
+        is_secret = !is_secret && secrets.iter().any(|secret| argument == secret.as_str());
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Asked, clap::Error> {
+        parse(std::iter::once("quintain").chain(line.split(' ')).map(OsString::from).collect())
+    }
+
+    fn flags_of(line: &str) -> Vec<(String, String)> {
+        let asked = parsed(line).unwrap();
+        assert!(asked.mistakes.is_empty(), "{:?}", asked.mistakes);
+        asked.flags
+    }
+
+    fn sentences(line: &str) -> Vec<String> {
+        parsed(line).unwrap().mistakes.iter().map(Mistake::to_string).collect()
+    }
+
+    #[test]
+    fn clap_finds_no_fault_with_the_program() {
+        program().debug_assert();
+    }
+
+    #[test]
+    fn serve_is_the_default() {
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(parsed("--mode cluster").unwrap().verb, Verb::Serve);
+        assert_eq!(flags_of("--mode cluster"), [pair("mode", "cluster")]);
+        assert_eq!(flags_of("serve --mode=cluster --no-csv"), [pair("mode", "cluster"), pair("no-csv", "true")]);
+        assert_eq!(parsed("check --seed 7").unwrap().verb, Verb::Check);
+    }
+
+    #[test]
+    fn negative_values_reach_the_check() {
+        assert_eq!(flags_of("--max-delay -5s"), [("max-delay".to_owned(), "-5s".to_owned())]);
+        assert_eq!(flags_of("--seed 1 check --workers -1").len(), 2);
+    }
+
+    #[test]
+    fn every_unknown_flag_is_reported_with_the_nearest() {
+        assert_eq!(
+            sentences("check --wokers 4 --max_body=1 --seed 3 --xyzzy -1"),
+            [
+                "--wokers: there is no such setting; did you mean --workers?",
+                "--max_body: there is no such setting; did you mean --max-body?",
+                "--xyzzy: there is no such setting; --help lists them",
+            ]
+        );
+    }
+
+    #[test]
+    fn other_wrong_usage_ends_with_2_and_help_with_0() {
+        for line in ["frobnicate", "--workers", "-x", "serve check", "--no-csv=1"] {
+            assert_eq!(parsed(line).unwrap_err().exit_code(), 2, "{line}");
+        }
+        for line in ["--help", "-h", "--version", "check --help"] {
+            assert_eq!(parsed(line).unwrap_err().exit_code(), 0, "{line}");
+        }
+    }
+
+    #[test]
+    fn help_names_every_setting_three_ways() {
+        let help = parsed("--help").unwrap_err().to_string();
+        let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+        for setting in settings() {
+            assert!(help.contains(&format!("--{}", setting.name)), "{}", setting.name);
+            assert!(help.contains(&format!("[env:{}]", setting.variable())), "{}", setting.name);
+            assert!(setting.is_switch() || help.contains(setting.default), "{}", setting.name);
+        }
+    }
+
+    #[test]
+    fn the_token_leaves_the_command_line() {
+        let line = ["quintain", "--admin-token", "hunter2", "--seed", "1", "--admin-token=hunter2"];
+        let shown = redact(&line.map(OsString::from));
+        let expected = ["quintain", "--admin-token", "[redacted]", "--seed", "1", "--admin-token=[redacted]"];
+        assert_eq!(shown, expected);
+    }
+}

@@ -1,0 +1,4 @@
+//! The commands, a page each.
+
+pub mod check;
+pub mod serve;

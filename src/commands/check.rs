@@ -1,0 +1,26 @@
+//! `quintain check`: the configuration as it was resolved, and what its limits come to.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use crate::config::Config;
+
+/// Prints the configuration as TOML on stdout, to be kept or given to `--config`.
+#[must_use]
+pub fn run(config: &Config) -> ExitCode {
+    match print(config, &mut io::stdout().lock()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: can't write the configuration to stdout: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print(config: &Config, output: &mut impl Write) -> io::Result<()> {
+    let Config { workers, max_connections, max_inflight, .. } = config;
+    output.write_all(config.to_toml().as_bytes())?;
+    writeln!(output, "# max_connections × workers = {}", max_connections * workers)?;
+    writeln!(output, "# max_inflight × workers = {}", max_inflight * workers)?;
+    output.flush()
+}

@@ -1,0 +1,211 @@
+//! `quintain serve`: the target, up until it is told to end.
+//!
+//! Everything that can be refused is refused before the first worker starts: ports, the run directory, memory. Then
+//! the supervisor is handed its worker and its observer, so that the roles don't know each other.
+
+mod log;
+mod run_directory;
+mod sockets;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use serde_json::{Value, json};
+
+use crate::config::{COMMIT, Config, Mode, VERSION};
+use crate::http::{self, About, Limits};
+use crate::observer::columns::timestamp;
+use crate::observer::{self, Admin, Observation, Processes, RunFiles, run_record};
+use crate::scoreboard::{SEATS, Scoreboard};
+use crate::snapshot::Snapshot;
+use crate::supervisor::{self, Arrangement, ObserverDuty, Plan, WorkerDuty};
+use crate::sys::threads::ThreadGroup;
+use crate::sys::{clock, process, procfs};
+use crate::worker::{self, Assignment, Settings};
+use run_directory::RunDirectory;
+use sockets::Sockets;
+
+/// The exit code of whatever is wrong before the start.
+const USAGE: u8 = 2;
+
+/// Runs the target. `command` is the command line as it was typed, for `run.json`, with the token redacted.
+#[must_use]
+pub fn run(config: &Config, command: &[String]) -> ExitCode {
+    log::start(config);
+    match serve(config, command) {
+        Ok(code) => ExitCode::from(code),
+        Err(sentence) => {
+            complain(&sentence);
+            ExitCode::from(USAGE)
+        }
+    }
+}
+
+fn serve(config: &Config, command: &[String]) -> Result<u8, String> {
+    let descriptors = process::raise_descriptor_limit()
+        .map_err(|error| format!("the descriptor limit can't be raised: {error}"))?;
+    // Before any thread, so that every thread inherits the mask.
+    let signals = supervisor::block_signals().map_err(|error| format!("signals can't be waited for: {error}"))?;
+    let sockets = Sockets::open(config)?;
+    let directory = RunDirectory::make(config).inspect_err(|_| sockets.remove_files())?;
+    let board = Scoreboard::map(config.max_workers)
+        .map_err(|error| format!("no memory for --max-workers {}: {error}", config.max_workers))?;
+    board.head().set_cpu_before(clock::process_cpu_ns(std::process::id()).unwrap_or(0));
+    number_routes(&board);
+    let started_ns = clock::monotonic_ns();
+    let record = record(config, command, descriptors, &sockets);
+    let arrangement = match config.mode {
+        Mode::Single | Mode::Threads => Arrangement::Threads,
+        Mode::Cluster => Arrangement::Processes,
+    };
+    let clocks: Arc<Vec<[Arc<ThreadGroup>; SEATS]>> =
+        Arc::new((0..config.max_workers).map(|_| Default::default()).collect());
+    let plan = Plan {
+        arrangement,
+        elastic: config.mode == Mode::Cluster,
+        listeners: sockets.listeners.clone(),
+        make_listener: sockets.maker(config),
+        board: Arc::clone(&board),
+        clocks: Arc::clone(&clocks),
+        worker: worker_duty(config),
+        observer: observer_duty(config, &board, &clocks, &sockets, &directory, (record, started_ns)),
+        shutdown_timeout: config.shutdown_timeout,
+        drain_delay: config.drain_delay,
+        duration: config.duration,
+        while_command: config.while_command.as_ref().map(|line| sockets.fill_in(line)),
+    };
+    let ready = ready_line(config, &sockets, &directory);
+    let summary = supervisor::run(plan, signals, || say(&ready))
+        .map_err(|error| format!("the supervisor can't go on: {error}"))?;
+    sockets.remove_files();
+    if summary.was_ready {
+        say(&done_line(&board, arrangement, &directory));
+    }
+    if let Some(failure) = summary.failure {
+        complain(&failure);
+    }
+    Ok(summary.exit_code)
+}
+
+/// Number → name, before anybody can ask.
+fn number_routes(board: &Scoreboard) {
+    let table = &board.head().routes;
+    let (_, unmatched) = http::UNMATCHED;
+    table.append("", unmatched);
+    for route in http::routes() {
+        table.append(route.method, route.path);
+    }
+}
+
+fn worker_duty(config: &Config) -> WorkerDuty {
+    let settings = Settings {
+        limits: Limits {
+            delay: config.max_delay,
+            cpu: config.max_cpu,
+            body: config.max_body.0,
+            in_flight: config.max_inflight as u64,
+        },
+        about: About {
+            version: format!("{VERSION} ({COMMIT})"),
+            mode: config.mode.to_string(),
+            workers: config.workers,
+        },
+        own_process: config.mode == Mode::Cluster,
+        max_connections: config.max_connections as u64,
+        pool_threads: config.pool_threads,
+        keep_alive_timeout: config.keep_alive_timeout,
+        drain_delay: config.drain_delay,
+        shutdown_timeout: config.shutdown_timeout,
+    };
+    Arc::new(move |seat, control, threads| worker::run(&settings, Assignment { seat, control, threads }))
+}
+
+fn observer_duty(
+    config: &Config,
+    board: &Arc<Scoreboard>,
+    clocks: &Arc<Vec<[Arc<ThreadGroup>; SEATS]>>,
+    sockets: &Sockets,
+    directory: &RunDirectory,
+    (record, started_ns): (Value, u64),
+) -> ObserverDuty {
+    let (config, board, clocks) = (config.clone(), Arc::clone(board), Arc::clone(clocks));
+    let (admin, directory) = (sockets.admin.clone(), directory.path().map(ToOwned::to_owned));
+    let listeners = sockets.listeners.clone();
+    let supervisor = std::process::id();
+    Arc::new(move |control| {
+        let listener = admin.as_ref().map(|listener| listener.try_clone()).transpose();
+        let listener = listener.map_err(|error| format!("the admin listener can't be shared: {error}"))?;
+        let token = config.admin_token.as_ref().map(|token| token.reveal().to_owned());
+        observer::run(Observation {
+            board: Arc::clone(&board),
+            control,
+            admin: listener.map(|listener| Admin { listener, token }),
+            mode: config.mode.name(),
+            processes: match config.mode {
+                Mode::Cluster => Processes::Cluster { supervisor },
+                Mode::Single | Mode::Threads => Processes::OneProcess { clocks: Arc::clone(&clocks) },
+            },
+            listeners: listeners.clone(),
+            files: directory
+                .as_ref()
+                .map(|directory| RunFiles { directory: directory.clone(), record: record.clone() }),
+            sample_interval: config.sample_interval,
+            started_ns,
+        })
+    })
+}
+
+/// What `run.json` says from the start.
+fn record(config: &Config, command: &[String], descriptors: Option<u64>, sockets: &Sockets) -> Value {
+    json!({
+        "version": VERSION,
+        "commit": COMMIT,
+        "command": command,
+        "started": timestamp(clock::realtime_ns()),
+        "pid": std::process::id(),
+        "addr": sockets.address.to_string(),
+        "admin": sockets.admin_address(),
+        "config": config.to_json(),
+        "seed": config.seed,
+        "limits": { "open_files": descriptors, "backlog": backlog(config) },
+        "machine": run_record::machine(),
+    })
+}
+
+/// The backlog that the kernel grants: somaxconn caps it silently.
+fn backlog(config: &Config) -> u32 {
+    let cap = procfs::kernel_setting("net/core/somaxconn").and_then(|cap| cap.parse().ok());
+    config.backlog.min(cap.unwrap_or(u32::MAX))
+}
+
+fn ready_line(config: &Config, sockets: &Sockets, directory: &RunDirectory) -> String {
+    let (address, admin, run) = (&sockets.address, sockets.admin_address(), directory.name());
+    format!("ready addr={address} admin={admin} mode={} workers={} run={run}", config.mode, config.workers)
+}
+
+fn done_line(board: &Scoreboard, arrangement: Arrangement, directory: &RunDirectory) -> String {
+    let totals = Snapshot::read(board, |_| 0).totals();
+    let counts = totals.counts;
+    let (finished, errors, rejected, refused) = (counts.finished, counts.errors, counts.rejected, counts.refused);
+    let milliseconds = supervisor::cpu_ns(board, arrangement) / clock::MILLISECOND;
+    let (seconds, rest) = (milliseconds / 1_000, milliseconds % 1_000);
+    let peak = board.head().observer.rss_peak_bytes.load(Ordering::Relaxed);
+    format!(
+        "done requests={finished} errors={errors} lost={} rejected={rejected} refused={refused} cpu_seconds={seconds}.{rest:03} rss_peak_bytes={peak} csv={}",
+        totals.lost,
+        directory.csv_name(),
+    )
+}
+
+/// The last word on stderr, which may be a file on a full disk: no reason to end otherwise than said.
+fn complain(sentence: &str) {
+    let _ = writeln!(io::stderr(), "error: {sentence}");
+}
+
+/// One line on stdout, flushed. A reader that has gone away is no reason to end.
+fn say(line: &str) {
+    let mut output = io::stdout().lock();
+    let _ = writeln!(output, "{line}").and_then(|()| output.flush());
+}

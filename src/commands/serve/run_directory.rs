@@ -1,0 +1,79 @@
+//! The run's own directory.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::config::Config;
+use crate::observer::columns::timestamp;
+use crate::sys::clock;
+
+/// Files that say: here is a run already.
+const OF_A_RUN: [&str; 2] = ["run.json", "resources.csv"];
+
+/// Where the run's files go, if any are written.
+pub struct RunDirectory(Option<PathBuf>);
+
+impl RunDirectory {
+    /// Makes it: the one that was named, unless it holds a run, or a new one under `runs`.
+    ///
+    /// # Errors
+    /// A sentence that names the directory and what to do.
+    pub fn make(config: &Config) -> Result<Self, String> {
+        if !config.csv {
+            return Ok(Self(None));
+        }
+        let made = match &config.run_dir {
+            Some(named) => make_named(named).map(|()| named.clone()),
+            None => make_new(&config.mode.to_string()),
+        };
+        made.map(|path| Self(Some(path)))
+    }
+
+    /// Its path.
+    pub fn path(&self) -> Option<&Path> {
+        self.0.as_deref()
+    }
+
+    /// Its path, or `off`.
+    pub fn name(&self) -> String {
+        self.path().map_or_else(|| "off".to_owned(), |path| path.display().to_string())
+    }
+
+    /// Where the CSV is, or `off`.
+    pub fn csv_name(&self) -> String {
+        self.path().map_or_else(|| "off".to_owned(), |path| path.join("resources.csv").display().to_string())
+    }
+}
+
+fn make_named(path: &Path) -> Result<(), String> {
+    let refuse = |error: io::Error| format!("--run-dir {}: it can't be made ({error})", path.display());
+    fs::create_dir_all(path).map_err(refuse)?;
+    if let Some(file) = OF_A_RUN.iter().find(|file| path.join(file).exists()) {
+        let sentence = "it holds a run already; name an empty or a new directory";
+        return Err(format!("--run-dir {}: {sentence} ({file} is there)", path.display()));
+    }
+    let probe = path.join(".writable");
+    fs::write(&probe, "").and_then(|()| fs::remove_file(&probe)).map_err(refuse)
+}
+
+/// `runs/<UTC>-<mode>`, with a number behind it when somebody was faster within the same second.
+fn make_new(mode: &str) -> Result<PathBuf, String> {
+    let time = timestamp(clock::realtime_ns());
+    // To the second, and without colons, which some file systems refuse.
+    let time = format!("{}Z", time.split('.').next().unwrap_or(&time).replace(':', "-"));
+    let refuse = |error: io::Error| {
+        format!("runs: no directory can be made here ({error}); name one with --run-dir, or use --no-csv")
+    };
+    fs::create_dir_all("runs").map_err(refuse)?;
+    let mut attempt = 1;
+    loop {
+        let suffix = if attempt == 1 { String::new() } else { format!("-{attempt}") };
+        let path = PathBuf::from(format!("runs/{time}-{mode}{suffix}"));
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(path),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => attempt += 1,
+            Err(error) => return Err(refuse(error)),
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! The configuration: resolved once, typed, and every mistake in it reported together.
+//!
+//! `settings` is the table that everything else is derived from; `layers` puts flags over environment over file;
+//! `resolve` makes a [`Config`] of what won; `print` writes one down. [`load`] is what the command line calls; it
+//! reads the configuration file and nothing else from the world.
+
+mod address;
+mod file;
+mod layers;
+mod mistake;
+mod print;
+mod resolve;
+mod secret;
+mod settings;
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use address::Address;
+pub(crate) use layers::unknown_flag;
+pub use layers::{File, Layers, load};
+pub use mistake::{Mistake, Source};
+pub use resolve::resolve;
+pub use secret::{REDACTED, Secret};
+pub use settings::{CONFIG, Kind, SETTINGS, Setting};
+
+use crate::units::Bytes;
+
+/// The package's version.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The first twelve digits of the git commit it was built from, or `unknown`.
+pub const COMMIT: &str = env!("BUILT_FROM_COMMIT");
+
+/// How the workers are arranged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// One worker in this process.
+    Single,
+    /// Workers as threads of this process.
+    Threads,
+    /// Workers as pre-forked processes.
+    Cluster,
+}
+
+impl Mode {
+    pub(crate) const ALL: [Self; 3] = [Self::Single, Self::Threads, Self::Cluster];
+
+    /// As it is spelled everywhere.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Single => "single",
+            Self::Threads => "threads",
+            Self::Cluster => "cluster",
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(self.name())
+    }
+}
+
+/// How events are told on stderr.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+impl LogFormat {
+    pub(crate) const ALL: [Self; 2] = [Self::Text, Self::Json];
+}
+
+impl fmt::Display for LogFormat {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.pad(match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        })
+    }
+}
+
+/// Everything that can be set, within its bounds. [`SETTINGS`] says what each is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// Where the target listens.
+    pub listen: Address,
+    /// Where the admin routes listen; none is off.
+    pub admin: Option<Address>,
+    /// What a write to the admin routes must show beyond loopback.
+    pub admin_token: Option<Secret>,
+    /// How the workers are arranged.
+    pub mode: Mode,
+    /// How many workers: 1 in `single`, at most `max_workers` otherwise.
+    pub workers: usize,
+    /// How many workers there is room for.
+    pub max_workers: usize,
+    /// Threads in each worker's pool for blocking work.
+    pub pool_threads: usize,
+    /// What all chance is drawn from.
+    pub seed: u64,
+    /// Open connections, per worker.
+    pub max_connections: usize,
+    /// Requests being served, per worker.
+    pub max_inflight: usize,
+    /// The longest wait that a request may ask for.
+    pub max_delay: Duration,
+    /// The most CPU time that a request may ask for.
+    pub max_cpu: Duration,
+    /// The largest body that a request may send or ask for.
+    pub max_body: Bytes,
+    /// Connections waiting to be accepted, per worker, before the kernel's own cap.
+    pub backlog: u32,
+    /// How long a connection may be idle; none is for ever.
+    pub keep_alive_timeout: Option<Duration>,
+    /// How long a drain may take.
+    pub shutdown_timeout: Duration,
+    /// How long after TERM connections are still taken.
+    pub drain_delay: Duration,
+    /// The observer's tick.
+    pub sample_interval: Duration,
+    /// The run's own directory; none is `runs/<UTC>-<mode>`.
+    pub run_dir: Option<PathBuf>,
+    /// Whether CSV files are written.
+    pub csv: bool,
+    /// Directives that `tracing_subscriber::EnvFilter` takes.
+    pub log: String,
+    /// How events are told.
+    pub log_format: LogFormat,
+    /// How long after ready the run ends; none is when it is told to.
+    pub duration: Option<Duration>,
+    /// The command during which the target is up.
+    pub while_command: Option<String>,
+}

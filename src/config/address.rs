@@ -1,0 +1,152 @@
+//! Where to listen.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+/// A TCP address or the path of a unix socket. Read and printed as `127.0.0.1:8080`, `[::1]:8080` or `unix:/path`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// An address and port; port 0 asks the kernel for a free one.
+    Tcp(SocketAddr),
+    /// The path of a unix socket, valid UTF-8 of at most 107 bytes.
+    Unix(PathBuf),
+}
+
+/// The kernel's `sun_path` has 108 bytes, the last of them a NUL.
+const LONGEST_PATH: usize = 107;
+
+impl Address {
+    /// What a client on this machine types: `http://127.0.0.1:8080`. Where every interface is listened on
+    /// (`0.0.0.0`, `[::]`) it names loopback; a unix socket stays `unix:/path`, since it has no URL of its own.
+    #[must_use]
+    pub fn url(&self) -> String {
+        match self {
+            Self::Tcp(address) => {
+                let mut address = *address;
+                match address.ip() {
+                    IpAddr::V4(ip) if ip.is_unspecified() => {
+                        address.set_ip(Ipv4Addr::LOCALHOST.into());
+                    }
+                    IpAddr::V6(ip) if ip.is_unspecified() => {
+                        address.set_ip(Ipv6Addr::LOCALHOST.into());
+                    }
+                    IpAddr::V4(_) | IpAddr::V6(_) => {}
+                }
+                format!("http://{address}")
+            }
+            Self::Unix(_) => self.to_string(),
+        }
+    }
+
+    /// Whether only this machine reaches it: a loopback IP or a unix socket.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self {
+            Self::Tcp(address) => address.ip().to_canonical().is_loopback(),
+            Self::Unix(_) => true,
+        }
+    }
+
+    /// Whether listening on one forbids listening on the other. Port 0 never clashes: the kernel finds a free one.
+    pub(super) fn clashes(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Tcp(one), Self::Tcp(two)) => {
+                let every = one.ip().is_unspecified() || two.ip().is_unspecified();
+                one.port() != 0
+                    && one.port() == two.port()
+                    && (one.ip() == two.ip() || (every && one.is_ipv4() == two.is_ipv4()))
+            }
+            (Self::Unix(one), Self::Unix(two)) => one == two,
+            (Self::Tcp(_), Self::Unix(_)) | (Self::Unix(_), Self::Tcp(_)) => false,
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(formatter),
+            Self::Unix(path) => write!(formatter, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    /// The error is a clause that follows the text: "must be …".
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return match path {
+                "" => Err("must name a path after unix:".to_owned()),
+                _ if path.contains('\0') => Err("must not contain a NUL".to_owned()),
+                _ if path.len() > LONGEST_PATH => Err(format!(
+                    "must have a path of at most {LONGEST_PATH} bytes, because the kernel takes no longer one"
+                )),
+                _ => Ok(Self::Unix(path.into())),
+            };
+        }
+        text.parse()
+            .map(Self::Tcp)
+            .map_err(|_| "must be IP:PORT, [IPV6]:PORT or unix:PATH, such as 127.0.0.1:8080".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> Address {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn prints_as_it_reads() {
+        for text in ["127.0.0.1:8080", "[::1]:8080", "0.0.0.0:0", "unix:/run/q.sock", "unix:q"] {
+            assert_eq!(address(text).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_url_can_be_typed_on_this_machine() {
+        assert_eq!(address("127.0.0.1:8080").url(), "http://127.0.0.1:8080");
+        assert_eq!(address("0.0.0.0:8080").url(), "http://127.0.0.1:8080");
+        assert_eq!(address("[::]:8080").url(), "http://[::1]:8080");
+        assert_eq!(address("unix:/run/q.sock").url(), "unix:/run/q.sock");
+    }
+
+    #[test]
+    fn knows_loopback() {
+        for text in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "unix:/q"] {
+            assert!(address(text).is_loopback(), "{text}");
+        }
+        for text in ["0.0.0.0:1", "[::]:1", "192.0.2.1:1"] {
+            assert!(!address(text).is_loopback(), "{text}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_address() {
+        let long = format!("unix:{}", "x".repeat(108));
+        for text in
+            ["", "8080", ":8080", "localhost:8080", "127.0.0.1", "127.0.0.1:65536", "::1:80", "unix:", &long]
+        {
+            let reason = text.parse::<Address>().unwrap_err();
+            assert!(reason.starts_with("must "), "{text}: {reason}");
+        }
+    }
+
+    #[test]
+    fn clashes_where_the_kernel_would_refuse() {
+        let clash = |one, two| address(one).clashes(&address(two));
+        assert!(clash("127.0.0.1:80", "127.0.0.1:80"));
+        assert!(clash("0.0.0.0:80", "127.0.0.1:80"));
+        assert!(clash("unix:/q", "unix:/q"));
+        assert!(!clash("127.0.0.1:0", "127.0.0.1:0"));
+        assert!(!clash("127.0.0.1:80", "127.0.0.2:80"));
+        assert!(!clash("127.0.0.1:80", "[::1]:80"));
+        assert!(!clash("unix:/q", "127.0.0.1:80"));
+    }
+}

@@ -1,0 +1,107 @@
+//! The configuration file: a flat TOML table of settings, each of the type that its kind asks for.
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::layers::{Given, Winners, unknown};
+use super::{CONFIG, Kind, Mistake, SETTINGS, Setting, Source};
+
+/// Takes the values of a file called `name`. Broken TOML yields its mistakes and no values.
+pub(super) fn take(name: &str, text: &str, winners: &mut Winners, mistakes: &mut Vec<Mistake>) {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        let (line, column) = place(text, error.span().map_or(0, |span| span.start));
+        // The message alone: the error's own print quotes the line, which may hold the token.
+        mistakes.push(Mistake {
+            source: Source::Place { file: name.to_owned(), line, column },
+            value: None,
+            allowed: format!("not valid TOML: {}", error.message()),
+        });
+    }
+    if !errors.is_empty() {
+        return;
+    }
+    // The table is sorted by key; mistakes are read from the top of the file.
+    let mut entries: Vec<_> = table.get_ref().iter().collect();
+    entries.sort_by_key(|(key, _)| key.span().start);
+    for (key, value) in entries {
+        let (line, _) = place(text, key.span().start);
+        let key = key.get_ref();
+        let source = Source::Key { file: name.to_owned(), line, key: key.to_string() };
+        match take_entry(key, value, text, source) {
+            Ok((setting, given)) => {
+                winners.insert(setting.name, given);
+            }
+            Err(mistake) => mistakes.push(mistake),
+        }
+    }
+}
+
+fn take_entry(
+    key: &str,
+    value: &Spanned<DeValue>,
+    file: &str,
+    source: Source,
+) -> Result<(&'static Setting, Given), Mistake> {
+    let Some(setting) = SETTINGS.iter().find(|setting| setting.key() == key) else {
+        return Err(unknown_key(key, value.get_ref(), source));
+    };
+    match as_text(&setting.kind, value.get_ref()) {
+        Ok(text) => Ok((setting, Given { source, text })),
+        Err(wanted) => {
+            let kind = value.get_ref().type_str();
+            let is_shown = !matches!(setting.kind, Kind::Secret) && !value.get_ref().is_table();
+            Err(Mistake {
+                source,
+                value: is_shown.then(|| file.get(value.span()).unwrap_or_default().to_owned()),
+                allowed: format!("must be {wanted} ({}), not {} {kind}", setting.kind, article(kind)),
+            })
+        }
+    }
+}
+
+fn unknown_key(key: &str, value: &DeValue, source: Source) -> Mistake {
+    let keys: Vec<String> = SETTINGS.iter().map(Setting::key).collect();
+    if key == CONFIG.name {
+        let allowed = "one configuration file can't name another".to_owned();
+        Mistake { source, value: None, allowed }
+    } else if value.is_table() {
+        let allowed = "settings stand at the top level, not in tables".to_owned();
+        Mistake { source, value: None, allowed }
+    } else {
+        unknown(source, key, &keys)
+    }
+}
+
+/// The value as it would be typed on the command line, or the TOML type that was wanted.
+fn as_text(kind: &Kind, value: &DeValue) -> Result<String, &'static str> {
+    match (kind, value) {
+        (Kind::Switch, DeValue::Boolean(on)) => Ok(on.to_string()),
+        (Kind::Switch, _) => Err("a boolean"),
+        // TOML promises no integers above 2⁶³ − 1; a seed may be one, and is then a string.
+        (Kind::Number(_, u64::MAX), DeValue::String(text)) => Ok(text.to_string()),
+        (
+            Kind::Number(..) | Kind::Duration(..) | Kind::DurationOrNever(_) | Kind::AnyDuration | Kind::Bytes(_),
+            DeValue::Integer(integer),
+        ) => {
+            // What is longer than any bound stays as it is written, to be refused as text.
+            let number = i128::from_str_radix(integer.as_str(), integer.radix());
+            Ok(number.map_or_else(|_| integer.to_string(), |number| number.to_string()))
+        }
+        (Kind::Number(..), _) => Err("an integer"),
+        (_, DeValue::String(text)) => Ok(text.to_string()),
+        (_, _) => Err("a string"),
+    }
+}
+
+fn article(noun: &str) -> &'static str {
+    if noun.starts_with(['a', 'i']) { "an" } else { "a" }
+}
+
+/// Line and column of a byte of the file, both from 1.
+fn place(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    let start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (line, before[start..].chars().count() + 1)
+}

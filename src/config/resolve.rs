@@ -1,0 +1,210 @@
+//! From the values that won to a [`Config`], or to every mistake in them. Pure: it knows nothing but its arguments.
+
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+
+use super::layers::{self, Given, Winners};
+use super::settings::setting;
+use super::{Address, Config, Kind, Layers, LogFormat, Mistake, Mode, Secret};
+use crate::units::{Bytes, parse_duration};
+
+/// Makes the configuration of its layers.
+///
+/// # Errors
+/// Every mistake in them.
+pub fn resolve(layers: &Layers) -> Result<Config, Vec<Mistake>> {
+    let (winners, mistakes) = layers::gather(layers);
+    let mut reader = Reader { winners, mistakes, failed: Vec::new() };
+    let mode = reader.read("mode", |text, kind| one_of(&Mode::ALL, text, kind));
+    let max_workers = reader.read("max-workers", number);
+    let config = Config {
+        listen: reader.read("listen", |text, _| text.parse()),
+        admin: reader.read("admin", admin),
+        admin_token: reader.read_if_given("admin-token", |text, kind| some_text(text, kind).map(Secret::new)),
+        mode,
+        workers: workers(&mut reader, mode, max_workers, layers.processors),
+        max_workers,
+        pool_threads: reader.read("pool-threads", number),
+        seed: reader.read("seed", number),
+        max_connections: reader.read("max-connections", number),
+        max_inflight: reader.read("max-inflight", number),
+        max_delay: reader.read("max-delay", duration),
+        max_cpu: reader.read("max-cpu", duration),
+        max_body: reader.read("max-body", bytes),
+        backlog: reader.read("backlog", number),
+        keep_alive_timeout: some_unless_zero(reader.read("keep-alive-timeout", duration)),
+        shutdown_timeout: reader.read("shutdown-timeout", duration),
+        drain_delay: reader.read("drain-delay", duration),
+        sample_interval: reader.read("sample-interval", duration),
+        run_dir: reader.read_if_given("run-dir", |text, kind| some_text(text, kind).map(PathBuf::from)),
+        csv: !reader.read("no-csv", switch),
+        log: reader.read("log", filter),
+        log_format: reader.read("log-format", |text, kind| one_of(&LogFormat::ALL, text, kind)),
+        duration: reader.read_if_given("duration", duration),
+        while_command: reader.read_if_given("while", some_text),
+    };
+    check_addresses(&mut reader, &config);
+    if reader.mistakes.is_empty() { Ok(config) } else { Err(reader.mistakes) }
+}
+
+/// Reads settings and collects what is wrong with them.
+struct Reader {
+    winners: Winners,
+    mistakes: Vec<Mistake>,
+    failed: Vec<&'static str>,
+}
+
+impl Reader {
+    /// The value of a setting that has a default; that default too when the given value is a mistake, so that
+    /// reading goes on.
+    fn read<T>(&mut self, name: &'static str, parse: impl Fn(&str, &Kind) -> Result<T, String>) -> T {
+        self.read_if_given(name, &parse).unwrap_or_else(|| {
+            let setting = setting(name);
+            parse(setting.default, &setting.kind).expect("each default is allowed: a test reads all of them")
+        })
+    }
+
+    /// The value of a setting, or nothing when it isn't given or is a mistake.
+    fn read_if_given<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl Fn(&str, &Kind) -> Result<T, String>,
+    ) -> Option<T> {
+        let Given { source, text } = self.winners.get(name)?;
+        let kind = &setting(name).kind;
+        match parse(text, kind) {
+            Ok(value) => Some(value),
+            Err(allowed) => {
+                let value = (!matches!(kind, Kind::Secret)).then(|| text.clone());
+                self.mistakes.push(Mistake { source: source.clone(), value, allowed });
+                self.failed.push(name);
+                None
+            }
+        }
+    }
+
+    fn has_failed(&self, name: &str) -> bool {
+        self.failed.contains(&name)
+    }
+}
+
+/// One in `single`; otherwise what was asked for, or the CPUs there are.
+fn workers(reader: &mut Reader, mode: Mode, max_workers: usize, processors: usize) -> usize {
+    let most = if reader.has_failed("max-workers") { 256 } else { max_workers };
+    let is_single = mode == Mode::Single && !reader.has_failed("mode");
+    let range = format!("must be 1 to {most} (--max-workers)");
+    let advice = "choose --mode threads or --mode cluster for more";
+    let given = reader.read_if_given("workers", |text, kind| match number(text, kind) {
+        Ok(1) => Ok(1),
+        Ok(count) if count <= most && is_single => Err(format!("must be 1 in mode single: {advice}")),
+        Ok(count) if count <= most => Ok(count),
+        Ok(_) | Err(_) if is_single => Err(format!("{range}, and 1 in mode single: {advice}")),
+        Ok(_) | Err(_) => Err(range.clone()),
+    });
+    match (given, is_single) {
+        (Some(count), _) => count,
+        (None, true) => 1,
+        (None, false) => processors.clamp(1, most),
+    }
+}
+
+/// Two listeners can't share a place. The mistake is the admin's if both were given.
+fn check_addresses(reader: &mut Reader, config: &Config) {
+    let Some(admin) = &config.admin else { return };
+    let listen = &config.listen;
+    if reader.has_failed("listen") || reader.has_failed("admin") || !listen.clashes(admin) {
+        return;
+    }
+    let (given, allowed) = match (reader.winners.get("admin"), reader.winners.get("listen")) {
+        (Some(given), _) => (given, format!("must not be where the target listens, {listen} (--listen)")),
+        (None, Some(given)) => {
+            let advice = "give --admin another address, or off";
+            (given, format!("is where the admin routes listen, {admin}: {advice}"))
+        }
+        (None, None) => return,
+    };
+    let Given { source, text } = given.clone();
+    reader.mistakes.push(Mistake { source, value: Some(text), allowed });
+}
+
+fn must_be(kind: &Kind) -> String {
+    format!("must be {kind}")
+}
+
+fn number<T: TryFrom<u64>>(text: &str, kind: &Kind) -> Result<T, String> {
+    let Kind::Number(least, most) = kind else {
+        unreachable!("read as a number, listed as {kind:?}");
+    };
+    let number: u64 = text.parse().map_err(|_| must_be(kind))?;
+    if !(*least..=*most).contains(&number) {
+        return Err(must_be(kind));
+    }
+    T::try_from(number).map_err(|_| must_be(kind))
+}
+
+fn duration(text: &str, kind: &Kind) -> Result<Duration, String> {
+    let is_allowed = |duration: Duration| match kind {
+        Kind::Duration(least, most) => (*least..=*most).contains(&duration),
+        Kind::DurationOrNever(most) => duration <= *most,
+        Kind::AnyDuration => !duration.is_zero(),
+        _ => unreachable!("read as a duration, listed as {kind:?}"),
+    };
+    match parse_duration(text) {
+        Ok(duration) if is_allowed(duration) => Ok(duration),
+        Ok(_) => Err(must_be(kind)),
+        Err(reason) => Err(format!("{reason}; allowed is {kind}")),
+    }
+}
+
+fn bytes(text: &str, kind: &Kind) -> Result<Bytes, String> {
+    let Kind::Bytes(most) = kind else {
+        unreachable!("read as bytes, listed as {kind:?}");
+    };
+    match text.parse() {
+        Ok(bytes) if bytes <= *most => Ok(bytes),
+        Ok(_) => Err(must_be(kind)),
+        Err(reason) => Err(format!("{reason}; allowed is {kind}")),
+    }
+}
+
+fn admin(text: &str, _: &Kind) -> Result<Option<Address>, String> {
+    match text {
+        "off" => Ok(None),
+        _ => text.parse().map(Some).map_err(|reason: String| format!("{reason}; or off")),
+    }
+}
+
+fn one_of<T: Copy + Display>(all: &[T], text: &str, kind: &Kind) -> Result<T, String> {
+    let found = all.iter().find(|one| one.to_string() == text);
+    found.copied().ok_or_else(|| must_be(kind))
+}
+
+fn switch(text: &str, kind: &Kind) -> Result<bool, String> {
+    match text {
+        // The digits because that is how most people switch something on in an environment.
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(must_be(kind)),
+    }
+}
+
+fn some_text(text: &str, kind: &Kind) -> Result<String, String> {
+    if text.is_empty() { Err(must_be(kind)) } else { Ok(text.to_owned()) }
+}
+
+fn filter(text: &str, kind: &Kind) -> Result<String, String> {
+    match EnvFilter::try_new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(format!("must be {kind}: {error}")),
+    }
+}
+
+fn some_unless_zero(duration: Duration) -> Option<Duration> {
+    (!duration.is_zero()).then_some(duration)
+}
+
+#[cfg(test)]
+mod tests;

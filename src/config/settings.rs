@@ -1,0 +1,327 @@
+//! The one table of settings. Flags, environment names, TOML keys, `--help` and what is allowed all come from it.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::units::{Bytes, Spelled};
+
+/// One setting, under its flag's name without the dashes.
+#[derive(Debug)]
+pub struct Setting {
+    /// Words joined by `-`: `keep-alive-timeout`.
+    pub name: &'static str,
+    /// What `--help` shows in the value's place; empty for a switch.
+    pub placeholder: &'static str,
+    /// As one would type it; empty when it is unset, or decided by the others (`--help` then says how).
+    pub default: &'static str,
+    /// Under which heading of `--help` it stands.
+    pub heading: &'static str,
+    /// What it does, without default and range, which are added.
+    pub help: &'static str,
+    /// What its values are.
+    pub kind: Kind,
+}
+
+/// What values a setting takes, and within which bounds (both allowed themselves).
+#[derive(Debug)]
+pub enum Kind {
+    /// On or off: as a flag, given or not.
+    Switch,
+    /// A whole number.
+    Number(u64, u64),
+    /// A duration.
+    Duration(Duration, Duration),
+    /// A duration whose zero means never, up to this.
+    DurationOrNever(Duration),
+    /// A duration longer than zero.
+    AnyDuration,
+    /// A number of bytes, up to this.
+    Bytes(Bytes),
+    /// One of these words.
+    Choice(&'static [&'static str]),
+    /// Where to listen.
+    Address,
+    /// Where to listen, or `off`.
+    AddressOrOff,
+    /// Any text that is not empty.
+    Text,
+    /// Text that is shown nowhere.
+    Secret,
+    /// Directives of a tracing filter.
+    Filter,
+}
+
+impl fmt::Display for Kind {
+    /// What is allowed, as a phrase.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const ADDRESS: &str = "IP:PORT, [IPV6]:PORT or unix:PATH";
+        match self {
+            Self::Switch => formatter.write_str("true or false"),
+            Self::Number(least, most) => write!(formatter, "{least} to {most}"),
+            Self::Duration(least, most) => {
+                write!(formatter, "{} to {}", Spelled(*least), Spelled(*most))
+            }
+            Self::DurationOrNever(most) => write!(formatter, "0 (never) to {}", Spelled(*most)),
+            Self::AnyDuration => formatter.write_str("a duration above 0"),
+            Self::Bytes(most) => write!(formatter, "0 to {most}"),
+            Self::Choice([first @ .., last]) => write!(formatter, "{} or {last}", first.join(", ")),
+            Self::Choice([]) => formatter.write_str("nothing"),
+            Self::Address => formatter.write_str(ADDRESS),
+            Self::AddressOrOff => write!(formatter, "{ADDRESS}, or off"),
+            Self::Text | Self::Secret => formatter.write_str("a text that is not empty"),
+            Self::Filter => formatter.write_str("a filter such as info or quintain=debug,warn"),
+        }
+    }
+}
+
+impl Setting {
+    /// Whether its flag stands alone, without a value.
+    #[must_use]
+    pub fn is_switch(&self) -> bool {
+        matches!(self.kind, Kind::Switch)
+    }
+
+    /// Its environment variable: `QUINTAIN_KEEP_ALIVE_TIMEOUT`.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!("{PREFIX}{}", self.key().to_uppercase())
+    }
+
+    /// Its key in TOML and JSON: `keep_alive_timeout`.
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.name.replace('-', "_")
+    }
+}
+
+/// How the environment variables begin.
+pub(super) const PREFIX: &str = "QUINTAIN_";
+
+/// The file that the other settings may stand in; so it can't stand there itself.
+pub const CONFIG: Setting = Setting {
+    name: "config",
+    placeholder: "FILE",
+    default: "",
+    heading: RUN,
+    help: "A TOML file of settings: their names with _ for -",
+    kind: Kind::Text,
+};
+
+/// The setting of that name.
+///
+/// # Panics
+/// When there is none: names are written in the source, and each is looked up whenever a configuration is resolved.
+pub(super) fn setting(name: &str) -> &'static Setting {
+    SETTINGS
+        .iter()
+        .find(|setting| setting.name == name)
+        .unwrap_or_else(|| panic!("{name} is missing from the table of settings"))
+}
+
+const ADDRESSES: &str = "Addresses";
+const WORKERS: &str = "Workers";
+const LIMITS: &str = "Limits";
+const TIMES: &str = "Connections and shutdown";
+const RECORDS: &str = "Records";
+const RUN: &str = "Run";
+
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
+
+/// Every setting, in the order of `--help`.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "listen",
+        placeholder: "ADDRESS",
+        default: "127.0.0.1:8080",
+        heading: ADDRESSES,
+        help: "Where the target listens; port 0 takes a free one",
+        kind: Kind::Address,
+    },
+    Setting {
+        name: "admin",
+        placeholder: "ADDRESS",
+        default: "127.0.0.1:8081",
+        heading: ADDRESSES,
+        help: "Where the admin routes listen (/stats, /ready)",
+        kind: Kind::AddressOrOff,
+    },
+    Setting {
+        name: "admin-token",
+        placeholder: "TOKEN",
+        default: "",
+        heading: ADDRESSES,
+        help: "What a write to the admin routes must show when they listen beyond loopback; better \
+               given by the environment, where `ps` doesn't show it",
+        kind: Kind::Secret,
+    },
+    Setting {
+        name: "mode",
+        placeholder: "MODE",
+        default: "single",
+        heading: WORKERS,
+        help: "One worker in this process, workers as threads, or a pre-forked cluster of processes",
+        kind: Kind::Choice(&["single", "threads", "cluster"]),
+    },
+    Setting {
+        name: "workers",
+        placeholder: "N",
+        default: "",
+        heading: WORKERS,
+        help: "How many workers: unless given, the CPUs this process may use, at most --max-workers; \
+               1 in mode single",
+        kind: Kind::Number(1, 256),
+    },
+    Setting {
+        name: "max-workers",
+        placeholder: "N",
+        default: "64",
+        heading: WORKERS,
+        help: "How many workers there is room for on the scoreboard",
+        kind: Kind::Number(1, 256),
+    },
+    Setting {
+        name: "pool-threads",
+        placeholder: "N",
+        default: "16",
+        heading: WORKERS,
+        help: "Threads in each worker's pool for blocking work",
+        kind: Kind::Number(1, 512),
+    },
+    Setting {
+        name: "seed",
+        placeholder: "N",
+        default: "1",
+        heading: WORKERS,
+        help: "What all chance is drawn from: the same seed, the same run",
+        kind: Kind::Number(0, u64::MAX),
+    },
+    Setting {
+        name: "max-connections",
+        placeholder: "N",
+        default: "16384",
+        heading: LIMITS,
+        help: "Open connections per worker; more are answered 503 and closed",
+        kind: Kind::Number(1, 1_000_000),
+    },
+    Setting {
+        name: "max-inflight",
+        placeholder: "N",
+        default: "16384",
+        heading: LIMITS,
+        help: "Requests being served per worker; more are answered 503",
+        kind: Kind::Number(1, 1_000_000),
+    },
+    Setting {
+        name: "max-delay",
+        placeholder: "DURATION",
+        default: "60s",
+        heading: LIMITS,
+        help: "The longest wait that a request may ask for",
+        kind: Kind::Duration(Duration::ZERO, HOUR),
+    },
+    Setting {
+        name: "max-cpu",
+        placeholder: "DURATION",
+        default: "10s",
+        heading: LIMITS,
+        help: "The most CPU time that a request may ask for",
+        kind: Kind::Duration(Duration::ZERO, Duration::from_mins(10)),
+    },
+    Setting {
+        name: "max-body",
+        placeholder: "BYTES",
+        default: "64MiB",
+        heading: LIMITS,
+        help: "The largest body that a request may send or ask for",
+        kind: Kind::Bytes(Bytes(4 << 30)),
+    },
+    Setting {
+        name: "backlog",
+        placeholder: "N",
+        default: "4096",
+        heading: TIMES,
+        help: "Connections waiting to be accepted, per worker; the kernel caps it at somaxconn",
+        kind: Kind::Number(1, 65_535),
+    },
+    Setting {
+        name: "keep-alive-timeout",
+        placeholder: "DURATION",
+        default: "75s",
+        heading: TIMES,
+        help: "How long a connection may be idle before it is closed",
+        kind: Kind::DurationOrNever(HOUR),
+    },
+    Setting {
+        name: "shutdown-timeout",
+        placeholder: "DURATION",
+        default: "30s",
+        heading: TIMES,
+        help: "How long a drain may take; what is then in flight is lost",
+        kind: Kind::Duration(Duration::from_millis(100), HOUR),
+    },
+    Setting {
+        name: "drain-delay",
+        placeholder: "DURATION",
+        default: "0",
+        heading: TIMES,
+        help: "How long after TERM connections are still taken while /readyz says 503",
+        kind: Kind::Duration(Duration::ZERO, Duration::from_mins(10)),
+    },
+    Setting {
+        name: "sample-interval",
+        placeholder: "DURATION",
+        default: "1s",
+        heading: RECORDS,
+        help: "How often a row is written",
+        kind: Kind::Duration(Duration::from_millis(50), MINUTE),
+    },
+    Setting {
+        name: "run-dir",
+        placeholder: "DIR",
+        default: "",
+        heading: RECORDS,
+        help: "Where the run's files go, runs/<UTC>-<mode> unless given; refused if it holds a run",
+        kind: Kind::Text,
+    },
+    Setting {
+        name: "no-csv",
+        placeholder: "",
+        default: "false",
+        heading: RECORDS,
+        help: "Write no CSV files",
+        kind: Kind::Switch,
+    },
+    Setting {
+        name: "log",
+        placeholder: "FILTER",
+        default: "info",
+        heading: RECORDS,
+        help: "Which events are told on stderr",
+        kind: Kind::Filter,
+    },
+    Setting {
+        name: "log-format",
+        placeholder: "FORMAT",
+        default: "text",
+        heading: RECORDS,
+        help: "How they are told",
+        kind: Kind::Choice(&["text", "json"]),
+    },
+    Setting {
+        name: "duration",
+        placeholder: "DURATION",
+        default: "",
+        heading: RUN,
+        help: "Drain and end this long after the target is ready",
+        kind: Kind::AnyDuration,
+    },
+    Setting {
+        name: "while",
+        placeholder: "CMD",
+        default: "",
+        heading: RUN,
+        help: "Run CMD by `sh -c` with {url} and {admin} filled in, then drain and exit with its code",
+        kind: Kind::Text,
+    },
+];

@@ -1,0 +1,258 @@
+//! A latency histogram in shared memory: one writer, any number of readers.
+//!
+//! The layout is `HdrHistogram`'s for two significant digits, in nanoseconds: the values below 256 each have a
+//! bucket, and every further power of two is cut into 128, up to 2³⁶ ns (68.7 s). A bucket is at most 1/128 of
+//! its lowest value wide; a quantile is reported as the bucket's middle, so within half of that, 0.4 %, and within
+//! 0.78 % for whoever reports an edge. Longer values count in the last bucket; `max` keeps them exactly.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use bytemuck::Zeroable;
+
+/// Number of buckets.
+pub const BUCKETS: usize = 3840;
+
+/// Values below this have a bucket each.
+const LINEAR: u64 = 256;
+
+/// Buckets in one power of two.
+const IN_AN_OCTAVE: u64 = 128;
+
+/// Powers of two below [`LINEAR`].
+const LINEAR_BITS: u32 = LINEAR.trailing_zeros();
+
+/// Buckets, and marks of which of them were ever written: untouched shared memory must not be read, since
+/// reading allocates it.
+#[derive(Zeroable)]
+#[repr(C, align(128))]
+pub struct Histogram {
+    max: AtomicU64,
+    /// Lowest bucket written, plus one: 0 is "never written".
+    low: AtomicU64,
+    /// Highest bucket written.
+    high: AtomicU64,
+    buckets: [AtomicU64; BUCKETS],
+}
+
+impl Histogram {
+    /// Counts one value. For the histogram's one writer.
+    pub fn record(&self, value_ns: u64) {
+        let bucket = bucket_of(value_ns);
+        add(&self.buckets[bucket], 1);
+        self.widen(bucket, bucket);
+        if value_ns > self.max.load(Relaxed) {
+            self.max.store(value_ns, Relaxed);
+        }
+    }
+
+    /// Adds everything in `other`. For the histogram's one writer.
+    pub fn absorb(&self, other: &Self) {
+        let Some((low, high)) = other.touched() else { return };
+        for (mine, theirs) in self.buckets[low..=high].iter().zip(&other.buckets[low..=high]) {
+            add(mine, theirs.load(Relaxed));
+        }
+        self.widen(low, high);
+        self.max.store(self.max.load(Relaxed).max(other.max.load(Relaxed)), Relaxed);
+    }
+
+    /// Forgets everything. For the histogram's one writer.
+    pub fn clear(&self) {
+        let Some((low, high)) = self.touched() else { return };
+        for bucket in &self.buckets[low..=high] {
+            bucket.store(0, Relaxed);
+        }
+        self.low.store(0, Relaxed);
+        self.high.store(0, Relaxed);
+        self.max.store(0, Relaxed);
+    }
+
+    /// The first and last bucket ever written. Garbage in the marks reads as the nearest bucket there is.
+    fn touched(&self) -> Option<(usize, usize)> {
+        let low = usize::try_from(self.low.load(Relaxed)).unwrap_or(BUCKETS).checked_sub(1)?.min(BUCKETS - 1);
+        let high = usize::try_from(self.high.load(Relaxed)).unwrap_or(BUCKETS).min(BUCKETS - 1);
+        (low <= high).then_some((low, high))
+    }
+
+    /// Garbage all over, as a worker gone wild might leave it.
+    #[cfg(test)]
+    pub(crate) fn scribble(&self, random: &mut impl FnMut() -> u64) {
+        let Self { max, low, high, buckets } = self;
+        for place in [max, low, high].into_iter().chain(buckets) {
+            place.store(random(), Relaxed);
+        }
+    }
+
+    fn widen(&self, low: usize, high: usize) {
+        let before = self.low.load(Relaxed);
+        if before == 0 || low as u64 + 1 < before {
+            self.low.store(low as u64 + 1, Relaxed);
+        }
+        if high as u64 > self.high.load(Relaxed) {
+            self.high.store(high as u64, Relaxed);
+        }
+    }
+}
+
+/// Adds to a counter that has one writer: a load and a store, no locked instruction.
+pub(crate) fn add(counter: &AtomicU64, amount: u64) {
+    counter.store(counter.load(Relaxed).wrapping_add(amount), Relaxed);
+}
+
+/// One or more histograms, read and summed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Distribution {
+    /// Counts by bucket; empty when nothing was ever recorded.
+    buckets: Vec<u64>,
+    /// The largest value, exactly, in nanoseconds.
+    pub max_ns: u64,
+}
+
+impl Distribution {
+    /// Adds what a histogram holds.
+    pub fn add(&mut self, histogram: &Histogram) {
+        let Some((low, high)) = histogram.touched() else { return };
+        self.buckets.resize(BUCKETS, 0);
+        for (sum, bucket) in self.buckets[low..=high].iter_mut().zip(&histogram.buckets[low..=high]) {
+            *sum = sum.wrapping_add(bucket.load(Relaxed));
+        }
+        self.max_ns = self.max_ns.max(histogram.max.load(Relaxed));
+    }
+
+    /// Adds another distribution.
+    pub fn merge(&mut self, other: &Self) {
+        if !other.buckets.is_empty() {
+            self.buckets.resize(BUCKETS, 0);
+            for (sum, count) in self.buckets.iter_mut().zip(&other.buckets) {
+                *sum = sum.wrapping_add(*count);
+            }
+        }
+        self.max_ns = self.max_ns.max(other.max_ns);
+    }
+
+    /// How many values were recorded.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.buckets.iter().fold(0, |sum, count| sum.wrapping_add(*count))
+    }
+
+    /// The value at a quantile from 0 to 1, in nanoseconds: the middle of the bucket in which the value of
+    /// rank ⌈quantile × count⌉ lies (at least rank 1), never above the maximum. `None` when nothing was recorded.
+    #[must_use]
+    pub fn quantile_ns(&self, quantile: f64) -> Option<u64> {
+        let count = self.count();
+        if count == 0 {
+            return None;
+        }
+        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let rank = ((quantile * count as f64).ceil() as u64).clamp(1, count);
+        let mut below = 0;
+        for (bucket, &here) in self.buckets.iter().enumerate() {
+            // Garbage in a bucket must not end the reader.
+            below = u64::saturating_add(below, here);
+            if below >= rank {
+                let (low, high) = bounds(bucket);
+                return Some((low + (high - low) / 2).min(self.max_ns));
+            }
+        }
+        Some(self.max_ns)
+    }
+}
+
+/// The bucket that counts a value.
+fn bucket_of(value: u64) -> usize {
+    let bucket = if value < LINEAR {
+        value
+    } else {
+        let octave = u64::from(value.ilog2() - LINEAR_BITS);
+        let within = (value >> (octave + 1)) - IN_AN_OCTAVE;
+        LINEAR + octave * IN_AN_OCTAVE + within
+    };
+    usize::try_from(bucket).unwrap_or(BUCKETS).min(BUCKETS - 1)
+}
+
+/// The lowest and highest value that a bucket counts.
+fn bounds(bucket: usize) -> (u64, u64) {
+    let bucket = bucket as u64;
+    if bucket < LINEAR {
+        return (bucket, bucket);
+    }
+    let octave = (bucket - LINEAR) / IN_AN_OCTAVE;
+    let within = (bucket - LINEAR) % IN_AN_OCTAVE;
+    let low = (IN_AN_OCTAVE + within) << (octave + 1);
+    (low, low + (1 << (octave + 1)) - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn distribution_of(values: &[u64]) -> Distribution {
+        let histogram: Box<Histogram> = bytemuck::allocation::zeroed_box();
+        for &value in values {
+            histogram.record(value);
+        }
+        let mut distribution = Distribution::default();
+        distribution.add(&histogram);
+        distribution
+    }
+
+    #[test]
+    fn every_bucket_counts_the_values_between_its_bounds() {
+        let mut expected_low = 0;
+        for bucket in 0..BUCKETS {
+            let (low, high) = bounds(bucket);
+            assert_eq!(low, expected_low, "bucket {bucket}");
+            assert_eq!((bucket_of(low), bucket_of(high)), (bucket, bucket));
+            expected_low = high + 1;
+        }
+        assert_eq!(expected_low, 1 << 36);
+        assert_eq!(bucket_of(u64::MAX), BUCKETS - 1);
+    }
+
+    #[test]
+    fn nothing_recorded_has_no_quantile() {
+        assert_eq!(Distribution::default().quantile_ns(0.5), None);
+        assert_eq!(distribution_of(&[]).count(), 0);
+    }
+
+    proptest! {
+        #[test]
+        fn a_quantile_is_within_one_bucket_of_the_exact_one(
+            mut values in proptest::collection::vec(0_u64..60_000_000_000, 1..300),
+            quantile in 0.0_f64..=1.0,
+        ) {
+            let distribution = distribution_of(&values);
+            values.sort_unstable();
+            #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            let rank = ((quantile * values.len() as f64).ceil() as usize).clamp(1, values.len());
+            let exact = values[rank - 1];
+            let reported = distribution.quantile_ns(quantile).unwrap();
+            prop_assert!(reported.abs_diff(exact) * 128 <= exact, "{reported} for {exact}");
+            prop_assert_eq!(distribution.max_ns, values[values.len() - 1]);
+            prop_assert_eq!(distribution.count(), values.len() as u64);
+        }
+
+        #[test]
+        fn absorbing_is_recording_the_other_s_values(
+            mine in proptest::collection::vec(0_u64..100_000_000_000, 0..50),
+            theirs in proptest::collection::vec(0_u64..100_000_000_000, 0..50),
+        ) {
+            let one: Box<Histogram> = bytemuck::allocation::zeroed_box();
+            let other: Box<Histogram> = bytemuck::allocation::zeroed_box();
+            for &value in &mine {
+                one.record(value);
+            }
+            for &value in &theirs {
+                other.record(value);
+            }
+            one.absorb(&other);
+            other.clear();
+            let mut sum = Distribution::default();
+            sum.add(&one);
+            sum.add(&other);
+            let all: Vec<u64> = mine.iter().chain(&theirs).copied().collect();
+            prop_assert_eq!(sum, distribution_of(&all));
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Refusals: a status and one sentence, as the same small JSON everywhere.
+
+use axum::extract::Request;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// Why a request is not served. `value` and `allowed` are left out where they mean nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// The status that it is answered with.
+    #[serde(skip)]
+    pub status: StatusCode,
+    /// What is wrong, as a sentence.
+    pub error: String,
+    /// Which parameter is wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
+    /// What it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// What it may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub allowed: Option<String>,
+}
+
+impl Refusal {
+    /// A refusal that concerns no parameter.
+    #[must_use]
+    pub fn new(status: StatusCode, error: impl Into<String>) -> Self {
+        Self { status, error: error.into(), parameter: None, value: None, allowed: None }
+    }
+
+    /// A value that can't be taken: 400.
+    #[must_use]
+    pub fn bad(name: &str, value: &str, allowed: &str) -> Self {
+        /// An answer need not repeat a whole body.
+        const SHOWN: usize = 200;
+        let shown: String = value.chars().take(SHOWN).collect();
+        Self::parameter(name, &shown, format!("{name} can't be {shown:?}; allowed: {allowed}"), allowed)
+    }
+
+    /// A bad parameter: 400.
+    #[must_use]
+    pub fn parameter(name: &str, value: &str, error: impl Into<String>, allowed: impl Into<String>) -> Self {
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            error: error.into(),
+            parameter: Some(name.to_owned()),
+            value: Some(value.to_owned()),
+            allowed: Some(allowed.into()),
+        }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        // A struct of strings always becomes JSON.
+        let body = serde_json::to_string(&self).unwrap_or_default() + "\n";
+        let json = HeaderValue::from_static("application/json");
+        let mut response = (self.status, [(header::CONTENT_TYPE, json)], body).into_response();
+        if self.status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// No route has the path.
+pub async fn not_found(request: Request) -> Response {
+    if request.uri().path() == "*" {
+        // The gate lets only OPTIONS through.
+        let refusal =
+            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "there is no OPTIONS here; Allow says what there is");
+        return ([(header::ALLOW, HeaderValue::from_static("GET, HEAD"))], refusal).into_response();
+    }
+    let sentence = format!("there is no {} here; GET / says what there is", request.uri().path());
+    Refusal::new(StatusCode::NOT_FOUND, sentence).into_response()
+}
+
+/// The path is there, the method is not; the router adds `Allow`.
+pub async fn method_not_allowed(request: Request) -> Refusal {
+    let sentence = format!("{} does not take {}; Allow says what it takes", request.uri().path(), request.method());
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, sentence)
+}
+
+/// A handler panicked.
+#[must_use]
+pub fn panicked() -> Refusal {
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "the handler panicked; the log has the place")
+}

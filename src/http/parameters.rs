@@ -1,0 +1,231 @@
+//! Queries, strictly: each name known, each given once, each value in its range.
+
+use std::time::Duration;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+
+use super::error::Refusal;
+use super::target::{Limits, Target};
+use crate::spelling::nearest;
+use crate::units;
+
+/// What a route's query asks for, within the limits.
+pub struct Params<T>(pub T);
+
+/// What a route reads from its query.
+pub trait FromQuery: Sized {
+    /// Every parameter that the route knows.
+    const NAMES: &'static [&'static str];
+
+    /// Reads the values.
+    ///
+    /// # Errors
+    /// A refusal that names the parameter, its value and what is allowed.
+    fn from_query(query: &Query, limits: &Limits) -> Result<Self, Refusal>;
+}
+
+impl<T: FromQuery> FromRequestParts<Target> for Params<T> {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, target: &Target) -> Result<Self, Refusal> {
+        let query = Query::parse(parts.uri.query().unwrap_or(""), T::NAMES)?;
+        T::from_query(&query, &target.limits).map(Self)
+    }
+}
+
+/// The values that a parameter takes: from 0 up to a limit that has a flag.
+pub struct Range<T> {
+    most: T,
+    flag: &'static str,
+    /// How a value is written, as a phrase.
+    form: &'static str,
+    read: fn(&str) -> Option<T>,
+    spell: fn(T) -> String,
+}
+
+impl<T: PartialOrd + Copy> Range<T> {
+    /// A value that may be taken.
+    ///
+    /// # Errors
+    /// One over the limit; the refusal names the limit's flag.
+    pub fn check(&self, name: &str, value: T) -> Result<T, Refusal> {
+        if value <= self.most {
+            return Ok(value);
+        }
+        let spelled = (self.spell)(value);
+        let sentence = format!("{name}={spelled} is over the limit that {} sets", self.flag);
+        Err(Refusal::parameter(name, &spelled, sentence, self.allowed()))
+    }
+
+    fn allowed(&self) -> String {
+        format!("0 to {}", (self.spell)(self.most))
+    }
+}
+
+/// Milliseconds as a plain number.
+#[must_use]
+pub fn milliseconds(most: Duration, flag: &'static str) -> Range<Duration> {
+    let form = "a number of milliseconds with up to six decimals";
+    Range { most, flag, form, read: read_milliseconds, spell: |value| as_milliseconds(value).to_string() }
+}
+
+/// A duration with its unit.
+#[must_use]
+pub fn duration(most: Duration, flag: &'static str) -> Range<Duration> {
+    let form = "a duration such as 500us, 200ms or 1.5s";
+    Range {
+        most,
+        flag,
+        form,
+        read: |text| units::parse_duration(text).ok(),
+        spell: |value| units::Spelled(value).to_string(),
+    }
+}
+
+/// A whole number.
+#[must_use]
+pub fn whole(most: u64, flag: &'static str) -> Range<u64> {
+    Range { most, flag, form: "a whole number", read: read_whole, spell: |value| value.to_string() }
+}
+
+/// The pairs of a query.
+#[derive(Debug)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// Splits and decodes, and refuses names that are not known or come twice.
+    fn parse(text: &str, known: &[&str]) -> Result<Self, Refusal> {
+        if let Some(place) = broken_encoding(text) {
+            let sentence = format!("the query's percent-encoding is broken at {place:?}");
+            return Err(Refusal::parameter(place, place, sentence, "% and two hexadecimal digits"));
+        }
+        let mut pairs: Vec<(String, String)> = Vec::new();
+        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+            if !known.contains(&name.as_ref()) {
+                return Err(unknown(&name, &value, known));
+            }
+            if pairs.iter().any(|(earlier, _)| *earlier == name) {
+                let sentence = format!("{name} is given more than once");
+                return Err(Refusal::parameter(&name, &value, sentence, "once"));
+            }
+            pairs.push((name.into_owned(), value.into_owned()));
+        }
+        Ok(Self(pairs))
+    }
+
+    /// A parameter's value, if it was given.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A value in a range.
+    ///
+    /// # Errors
+    /// What can't be read, or is over the limit.
+    pub fn ranged<T: PartialOrd + Copy>(&self, name: &str, range: &Range<T>) -> Result<Option<T>, Refusal> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let unreadable = || {
+            let sentence = format!("{name}={text} is not {}", range.form);
+            Refusal::parameter(name, text, sentence, range.allowed())
+        };
+        let value = (range.read)(text).ok_or_else(unreadable)?;
+        range.check(name, value).map(Some)
+    }
+
+    /// One of a few words.
+    ///
+    /// # Errors
+    /// Any other word.
+    pub fn one_of<T: Copy>(&self, name: &str, words: &[(&str, T)]) -> Result<Option<T>, Refusal> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let meant = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
+        let allowed = || words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
+        let refuse = || Refusal::parameter(name, text, format!("{name}={text} means nothing"), allowed());
+        meant.map(Some).ok_or_else(refuse)
+    }
+
+    /// Two parameters that say the same thing in different ways.
+    ///
+    /// # Errors
+    /// When both are given.
+    pub fn not_both(&self, one: &str, other: &str) -> Result<(), Refusal> {
+        match (self.get(one), self.get(other)) {
+            (Some(_), Some(value)) => {
+                let sentence = format!("{one} and {other} can't be given together");
+                Err(Refusal::parameter(other, value, sentence, format!("{one} or {other}")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// No sign, no exponent, no NaN.
+fn read_milliseconds(text: &str) -> Option<Duration> {
+    const DECIMALS: usize = 6;
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    if fraction.is_empty() || fraction.len() > DECIMALS {
+        return None;
+    }
+    let fraction = read_whole(&format!("{fraction:0<DECIMALS$}"))?;
+    read_whole(whole)?.checked_mul(1_000_000)?.checked_add(fraction).map(Duration::from_nanos)
+}
+
+/// Digits alone: the standard library would take a sign.
+fn read_whole(text: &str) -> Option<u64> {
+    text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok()).flatten()
+}
+
+/// The way back, as a number to print: divided once, so that 0.7 ms doesn't become 0.7000000000000001.
+#[must_use]
+#[allow(clippy::cast_precision_loss)] // 2⁵³ ns are 104 days
+pub fn as_milliseconds(duration: Duration) -> f64 {
+    duration.as_nanos() as f64 / 1e6
+}
+
+fn unknown(name: &str, value: &str, known: &[&str]) -> Refusal {
+    let nearest = nearest(name, known.iter().copied());
+    let hint = nearest.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+    let allowed = if known.is_empty() { "no parameter".to_owned() } else { known.join(", ") };
+    Refusal::parameter(name, value, format!("there is no parameter {name} here{hint}"), allowed)
+}
+
+/// The first `%` that is not followed by two hexadecimal digits, with what follows it.
+fn broken_encoding(text: &str) -> Option<&str> {
+    let bytes = text.as_bytes();
+    let hexadecimal = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
+    let broken = (0..bytes.len()).find(|&at| bytes[at] == b'%' && !(hexadecimal(at + 1) && hexadecimal(at + 2)))?;
+    text.get(broken..(broken + 3).min(text.len())).or(Some("%"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn milliseconds_are_plain_decimals() {
+        for (text, nanoseconds) in [("200", 200_000_000), ("0.5", 500_000), ("0.000001", 1)] {
+            assert_eq!(read_milliseconds(text), Some(Duration::from_nanos(nanoseconds)));
+        }
+        for bad in ["", "-1", "+1", "NaN", "inf", "1e3", "1.", ".5", "0.0000001", "99999999999999999999"] {
+            assert_eq!(read_milliseconds(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_query_is_refused_with_the_name_of_what_is_wrong() {
+        let known = &["ms", "mode"];
+        for (text, parameter, says) in [
+            ("mz=1", "mz", "did you mean ms?"),
+            ("ms=1&ms=2", "ms", "more than once"),
+            ("ms=%zz", "%zz", "percent-encoding"),
+            ("ms=%1", "%1", "percent-encoding"),
+        ] {
+            let refusal = Query::parse(text, known).unwrap_err();
+            assert_eq!(refusal.parameter.as_deref(), Some(parameter), "{text}");
+            assert!(refusal.error.contains(says), "{text}: {}", refusal.error);
+        }
+        assert_eq!(Query::parse("ms=1%30", known).unwrap().get("ms"), Some("10"));
+    }
+}

@@ -1,0 +1,271 @@
+//! A request, from its parsed head to the flush of its response: the pipeline, top to bottom.
+//!
+//! ```text
+//! head → gate → record(start) → limits → router → parameters → work → response → body → flush → record(end)
+//! ```
+//!
+//! [`Recorded`] is hyper's service for one connection. The record begins when hyper hands over a head and is
+//! carried by a [`Record`] through the handler and the response body to the connection, which ends it in the
+//! flush. Whoever drops it on the way (a client that left, a handler that was given up) ends it as well.
+
+use std::any::Any;
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use axum::Router;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+use pin_project_lite::pin_project;
+use tokio::sync::oneshot;
+use tower::Service;
+use tower_http::catch_panic::CatchPanic;
+
+use super::error::{self, Refusal};
+use super::gate;
+use super::target::Target;
+use super::unread::Received;
+use crate::sys::clock;
+use crate::wire::{Connection, Ending};
+
+/// The router, and around it what must hold whatever a handler does.
+pub type Stack = CatchPanic<Router, fn(Box<dyn Any + Send>) -> Response<axum::body::Body>>;
+
+/// Builds what one worker serves every request with.
+#[must_use]
+pub fn service(router: Router) -> Stack {
+    CatchPanic::custom(router, answer_panic)
+}
+
+#[allow(clippy::needless_pass_by_value)] // the shape that tower-http asks for
+fn answer_panic(panic: Box<dyn Any + Send>) -> Response<axum::body::Body> {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    tracing::error!(panic = text, "a handler panicked");
+    error::panicked().into_response()
+}
+
+/// hyper's service for one connection.
+pub struct Recorded {
+    stack: Stack,
+    target: Target,
+    connection: Arc<Connection>,
+}
+
+impl Recorded {
+    /// Serves the requests of `connection`.
+    #[must_use]
+    pub fn new(stack: Stack, target: Target, connection: Arc<Connection>) -> Self {
+        Self { stack, target, connection }
+    }
+
+    /// The answer to a request that never was one: not started, counted as rejected, connection closed.
+    fn reject(&self, refusal: Refusal) -> InFlight {
+        self.connection.seat().rejected();
+        // Whatever the client goes on to send, what it means is in doubt.
+        self.connection.leave_unread();
+        InFlight::Refused { response: Some(closing(refusal.into_response())), record: None }
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for Recorded {
+    type Response = Response<Tracked>;
+    type Error = Infallible;
+    type Future = InFlight;
+
+    fn call(&self, request: Request<Incoming>) -> InFlight {
+        let now = clock::monotonic_ns();
+        self.connection.head_parsed(now, request.version() >= Version::HTTP_11);
+        self.target.follow_orders();
+        if let Err(refusal) = gate::request(&request) {
+            return self.reject(refusal);
+        }
+        let (mut parts, body) = request.into_parts();
+        let exchange = Exchange::begin(&self.connection, now);
+        let record = Some(Record { exchange: exchange.clone(), status: None });
+        let limits = &self.target.limits;
+        let length = body.size_hint().exact();
+        if let Err(refusal) = gate::limits(&parts, length, self.connection.seat().in_flight(), limits) {
+            let response = refusal.into_response();
+            if body.is_end_stream() {
+                return InFlight::Refused { response: Some(response), record };
+            }
+            self.connection.leave_unread();
+            return InFlight::Refused { response: Some(closing(response)), record };
+        }
+        let (body, refused) = Received::new(body, &self.connection, limits.body);
+        parts.extensions.insert(exchange);
+        let response = self.stack.clone().call(Request::from_parts(parts, body));
+        InFlight::Routed { response, refused, record, target: self.target.clone() }
+    }
+}
+
+/// What a handler may know of its request beyond the request itself.
+#[derive(Clone)]
+pub struct Exchange {
+    connection: Arc<Connection>,
+    head_ns: u64,
+    arrival_ns: u64,
+    stamped: bool,
+}
+
+impl Exchange {
+    fn begin(connection: &Arc<Connection>, head_ns: u64) -> Self {
+        connection.seat().started();
+        let (arrival_ns, stamped) = connection.arrival();
+        Self { connection: Arc::clone(connection), head_ns, arrival_ns, stamped }
+    }
+
+    /// When the kernel received the end of the head (monotonic).
+    #[must_use]
+    pub fn arrival_ns(&self) -> u64 {
+        self.arrival_ns
+    }
+
+    /// From there until the head was parsed; `None` where the kernel gives no stamps.
+    #[must_use]
+    pub fn queue_ns(&self) -> Option<u64> {
+        self.stamped.then(|| self.head_ns.saturating_sub(self.arrival_ns))
+    }
+
+    /// The router has found its route.
+    pub(super) fn set_route(&self, number: usize) {
+        self.connection.set_route(number);
+    }
+
+    /// The worker that serves it: `slot.generation`.
+    #[must_use]
+    pub fn worker(&self) -> String {
+        let seat = self.connection.seat();
+        format!("{}.{}", seat.slot(), seat.generation())
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Exchange {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
+        let missing =
+            || Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "this router runs outside of a connection");
+        parts.extensions.get().cloned().ok_or_else(missing)
+    }
+}
+
+/// A started request. Dropping it ends the record, or hands it to the connection to be ended by the flush.
+struct Record {
+    exchange: Exchange,
+    /// Of the response, once there is one.
+    status: Option<u16>,
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let Exchange { connection, head_ns, arrival_ns, stamped } = &self.exchange;
+        connection.body_ended(Ending {
+            route: connection.route(),
+            status: self.status,
+            head_ns: *head_ns,
+            arrival_ns: *arrival_ns,
+            stamped: *stamped,
+        });
+    }
+}
+
+pin_project! {
+    /// A request on its way to a response.
+    #[project = InFlightProjection]
+    pub enum InFlight {
+        /// In the router.
+        Routed {
+            #[pin]
+            response: <Stack as Service<Request<Received>>>::Future,
+            refused: Option<oneshot::Receiver<Refusal>>,
+            record: Option<Record>,
+            target: Target,
+        },
+        /// Refused before it.
+        Refused {
+            response: Option<Response<axum::body::Body>>,
+            record: Option<Record>,
+        },
+    }
+}
+
+impl Future for InFlight {
+    type Output = Result<Response<Tracked>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let (response, record) = match self.project() {
+            InFlightProjection::Routed { response, refused, record, target } => match response.poll(context) {
+                Poll::Ready(Ok(response)) => {
+                    let response = response.map(axum::body::Body::new);
+                    (if target.closes_connections() { closing(response) } else { response }, record)
+                }
+                Poll::Pending => (closing(ready!(poll_refused(refused, context)).into_response()), record),
+            },
+            InFlightProjection::Refused { response, record } => {
+                // A future that is polled after it was ready has no response left.
+                let Some(response) = response.take() else { return Poll::Pending };
+                (response, record)
+            }
+        };
+        let status = response.status().as_u16();
+        let record = record.take().map(|mut record| {
+            record.exchange.connection.answered();
+            record.status = Some(status);
+            record
+        });
+        Poll::Ready(Ok(response.map(|body| Tracked { body, record })))
+    }
+}
+
+/// Whether a request is refused after all, while it is being served.
+fn poll_refused(refused: &mut Option<oneshot::Receiver<Refusal>>, context: &mut Context<'_>) -> Poll<Refusal> {
+    let Some(waiting) = refused else { return Poll::Pending };
+    if let Ok(refusal) = ready!(Pin::new(waiting).poll(context)) {
+        return Poll::Ready(refusal);
+    }
+    // Its body is all there.
+    *refused = None;
+    Poll::Pending
+}
+
+/// The connection ends with this response.
+fn closing(mut response: Response<axum::body::Body>) -> Response<axum::body::Body> {
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+/// A response body that carries its request's record.
+pub struct Tracked {
+    body: axum::body::Body,
+    #[allow(dead_code)] // held for its drop
+    record: Option<Record>,
+}
+
+impl Body for Tracked {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,106 @@
+//! What the handlers know of the worker they run in.
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Duration;
+
+use crate::control::{OrdersReader, Standing};
+use crate::scoreboard::SeatWriter;
+
+/// The caps that no request may exceed. A request that asks for more is refused, never cut down.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// `--max-delay`
+    pub delay: Duration,
+    /// `--max-cpu`
+    pub cpu: Duration,
+    /// `--max-body`, in bytes
+    pub body: u64,
+    /// `--max-inflight`, per worker
+    pub in_flight: u64,
+}
+
+/// What the target says of itself.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Version and commit.
+    pub version: String,
+    /// `single`, `threads` or `cluster`.
+    pub mode: String,
+    /// Workers at the start.
+    pub workers: usize,
+}
+
+/// The state that every handler shares.
+#[derive(Clone)]
+pub struct Target(Arc<State>);
+
+/// See [`Target`].
+pub struct State {
+    /// The caps of this run.
+    pub limits: Limits,
+    /// Name and arrangement.
+    pub about: About,
+    seat: Arc<SeatWriter>,
+    orders: OrdersReader,
+    ready: AtomicBool,
+    leaving: AtomicBool,
+    closing: AtomicBool,
+}
+
+impl Target {
+    /// Ready, and not leaving.
+    #[must_use]
+    pub fn new(limits: Limits, about: About, seat: Arc<SeatWriter>) -> Self {
+        Self(Arc::new(State {
+            limits,
+            about,
+            orders: OrdersReader::new(Arc::clone(seat.board())),
+            seat,
+            ready: AtomicBool::new(true),
+            leaving: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
+        }))
+    }
+}
+
+impl Deref for Target {
+    type Target = State;
+
+    fn deref(&self) -> &State {
+        &self.0
+    }
+}
+
+impl State {
+    /// Whether it wants traffic.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        self.ready.load(Relaxed) && !self.leaving.load(Relaxed)
+    }
+
+    /// Follows the orders page if it has changed, and says so in the seat. One load when it hasn't.
+    pub fn follow_orders(&self) {
+        if let Some((epoch, Standing { ready })) = self.orders.newer() {
+            self.ready.store(ready, Relaxed);
+            self.seat.applied(epoch);
+        }
+    }
+
+    /// It will be drained: no more ready, whatever standing orders say.
+    pub fn leave(&self) {
+        self.leaving.store(true, Relaxed);
+    }
+
+    /// From here on each response ends its connection.
+    pub fn close_connections(&self) {
+        self.closing.store(true, Relaxed);
+    }
+
+    /// Whether each response ends its connection.
+    #[must_use]
+    pub fn closes_connections(&self) -> bool {
+        self.closing.load(Relaxed)
+    }
+}

@@ -1,0 +1,24 @@
+//! `GET /plaintext` and `/json`, as the `TechEmpower` benchmarks define them.
+
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::IntoResponse;
+use serde::Serialize;
+
+const SERVER: (HeaderName, HeaderValue) = (header::SERVER, HeaderValue::from_static("quintain"));
+
+/// 13 bytes of text.
+pub async fn plaintext() -> impl IntoResponse {
+    let plain = (header::CONTENT_TYPE, HeaderValue::from_static("text/plain"));
+    ([SERVER, plain], "Hello, World!")
+}
+
+#[derive(Serialize)]
+struct Message {
+    message: &'static str,
+}
+
+/// The same as an object, serialised anew for each request.
+pub async fn json() -> impl IntoResponse {
+    ([SERVER], Json(Message { message: "Hello, World!" }))
+}

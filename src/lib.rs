@@ -1,0 +1,67 @@
+//! quintain: a load-test target that tells the truth.
+//!
+//! This is the inside, for whoever changes it; the README is for whoever uses it.
+//!
+//! ```text
+//!       cli ── config ── everything checked, every mistake named at once
+//!                  │
+//!    supervisor    starts, waits, decides; owns every listening socket; never serves
+//!       ├── worker 0 … N-1     one listener + one seat on the scoreboard + one single-threaded runtime, each
+//!       └── observer           reads the scoreboard once a tick: CSV, /stats; publishes standing orders
+//!                  │
+//!               scoreboard     shared memory, in which who may write what is fixed
+//! ```
+//!
+//! A [`worker`] is the same thing in every mode. In `single` and `threads` it is a thread of this process, in
+//! `cluster` a pre-forked process; the [`supervisor`] is the main thread or a process of one thread, and runs the
+//! same loop either way. The [`observer`] is never on a worker's thread.
+//!
+//! # The rooms, from the bottom up
+//!
+//! A room uses those above it in this list, never those below; a test reads the sources and holds that.
+//!
+//! | room | what it is |
+//! |---|---|
+//! | [`units`], [`spelling`] | durations and bytes as people write them; the nearest name to a misspelt one |
+//! | [`sys`] | the kernel, and all the `unsafe` there is |
+//! | [`histogram`] | a latency histogram in shared memory |
+//! | [`scoreboard`] | seats, base, roster, route table: who writes what |
+//! | [`snapshot`], [`sample`] | one reading of all of it; the difference of two, with rates |
+//! | [`control`] | the messages between the roles, and the orders page |
+//! | [`work`] | computing and waiting, done and measured |
+//! | [`wire`] | the socket as we need it: arrival stamps, counts, the end of a record in the flush |
+//! | [`config`] | the settings, resolved and typed, all mistakes at once |
+//! | [`http`] | the route table, handlers, parameters, refusals, the record of a request |
+//! | [`supervisor`], [`worker`], [`observer`] | the roles, which don't know each other |
+//! | [`commands`] | a command each; `serve` hands the supervisor its worker and observer as functions |
+//! | [`cli`] | the only reader of arguments and environment |
+//!
+//! # Two pipelines
+//!
+//! A request: `bytes → head → Host → record(start) → limits → route → parameters → work → response → flush →
+//! record(end)`; read `http/record.rs` from top to bottom.
+//!
+//! A figure: `seat → snapshot → sample::between(earlier, later) → row`; read the tick in `observer.rs`.
+//!
+//! # The account
+//!
+//! `in_flight = started − finished − lost` is derived and never negative. When nothing was killed and the clients
+//! waited for their last answers, sent = started = finished = sum of the statuses = sum of the CSV's deltas.
+
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod control;
+pub mod histogram;
+pub mod http;
+pub mod observer;
+pub mod sample;
+pub mod scoreboard;
+pub mod snapshot;
+pub mod spelling;
+pub mod supervisor;
+pub mod sys;
+pub mod units;
+pub mod wire;
+pub mod work;
+pub mod worker;

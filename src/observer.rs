@@ -1,0 +1,317 @@
+//! The observer: reads the scoreboard once a tick, writes the run's files and answers the admin listener.
+//!
+//! A process in cluster, a thread in single and threads, but never on a worker's thread: a full disk or a slow
+//! scraper never touches a request. It holds nothing that its successor could not read from the scoreboard.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::sleep;
+
+use crate::control::{Event, MemberEnd, Order, Received, Report};
+use crate::sample::{Earlier, Sample, SlotSample, between};
+use crate::scoreboard::Scoreboard;
+use crate::sys::readiness::Watched;
+use crate::sys::{clock, process, signals};
+
+pub mod admin;
+pub mod columns;
+pub mod csv;
+mod files;
+mod notes;
+mod processes;
+pub mod run_record;
+mod schedule;
+mod strain;
+
+pub use admin::{Admin, AdminListener};
+pub use files::RunFiles;
+pub use processes::Processes;
+
+use files::OpenFiles;
+use processes::{Depth, Reader};
+use schedule::Schedule;
+
+/// What is dear to read is read this often, and for the first and last row.
+const THOROUGH_NS: u64 = 10 * clock::SECOND;
+
+/// The phase of everything, until there are marks.
+const PHASE: &str = "run";
+
+/// Everything that an observer needs, handed over when it is started.
+pub struct Observation {
+    /// What it observes.
+    pub board: Arc<Scoreboard>,
+    /// The supervisor's orders.
+    pub control: MemberEnd,
+    /// The admin listener, unless it is off.
+    pub admin: Option<Admin>,
+    /// `single`, `threads` or `cluster`.
+    pub mode: &'static str,
+    /// Which processes there are.
+    pub processes: Processes,
+    /// The listeners whose accept queues are shown.
+    pub listeners: Vec<Arc<OwnedFd>>,
+    /// Where to write, unless nothing is to be written.
+    pub files: Option<RunFiles>,
+    /// From one row to the next.
+    pub sample_interval: Duration,
+    /// When the run began.
+    pub started_ns: u64,
+}
+
+/// Observes until the supervisor says that the run is finished, or is dead.
+///
+/// # Errors
+/// A sentence why it could not start; the supervisor has been told the same. A file that can't be written later on
+/// is no error: the target goes on.
+pub fn run(observation: Observation) -> Result<(), String> {
+    process::name_thread("observer");
+    // A file that reaches the limit on its size is one that can't be written, and no reason to die.
+    signals::hold_back(signals::FILE_TOO_LARGE);
+    let Observation { board, control, admin, mode, processes, listeners, files, sample_interval, started_ns } =
+        observation;
+    let interval_ns = u64::try_from(sample_interval.as_nanos()).unwrap_or(u64::MAX / 4).max(1);
+    let schedule = Schedule { started_ns, interval_ns };
+    let started = start(&control, move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| format!("the observer's runtime could not start: {error}"))?;
+        if let Some(admin) = admin {
+            let _guard = runtime.enter();
+            admin::open(admin, admin::Target { board: Arc::clone(&board), processes: processes.clone(), mode })?;
+        }
+        let reader = Reader::new(Arc::clone(&board), processes, listeners);
+        Ok((runtime, Observer::begin(board, reader, mode, schedule, files)?))
+    });
+    let (runtime, observer) = started?;
+    runtime.block_on(observer.observe(&control))
+}
+
+/// Tells the supervisor how a start went.
+fn start<T>(control: &MemberEnd, start: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
+    let started = start();
+    let report = match &started {
+        Ok(_) => Report::Ready,
+        Err(reason) => Report::Failed { reason: reason.clone() },
+    };
+    // Whoever doesn't hear it is dead, which the control channel says soon enough.
+    let _ = control.send(&report, None);
+    started
+}
+
+struct Observer {
+    board: Arc<Scoreboard>,
+    reader: Reader,
+    schedule: Schedule,
+    files: Option<OpenFiles>,
+    earlier: Earlier,
+    /// When what is dear to read was last read.
+    thorough_ns: u64,
+    /// The slots whose counters could not be true in the last tick.
+    implausible: Vec<usize>,
+}
+
+/// What an order comes to.
+enum Then {
+    GoOn,
+    Finish,
+    /// The supervisor is dead: there is nobody to write for.
+    Abandon,
+}
+
+impl Observer {
+    /// Opens the files and takes the first row: of the run, or of this observer.
+    fn begin(
+        board: Arc<Scoreboard>,
+        reader: Reader,
+        mode: &'static str,
+        schedule: Schedule,
+        files: Option<RunFiles>,
+    ) -> Result<Self, String> {
+        let generation = notes::arrive(&board);
+        let files = match files {
+            None => None,
+            Some(files) if generation == 1 => Some(OpenFiles::make(files, mode, schedule.started_ns)?),
+            Some(files) => Some(OpenFiles::open_again(files, mode, schedule.started_ns)),
+        };
+        let earlier = notes::recall(&board);
+        let mut observer =
+            Self { board, reader, schedule, files, earlier, thorough_ns: 0, implausible: Vec::new() };
+        if generation > 1 {
+            observer.note_respawn(generation);
+        }
+        observer.tick(observer.first_due(), Depth::Thorough);
+        Ok(observer)
+    }
+
+    async fn observe(mut self, control: &MemberEnd) -> Result<(), String> {
+        let control =
+            Watched::new(control).map_err(|error| format!("the observer can't wait for its orders: {error}"))?;
+        loop {
+            let due_ns = self.schedule.next(self.earlier.tick_ns);
+            tokio::select! {
+                biased;
+                () = sleep(Duration::from_nanos(due_ns.saturating_sub(clock::monotonic_ns()))) => {
+                    let depth = self.depth(due_ns);
+                    self.tick(due_ns, depth);
+                }
+                order = next_order(&control) => match self.obey(order) {
+                    Then::GoOn => {}
+                    Then::Finish => break,
+                    Then::Abandon => return Ok(()),
+                },
+            }
+        }
+        let last = self.tick(clock::monotonic_ns(), Depth::Thorough);
+        if let Some(files) = self.files {
+            files.finish(&last);
+        }
+        Ok(())
+    }
+
+    fn obey(&mut self, order: Option<(Order, Option<OwnedFd>)>) -> Then {
+        match order {
+            Some((Order::Happened(event), _)) => {
+                if let Some(files) = &mut self.files {
+                    files.event(&event);
+                }
+                Then::GoOn
+            }
+            Some((Order::Listener { slot: _ }, Some(listener))) => {
+                self.reader.watch(listener);
+                Then::GoOn
+            }
+            Some((Order::Finish, _)) => Then::Finish,
+            None => Then::Abandon,
+            Some((
+                order @ (Order::Listener { .. }
+                | Order::Lend { .. }
+                | Order::Reclaim { .. }
+                | Order::Drain(_)
+                | Order::Abandon),
+                _,
+            )) => {
+                tracing::warn!("the observer was given a worker's order, {order:?}, and ignores it");
+                Then::GoOn
+            }
+        }
+    }
+
+    /// Reads, compares with the tick before, writes down.
+    fn tick(&mut self, due_ns: u64, depth: Depth) -> Sample {
+        let reading = self.reader.read(due_ns, self.schedule.started_ns, depth);
+        let sample = between(&self.earlier, &reading);
+        self.earlier = Earlier::of(&sample);
+        if let Some(files) = &mut self.files {
+            files.tick(PHASE, &sample);
+        }
+        self.note_implausible(&sample);
+        notes::leave(&self.board, &self.earlier);
+        if depth == Depth::Thorough {
+            self.thorough_ns = sample.moment.monotonic_ns;
+        }
+        sample
+    }
+
+    fn depth(&self, due_ns: u64) -> Depth {
+        let soon = due_ns + self.schedule.interval_ns / 2;
+        if soon.saturating_sub(self.thorough_ns) >= THOROUGH_NS { Depth::Thorough } else { Depth::Usual }
+    }
+
+    /// A new run's first row is due when it is taken; a successor's when its predecessor would have taken it.
+    fn first_due(&self) -> u64 {
+        let now = clock::monotonic_ns();
+        match self.earlier.tick_ns {
+            0 => now,
+            tick_ns => self.schedule.after(tick_ns).min(now),
+        }
+    }
+
+    /// Marks the rows that a slot's broken counters are left out of; the first of them, when there are several in a row.
+    fn note_implausible(&mut self, sample: &Sample) {
+        let broken = |slot: &&SlotSample| slot.is_implausible;
+        for slot in sample.slots.iter().filter(broken).filter(|slot| !self.implausible.contains(&slot.slot)) {
+            let (number, generation) = (slot.slot, slot.generation);
+            tracing::warn!("worker {number}.{generation} has counted what can't be: this tick leaves it out");
+            if let Some(files) = &mut self.files {
+                files.event(&Event {
+                    at_ns: sample.moment.monotonic_ns,
+                    realtime_ns: sample.moment.realtime_ns,
+                    kind: "implausible".to_owned(),
+                    slot: Some(number),
+                    generation: Some(generation),
+                    pid: Some(slot.pid),
+                    detail:
+                        "its counters can't be true: this row keeps the last ones, and counting goes on from there"
+                            .to_owned(),
+                });
+            }
+        }
+        self.implausible = sample.slots.iter().filter(broken).map(|slot| slot.slot).collect();
+    }
+
+    fn note_respawn(&mut self, generation: u64) {
+        let event = Event {
+            at_ns: clock::monotonic_ns(),
+            realtime_ns: clock::realtime_ns(),
+            kind: "observer-respawn".to_owned(),
+            slot: None,
+            generation: Some(generation),
+            pid: Some(std::process::id()),
+            detail: "the observer before it died; the next row covers the gap".to_owned(),
+        };
+        if let Some(files) = &mut self.files {
+            files.event(&event);
+        }
+    }
+}
+
+/// The supervisor's next order; `None` when it is dead.
+async fn next_order(control: &Watched<&MemberEnd>) -> Option<(Order, Option<OwnedFd>)> {
+    loop {
+        let mut ready = control.readable().await.ok()?;
+        match control.get_ref().receive() {
+            Ok(Received::Message(order, descriptor)) => return Some((order, descriptor)),
+            Ok(Received::Nothing) => ready.clear_ready(),
+            Ok(Received::Closed) => return None,
+            Err(error) if error.raw_os_error().is_none() => tracing::warn!("an order that is none: {error}"),
+            Err(error) => {
+                tracing::warn!("the control channel can't be read any more: {error}");
+                return None;
+            }
+        }
+    }
+}
+
+/// An empty directory of its own for a test, gone when the test ends.
+#[cfg(test)]
+pub(crate) struct TestDirectory(std::path::PathBuf);
+
+#[cfg(test)]
+impl TestDirectory {
+    pub(crate) fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("quintain-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+}
+
+#[cfg(test)]
+impl std::ops::Deref for TestDirectory {
+    type Target = std::path::Path;
+
+    fn deref(&self) -> &std::path::Path {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+impl Drop for TestDirectory {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,179 @@
+//! The admin listener: what the target knows of itself, and the orders one may give it.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::{Method, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::Response;
+use axum::routing::{get, post};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::processes::Processes;
+use crate::http::Refusal;
+use crate::scoreboard::Scoreboard;
+use access::{Access, Door};
+
+pub mod access;
+mod ready;
+mod stats;
+
+/// Connections at once; further ones wait in the kernel's queue.
+const CONNECTIONS: usize = 64;
+
+/// From a request's first byte to the end of its headers; hyper cuts idle connections after it, too.
+const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long accepting pauses when the kernel has no descriptor or memory left for a connection.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// The admin listener and who may give orders on it.
+pub struct Admin {
+    /// Where it listens.
+    pub listener: AdminListener,
+    /// What a write must show. Without one, writes are for loopback and unix sockets only.
+    pub token: Option<String>,
+}
+
+/// A listening socket, bound already.
+pub enum AdminListener {
+    /// TCP.
+    Tcp {
+        /// The socket.
+        listener: OwnedFd,
+        /// Whether it is bound to a loopback address.
+        loopback: bool,
+    },
+    /// A unix socket; its permissions say who may connect.
+    Unix {
+        /// The socket.
+        listener: OwnedFd,
+    },
+}
+
+impl AdminListener {
+    /// The same socket for another observer.
+    ///
+    /// # Errors
+    /// What `dup(2)` says.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(match self {
+            Self::Tcp { listener, loopback } => Self::Tcp { listener: listener.try_clone()?, loopback: *loopback },
+            Self::Unix { listener } => Self::Unix { listener: listener.try_clone()? },
+        })
+    }
+}
+
+/// What the handlers work on.
+#[derive(Clone)]
+pub struct Target {
+    /// Every figure.
+    pub board: Arc<Scoreboard>,
+    /// Where a worker's CPU is read.
+    pub processes: Processes,
+    /// `single`, `threads` or `cluster`.
+    pub mode: &'static str,
+}
+
+/// Begins to serve, on the runtime that the caller has entered.
+///
+/// # Errors
+/// A sentence why the socket can't be used.
+pub fn open(admin: Admin, target: Target) -> Result<(), String> {
+    let Admin { listener, token } = admin;
+    let unusable = |error: io::Error| format!("the admin listener can't be used: {error}");
+    match listener {
+        AdminListener::Tcp { listener, loopback } => {
+            let listener = std::net::TcpListener::from(listener);
+            listener.set_nonblocking(true).map_err(unusable)?;
+            let listener = TcpListener::from_std(listener).map_err(unusable)?;
+            let door = if loopback { Door::Loopback } else { Door::Elsewhere };
+            let routes = routes(target, Access { door, token });
+            tokio::spawn(serve(routes, async move || listener.accept().await.map(|(stream, _)| stream)));
+        }
+        AdminListener::Unix { listener } => {
+            let listener = std::os::unix::net::UnixListener::from(listener);
+            listener.set_nonblocking(true).map_err(unusable)?;
+            let listener = UnixListener::from_std(listener).map_err(unusable)?;
+            let routes = routes(target, Access { door: Door::Unix, token });
+            tokio::spawn(serve(routes, async move || listener.accept().await.map(|(stream, _)| stream)));
+        }
+    }
+    Ok(())
+}
+
+/// What there is, behind the rules of who may ask.
+fn routes(target: Target, access: Access) -> Router {
+    Router::new()
+        .route("/stats", get(stats::stats))
+        .route("/health", get(async || "ok\n"))
+        .route("/ready", post(ready::ready))
+        .fallback(async |request: Request| no_such_path(request.uri().path()))
+        .method_not_allowed_fallback(async |request: Request| wrong_method(request.method()))
+        .with_state(target)
+        .layer(middleware::from_fn_with_state(Arc::new(access), guard))
+}
+
+async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Result<Response, Refusal> {
+    access.check(request.method(), request.uri(), request.headers())?;
+    Ok(next.run(request).await)
+}
+
+/// Takes connections for ever, at most so many at once.
+async fn serve<Stream>(routes: Router, mut accept: impl AsyncFnMut() -> io::Result<Stream>)
+where
+    Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut complained = false;
+    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+        match accept().await {
+            Ok(stream) => {
+                complained = false;
+                tokio::spawn(connection(stream, routes.clone(), place));
+            }
+            // The client gave up before it was its turn.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                if !std::mem::replace(&mut complained, true) {
+                    tracing::warn!("the admin listener can't take connections for now: {error}");
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn connection<Stream>(stream: Stream, routes: Router, place: OwnedSemaphorePermit)
+where
+    Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_WITHIN)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes))
+        .await;
+    if let Err(error) = served {
+        tracing::debug!("an admin connection ended: {error}");
+    }
+    drop(place);
+}
+
+fn no_such_path(path: &str) -> Refusal {
+    let allowed = Some("GET /stats, GET /health, POST /ready".to_owned());
+    Refusal { allowed, ..Refusal::new(StatusCode::NOT_FOUND, format!("there is no {path} here")) }
+}
+
+/// axum adds `Allow`.
+fn wrong_method(method: &Method) -> Refusal {
+    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, format!("this path does not take {method}; see the Allow header"))
+}

@@ -1,0 +1,262 @@
+//! The columns of `resources.csv` and `workers.csv`: name, unit, source, meaning and how to get the cell, once.
+//!
+//! The files, and the README's tables, are made from these. An unknown is an empty cell.
+
+mod strain;
+
+use jiff::Timestamp;
+
+use crate::sample::{Group, Moment, Requests, SlotSample, TargetSample};
+
+/// One column of a table.
+pub struct Column<Figures> {
+    /// As in the header.
+    pub name: &'static str,
+    /// Of the cell.
+    pub unit: &'static str,
+    /// Where the figure comes from.
+    pub source: &'static str,
+    /// What it is.
+    pub meaning: &'static str,
+    /// The cell, empty when unknown.
+    pub cell: fn(&Row<'_, Figures>) -> String,
+}
+
+/// What a row is made from.
+pub struct Row<'a, Figures> {
+    /// When.
+    pub moment: &'a Moment,
+    /// The stretch of the run.
+    pub phase: &'a str,
+    /// `single`, `threads` or `cluster`.
+    pub mode: &'static str,
+    /// What was read.
+    pub figures: &'a Figures,
+}
+
+/// What the target and a slot have in common.
+trait Common {
+    fn group(&self) -> &Group;
+    fn requests(&self) -> &Requests;
+}
+
+/// `resources.csv`: the whole target, a row a tick.
+#[must_use]
+#[rustfmt::skip] // A table: an entry is what the column is, then how to get its cell.
+pub fn resources() -> Vec<Column<TargetSample>> {
+    let own: [Column<TargetSample>; 10] = [
+        column("cpu_pct", "%, 100 = one core", "CPU clocks of the processes", "CPU of the target",
+            |row| percent(row.figures.cores)),
+        column("cpu_user_pct", "%, 100 = one core", "/proc/PID/stat, 10 ms steps", "of it, in user mode",
+            |row| percent(row.figures.user_cores)),
+        column("cpu_sys_pct", "%, 100 = one core", "/proc/PID/stat, 10 ms steps", "of it, in the kernel",
+            |row| percent(row.figures.system_cores)),
+        column("cpu_host_pct", "%, 100 = all cores", "CPU clocks of the processes", "CPU of the target",
+            |row| percent(row.figures.host_share)),
+        column("cpu_seconds_total", "s", "CPU clocks of the processes", "CPU of the target, ended processes too",
+            |row| seconds(row.figures.cpu_ns)),
+        column("rss_bytes", "bytes", "/proc/PID/statm", "resident memory, shared pages counted in each process",
+            |row| known(row.figures.group.rss_bytes)),
+        column("rss_peak_bytes", "bytes", "/proc/PID/statm", "largest rss_bytes of any row so far",
+            |row| known(row.figures.rss_peak_bytes)),
+        column("pss_bytes", "bytes", "/proc/PID/smaps_rollup", "memory, shared pages counted once; every 10 s",
+            |row| known(row.figures.pss_bytes)),
+        column("host_cpu_pct", "%, 100 = all cores", "/proc/stat", "CPU of everything on the machine",
+            |row| percent(row.figures.host_busy)),
+        column("host_mem_used_pct", "%, 100 = all", "/proc/meminfo", "memory of the machine that is not available",
+            |row| percent(row.figures.host_memory_used)),
+    ];
+    when().into_iter().chain(processes()).chain(own).chain(requests()).chain(strain::columns()).collect()
+}
+
+/// `workers.csv`: a row a tick and slot ever used. Its counters are those of all the slot's generations.
+#[must_use]
+#[rustfmt::skip]
+pub fn workers() -> Vec<Column<SlotSample>> {
+    let who: [Column<SlotSample>; 4] = [
+        column("slot", "number from 0", "scoreboard", "the worker's place",
+            |row| row.figures.slot.to_string()),
+        column("generation", "number from 1", "scoreboard", "how many workers have held the slot",
+            |row| row.figures.generation.to_string()),
+        column("pid", "process id", "scoreboard", "of the newest of them",
+            |row| row.figures.pid.to_string()),
+        column("state", "name", "scoreboard", "of the newest of them",
+            |row| row.figures.state.to_owned()),
+    ];
+    let own: [Column<SlotSample>; 3] = [
+        column("cpu_pct", "%, 100 = one core", "CPU clocks of processes or threads", "CPU of the slot",
+            |row| percent(row.figures.cores)),
+        column("cpu_seconds_total", "s", "CPU clocks of processes or threads", "CPU of the slot, ended workers too",
+            |row| seconds(row.figures.cpu_ns)),
+        column("rss_bytes", "bytes", "/proc/PID/statm", "resident memory, shared pages counted in each process",
+            |row| known(row.figures.group.rss_bytes)),
+    ];
+    when().into_iter().chain(who).chain(processes()).chain(own).chain(requests()).collect()
+}
+
+#[rustfmt::skip]
+fn when<Figures>() -> [Column<Figures>; 7] {
+    [
+        column("ts_utc", "RFC 3339, ms", "CLOCK_REALTIME", "when the row was taken",
+            |row| timestamp(row.moment.realtime_ns)),
+        column("epoch_ms", "ms since 1970", "CLOCK_REALTIME", "the same",
+            |row| epoch_ms(row.moment.realtime_ns)),
+        column("elapsed_s", "s", "CLOCK_MONOTONIC", "since the run began",
+            |row| seconds(row.moment.elapsed_ns)),
+        column("interval_s", "s", "CLOCK_MONOTONIC", "since the row before, as it was; empty in the first",
+            |row| row.moment.interval_ns.map(seconds).unwrap_or_default()),
+        column("late_ms", "ms", "CLOCK_MONOTONIC", "how late the row was taken",
+            |row| milliseconds(row.moment.late_ns)),
+        column("phase", "name", "the run", "the stretch of the run",
+            |row| row.phase.to_owned()),
+        column("mode", "name", "--mode", "single, threads or cluster",
+            |row| row.mode.to_owned()),
+    ]
+}
+
+#[rustfmt::skip]
+fn processes<Figures: Common>() -> [Column<Figures>; 3] {
+    [
+        column("procs", "count", "scoreboard, /proc/PID", "living processes; empty where slots share one",
+            |row| known(row.figures.group().procs)),
+        column("threads", "count", "/proc/PID/stat", "their threads",
+            |row| known(row.figures.group().threads)),
+        column("fds", "count", "/proc/PID/fd", "their open descriptors",
+            |row| known(row.figures.group().fds)),
+    ]
+}
+
+#[rustfmt::skip]
+fn requests<Figures: Common>() -> [Column<Figures>; 9] {
+    [
+        column("requests_total", "count", "scoreboard", "requests finished",
+            |row| row.figures.requests().finished.to_string()),
+        column("rps", "1/s", "scoreboard", "requests finished in the interval, a second",
+            |row| row.figures.requests().rate.map(thousandths).unwrap_or_default()),
+        column("errors_total", "count", "scoreboard", "of the finished, status ≥ 500 or broken by a fault",
+            |row| row.figures.requests().errors.to_string()),
+        column("lost_total", "count", "scoreboard", "requests in flight when their worker died",
+            |row| row.figures.requests().lost.to_string()),
+        column("rejected_total", "count", "scoreboard", "requests refused before the router (parser, Host)",
+            |row| row.figures.requests().rejected.to_string()),
+        column("inflight", "count", "scoreboard", "requests being served",
+            |row| row.figures.requests().in_flight.to_string()),
+        column("connections", "count", "scoreboard", "connections open",
+            |row| row.figures.requests().connections.to_string()),
+        column("accepts_total", "count", "scoreboard", "connections taken",
+            |row| row.figures.requests().accepts.to_string()),
+        column("refused_total", "count", "scoreboard", "connections turned away over --max-connections",
+            |row| row.figures.requests().refused.to_string()),
+    ]
+}
+
+fn column<Figures>(
+    name: &'static str,
+    unit: &'static str,
+    source: &'static str,
+    meaning: &'static str,
+    cell: fn(&Row<'_, Figures>) -> String,
+) -> Column<Figures> {
+    Column { name, unit, source, meaning, cell }
+}
+
+/// The columns as a table in Markdown, for the README.
+#[must_use]
+pub fn markdown<Figures>(columns: &[Column<Figures>]) -> String {
+    let row = |Column { name, unit, source, meaning, cell: _ }: &Column<Figures>| {
+        format!("| `{name}` | {meaning} | {unit} | {source} |\n")
+    };
+    "| column | meaning | unit | source |\n|---|---|---|---|\n".to_owned()
+        + &columns.iter().map(row).collect::<String>()
+}
+
+impl Common for TargetSample {
+    fn group(&self) -> &Group {
+        &self.group
+    }
+
+    fn requests(&self) -> &Requests {
+        &self.requests
+    }
+}
+
+impl Common for SlotSample {
+    fn group(&self) -> &Group {
+        &self.group
+    }
+
+    fn requests(&self) -> &Requests {
+        &self.requests
+    }
+}
+
+/// UTC, to the millisecond.
+#[must_use]
+pub fn timestamp(realtime_ns: u64) -> String {
+    let time = Timestamp::from_nanosecond(i128::from(realtime_ns)).unwrap_or(Timestamp::UNIX_EPOCH);
+    format!("{time:.3}")
+}
+
+/// Milliseconds since the Unix epoch.
+#[must_use]
+pub fn epoch_ms(realtime_ns: u64) -> String {
+    (realtime_ns / 1_000_000).to_string()
+}
+
+/// Seconds, to the microsecond.
+#[must_use]
+pub fn seconds(nanoseconds: u64) -> String {
+    let microseconds = nanoseconds / 1_000;
+    format!("{}.{:06}", microseconds / 1_000_000, microseconds % 1_000_000)
+}
+
+fn milliseconds(nanoseconds: u64) -> String {
+    let microseconds = nanoseconds / 1_000;
+    format!("{}.{:03}", microseconds / 1_000, microseconds % 1_000)
+}
+
+fn percent(share: Option<f64>) -> String {
+    share.map(|share| format!("{:.2}", share * 100.0)).unwrap_or_default()
+}
+
+fn thousandths(number: f64) -> String {
+    format!("{number:.3}")
+}
+
+fn known(number: Option<u64>) -> String {
+    number.map(|number| number.to_string()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_headers_are_the_promised_ones() {
+        let header = |names: Vec<&str>| names.join(",");
+        assert_eq!(
+            header(resources().iter().map(|column| column.name).collect()),
+            "ts_utc,epoch_ms,elapsed_s,interval_s,late_ms,phase,mode,procs,threads,fds,cpu_pct,cpu_user_pct,\
+             cpu_sys_pct,cpu_host_pct,cpu_seconds_total,rss_bytes,rss_peak_bytes,pss_bytes,host_cpu_pct,\
+             host_mem_used_pct,requests_total,rps,errors_total,lost_total,rejected_total,inflight,connections,\
+             accepts_total,refused_total,cpu_quota_pct,runq_wait_pct,ctx_vol_per_s,ctx_invol_per_s,majflt_per_s,\
+             uss_bytes,host_steal_pct,host_mem_avail_bytes,cg_throttled_ms_total,cg_mem_bytes,cg_mem_limit_bytes,\
+             psi_cpu_some_pct,psi_mem_some_pct,psi_io_some_pct,acceptq_depth,acceptq_max,listen_drops_total,\
+             loop_lag_max_us,worker_imbalance"
+        );
+        assert_eq!(
+            header(workers().iter().map(|column| column.name).collect()),
+            "ts_utc,epoch_ms,elapsed_s,interval_s,late_ms,phase,mode,slot,generation,pid,state,procs,threads,fds,\
+             cpu_pct,cpu_seconds_total,rss_bytes,requests_total,rps,errors_total,lost_total,rejected_total,inflight,\
+             connections,accepts_total,refused_total"
+        );
+    }
+
+    #[test]
+    fn cells_are_plain_numbers_and_an_unknown_is_empty() {
+        assert_eq!(timestamp(1_767_323_045_006_999_999), "2026-01-02T03:04:05.006Z");
+        assert_eq!(epoch_ms(1_767_323_045_006_999_999), "1767323045006");
+        assert_eq!((seconds(1_000_001_999).as_str(), milliseconds(1_234_567).as_str()), ("1.000001", "1.234"));
+        assert_eq!((percent(Some(1.5)).as_str(), percent(None).as_str(), known(None).as_str()), ("150.00", "", ""));
+    }
+}

@@ -1,0 +1,53 @@
+//! The columns that explain a slow result.
+
+use super::{Column, column, known, milliseconds, percent, thousandths};
+use crate::sample::TargetSample;
+
+/// In `resources.csv`, after the columns that every target needs.
+#[rustfmt::skip]
+pub fn columns() -> [Column<TargetSample>; 19] {
+    [
+        column("cpu_quota_pct", "%, 100 = the quota", "cgroup cpu.max or cpu.cfs_quota_us", "CPU of the target, of what its control group may use; empty without a quota",
+            |row| percent(row.figures.strain.quota_share)),
+        column("runq_wait_pct", "%, 100 = one thread", "/proc/PID/task/TID/schedstat", "threads of the target that could run and waited for a processor",
+            |row| percent(row.figures.strain.waiting)),
+        column("ctx_vol_per_s", "1/s", "getrusage, at each worker's beat", "switches of workers and observer that had to wait for something",
+            |row| rate(row.figures.strain.voluntary_rate)),
+        column("ctx_invol_per_s", "1/s", "getrusage, at each worker's beat", "switches of workers and observer that could have run on",
+            |row| rate(row.figures.strain.involuntary_rate)),
+        column("majflt_per_s", "1/s", "getrusage, at each worker's beat", "pages that workers and observer waited for a disk for",
+            |row| rate(row.figures.strain.major_fault_rate)),
+        column("uss_bytes", "bytes", "/proc/PID/smaps_rollup", "memory that no other process shares; every 10 s",
+            |row| known(row.figures.uss_bytes)),
+        column("host_steal_pct", "%, 100 = all cores", "/proc/stat", "processor time that other guests of the hardware took",
+            |row| percent(row.figures.strain.steal)),
+        column("host_mem_avail_bytes", "bytes", "/proc/meminfo", "memory of the machine that a new program could have",
+            |row| known(row.figures.host_memory_available_bytes)),
+        column("cg_throttled_ms_total", "ms", "cgroup cpu.stat", "how long the control group with the tightest quota was kept from running, ever",
+            |row| row.figures.strain.cgroup.throttled_ns.map(milliseconds).unwrap_or_default()),
+        column("cg_mem_bytes", "bytes", "cgroup memory.current or memory.usage_in_bytes", "memory charged to the control group with the tightest limit, page cache too",
+            |row| known(row.figures.strain.cgroup.memory_bytes)),
+        column("cg_mem_limit_bytes", "bytes", "cgroup memory.max or memory.limit_in_bytes", "that limit, read every 10 s; empty without one",
+            |row| known(row.figures.strain.cgroup.memory_limit_bytes)),
+        column("psi_cpu_some_pct", "%, 100 = always", "/proc/pressure/cpu", "time in which something on the machine waited for a processor",
+            |row| percent(row.figures.strain.cpu_pressure)),
+        column("psi_mem_some_pct", "%, 100 = always", "/proc/pressure/memory", "time in which something on the machine waited for memory",
+            |row| percent(row.figures.strain.memory_pressure)),
+        column("psi_io_some_pct", "%, 100 = always", "/proc/pressure/io", "time in which something on the machine waited for input or output",
+            |row| percent(row.figures.strain.io_pressure)),
+        column("acceptq_depth", "count", "TCP_INFO of the listeners", "connections in the fullest accept queue; empty on a unix socket",
+            |row| known(row.figures.strain.accept_queue.map(|queue| queue.depth))),
+        column("acceptq_max", "count", "TCP_INFO of the listeners", "how many one accept queue holds: --backlog, capped by somaxconn",
+            |row| known(row.figures.strain.accept_queue.map(|queue| queue.limit))),
+        column("listen_drops_total", "count", "SO_MEMINFO of the listeners", "connection attempts that all accept queues together have dropped",
+            |row| known(row.figures.strain.accept_queue.map(|queue| queue.drops))),
+        column("loop_lag_max_us", "µs", "scoreboard", "how late the latest beat of any worker's loop was, in steps of about 1 ms; the same waiting hits requests",
+            |row| known(row.figures.strain.loop_lag_ns.map(|lag_ns| lag_ns / 1_000))),
+        column("worker_imbalance", "ratio", "scoreboard", "requests of the busiest slot over the mean of the live ones; empty when nobody did any",
+            |row| rate(row.figures.strain.imbalance)),
+    ]
+}
+
+fn rate(number: Option<f64>) -> String {
+    number.map(thousandths).unwrap_or_default()
+}

@@ -1,0 +1,209 @@
+//! The files of a run directory, and what is said when they can't be written.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::columns::{self, Column, Row, epoch_ms, seconds, timestamp};
+use super::csv::{Appended, CsvFile, KEPT_ROWS};
+use super::run_record::RunRecord;
+use crate::control::Event;
+use crate::sample::{Sample, SlotSample, TargetSample};
+use crate::sys::clock;
+
+/// Where a run is written down, and as what.
+pub struct RunFiles {
+    /// The run directory, which exists.
+    pub directory: PathBuf,
+    /// What `run.json` says at the start: version, command, configuration, machine, limits, …
+    pub record: Value,
+}
+
+const RESOURCES: &str = "resources.csv";
+const WORKERS: &str = "workers.csv";
+const EVENTS: &str = "events.csv";
+
+/// The header of `events.csv`.
+const EVENT: [&str; 8] = ["ts_utc", "epoch_ms", "elapsed_s", "kind", "slot", "generation", "pid", "detail"];
+
+/// The open files of a run.
+pub struct OpenFiles {
+    resources: Table<TargetSample>,
+    workers: Table<SlotSample>,
+    events: CsvFile,
+    record: RunRecord,
+    mode: &'static str,
+    started_ns: u64,
+    /// Whether it was said that something can't be written, and has not been all written since.
+    complained: bool,
+}
+
+/// A file and how its cells are made.
+struct Table<Figures> {
+    file: CsvFile,
+    columns: Vec<Column<Figures>>,
+}
+
+impl OpenFiles {
+    /// Makes the files of a new run, `run.json` among them.
+    ///
+    /// # Errors
+    /// A sentence with the path that can't be written.
+    pub fn make(files: RunFiles, mode: &'static str, started_ns: u64) -> Result<Self, String> {
+        let path = files.directory.join("run.json");
+        let (opened, failure) = Self::open(files, mode, started_ns);
+        if let Some((path, error)) = failure {
+            return Err(unwritable(&path, &error));
+        }
+        opened.record.write().map_err(|error| unwritable(&path, &error))?;
+        Ok(opened)
+    }
+
+    /// Opens the files that an observer before this one has left. A run that has begun goes on: what can't be opened
+    /// is opened when it can be.
+    pub fn open_again(files: RunFiles, mode: &'static str, started_ns: u64) -> Self {
+        let (mut opened, failure) = Self::open(files, mode, started_ns);
+        if let Some((path, error)) = failure {
+            opened.complain(&path, &error);
+        }
+        opened
+    }
+
+    /// Opens the files; and the first that can't be opened.
+    fn open(files: RunFiles, mode: &'static str, started_ns: u64) -> (Self, Option<(PathBuf, io::Error)>) {
+        let RunFiles { directory, record } = files;
+        let record = RunRecord::new(&directory, record);
+        let (resources, first) = Table::open(&directory.join(RESOURCES), columns::resources());
+        let (workers, second) = Table::open(&directory.join(WORKERS), columns::workers());
+        let (events, third) = CsvFile::open_or_keep(&directory.join(EVENTS), &EVENT);
+        let opened = [(RESOURCES, first), (WORKERS, second), (EVENTS, third)];
+        let failure = opened.into_iter().find_map(|(name, opened)| Some((directory.join(name), opened.err()?)));
+        (Self { resources, workers, events, record, mode, started_ns, complained: false }, failure)
+    }
+
+    /// Appends a tick's rows.
+    pub fn tick(&mut self, phase: &str, sample: &Sample) {
+        let Sample { moment, target, slots, .. } = sample;
+        let mode = self.mode;
+        let resources = self.resources.append([Row { moment, phase, mode, figures: target }]);
+        self.heed(RESOURCES, resources);
+        let workers = self.workers.append(slots.iter().map(|figures| Row { moment, phase, mode, figures }));
+        self.heed(WORKERS, workers);
+        if self.events.rows_outside() > 0 {
+            let events = self.events.append(Vec::<[&str; 0]>::new());
+            self.heed(EVENTS, events);
+        }
+    }
+
+    /// Appends an event.
+    pub fn event(&mut self, event: &Event) {
+        let Event { at_ns, realtime_ns, kind, slot, generation, pid, detail } = event;
+        let or_empty = |number: Option<String>| number.unwrap_or_default();
+        let appended = self.events.append([[
+            timestamp(*realtime_ns),
+            epoch_ms(*realtime_ns),
+            seconds(at_ns.saturating_sub(self.started_ns)),
+            kind.clone(),
+            or_empty(slot.map(|slot| slot.to_string())),
+            or_empty(generation.map(|generation| generation.to_string())),
+            or_empty(pid.map(|pid| pid.to_string())),
+            detail.clone(),
+        ]]);
+        self.heed(EVENTS, appended);
+    }
+
+    /// Writes the totals of the run.
+    pub fn finish(self, last: &Sample) {
+        for (name, rows) in self.outside().into_iter().filter(|(_, rows)| *rows > 0) {
+            tracing::warn!("{rows} rows of {name} could not be written to the end");
+        }
+        if let Err(error) = self.record.write_with_totals(last) {
+            tracing::warn!("run.json stays without the totals of the run: {error}");
+        }
+    }
+
+    /// Says what is to be said of an append: once on the log when writing fails, and in `events.csv` when it works again.
+    fn heed(&mut self, name: &'static str, appended: Appended) {
+        match appended {
+            Appended::Written | Appended::Kept => {}
+            Appended::Failed(error) => self.complain(Path::new(name), &error),
+            Appended::WrittenAnew => {
+                tracing::warn!("{name} was removed or emptied: it is made anew, and what it held is gone");
+                self.made_anew();
+                self.note_gap(format!("{name} was removed or emptied: what it held is gone"));
+            }
+            Appended::Recovered { late, missing, anew } => {
+                let gone = if anew {
+                    self.made_anew();
+                    "; what it held before is gone"
+                } else {
+                    ""
+                };
+                if self.outside().iter().all(|(_, rows)| *rows == 0) {
+                    self.complained = false;
+                    tracing::info!("{name} can be written again, and so can all files of the run");
+                }
+                self.note_gap(format!(
+                    "{name} could not be written: {missing} rows are missing, {late} were written late{gone}"
+                ));
+            }
+        }
+    }
+
+    fn complain(&mut self, path: &Path, error: &io::Error) {
+        if !std::mem::replace(&mut self.complained, true) {
+            let path = path.display();
+            tracing::warn!(
+                "{path} can't be written: {error}. The run goes on; the newest {KEPT_ROWS} rows of each file are kept \
+                 until it can be"
+            );
+        }
+    }
+
+    fn note_gap(&mut self, detail: String) {
+        self.event(&Event {
+            at_ns: clock::monotonic_ns(),
+            realtime_ns: clock::realtime_ns(),
+            kind: "gap".to_owned(),
+            slot: None,
+            generation: None,
+            pid: None,
+            detail,
+        });
+    }
+
+    /// Whoever removed a CSV file has probably removed its neighbours, of which `run.json` is not written otherwise.
+    fn made_anew(&self) {
+        if let Err(error) = self.record.write() {
+            tracing::warn!("run.json can't be made anew: {error}");
+        }
+    }
+
+    /// How many rows are not in each file.
+    fn outside(&self) -> [(&'static str, u64); 3] {
+        let Self { resources, workers, events, .. } = self;
+        [(RESOURCES, &resources.file), (WORKERS, &workers.file), (EVENTS, events)]
+            .map(|(name, file)| (name, file.rows_outside()))
+    }
+}
+
+impl<Figures> Table<Figures> {
+    fn open(path: &Path, columns: Vec<Column<Figures>>) -> (Self, io::Result<()>) {
+        let header: Vec<&str> = columns.iter().map(|column| column.name).collect();
+        let (file, opened) = CsvFile::open_or_keep(path, &header);
+        (Self { file, columns }, opened)
+    }
+
+    fn append<'a>(&mut self, rows: impl IntoIterator<Item = Row<'a, Figures>>) -> Appended
+    where
+        Figures: 'a,
+    {
+        let Self { file, columns } = self;
+        file.append(rows.into_iter().map(|row| columns.iter().map(move |column| (column.cell)(&row))))
+    }
+}
+
+fn unwritable(path: &Path, error: &io::Error) -> String {
+    format!("{} can't be written: {error}", path.display())
+}

@@ -1,0 +1,128 @@
+//! `run.json`: what was run, on what, and at the end what came of it.
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
+
+use super::columns::timestamp;
+use crate::sample::Sample;
+use crate::sys::procfs;
+
+/// The file, written at the start and again at the end.
+pub struct RunRecord {
+    path: PathBuf,
+    record: Value,
+}
+
+impl RunRecord {
+    /// Prepares `run.json` in a directory with what is known at the start.
+    #[must_use]
+    pub fn new(directory: &Path, record: Value) -> Self {
+        Self { path: directory.join("run.json"), record }
+    }
+
+    /// Writes it as it is at the start.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn write(&self) -> io::Result<()> {
+        replace(&self.path, &self.record)
+    }
+
+    /// Writes it with the totals of the run.
+    ///
+    /// # Errors
+    /// What the file system says.
+    pub fn write_with_totals(mut self, last: &Sample) -> io::Result<()> {
+        if let Some(record) = self.record.as_object_mut() {
+            record.insert("totals".to_owned(), totals(last));
+        }
+        replace(&self.path, &self.record)
+    }
+}
+
+/// Whoever reads the file sees the old one or the new one, never half of one.
+fn replace(path: &Path, record: &Value) -> io::Result<()> {
+    let unfinished = path.with_extension("json.part");
+    let write = || {
+        let mut file = File::create(&unfinished)?;
+        serde_json::to_writer_pretty(&mut file, record)?;
+        file.write_all(b"\n")?;
+        file.sync_all()?;
+        std::fs::rename(&unfinished, path)
+    };
+    write().inspect_err(|_| {
+        // On a full disk, half a file would take room from the rest.
+        let _ = std::fs::remove_file(&unfinished);
+    })
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn totals(last: &Sample) -> Value {
+    let target = &last.target;
+    let requests = &target.requests;
+    json!({
+        "requests": requests.finished,
+        "errors": requests.errors,
+        "lost": requests.lost,
+        "rejected": requests.rejected,
+        "refused": requests.refused,
+        "accepts": requests.accepts,
+        "cpu_seconds": target.cpu_ns as f64 / 1e9,
+        "rss_peak_bytes": target.rss_peak_bytes,
+        "duration_s": last.moment.elapsed_ns as f64 / 1e9,
+        "ended": timestamp(last.moment.realtime_ns),
+    })
+}
+
+/// The machine and those of its settings that a measurement depends on; what can't be read is `null`.
+#[must_use]
+pub fn machine() -> Value {
+    let what = RefreshKind::nothing()
+        .with_cpu(CpuRefreshKind::nothing())
+        .with_memory(MemoryRefreshKind::nothing().with_ram());
+    let system = System::new_with_specifics(what).ok();
+    let processors = system.as_ref().map(System::cpus).unwrap_or_default();
+    let settings = [
+        "net/core/somaxconn",
+        "net/ipv4/tcp_max_syn_backlog",
+        "net/ipv4/ip_local_port_range",
+        "net/ipv4/tcp_migrate_req",
+    ];
+    let settings = settings.map(|path| (path.replace('/', "."), procfs::kernel_setting(path).into()));
+    json!({
+        "cpu": processors.first().map(|processor| processor.brand().trim().to_owned()),
+        "cpus": processors.len(),
+        "memory_bytes": system.as_ref().map(System::total_memory),
+        "kernel": System::kernel_version().ok(),
+        "os": System::long_os_version().ok(),
+        "clock_source": procfs::clock_source(),
+        "cgroup_cpu_max": procfs::cgroup_cpu_max(),
+        "settings": Map::from_iter(settings),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observer::TestDirectory;
+    use crate::sample::{Earlier, Reading, between};
+
+    #[test]
+    fn the_record_is_there_at_the_start_and_has_totals_at_the_end() {
+        let directory = TestDirectory::new("run-record");
+        let record = RunRecord::new(&directory, json!({ "version": "1", "machine": machine() }));
+        let read = || serde_json::from_slice::<Value>(&std::fs::read(directory.join("run.json")).unwrap()).unwrap();
+        record.write().unwrap();
+        assert_eq!(read()["version"], "1");
+        assert!(read()["machine"]["cpus"].as_u64().unwrap() >= 1, "{}", read());
+        assert!(read()["machine"]["settings"]["net.core.somaxconn"].is_string(), "{}", read());
+        assert!(read().get("totals").is_none());
+        record.write_with_totals(&between(&Earlier::default(), &Reading::default())).unwrap();
+        assert_eq!((&read()["version"], &read()["totals"]["requests"]), (&json!("1"), &json!(0)));
+        assert_eq!(std::fs::read_dir(&*directory).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,69 @@
+//! Reads the signs of strain: control group, stalls, accept queues, loops that are late.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::Arc;
+
+use super::processes::Depth;
+use crate::sample::StrainReading;
+use crate::scoreboard::{BEAT_NS, Scoreboard, SeatState};
+use crate::snapshot::{Snapshot, WorkerReading};
+use crate::sys::listener::{AcceptQueue, accept_queue};
+use crate::sys::procfs::{CgroupFiles, PressureFiles};
+use crate::sys::usage;
+
+/// The open files, and the listeners. It never accepts from them.
+pub struct StrainReader {
+    cgroup: CgroupFiles,
+    pressure: PressureFiles,
+    listeners: Vec<Arc<OwnedFd>>,
+}
+
+impl StrainReader {
+    /// Opens the files.
+    pub fn new(listeners: Vec<Arc<OwnedFd>>) -> Self {
+        Self { cgroup: CgroupFiles::open(), pressure: PressureFiles::open(), listeners }
+    }
+
+    /// Shows the accept queue of one listener more.
+    pub fn watch(&mut self, listener: OwnedFd) {
+        self.listeners.push(Arc::new(listener));
+    }
+
+    /// Reads everything but what the threads have waited, which is read with the processes. The observer's own process is
+    /// the one that doesn't count itself on the scoreboard: in single and threads it is all there is.
+    pub fn read(&mut self, board: &Scoreboard, snapshot: &Snapshot, now_ns: u64, depth: Depth) -> StrainReading {
+        if depth == Depth::Thorough {
+            self.cgroup.read_limits();
+        }
+        let window = board.head().observer.lag_window.close();
+        let lags = snapshot.workers().filter_map(|worker| loop_lag_ns(board, worker, window, now_ns));
+        StrainReading {
+            waited_ns: None,
+            usage: usage::of_this_process(),
+            cgroup: self.cgroup.read(),
+            pressure: self.pressure.read(),
+            accept_queue: self.accept_queue(),
+            loop_lag_ns: lags.max(),
+        }
+    }
+
+    /// The fullest queue, since a full one drops whatever room the others have; and the drops of all of them.
+    fn accept_queue(&self) -> Option<AcceptQueue> {
+        let read = self.listeners.iter().filter_map(|listener| accept_queue(listener.as_fd()));
+        read.reduce(|sum, queue| {
+            let fullest = if queue.depth > sum.depth { queue } else { sum };
+            AcceptQueue { drops: sum.drops + queue.drops, ..fullest }
+        })
+    }
+}
+
+/// How late a worker's latest beat was, one that is still to come included: a loop that stands still is seen while it
+/// does.
+fn loop_lag_ns(board: &Scoreboard, worker: &WorkerReading, window: u64, now_ns: u64) -> Option<u64> {
+    if worker.beat_ns == 0 || !matches!(worker.state, SeatState::Live | SeatState::Draining) {
+        return None;
+    }
+    let seat = board.slots()[worker.slot].seat(worker.seat);
+    let overdue = now_ns.saturating_sub(worker.beat_ns).saturating_sub(BEAT_NS);
+    Some(seat.lag().in_window(window).unwrap_or(0).max(overdue))
+}

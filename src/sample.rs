@@ -1,0 +1,416 @@
+//! From two instants to a row: pure arithmetic on what others have read.
+//!
+//! A [`Reading`] is one instant of the whole target, an [`Earlier`] what must be known of the one before, and
+//! [`between`] makes the [`Sample`] from which every row, page and metric takes its cells. What isn't known is
+//! `None`. Cumulative figures never fall: a process that ends between two reads of one tick may be missed in that tick,
+//! and is back, in its ancestors' sums, in the next. Nor do those that a worker counts, whatever is read: see
+//! [`Account`].
+
+mod account;
+mod strain;
+
+use crate::scoreboard::SeatState;
+use crate::snapshot::{SlotReading, Snapshot};
+use crate::sys::usage::Usage;
+
+pub use account::{Account, Tally};
+pub use strain::{StrainReading, StrainSample};
+
+/// The largest error of a difference in a process's user or system time: a 10 ms step for each of the two.
+const SPLIT_STEP_NS: u64 = 20_000_000;
+
+const SECOND: f64 = 1e9;
+
+/// When a reading was taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Instant {
+    /// Monotonic.
+    pub monotonic_ns: u64,
+    /// Since the Unix epoch.
+    pub realtime_ns: u64,
+    /// When it should have been taken (monotonic).
+    pub due_ns: u64,
+    /// When the run began (monotonic).
+    pub started_ns: u64,
+}
+
+/// One instant of the whole target.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// When.
+    pub instant: Instant,
+    /// What the scoreboard said.
+    pub snapshot: Snapshot,
+    /// Sums over all processes of the target.
+    pub tree: Tree,
+    /// Sums over the processes of a slot, in the order of the snapshot's slots; none where slots share a process.
+    pub slots: Vec<Group>,
+    /// The machine.
+    pub host: Host,
+    /// Signs of strain.
+    pub strain: StrainReading,
+}
+
+/// Sums over processes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Group {
+    /// How many there are.
+    pub procs: Option<u64>,
+    /// Their threads.
+    pub threads: Option<u64>,
+    /// Their descriptors.
+    pub fds: Option<u64>,
+    /// Their resident memory, shared pages counted in each.
+    pub rss_bytes: Option<u64>,
+}
+
+/// Sums over all processes of the target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tree {
+    /// Those of the living ones.
+    pub group: Group,
+    /// CPU, ended processes included.
+    pub cpu_ns: u64,
+    /// Of it, in user mode, in steps of 10 ms.
+    pub user_ns: Option<u64>,
+    /// Of it, in the kernel, in steps of 10 ms.
+    pub system_ns: Option<u64>,
+    /// Memory with shared pages counted once, in the ticks in which it was read.
+    pub pss_bytes: Option<u64>,
+    /// Memory without shared pages, in the same ticks.
+    pub uss_bytes: Option<u64>,
+}
+
+/// The machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Host {
+    /// Ticks in which its processors did something.
+    pub busy_ticks: Option<u64>,
+    /// Of those, what other guests of the hardware took.
+    pub steal_ticks: Option<u64>,
+    /// All their ticks.
+    pub total_ticks: Option<u64>,
+    /// How many processors it has.
+    pub cpus: Option<u64>,
+    /// The share of its memory that is in use, from 0 to 1.
+    pub memory_used: Option<f64>,
+    /// What of its memory is left for a new program.
+    pub memory_available_bytes: Option<u64>,
+}
+
+/// The cumulative figures of the tick before.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Earlier {
+    /// When it was taken (monotonic); 0 when there was none.
+    pub tick_ns: u64,
+    /// CPU of the target.
+    pub cpu_ns: u64,
+    /// Of it, in user mode.
+    pub user_ns: Option<u64>,
+    /// Of it, in the kernel.
+    pub system_ns: Option<u64>,
+    /// Finished requests.
+    pub finished: u64,
+    /// Largest sum of resident memory so far.
+    pub rss_peak_bytes: u64,
+    /// By slot number.
+    pub slots: Vec<EarlierSlot>,
+    /// The machine.
+    pub host: Host,
+    /// Signs of strain.
+    pub strain: StrainReading,
+}
+
+/// A slot's cumulative figures of the tick before.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EarlierSlot {
+    /// CPU of the slot.
+    pub cpu_ns: u64,
+    /// Its counters.
+    pub account: Account,
+}
+
+/// One tick.
+#[derive(Clone, Debug)]
+pub struct Sample {
+    /// When.
+    pub moment: Moment,
+    /// The whole target and the machine.
+    pub target: TargetSample,
+    /// Each slot ever used.
+    pub slots: Vec<SlotSample>,
+    host: Host,
+    strain: StrainReading,
+}
+
+/// When a sample was taken, and how it relates to its neighbours.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Moment {
+    /// Since the Unix epoch.
+    pub realtime_ns: u64,
+    /// Monotonic.
+    pub monotonic_ns: u64,
+    /// Since the run began.
+    pub elapsed_ns: u64,
+    /// Since the sample before; `None` in the first.
+    pub interval_ns: Option<u64>,
+    /// After the deadline.
+    pub late_ns: u64,
+}
+
+/// What the whole target and the machine did in a tick.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TargetSample {
+    /// Processes, threads, descriptors, memory.
+    pub group: Group,
+    /// Largest sum of resident memory in any tick.
+    pub rss_peak_bytes: Option<u64>,
+    /// Memory with shared pages counted once.
+    pub pss_bytes: Option<u64>,
+    /// Memory without shared pages.
+    pub uss_bytes: Option<u64>,
+    /// CPU since the run began.
+    pub cpu_ns: u64,
+    /// Of it, in user mode.
+    pub user_ns: Option<u64>,
+    /// Of it, in the kernel.
+    pub system_ns: Option<u64>,
+    /// CPU in the tick, 1 = one core.
+    pub cores: Option<f64>,
+    /// Of it, in user mode.
+    pub user_cores: Option<f64>,
+    /// Of it, in the kernel.
+    pub system_cores: Option<f64>,
+    /// CPU in the tick, 1 = all cores of the machine.
+    pub host_share: Option<f64>,
+    /// CPU in the tick of everything on the machine, 1 = all its cores.
+    pub host_busy: Option<f64>,
+    /// Memory of the machine in use, 1 = all.
+    pub host_memory_used: Option<f64>,
+    /// Memory of the machine that is left for a new program.
+    pub host_memory_available_bytes: Option<u64>,
+    /// Requests.
+    pub requests: Requests,
+    /// Signs of strain.
+    pub strain: StrainSample,
+}
+
+/// What a slot did in a tick.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SlotSample {
+    /// Its number.
+    pub slot: usize,
+    /// Of its newest worker.
+    pub generation: u64,
+    /// Of its newest worker.
+    pub pid: u32,
+    /// One word for people.
+    pub state: &'static str,
+    /// Whether a worker of it serves.
+    pub is_live: bool,
+    /// Whether its counters said what can't be: then the tick counts nothing for it.
+    pub is_implausible: bool,
+    /// Processes, threads, descriptors, memory.
+    pub group: Group,
+    /// CPU of all its workers since the run began.
+    pub cpu_ns: u64,
+    /// CPU in the tick, 1 = one core.
+    pub cores: Option<f64>,
+    /// Requests.
+    pub requests: Requests,
+    account: Account,
+}
+
+/// Requests and connections; all but `rate`, `in_flight` and `connections` only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Requests {
+    /// Answered, or ended by their client.
+    pub finished: u64,
+    /// Of those, a second in this tick.
+    pub rate: Option<f64>,
+    /// Of those, status ≥ 500 or broken by a fault.
+    pub errors: u64,
+    /// In flight when their worker died.
+    pub lost: u64,
+    /// Refused before the router.
+    pub rejected: u64,
+    /// Being served.
+    pub in_flight: u64,
+    /// Connections open.
+    pub connections: u64,
+    /// Connections taken.
+    pub accepts: u64,
+    /// Connections turned away.
+    pub refused: u64,
+}
+
+/// The tick between two instants. The first tick of a run is a baseline: it has totals and no rates.
+#[must_use]
+pub fn between(earlier: &Earlier, reading: &Reading) -> Sample {
+    let moment = moment(earlier, reading.instant);
+    let groups = reading.slots.iter().copied().chain(std::iter::repeat(Group::default()));
+    let slots = reading.snapshot.slots.iter().zip(groups);
+    let slots: Vec<SlotSample> =
+        slots.map(|(slot, group)| slot_sample(earlier, slot, group, moment.interval_ns)).collect();
+    let mut totals = Tally::default();
+    for slot in &slots {
+        totals.add(&slot.account.told);
+    }
+    let strain = StrainReading { usage: with_workers(reading.strain.usage, &totals), ..reading.strain };
+    let target = target(earlier, reading, (&totals, &slots, strain), moment.interval_ns);
+    Sample { moment, target, slots, host: reading.host, strain }
+}
+
+/// What the kernel has counted of all processes: those of the workers are on the scoreboard.
+fn with_workers(others: Option<Usage>, workers: &Tally) -> Option<Usage> {
+    let Usage { voluntary_switches, involuntary_switches, major_faults } = others?;
+    Some(Usage {
+        voluntary_switches: voluntary_switches + workers.counts.voluntary_switches,
+        involuntary_switches: involuntary_switches + workers.counts.involuntary_switches,
+        major_faults: major_faults + workers.counts.major_faults,
+    })
+}
+
+impl Earlier {
+    /// What the next tick needs to know of this one.
+    #[must_use]
+    pub fn of(sample: &Sample) -> Self {
+        let Sample { moment, target, slots: samples, host, strain } = sample;
+        let mut slots = Vec::new();
+        for sample in samples {
+            slots.resize(slots.len().max(sample.slot + 1), EarlierSlot::default());
+            slots[sample.slot] = EarlierSlot { cpu_ns: sample.cpu_ns, account: sample.account };
+        }
+        Self {
+            tick_ns: moment.monotonic_ns,
+            cpu_ns: target.cpu_ns,
+            user_ns: target.user_ns,
+            system_ns: target.system_ns,
+            finished: target.requests.finished,
+            rss_peak_bytes: target.rss_peak_bytes.unwrap_or(0),
+            slots,
+            host: *host,
+            strain: *strain,
+        }
+    }
+}
+
+fn moment(earlier: &Earlier, instant: Instant) -> Moment {
+    let Instant { monotonic_ns, realtime_ns, due_ns, started_ns } = instant;
+    Moment {
+        realtime_ns,
+        monotonic_ns,
+        elapsed_ns: monotonic_ns.saturating_sub(started_ns),
+        interval_ns: (earlier.tick_ns > 0).then(|| monotonic_ns.saturating_sub(earlier.tick_ns)),
+        late_ns: monotonic_ns.saturating_sub(due_ns),
+    }
+}
+
+fn target(
+    earlier: &Earlier,
+    reading: &Reading,
+    (totals, slots, strain): (&Tally, &[SlotSample], StrainReading),
+    interval_ns: Option<u64>,
+) -> TargetSample {
+    let Tree { group, cpu_ns, user_ns, system_ns, pss_bytes, uss_bytes } = reading.tree;
+    let cpu_ns = cpu_ns.max(earlier.cpu_ns);
+    let user_ns = user_ns.max(earlier.user_ns);
+    let system_ns = system_ns.max(earlier.system_ns);
+    let cores = rate(earlier.cpu_ns, cpu_ns, interval_ns);
+    let split = believable_split(
+        cpu_ns - earlier.cpu_ns,
+        user_ns.zip(earlier.user_ns).map(|(now, before)| now - before),
+        system_ns.zip(earlier.system_ns).map(|(now, before)| now - before),
+        group.procs.unwrap_or(1),
+    );
+    let host = &reading.host;
+    TargetSample {
+        group,
+        rss_peak_bytes: group.rss_bytes.max((earlier.rss_peak_bytes > 0).then_some(earlier.rss_peak_bytes)),
+        pss_bytes,
+        uss_bytes,
+        cpu_ns,
+        user_ns,
+        system_ns,
+        cores,
+        user_cores: split.and_then(|(user, _)| rate(0, user, interval_ns)),
+        system_cores: split.and_then(|(_, system)| rate(0, system, interval_ns)),
+        host_share: cores.zip(host.cpus).and_then(|(cores, cpus)| ratio(cores, float(cpus))),
+        host_busy: share_of_ticks(&earlier.host, host, |host| host.busy_ticks),
+        host_memory_used: host.memory_used,
+        host_memory_available_bytes: host.memory_available_bytes,
+        requests: requests(totals, earlier.finished, interval_ns),
+        strain: strain::between((&earlier.strain, strain), (&earlier.host, host), (cores, interval_ns), slots),
+    }
+}
+
+fn slot_sample(earlier: &Earlier, slot: &SlotReading, group: Group, interval_ns: Option<u64>) -> SlotSample {
+    let before = earlier.slots.get(slot.slot).copied().unwrap_or_default();
+    let cpu_ns = slot.cpu_ns.max(before.cpu_ns);
+    let (account, plausible) = before.account.go_on(Tally { counts: slot.counts, lost: slot.lost }, interval_ns);
+    SlotSample {
+        slot: slot.slot,
+        generation: slot.generation,
+        pid: slot.pid,
+        state: slot.state_name(),
+        is_live: slot.workers.iter().any(|worker| worker.state == SeatState::Live),
+        is_implausible: !plausible,
+        group,
+        cpu_ns,
+        cores: rate(before.cpu_ns, cpu_ns, interval_ns),
+        requests: requests(&account.told, before.account.told.counts.finished, interval_ns),
+        account,
+    }
+}
+
+fn requests(tally: &Tally, finished_before: u64, interval_ns: Option<u64>) -> Requests {
+    let Tally { counts, lost } = tally;
+    Requests {
+        finished: counts.finished,
+        rate: rate_per_second(finished_before, counts.finished, interval_ns),
+        errors: counts.errors,
+        lost: *lost,
+        rejected: counts.rejected,
+        in_flight: tally.in_flight(),
+        connections: tally.connections(),
+        accepts: counts.accepts,
+        refused: counts.refused,
+    }
+}
+
+/// The split of a tick's CPU into user and system, unless it can't be true: a command that the target ran (`--while`)
+/// and has reaped is in the kernel's sums over children, and not in the target's CPU.
+fn believable_split(cpu_ns: u64, user_ns: Option<u64>, system_ns: Option<u64>, procs: u64) -> Option<(u64, u64)> {
+    let (user_ns, system_ns) = user_ns.zip(system_ns)?;
+    let error_ns = SPLIT_STEP_NS.saturating_mul(procs + 1);
+    (user_ns.saturating_add(system_ns) <= cpu_ns.saturating_add(error_ns)).then_some((user_ns, system_ns))
+}
+
+/// The share of the ticks of the machine's processors that were of a kind.
+fn share_of_ticks(earlier: &Host, now: &Host, kind: fn(&Host) -> Option<u64>) -> Option<f64> {
+    let of_kind = kind(now)?.saturating_sub(kind(earlier)?);
+    let total = now.total_ticks?.saturating_sub(earlier.total_ticks?);
+    ratio(float(of_kind), float(total)).map(|share| share.min(1.0))
+}
+
+/// Nanoseconds of something in each nanosecond.
+fn rate(before: u64, now: u64, interval_ns: Option<u64>) -> Option<f64> {
+    ratio(float(now.saturating_sub(before)), float(interval_ns?))
+}
+
+fn rate_per_second(before: u64, now: u64, interval_ns: Option<u64>) -> Option<f64> {
+    rate(before, now, interval_ns).map(|rate| rate * SECOND)
+}
+
+fn ratio(part: f64, whole: f64) -> Option<f64> {
+    (whole > 0.0).then(|| part / whole)
+}
+
+/// Exact up to 2⁵³: 104 days of CPU in nanoseconds.
+#[allow(clippy::cast_precision_loss)]
+fn float(number: u64) -> f64 {
+    number as f64
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,147 @@
+//! A slot's counters from tick to tick, told so that they never fall and never leap.
+//!
+//! The counters are in memory that a broken worker could scribble over. So a tick adds what the counters have gained
+//! since the tick before, unless no worker could have gained it: then it adds nothing, the row says so, and the next tick
+//! counts on from there.
+
+use crate::scoreboard::Counts;
+
+/// More requests, connections or switches a second than any worker does.
+const MOST_A_SECOND: u64 = 50_000_000;
+
+/// More bytes a second than any worker moves.
+const MOST_BYTES_A_SECOND: u64 = 1_000_000_000_000;
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// Counters of a slot, and its lost requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Counters of all its workers.
+    pub counts: Counts,
+    /// Requests that died with their worker.
+    pub lost: u64,
+}
+
+/// What a slot's counters said, and what was made of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// As they were read.
+    pub seen: Tally,
+    /// The same, without what was implausible.
+    pub told: Tally,
+}
+
+impl Account {
+    /// Goes on to what the counters say now; whether that is plausible.
+    pub(super) fn go_on(&self, seen: Tally, interval_ns: Option<u64>) -> (Self, bool) {
+        let more =
+            Tally { counts: seen.counts.since(&self.seen.counts), lost: seen.lost.wrapping_sub(self.seen.lost) };
+        let mut told = self.told;
+        told.add(&more);
+        // Before the first tick there is nothing to compare with.
+        let plausible =
+            interval_ns.is_none_or(|interval_ns| could_be_gained(&more, interval_ns)) && told.balances();
+        (Self { seen, told: if plausible { told } else { self.told } }, plausible)
+    }
+}
+
+impl Tally {
+    /// Adds another's.
+    pub(super) fn add(&mut self, other: &Self) {
+        let Self { counts, lost } = other;
+        self.counts.add(counts);
+        self.lost = self.lost.wrapping_add(*lost);
+    }
+
+    /// Being served.
+    pub(super) fn in_flight(&self) -> u64 {
+        self.counts.started.saturating_sub(self.counts.finished).saturating_sub(self.lost)
+    }
+
+    /// Connections open.
+    pub(super) fn connections(&self) -> u64 {
+        self.counts.accepts.saturating_sub(self.counts.closed)
+    }
+
+    /// Nothing ends that has not begun.
+    fn balances(&self) -> bool {
+        let Counts { started, finished, accepts, closed, .. } = self.counts;
+        finished.checked_add(self.lost).is_some_and(|ended| ended <= started) && closed <= accepts
+    }
+}
+
+/// Whether a worker could do so much in a tick. A counter that fell has gained almost 2⁶⁴.
+fn could_be_gained(more: &Tally, interval_ns: u64) -> bool {
+    // A second more, for what was begun before and is counted in this tick.
+    let seconds = interval_ns / SECOND_NS + 2;
+    let (most, most_bytes) = (MOST_A_SECOND.saturating_mul(seconds), MOST_BYTES_A_SECOND.saturating_mul(seconds));
+    let Counts { bytes_in, bytes_out, .. } = more.counts;
+    let others = Counts { bytes_in: 0, bytes_out: 0, ..more.counts };
+    bytes_in.max(bytes_out) <= most_bytes && others.all().iter().chain([&more.lost]).all(|&gained| gained <= most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn tally(started: u64, finished: u64, lost: u64) -> Tally {
+        Tally { counts: Counts { started, finished, ..Counts::default() }, lost }
+    }
+
+    fn after(ticks: &[Tally]) -> (Account, Vec<bool>) {
+        let mut account = Account::default();
+        let plausible = ticks.iter().map(|seen| {
+            let (next, plausible) = account.go_on(*seen, Some(SECOND_NS));
+            account = next;
+            plausible
+        });
+        let plausible = plausible.collect();
+        (account, plausible)
+    }
+
+    #[test]
+    fn what_is_plausible_is_told_as_it_is() {
+        let (account, plausible) = after(&[tally(10, 8, 0), tally(30, 25, 2)]);
+        assert_eq!((account.told, account.seen), (tally(30, 25, 2), tally(30, 25, 2)));
+        assert_eq!(plausible, [true, true]);
+    }
+
+    #[test]
+    fn garbage_adds_nothing_and_counting_goes_on_from_there() {
+        let garbage = tally(0x1234_5678_9abc_def0, u64::MAX - 3, 0);
+        let later = tally(0x1234_5678_9abc_def5, u64::MAX, 0);
+        let (account, plausible) = after(&[tally(10, 8, 0), garbage, later]);
+        assert_eq!(plausible, [true, false, true]);
+        assert_eq!(account.told, tally(15, 11, 0));
+        // Zeros are garbage too, and so is more that has ended than has begun.
+        assert_eq!(after(&[tally(10, 8, 0), tally(0, 0, 0)]).1, [true, false]);
+        assert_eq!(after(&[tally(10, 8, 0), tally(10, 11, 0)]).1, [true, false]);
+        assert_eq!(after(&[tally(10, 8, 0), tally(10, 8, 3)]).1, [true, false]);
+    }
+
+    #[test]
+    fn bytes_may_be_more_than_requests() {
+        let bytes = |bytes_out| Tally { counts: Counts { bytes_out, ..Counts::default() }, lost: 0 };
+        assert_eq!(after(&[bytes(200_000_000_000), bytes(1 << 60)]).1, [true, false]);
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_read_the_told_never_falls_and_balances(
+            ticks in proptest::collection::vec((any::<u64>(), any::<u64>(), any::<u64>(), 0_u64..1_000), 1..30),
+        ) {
+            let mut account = Account::default();
+            for (started, finished, lost, small) in ticks {
+                let seen = if small < 500 { tally(started, finished, lost) } else { tally(small, small, 0) };
+                let (next, _) = account.go_on(seen, Some(SECOND_NS));
+                for (now, before) in next.told.counts.all().into_iter().zip(account.told.counts.all()) {
+                    prop_assert!(now >= before);
+                }
+                prop_assert!(next.told.lost >= account.told.lost && next.told.balances());
+                account = next;
+            }
+        }
+    }
+}

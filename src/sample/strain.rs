@@ -1,0 +1,95 @@
+//! The signs of strain: what explains a slow result, on the target's side and on the machine's.
+
+use super::{Host, SlotSample, rate, rate_per_second, ratio};
+use crate::sys::listener::AcceptQueue;
+use crate::sys::procfs::{Cgroup, Pressure};
+use crate::sys::usage::Usage;
+
+/// Signs of strain at one instant; what is a sum is so since its beginning.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StrainReading {
+    /// How long the target's threads have waited for a processor.
+    pub waited_ns: Option<u64>,
+    /// What the kernel has counted of the processes that don't count themselves on the scoreboard.
+    pub usage: Option<Usage>,
+    /// The target's control group.
+    pub cgroup: Cgroup,
+    /// Stalls on the machine.
+    pub pressure: Pressure,
+    /// The fullest accept queue, and the drops of all.
+    pub accept_queue: Option<AcceptQueue>,
+    /// How late the latest beat of any worker was since the tick before.
+    pub loop_lag_ns: Option<u64>,
+}
+
+/// Signs of strain in a tick.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StrainSample {
+    /// CPU of the target, 1 = what its control group may use.
+    pub quota_share: Option<f64>,
+    /// Threads waiting for a processor, on average.
+    pub waiting: Option<f64>,
+    /// Switches to wait for something, a second.
+    pub voluntary_rate: Option<f64>,
+    /// Switches because others had to run, a second.
+    pub involuntary_rate: Option<f64>,
+    /// Faults that waited for a disk, a second.
+    pub major_fault_rate: Option<f64>,
+    /// Time of the machine's processors that went to other guests of its hardware, 1 = all.
+    pub steal: Option<f64>,
+    /// The control group.
+    pub cgroup: Cgroup,
+    /// The share of the tick in which something on the machine waited for a processor, 1 = always.
+    pub cpu_pressure: Option<f64>,
+    /// The same for memory.
+    pub memory_pressure: Option<f64>,
+    /// The same for input and output.
+    pub io_pressure: Option<f64>,
+    /// The fullest accept queue, and the drops of all.
+    pub accept_queue: Option<AcceptQueue>,
+    /// How late the latest beat of any worker was.
+    pub loop_lag_ns: Option<u64>,
+    /// The busiest slot's requests over the live slots' mean.
+    pub imbalance: Option<f64>,
+}
+
+/// The strain between two readings.
+pub(super) fn between(
+    (earlier, now): (&StrainReading, StrainReading),
+    (host_before, host): (&Host, &Host),
+    (cores, interval_ns): (Option<f64>, Option<u64>),
+    slots: &[SlotSample],
+) -> StrainSample {
+    let StrainReading { waited_ns, usage, cgroup, pressure, accept_queue, loop_lag_ns } = now;
+    let switched = |count: fn(&Usage) -> u64| {
+        let (before, now) = (count(&earlier.usage?), count(&usage?));
+        rate_per_second(before, now, interval_ns)
+    };
+    let stalled = |before: Option<u64>, now: Option<u64>| {
+        let share = rate(before? * 1_000, now? * 1_000, interval_ns)?;
+        // The kernel brings its totals up to date when it likes: a little more than the tick may come at once.
+        Some(share.min(1.0))
+    };
+    StrainSample {
+        quota_share: cores.zip(cgroup.quota_cores).and_then(|(cores, quota)| ratio(cores, quota)),
+        waiting: earlier.waited_ns.zip(waited_ns).and_then(|(before, now)| rate(before, now, interval_ns)),
+        voluntary_rate: switched(|usage| usage.voluntary_switches),
+        involuntary_rate: switched(|usage| usage.involuntary_switches),
+        major_fault_rate: switched(|usage| usage.major_faults),
+        steal: super::share_of_ticks(host_before, host, |host| host.steal_ticks),
+        cgroup: Cgroup { throttled_ns: cgroup.throttled_ns.max(earlier.cgroup.throttled_ns), ..cgroup },
+        cpu_pressure: stalled(earlier.pressure.cpu_us, pressure.cpu_us),
+        memory_pressure: stalled(earlier.pressure.memory_us, pressure.memory_us),
+        io_pressure: stalled(earlier.pressure.io_us, pressure.io_us),
+        accept_queue,
+        loop_lag_ns,
+        imbalance: imbalance(slots),
+    }
+}
+
+/// Unknown where nobody did anything.
+fn imbalance(slots: &[SlotSample]) -> Option<f64> {
+    let gained = || slots.iter().filter(|slot| slot.is_live).filter_map(|slot| slot.requests.rate);
+    let mean = ratio(gained().sum(), super::float(gained().count() as u64))?;
+    ratio(gained().fold(0.0, f64::max), mean)
+}

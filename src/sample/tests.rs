@@ -1,0 +1,206 @@
+use super::*;
+use crate::scoreboard::{Counts, SlotState};
+use crate::snapshot::WorkerReading;
+use crate::sys::procfs::{Cgroup, Pressure};
+use proptest::prelude::*;
+
+const START: u64 = 5_000_000_000;
+
+fn slot(number: usize, finished: u64, cpu_ns: u64) -> SlotReading {
+    SlotReading {
+        slot: number,
+        state: SlotState::Filled,
+        pid: 10,
+        generation: 1,
+        counts: Counts { started: finished + 2, finished, accepts: 3, closed: 1, ..Counts::default() },
+        lost: 0,
+        cpu_ns,
+        workers: Vec::new(),
+    }
+}
+
+impl SlotReading {
+    fn tally(&self) -> Tally {
+        Tally { counts: self.counts, lost: self.lost }
+    }
+}
+
+fn reading(at_ns: u64, slots: Vec<SlotReading>, tree: Tree) -> Reading {
+    Reading {
+        instant: Instant { monotonic_ns: at_ns, realtime_ns: at_ns, due_ns: at_ns, started_ns: START },
+        snapshot: Snapshot { slots },
+        tree,
+        ..Reading::default()
+    }
+}
+
+fn tree(cpu_ns: u64, user_ns: u64, system_ns: u64) -> Tree {
+    Tree { cpu_ns, user_ns: Some(user_ns), system_ns: Some(system_ns), ..Tree::default() }
+}
+
+#[test]
+fn the_first_tick_has_totals_and_no_rates() {
+    let sample = between(&Earlier::default(), &reading(START, vec![slot(0, 7, 100)], tree(200, 100, 100)));
+    assert_eq!(sample.moment.interval_ns, None);
+    assert_eq!((sample.target.cores, sample.target.user_cores, sample.target.requests.rate), (None, None, None));
+    assert_eq!((sample.slots[0].cores, sample.slots[0].requests.rate), (None, None));
+    assert_eq!((sample.target.cpu_ns, sample.target.requests.finished), (200, 7));
+}
+
+#[test]
+fn rates_are_over_the_true_interval() {
+    let second = 1_000_000_000;
+    let first = between(&Earlier::default(), &reading(START, vec![slot(0, 10, 0)], tree(0, 0, 0)));
+    let mut late = reading(START + 2 * second, vec![slot(0, 30, second)], tree(3 * second, 2 * second, second));
+    late.instant.due_ns = START + second;
+    late.host.cpus = Some(4);
+    let sample = between(&Earlier::of(&first), &late);
+    assert_eq!((sample.moment.interval_ns, sample.moment.late_ns), (Some(2 * second), second));
+    assert_eq!(sample.moment.elapsed_ns, 2 * second);
+    let TargetSample { cores, user_cores, system_cores, host_share, requests, .. } = sample.target;
+    assert_eq!((cores, user_cores, system_cores), (Some(1.5), Some(1.0), Some(0.5)));
+    assert_eq!(host_share, Some(0.375));
+    assert_eq!((requests.rate, requests.in_flight, requests.connections), (Some(10.0), 2, 2));
+    assert_eq!((sample.slots[0].cores, sample.slots[0].requests.rate), (Some(0.5), Some(10.0)));
+}
+
+#[test]
+fn a_slot_that_appears_counts_from_nothing() {
+    let first = between(&Earlier::default(), &reading(START, vec![slot(0, 1, 0)], Tree::default()));
+    let second = reading(START + 1_000_000_000, vec![slot(0, 1, 0), slot(3, 5, 500_000_000)], Tree::default());
+    let sample = between(&Earlier::of(&first), &second);
+    assert_eq!((sample.slots[1].requests.rate, sample.slots[1].cores), (Some(5.0), Some(0.5)));
+    assert_eq!(
+        Earlier::of(&sample).slots[3],
+        EarlierSlot {
+            cpu_ns: 500_000_000,
+            account: Account { seen: slot(3, 5, 0).tally(), told: slot(3, 5, 0).tally() },
+        }
+    );
+}
+
+#[test]
+fn the_cpu_of_a_command_that_was_reaped_is_not_the_target_s() {
+    let first = between(&Earlier::default(), &reading(START, vec![], tree(0, 0, 0)));
+    let with_command = reading(START + 1_000_000_000, vec![], tree(10_000_000, 900_000_000, 0));
+    let sample = between(&Earlier::of(&first), &with_command);
+    assert_eq!((sample.target.user_cores, sample.target.system_cores), (None, None));
+    assert_eq!(sample.target.cores, Some(0.01));
+}
+
+#[test]
+fn everybody_s_cpu_is_a_share_of_the_ticks() {
+    let mut first = reading(START, vec![], Tree::default());
+    first.host = Host { busy_ticks: Some(100), steal_ticks: Some(10), total_ticks: Some(1000), ..Host::default() };
+    let mut second = reading(START + 1, vec![], Tree::default());
+    second.host = Host { busy_ticks: Some(150), steal_ticks: Some(14), total_ticks: Some(1200), ..Host::default() };
+    let first = between(&Earlier::default(), &first);
+    assert_eq!((first.target.host_busy, first.target.strain.steal), (None, None));
+    let second = between(&Earlier::of(&first), &second).target;
+    assert_eq!((second.host_busy, second.strain.steal), (Some(0.25), Some(0.02)));
+}
+
+proptest! {
+    #[test]
+    fn cumulative_figures_never_fall_and_rates_are_never_negative(
+        ticks in proptest::collection::vec((0_u64..1 << 40, 0_u64..1 << 40, 0_u64..1 << 40, 0_u64..1 << 40, 1_u64..1 << 34), 1..20),
+    ) {
+        let mut earlier = Earlier::default();
+        let mut now = START;
+        for (cpu, user, rss, finished, gap) in ticks {
+            now += gap;
+            let mut reading = reading(now, vec![slot(0, finished, cpu)], tree(cpu, user, cpu - cpu.min(user)));
+            reading.tree.group.rss_bytes = Some(rss);
+            let sample = between(&earlier, &reading);
+            let later = Earlier::of(&sample);
+            prop_assert!(later.cpu_ns >= earlier.cpu_ns && later.user_ns >= earlier.user_ns);
+            prop_assert!(later.system_ns >= earlier.system_ns && later.finished >= earlier.finished);
+            prop_assert!(later.rss_peak_bytes >= earlier.rss_peak_bytes.max(rss));
+            for rate in [sample.target.cores, sample.target.user_cores, sample.target.requests.rate] {
+                prop_assert!(rate.is_none_or(|rate| rate >= 0.0 && rate.is_finite()));
+            }
+            earlier = later;
+        }
+    }
+
+    #[test]
+    fn rates_times_intervals_add_up_to_the_total(steps in proptest::collection::vec((0_u64..1 << 20, 1_u64..1 << 34), 1..20)) {
+        let first = between(&Earlier::default(), &reading(START, vec![slot(0, 0, 0)], Tree::default()));
+        let (mut earlier, mut now, mut finished, mut sum) = (Earlier::of(&first), START, 0, 0.0);
+        for (requests, gap) in steps {
+            now += gap;
+            finished += requests;
+            let sample = between(&earlier, &reading(now, vec![slot(0, finished, 0)], Tree::default()));
+            sum += sample.target.requests.rate.unwrap() * float(sample.moment.interval_ns.unwrap()) / SECOND;
+            earlier = Earlier::of(&sample);
+        }
+        prop_assert!((sum - float(finished)).abs() < 1e-3, "{sum} for {finished}");
+    }
+}
+
+#[test]
+fn strain_is_measured_from_tick_to_tick() {
+    let second = 1_000_000_000;
+    let usage = |count| Some(Usage { voluntary_switches: count, involuntary_switches: 2 * count, major_faults: 0 });
+    let mut first = reading(START, vec![slot(0, 0, 0), slot(1, 0, 0)], tree(0, 0, 0));
+    first.strain.usage = usage(10);
+    first.strain.waited_ns = Some(5);
+    first.strain.pressure = Pressure { cpu_us: Some(100), memory_us: Some(0), io_us: None };
+    let mut busy = slot(0, 30, 0);
+    busy.counts.voluntary_switches = 90;
+    let mut second_reading = reading(START + 2 * second, vec![busy, slot(1, 10, 0)], tree(second, 0, 0));
+    second_reading.strain = StrainReading {
+        usage: usage(20),
+        waited_ns: Some(second + 5),
+        pressure: Pressure { cpu_us: Some(500_100), memory_us: Some(9_000_000), io_us: Some(1) },
+        cgroup: Cgroup { quota_cores: Some(2.0), ..Cgroup::default() },
+        ..StrainReading::default()
+    };
+    for slot in &mut second_reading.snapshot.slots {
+        slot.workers.push(WorkerReading {
+            slot: slot.slot,
+            seat: 0,
+            pid: 1,
+            generation: 1,
+            state: SeatState::Live,
+            beat_ns: 1,
+            applied_epoch: 0,
+        });
+    }
+    let baseline = between(&Earlier::default(), &first);
+    assert_eq!(baseline.target.strain.voluntary_rate, None);
+    let strain = between(&Earlier::of(&baseline), &second_reading).target.strain;
+    assert_eq!(
+        (strain.voluntary_rate, strain.involuntary_rate, strain.major_fault_rate),
+        (Some(50.0), Some(10.0), Some(0.0))
+    );
+    assert_eq!((strain.waiting, strain.quota_share), (Some(0.5), Some(0.25)));
+    assert_eq!((strain.cpu_pressure, strain.memory_pressure, strain.io_pressure), (Some(0.25), Some(1.0), None));
+    assert!(strain.imbalance.is_some_and(|ratio| (ratio - 1.5).abs() < 1e-9));
+}
+
+#[test]
+fn a_wall_clock_that_steps_moves_no_interval() {
+    let second = 1_000_000_000;
+    let first = between(&Earlier::default(), &reading(START, vec![slot(0, 0, 0)], Tree::default()));
+    for realtime_ns in [0, START / 2, u64::MAX] {
+        let mut stepped = reading(START + second, vec![slot(0, 10, 0)], Tree::default());
+        stepped.instant.realtime_ns = realtime_ns;
+        let sample = between(&Earlier::of(&first), &stepped);
+        assert_eq!((sample.moment.elapsed_ns, sample.moment.interval_ns), (second, Some(second)));
+        assert_eq!((sample.moment.late_ns, sample.target.requests.rate), (0, Some(10.0)));
+        assert_eq!(sample.moment.realtime_ns, realtime_ns);
+    }
+}
+
+#[test]
+fn an_implausible_slot_counts_nothing_and_says_so() {
+    let second = 1_000_000_000;
+    let first = between(&Earlier::default(), &reading(START, vec![slot(0, 5, 0), slot(1, 7, 0)], Tree::default()));
+    let mut garbage = slot(0, 9, 0);
+    garbage.counts.finished = u64::MAX / 3;
+    let sample =
+        between(&Earlier::of(&first), &reading(START + second, vec![garbage, slot(1, 9, 0)], Tree::default()));
+    assert_eq!((sample.slots[0].is_implausible, sample.slots[1].is_implausible), (true, false));
+    assert_eq!((sample.slots[0].requests.finished, sample.target.requests.finished), (5, 14));
+}

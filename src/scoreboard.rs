@@ -1,0 +1,149 @@
+//! The scoreboard: the shared memory that every figure comes from.
+//!
+//! Laid out once, before the first fork, and never moved. Who may write what is fixed:
+//!
+//! | part | writer |
+//! |---|---|
+//! | [`Seat`] (two a slot) | the one worker that holds it, through [`SeatWriter`] |
+//! | [`Base`], [`Roster`], `state` of a slot | the supervisor (in single and threads the main thread) |
+//! | [`RouteTable`] | the same |
+//! | orders page | the observer, through [`crate::control::publish`] |
+//! | [`ObserverNotes`], [`SlotNotes`] | the observer |
+//!
+//! Atomics only. A counter with one writer is a load and a store. A worker writes a request's buckets first and
+//! `finished` last, and `started` before both; a reader goes the other way round, so that
+//! `started − finished − lost` is never negative. What the supervisor does to a slot between two reads of it
+//! is guarded by the slot's `version`: odd while it works.
+
+mod counters;
+mod loop_lag;
+mod route_record;
+mod route_table;
+#[cfg(test)]
+mod scribble;
+mod seat_writer;
+mod slot;
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
+
+use bytemuck::Zeroable;
+
+use crate::histogram::add;
+use crate::sys::shared::Shared;
+
+pub use counters::{COUNTERS, Counters, Counts};
+pub use loop_lag::{BEAT_NS, LagWindow, LoopLag};
+pub use route_record::RouteRecord;
+pub use route_table::{ROUTE_NAME, RouteTable};
+pub use seat_writer::{Finished, Outcome, SeatWriter};
+pub use slot::{Base, Roster, Seat, SeatState, Slot, SlotNotes, SlotState};
+
+/// Most routes of a target, the unmatched one included.
+pub const ROUTES: usize = 64;
+
+/// Seats of a slot: one for the worker, one for its successor while both live.
+pub const SEATS: usize = 2;
+
+/// Bytes of one buffer of the orders page.
+pub const ORDERS: usize = 64 * 1024;
+
+/// All of the shared memory.
+pub struct Scoreboard {
+    head: Shared<Head>,
+    slots: Shared<Slot>,
+}
+
+/// What there is one of.
+#[derive(Zeroable)]
+#[repr(C, align(128))]
+pub struct Head {
+    /// Number → method and path.
+    pub routes: RouteTable,
+    /// What the observer must remember beyond its own death.
+    pub observer: ObserverNotes,
+    /// CPU that this process had used before the run began: whoever started us by exec, such as `cargo run`, has used it.
+    cpu_before_ns: AtomicU64,
+    /// CPU of ended observers. Written by the supervisor.
+    reaped_observer_cpu_ns: AtomicU64,
+    /// Which orders are in force: 0 is none yet. Buffer `epoch % 2` holds them.
+    pub(crate) orders_epoch: AtomicU64,
+    pub(crate) orders: [OrdersBuffer; 2],
+}
+
+/// One of the two buffers of the orders page.
+#[derive(Zeroable)]
+#[repr(C)]
+pub(crate) struct OrdersBuffer {
+    pub length: AtomicU64,
+    pub bytes: [AtomicU8; ORDERS],
+}
+
+/// The figures of the last tick, from which a respawned observer goes on.
+#[derive(Zeroable)]
+#[repr(C, align(128))]
+pub struct ObserverNotes {
+    /// When the last row was taken (monotonic); 0 before the first.
+    pub tick_ns: AtomicU64,
+    /// CPU of the whole target at that time.
+    pub cpu_ns: AtomicU64,
+    /// Of it, in user mode.
+    pub user_ns: AtomicU64,
+    /// Of it, in the kernel.
+    pub system_ns: AtomicU64,
+    /// Finished requests at that time.
+    pub finished: AtomicU64,
+    /// Largest sum of resident memory in any tick.
+    pub rss_peak_bytes: AtomicU64,
+    /// How many observers the run has had.
+    pub generation: AtomicU64,
+    /// Under which number workers enter how late they are.
+    pub lag_window: LagWindow,
+}
+
+impl Scoreboard {
+    /// Maps the memory for `slots` workers.
+    ///
+    /// # Errors
+    /// What `mmap(2)` says.
+    pub fn map(slots: usize) -> io::Result<Arc<Self>> {
+        Ok(Arc::new(Self { head: Shared::map(1)?, slots: Shared::map(slots)? }))
+    }
+
+    /// What there is one of.
+    #[must_use]
+    pub fn head(&self) -> &Head {
+        &self.head[0]
+    }
+
+    /// All slots, used or not.
+    #[must_use]
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+}
+
+impl Head {
+    /// CPU of the supervisor's process that is not the run's.
+    #[must_use]
+    pub fn cpu_before_ns(&self) -> u64 {
+        self.cpu_before_ns.load(Relaxed)
+    }
+
+    /// The run begins. For the supervisor.
+    pub fn set_cpu_before(&self, used_ns: u64) {
+        self.cpu_before_ns.store(used_ns, Relaxed);
+    }
+
+    /// CPU of ended observers.
+    #[must_use]
+    pub fn observer_cpu_ns(&self) -> u64 {
+        self.reaped_observer_cpu_ns.load(Relaxed)
+    }
+
+    /// An observer has ended. For the supervisor, before it reaps it.
+    pub fn add_observer_cpu(&self, used_ns: u64) {
+        add(&self.reaped_observer_cpu_ns, used_ns);
+    }
+}

@@ -1,0 +1,76 @@
+//! What was answered on one route.
+
+use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+
+use bytemuck::Zeroable;
+
+use crate::histogram::{Histogram, add};
+
+/// Statuses are counted from 100 …
+pub(super) const FIRST_STATUS: u16 = 100;
+
+/// … to 599.
+pub(super) const STATUSES: usize = 500;
+
+/// What was answered on one route.
+#[derive(Zeroable)]
+#[repr(C, align(128))]
+pub struct RouteRecord {
+    pub(super) touched: AtomicU64,
+    pub(super) client_gone: AtomicU64,
+    pub(super) statuses: [AtomicU64; STATUSES],
+    /// Head parsed → flushed.
+    pub service: Histogram,
+    /// Arrival in the kernel → flushed.
+    pub latency: Histogram,
+    /// Arrival in the kernel → head parsed.
+    pub queue: Histogram,
+}
+
+impl RouteRecord {
+    pub(super) fn is_touched(&self) -> bool {
+        self.touched.load(Acquire) != 0
+    }
+
+    /// Requests whose client left before the answer was flushed.
+    #[must_use]
+    pub fn client_gone(&self) -> u64 {
+        self.client_gone.load(Relaxed)
+    }
+
+    /// The statuses answered, and how often.
+    pub fn statuses(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
+        let counts = (FIRST_STATUS..).zip(&self.statuses);
+        counts.map(|(status, count)| (status, count.load(Relaxed))).filter(|&(_, count)| count > 0)
+    }
+
+    pub(super) fn absorb(&self, other: &Self) {
+        if !other.is_touched() {
+            return;
+        }
+        let Self { touched, client_gone, statuses, service, latency, queue } = other;
+        add(&self.client_gone, client_gone.load(Relaxed));
+        for (mine, theirs) in self.statuses.iter().zip(statuses) {
+            add(mine, theirs.load(Relaxed));
+        }
+        self.service.absorb(service);
+        self.latency.absorb(latency);
+        self.queue.absorb(queue);
+        self.touched.store(touched.load(Relaxed), Release);
+    }
+
+    pub(super) fn clear(&self) {
+        if !self.is_touched() {
+            return;
+        }
+        let Self { touched, client_gone, statuses, service, latency, queue } = self;
+        touched.store(0, Relaxed);
+        client_gone.store(0, Relaxed);
+        for count in statuses {
+            count.store(0, Relaxed);
+        }
+        service.clear();
+        latency.clear();
+        queue.clear();
+    }
+}

@@ -1,0 +1,41 @@
+//! Garbage over a seat, as a worker gone wild might leave it.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use super::counters::Counters;
+use super::route_record::RouteRecord;
+use super::slot::Seat;
+
+impl Seat {
+    /// Overwrites everything that a worker may write.
+    pub fn scribble(&self, mut random: impl FnMut() -> u64) {
+        let Self { counters, beat_ns, applied_epoch, lag, routes } = self;
+        counters.scribble(&mut random);
+        for place in [beat_ns, applied_epoch].into_iter().chain(lag.places()) {
+            place.store(random(), Relaxed);
+        }
+        for route in routes.iter().take(3) {
+            route.scribble(&mut random);
+        }
+    }
+}
+
+impl Counters {
+    fn scribble(&self, random: &mut impl FnMut() -> u64) {
+        for counter in self.all() {
+            counter.store(random(), Relaxed);
+        }
+    }
+}
+
+impl RouteRecord {
+    fn scribble(&self, random: &mut impl FnMut() -> u64) {
+        let Self { touched, client_gone, statuses, service, latency, queue } = self;
+        for place in [touched, client_gone].into_iter().chain(statuses) {
+            place.store(random(), Relaxed);
+        }
+        for histogram in [service, latency, queue] {
+            histogram.scribble(random);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The one right to write a seat.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering, Ordering::Relaxed, Ordering::Release};
+
+use super::Scoreboard;
+use super::counters::Counters;
+use super::route_record::{FIRST_STATUS, STATUSES};
+use super::slot::{Roster, Seat};
+use crate::histogram::add;
+use crate::sys::usage::Usage;
+
+/// How a request ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The response with this status was flushed.
+    Answered(u16),
+    /// The client left first.
+    ClientGone,
+}
+
+/// A finished request, as it is recorded.
+#[derive(Clone, Copy, Debug)]
+pub struct Finished {
+    /// Its route's number.
+    pub route: usize,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Arrival → head parsed; `None` where the socket has no arrival stamps.
+    pub queue_ns: Option<u64>,
+    /// Head parsed → flushed.
+    pub service_ns: u64,
+    /// Arrival → flushed.
+    pub latency_ns: u64,
+}
+
+/// The one right to write a seat. Not `Clone`: who holds it is the seat's worker.
+pub struct SeatWriter {
+    board: Arc<Scoreboard>,
+    slot: usize,
+    seat: usize,
+}
+
+impl SeatWriter {
+    /// For the supervisor, once for each [`super::Slot::occupy`].
+    #[must_use]
+    pub fn new(board: Arc<Scoreboard>, slot: usize, seat: usize) -> Self {
+        Self { board, slot, seat }
+    }
+
+    /// The slot's number.
+    #[must_use]
+    pub fn slot(&self) -> usize {
+        self.slot
+    }
+
+    /// The generation of this worker.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.roster().generation()
+    }
+
+    /// The scoreboard that the seat is on.
+    #[must_use]
+    pub fn board(&self) -> &Arc<Scoreboard> {
+        &self.board
+    }
+
+    fn seat(&self) -> &Seat {
+        &self.board.slots[self.slot].seats[self.seat]
+    }
+
+    fn roster(&self) -> &Roster {
+        &self.board.slots[self.slot].roster[self.seat]
+    }
+
+    /// The seat's counters, unless the worker was given up: then it has no say any more.
+    fn counters(&self) -> Option<&Counters> {
+        (!self.roster().is_abandoned()).then(|| &self.seat().counters)
+    }
+
+    fn count(&self, counter: impl FnOnce(&Counters) -> &AtomicU64, amount: u64, order: Ordering) {
+        if let Some(counters) = self.counters() {
+            let counter = counter(counters);
+            counter.store(counter.load(Relaxed).wrapping_add(amount), order);
+        }
+    }
+
+    /// A connection was taken.
+    pub fn accepted(&self) {
+        self.count(|counters| &counters.accepts, 1, Relaxed);
+    }
+
+    /// A connection ended.
+    pub fn closed(&self) {
+        self.count(|counters| &counters.closed, 1, Release);
+    }
+
+    /// Connections open now.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        let counters = &self.seat().counters;
+        counters.accepts.load(Relaxed).saturating_sub(counters.closed.load(Relaxed))
+    }
+
+    /// Requests in flight now.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        let counters = &self.seat().counters;
+        counters.started.load(Relaxed).saturating_sub(counters.finished.load(Relaxed))
+    }
+
+    /// A connection over the limit was turned away.
+    pub fn refused(&self) {
+        self.count(|counters| &counters.refused, 1, Relaxed);
+    }
+
+    /// A request was refused before the router.
+    pub fn rejected(&self) {
+        self.count(|counters| &counters.rejected, 1, Relaxed);
+    }
+
+    /// Bytes came in.
+    pub fn bytes_in(&self, bytes: usize) {
+        self.count(|counters| &counters.bytes_in, bytes as u64, Relaxed);
+    }
+
+    /// Bytes went out.
+    pub fn bytes_out(&self, bytes: usize) {
+        self.count(|counters| &counters.bytes_out, bytes as u64, Relaxed);
+    }
+
+    /// A head was parsed and goes to the router.
+    pub fn started(&self) {
+        self.count(|counters| &counters.started, 1, Release);
+    }
+
+    /// A request ended: its buckets first, `finished` last.
+    pub fn finished(&self, request: &Finished) {
+        let Some(counters) = self.counters() else { return };
+        let Finished { route, outcome, queue_ns, service_ns, latency_ns } = *request;
+        let record = &self.seat().routes[route];
+        record.touched.store(1, Release);
+        match outcome {
+            Outcome::Answered(status) => {
+                let last = STATUSES - 1;
+                add(&record.statuses[usize::from(status.saturating_sub(FIRST_STATUS)).min(last)], 1);
+                if status >= 500 {
+                    add(&counters.errors, 1);
+                }
+            }
+            Outcome::ClientGone => add(&record.client_gone, 1),
+        }
+        record.service.record(service_ns);
+        record.latency.record(latency_ns);
+        if let Some(queue_ns) = queue_ns {
+            record.queue.record(queue_ns);
+        }
+        counters.finished.store(counters.finished.load(Relaxed).wrapping_add(1), Release);
+    }
+
+    /// The loop turned.
+    pub fn beat(&self, now_ns: u64) {
+        self.seat().beat_ns.store(now_ns, Relaxed);
+    }
+
+    /// A beat came so much later than it should have.
+    pub fn late(&self, lag_ns: u64) {
+        self.seat().lag.enter(&self.board.head().observer.lag_window, lag_ns);
+    }
+
+    /// What the kernel has counted of the worker's process so far.
+    pub fn used(&self, usage: &Usage) {
+        let Some(counters) = self.counters() else { return };
+        let Usage { voluntary_switches, involuntary_switches, major_faults } = *usage;
+        counters.voluntary_switches.store(voluntary_switches, Relaxed);
+        counters.involuntary_switches.store(involuntary_switches, Relaxed);
+        counters.major_faults.store(major_faults, Relaxed);
+    }
+
+    /// The orders of this epoch are followed from here on.
+    pub fn applied(&self, epoch: u64) {
+        self.seat().applied_epoch.store(epoch, Release);
+    }
+}

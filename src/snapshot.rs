@@ -1,0 +1,261 @@
+//! One reading of the whole scoreboard.
+//!
+//! Each worker's counters are those of one instant, and what the supervisor moves from a seat to the base is seen
+//! on one side or the other, never on both or neither. So in every snapshot `in_flight` is not negative, and from
+//! one snapshot to the next no counter falls.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{Ordering::Acquire, fence};
+
+use crate::histogram::Distribution;
+use crate::scoreboard::{Counts, RouteRecord, SEATS, Scoreboard, SeatState, Slot, SlotState};
+
+/// All slots that were ever used.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// By slot number, from 0.
+    pub slots: Vec<SlotReading>,
+}
+
+/// One slot: its ended generations and the workers on its seats.
+#[derive(Clone, Debug)]
+pub struct SlotReading {
+    /// The slot's number.
+    pub slot: usize,
+    /// What is to become of it.
+    pub state: SlotState,
+    /// Process id of the newest worker, also when it has ended.
+    pub pid: u32,
+    /// The newest worker's generation.
+    pub generation: u64,
+    /// Counters of all generations.
+    pub counts: Counts,
+    /// Requests that died with their worker.
+    pub lost: u64,
+    /// CPU of all generations, their pool threads included.
+    pub cpu_ns: u64,
+    /// Who sits there now, the older one first.
+    pub workers: Vec<WorkerReading>,
+}
+
+/// A worker on its seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkerReading {
+    /// Its slot.
+    pub slot: usize,
+    /// Which of the two seats.
+    pub seat: usize,
+    /// Its process, or the one process there is.
+    pub pid: u32,
+    /// How many workers have held the slot, this one included.
+    pub generation: u64,
+    /// Never [`SeatState::Free`].
+    pub state: SeatState,
+    /// When its loop last turned (monotonic).
+    pub beat_ns: u64,
+    /// The orders it follows.
+    pub applied_epoch: u64,
+}
+
+/// Sums over all slots.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Counters of all generations of all slots.
+    pub counts: Counts,
+    /// Requests that died with their worker.
+    pub lost: u64,
+    /// CPU of the workers, ended ones too.
+    pub cpu_ns: u64,
+}
+
+/// What was answered on one route, by all workers.
+#[derive(Clone, Debug, Default)]
+pub struct RouteReading {
+    /// `"(none)"` for what matched no route.
+    pub path: String,
+    /// Empty for what matched no route.
+    pub method: String,
+    /// Status → how often it was answered.
+    pub statuses: BTreeMap<u16, u64>,
+    /// Requests whose client left first.
+    pub client_gone: u64,
+    /// Head parsed → flushed.
+    pub service: Distribution,
+    /// Arrival → flushed.
+    pub latency: Distribution,
+    /// Arrival → head parsed.
+    pub queue: Distribution,
+}
+
+impl Snapshot {
+    /// Reads all slots. `cpu_ns` is asked for the CPU that a seated worker has used so far; its process has
+    /// not been reaped while it is asked.
+    pub fn read(board: &Scoreboard, mut cpu_ns: impl FnMut(&WorkerReading) -> u64) -> Self {
+        let used = board.slots().iter().enumerate().filter(|(_, slot)| slot.state() != SlotState::Unused);
+        Self {
+            slots: used
+                .map(|(number, slot)| slot.consistently(|slot| read_slot(number, slot, &mut cpu_ns)))
+                .collect(),
+        }
+    }
+
+    /// Sums over all slots.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for slot in &self.slots {
+            totals.counts.add(&slot.counts);
+            add(&mut totals.lost, slot.lost);
+            totals.cpu_ns += slot.cpu_ns;
+        }
+        totals
+    }
+
+    /// Every worker that sits somewhere.
+    pub fn workers(&self) -> impl Iterator<Item = &WorkerReading> {
+        self.slots.iter().flat_map(|slot| &slot.workers)
+    }
+}
+
+impl Totals {
+    /// Being served.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        in_flight(&self.counts, self.lost)
+    }
+
+    /// Connections open.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.counts.accepts.saturating_sub(self.counts.closed)
+    }
+}
+
+impl SlotReading {
+    /// Being served.
+    #[must_use]
+    pub fn in_flight(&self) -> u64 {
+        in_flight(&self.counts, self.lost)
+    }
+
+    /// Connections open.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.counts.accepts.saturating_sub(self.counts.closed)
+    }
+
+    /// One word for people: the newest worker's state, or why there is none.
+    #[must_use]
+    pub fn state_name(&self) -> &'static str {
+        match (self.state, self.workers.last()) {
+            (SlotState::Retired, None) => "retired",
+            (SlotState::BackingOff, None) => "backing-off",
+            (_, Some(worker)) => worker.state.name(),
+            (SlotState::Unused | SlotState::Filled, None) => "ended",
+        }
+    }
+}
+
+/// What a broken worker has written may be too large to be added; nobody's reading may end by that.
+fn add(sum: &mut u64, more: u64) {
+    *sum = sum.wrapping_add(more);
+}
+
+fn in_flight(counts: &Counts, lost: u64) -> u64 {
+    counts.started.saturating_sub(counts.finished).saturating_sub(lost)
+}
+
+fn read_slot(number: usize, slot: &Slot, cpu_ns: &mut impl FnMut(&WorkerReading) -> u64) -> SlotReading {
+    let base = slot.base();
+    // The base stands still while the slot is read.
+    let (lost, mut counts) = (base.lost(), base.counters().read());
+    for seat in 0..SEATS {
+        counts.add(&slot.seat(seat).counters().read());
+    }
+    let mut workers: Vec<WorkerReading> = (0..SEATS).filter_map(|seat| read_worker(number, slot, seat)).collect();
+    workers.sort_by_key(|worker| worker.generation);
+    let newest = (0..SEATS).map(|seat| slot.roster(seat)).max_by_key(|roster| roster.generation());
+    SlotReading {
+        slot: number,
+        state: slot.state(),
+        pid: newest.map_or(0, super::scoreboard::Roster::pid),
+        generation: newest.map_or(0, super::scoreboard::Roster::generation),
+        counts,
+        lost,
+        cpu_ns: base.cpu_ns() + workers.iter().map(cpu_ns).sum::<u64>(),
+        workers,
+    }
+}
+
+fn read_worker(number: usize, slot: &Slot, seat: usize) -> Option<WorkerReading> {
+    let roster = slot.roster(seat);
+    let state = roster.state();
+    (state != SeatState::Free).then(|| WorkerReading {
+        slot: number,
+        seat,
+        pid: roster.pid(),
+        generation: roster.generation(),
+        state,
+        beat_ns: slot.seat(seat).beat_ns(),
+        applied_epoch: slot.seat(seat).applied_epoch(),
+    })
+}
+
+/// Every route on which something was answered, in the order of their numbers. Read after a [`Snapshot`], the sum
+/// of a route's statuses and departed clients is at least what the snapshot said was finished.
+#[must_use]
+pub fn routes(board: &Scoreboard) -> Vec<RouteReading> {
+    fence(Acquire);
+    let table = &board.head().routes;
+    (0..table.len()).filter_map(|number| read_route(board, number)).collect()
+}
+
+fn read_route(board: &Scoreboard, number: usize) -> Option<RouteReading> {
+    let (method, path) = board.head().routes.name(number)?;
+    let mut sum = RouteReading { path, method, ..RouteReading::default() };
+    let mut any = false;
+    for slot in board.slots().iter().filter(|slot| slot.state() != SlotState::Unused) {
+        let part = slot.consistently(|slot| {
+            let seats = (0..SEATS).filter_map(|seat| slot.seat(seat).route(number));
+            let mut part = None;
+            for record in slot.base().route(number).into_iter().chain(seats) {
+                add_record(part.get_or_insert_with(RouteReading::default), record);
+            }
+            part
+        });
+        if let Some(part) = part {
+            any = true;
+            sum.merge(&part);
+        }
+    }
+    any.then_some(sum)
+}
+
+fn add_record(sum: &mut RouteReading, record: &RouteRecord) {
+    for (status, count) in record.statuses() {
+        add(sum.statuses.entry(status).or_default(), count);
+    }
+    add(&mut sum.client_gone, record.client_gone());
+    sum.service.add(&record.service);
+    sum.latency.add(&record.latency);
+    sum.queue.add(&record.queue);
+}
+
+impl RouteReading {
+    /// Answers and departed clients.
+    #[must_use]
+    pub fn finished(&self) -> u64 {
+        self.statuses.values().fold(self.client_gone, |sum, count| sum.wrapping_add(*count))
+    }
+
+    fn merge(&mut self, part: &Self) {
+        let Self { path: _, method: _, statuses, client_gone, service, latency, queue } = part;
+        for (status, count) in statuses {
+            add(self.statuses.entry(*status).or_default(), *count);
+        }
+        add(&mut self.client_gone, *client_gone);
+        self.service.merge(service);
+        self.latency.merge(latency);
+        self.queue.merge(queue);
+    }
+}

@@ -1,0 +1,41 @@
+//! The nearest name to a misspelt one, for errors that help.
+
+use strsim::{damerau_levenshtein, jaro_winkler};
+
+/// The candidate most like `name`, if any is like it at all; `-` and `_`, capitals and small letters count as equal.
+#[must_use]
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    /// Jaro-Winkler's likeness, of at most 1. Below this, suggestions are noise …
+    const ALIKE: f64 = 0.8;
+    /// … unless only so many letters are wrong: short names are never alike by that measure.
+    const SLIP: usize = 1;
+    let fold = |text: &str| text.to_lowercase().replace('-', "_");
+    let name = fold(name);
+    let like = |candidate: &&str| {
+        let candidate = fold(candidate);
+        let is_slip = candidate.len() > SLIP && damerau_levenshtein(&candidate, &name) <= SLIP;
+        let likeness = jaro_winkler(&candidate, &name);
+        is_slip || likeness >= ALIKE
+    };
+    let likeness = |candidate: &str| jaro_winkler(&fold(candidate), &name);
+    candidates.into_iter().filter(like).max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn what_was_meant_is_found_and_what_was_not_is_not() {
+        let names = ["ms", "mode", "delay", "max-workers", "max-delay"];
+        for (name, meant) in [
+            ("mz", Some("ms")),
+            ("max_wokers", Some("max-workers")),
+            ("Delay", Some("delay")),
+            ("xyzzy", None),
+            ("", None),
+        ] {
+            assert_eq!(nearest(name, names), meant, "{name}");
+        }
+    }
+}

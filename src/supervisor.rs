@@ -1,0 +1,321 @@
+//! The supervisor: it starts workers and observer, waits, and decides what to do about what happens.
+//!
+//! In cluster it is a process of one thread without a runtime, so that forking stays safe for its whole life; in
+//! single and threads it is the main thread. It owns every listening socket, writes base, roster and route table
+//! of the scoreboard, and serves nobody. Workers and observer are given to it as functions.
+//!
+//! ```text
+//! wait → collect (signals, reports, exits, deadlines) → decide (policy) → act
+//! ```
+
+mod command;
+mod ending;
+mod events;
+mod exits;
+mod member;
+pub mod policy;
+mod reload;
+mod reports;
+mod slot;
+mod start;
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+use crate::control::{Event, MemberEnd};
+use crate::scoreboard::{SEATS, Scoreboard, SeatWriter};
+use crate::snapshot::Snapshot;
+use crate::sys::clock;
+use crate::sys::signals::Signals;
+use crate::sys::threads::ThreadGroup;
+pub use member::Arrangement;
+
+use command::Command;
+use member::Member;
+use policy::{Cause, nanoseconds};
+use slot::SlotKeeper;
+
+/// What each signal does. One line each.
+const SIGNALS: &[(i32, &str, Asked)] = &[
+    (libc::SIGINT, "INT", Asked::Terminate),
+    (libc::SIGTERM, "TERM", Asked::Terminate),
+    (libc::SIGQUIT, "QUIT", Asked::Terminate),
+    (libc::SIGHUP, "HUP", Asked::Reload),
+    (libc::SIGTTIN, "TTIN", Asked::AddWorker),
+    (libc::SIGTTOU, "TTOU", Asked::RetireWorker),
+];
+
+#[derive(Clone, Copy)]
+enum Asked {
+    Terminate,
+    Reload,
+    AddWorker,
+    RetireWorker,
+}
+
+/// Blocks the signals that a supervisor waits for. Before any thread is started.
+///
+/// # Errors
+/// What the kernel says.
+pub fn block_signals() -> io::Result<Signals> {
+    let numbers: Vec<i32> = SIGNALS.iter().map(|(number, _, _)| *number).collect();
+    Signals::block(&numbers)
+}
+
+/// A worker's duty: its seat, its end of the channel, the group its threads enter.
+pub type WorkerDuty = Arc<dyn Fn(SeatWriter, MemberEnd, Arc<ThreadGroup>) -> Result<(), String> + Send + Sync>;
+
+/// The observer's duty: its end of the channel.
+pub type ObserverDuty = Arc<dyn Fn(MemberEnd) -> Result<(), String> + Send + Sync>;
+
+/// A further listening socket, for a slot that is added.
+pub type MakeListener = Box<dyn Fn() -> io::Result<Arc<OwnedFd>>>;
+
+/// What a run needs.
+pub struct Plan {
+    /// Processes or threads.
+    pub arrangement: Arrangement,
+    /// Whether TTIN and TTOU change the number of workers.
+    pub elastic: bool,
+    /// One for each worker.
+    pub listeners: Vec<Arc<OwnedFd>>,
+    /// Makes another.
+    pub make_listener: MakeListener,
+    /// Where everything is written.
+    pub board: Arc<Scoreboard>,
+    /// Where workers that are threads are measured.
+    pub clocks: Arc<Vec<[Arc<ThreadGroup>; SEATS]>>,
+    /// What a worker does.
+    pub worker: WorkerDuty,
+    /// What the observer does.
+    pub observer: ObserverDuty,
+    /// `--shutdown-timeout`
+    pub shutdown_timeout: Duration,
+    /// `--drain-delay`
+    pub drain_delay: Duration,
+    /// `--duration`
+    pub duration: Option<Duration>,
+    /// `--while`, ready to run.
+    pub while_command: Option<String>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// What the program exits with.
+    pub exit_code: u8,
+    /// Why it ended by itself, if it did.
+    pub failure: Option<String>,
+    /// Whether it ever was ready.
+    pub was_ready: bool,
+}
+
+/// Runs the target until it ends. `ready` is called once, when all workers and the observer serve.
+///
+/// # Errors
+/// When the kernel refuses something that the supervisor can't do without.
+pub fn run(plan: Plan, signals: Signals, ready: impl FnOnce()) -> io::Result<Summary> {
+    let mut supervisor = Supervisor::new(plan, signals);
+    let mut ready = Some(ready);
+    // The workers first, so that the first row knows all of them.
+    supervisor.start_due()?;
+    supervisor.start_observer(Cause::Boot)?;
+    while supervisor.stage != Stage::Ended {
+        supervisor.start_due()?;
+        supervisor.replace_next()?;
+        if supervisor.became_ready()
+            && let Some(ready) = ready.take()
+        {
+            ready();
+            supervisor.serving()?;
+        }
+        supervisor.wait()?;
+        supervisor.take_signals();
+        supervisor.take_reports();
+        supervisor.take_exits();
+        supervisor.take_deadlines();
+        supervisor.advance();
+    }
+    Ok(supervisor.summary())
+}
+
+/// How far the run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// Not everybody has said that it serves.
+    Booting,
+    /// Ready.
+    Serving,
+    /// Workers finish what they have, until this time.
+    Draining(u64),
+    /// Workers were ended at once; threads have until this time.
+    Abandoning(u64),
+    /// The observer writes its last row, until this time.
+    Finishing(u64),
+    /// Nothing is left.
+    Ended,
+}
+
+struct Supervisor {
+    plan: Plan,
+    signals: Signals,
+    stage: Stage,
+    slots: Vec<SlotKeeper>,
+    observer: Option<Member>,
+    observer_history: policy::History,
+    observer_due_ns: Option<u64>,
+    observers: u64,
+    /// How many listeners there were before anybody was started, which every observer has from the start.
+    first_listeners: usize,
+    /// How many listeners the present observer has.
+    observed: usize,
+    events: Vec<Event>,
+    command: Option<Command>,
+    ends_ns: Option<u64>,
+    was_ready: bool,
+    exit_code: u8,
+    failure: Option<String>,
+}
+
+impl Supervisor {
+    fn new(mut plan: Plan, signals: Signals) -> Self {
+        let slots: Vec<SlotKeeper> = plan.listeners.drain(..).map(SlotKeeper::new).collect();
+        Self {
+            first_listeners: slots.len(),
+            observed: slots.len(),
+            plan,
+            signals,
+            stage: Stage::Booting,
+            slots,
+            observer: None,
+            observer_history: policy::History::default(),
+            observer_due_ns: None,
+            observers: 0,
+            events: Vec::new(),
+            command: None,
+            ends_ns: None,
+            was_ready: false,
+            exit_code: 0,
+            failure: None,
+        }
+    }
+
+    fn wait(&self) -> io::Result<()> {
+        let command = self.command.as_ref().map(Command::descriptor);
+        let members = self.members().flat_map(Member::descriptors);
+        let descriptors: Vec<BorrowedFd<'_>> =
+            std::iter::once(self.signals.as_fd()).chain(command).chain(members).collect();
+        let mut polled: Vec<PollFd<'_>> =
+            descriptors.iter().map(|descriptor| PollFd::from_borrowed_fd(*descriptor, PollFlags::IN)).collect();
+        let timeout = self.next_deadline().map(|deadline| {
+            let left = Duration::from_nanos(deadline.saturating_sub(clock::monotonic_ns()));
+            Timespec::try_from(left).unwrap_or(Timespec { tv_sec: 3600, tv_nsec: 0 })
+        });
+        match poll(&mut polled, timeout.as_ref()) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn members(&self) -> impl Iterator<Item = &Member> {
+        self.slots.iter().flat_map(SlotKeeper::workers).chain(&self.observer)
+    }
+
+    fn next_deadline(&self) -> Option<u64> {
+        let of_stage = match self.stage {
+            Stage::Draining(at) | Stage::Abandoning(at) | Stage::Finishing(at) => Some(at),
+            Stage::Booting | Stage::Serving | Stage::Ended => self.ends_ns,
+        };
+        let starts = self.slots.iter().filter_map(|slot| slot.due_ns.filter(|_| slot.free_seat().is_some()));
+        let drains = self.members().filter_map(|member| member.deadline_ns);
+        // A thread that has hung up ends within moments, without a descriptor to say so.
+        let ending = self.members().any(Member::is_ending).then(|| clock::monotonic_ns() + clock::MILLISECOND);
+        of_stage.into_iter().chain(starts).chain(self.observer_due_ns).chain(drains).chain(ending).min()
+    }
+
+    fn take_signals(&mut self) {
+        while let Some(number) = self.signals.next() {
+            let Some((_, name, asked)) = SIGNALS.iter().find(|(known, _, _)| *known == number) else { continue };
+            tracing::info!(signal = name, "signal");
+            match asked {
+                Asked::Terminate => self.terminate(&format!("signal {name}")),
+                Asked::Reload => self.reload(),
+                Asked::AddWorker => self.add_worker(),
+                Asked::RetireWorker => self.retire_worker(),
+            }
+        }
+    }
+
+    fn take_deadlines(&mut self) {
+        let now = clock::monotonic_ns();
+        if self.stage == Stage::Serving && self.ends_ns.is_some_and(|ends| ends <= now) {
+            self.drain("--duration");
+        }
+        if matches!(self.stage, Stage::Draining(at) if at <= now) {
+            self.abandon("the shutdown timeout");
+        }
+        for number in 0..self.slots.len() {
+            for seat in 0..SEATS {
+                let is_late = |member: &Member| member.deadline_ns.is_some_and(|deadline| deadline <= now);
+                if self.slots[number].members[seat].as_ref().is_some_and(is_late) {
+                    self.abandon_member(number, seat, &self.slots[number]);
+                    if let Some(member) = &mut self.slots[number].members[seat] {
+                        member.deadline_ns = None;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Goes on to the next stage, if this one is done.
+    fn advance(&mut self) {
+        let now = clock::monotonic_ns();
+        let workers_left = self.slots.iter().any(|slot| slot.workers().next().is_some());
+        match self.stage {
+            Stage::Draining(_) if !workers_left && self.command.is_none() && self.observer_due_ns.is_none() => {
+                self.finish();
+            }
+            Stage::Abandoning(_) if !workers_left => self.finish(),
+            Stage::Abandoning(at) if at <= now => {
+                self.leave_threads();
+                self.finish();
+            }
+            Stage::Finishing(at) if at <= now => {
+                tracing::error!("the observer did not end; its last row may be missing");
+                if let Some(observer) = &self.observer {
+                    observer.abandon();
+                }
+                self.stage = Stage::Ended;
+            }
+            Stage::Booting
+            | Stage::Serving
+            | Stage::Draining(_)
+            | Stage::Abandoning(_)
+            | Stage::Finishing(_)
+            | Stage::Ended => {}
+        }
+    }
+
+    fn summary(self) -> Summary {
+        let Self { exit_code, failure, was_ready, .. } = self;
+        Summary { exit_code, failure, was_ready }
+    }
+}
+
+/// CPU of the whole target so far, ended workers and observers included.
+#[must_use]
+pub fn cpu_ns(board: &Scoreboard, arrangement: Arrangement) -> u64 {
+    let own = clock::process_cpu_ns(std::process::id()).unwrap_or(0).saturating_sub(board.head().cpu_before_ns());
+    match arrangement {
+        Arrangement::Threads => own,
+        Arrangement::Processes => {
+            let workers =
+                Snapshot::read(board, |worker| clock::process_cpu_ns(worker.pid).unwrap_or(0)).totals().cpu_ns;
+            own + workers + board.head().observer_cpu_ns()
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! How a run ends: drained, or at once, and then the last row.
+
+use std::time::Duration;
+
+use super::policy::Reached;
+use super::slot::SlotKeeper;
+use super::{Stage, Supervisor, nanoseconds};
+use crate::control::{Drain, Order};
+use crate::scoreboard::{SEATS, SeatState};
+use crate::sys::clock;
+
+/// After a second signal: how long threads get to end before the process ends without them.
+const LAST_GRACE: Duration = Duration::from_millis(300);
+
+/// How long the observer gets for its last row.
+const LAST_ROW: Duration = Duration::from_secs(5);
+
+impl Supervisor {
+    /// The first time drains, the second ends at once.
+    pub(super) fn terminate(&mut self, why: &str) {
+        match self.stage {
+            Stage::Booting | Stage::Serving => self.drain(why),
+            Stage::Draining(_) => self.abandon(why),
+            Stage::Abandoning(_) | Stage::Finishing(_) | Stage::Ended => {}
+        }
+    }
+
+    pub(super) fn drain(&mut self, why: &str) {
+        self.note("drain", None, why.to_owned());
+        let patience = self.plan.drain_delay.saturating_add(self.plan.shutdown_timeout);
+        self.stage = Stage::Draining(clock::monotonic_ns().saturating_add(nanoseconds(patience)));
+        if let Some(command) = &self.command {
+            command.terminate();
+        }
+        for (number, slot) in self.slots.iter_mut().enumerate() {
+            slot.due_ns = None;
+            slot.wants_successor = false;
+            for (seat, member) in slot.members.iter_mut().enumerate() {
+                let Some(member) = member else { continue };
+                member.reached = Reached::Draining;
+                member.deadline_ns = None;
+                self.plan.board.slots()[number].roster(seat).set_state(SeatState::Draining);
+                member.send(&Order::Drain(Drain::Terminate), None);
+            }
+        }
+    }
+
+    /// Ends the workers at once; what they have in flight is lost.
+    pub(super) fn abandon(&mut self, why: &str) {
+        self.note("abandon", None, why.to_owned());
+        tracing::warn!(why, "workers are ended at once; what is in flight is lost");
+        self.exit_code = self.exit_code.max(1);
+        self.stage = Stage::Abandoning(clock::monotonic_ns() + nanoseconds(LAST_GRACE));
+        for (number, slot) in self.slots.iter().enumerate() {
+            for seat in 0..SEATS {
+                self.abandon_member(number, seat, slot);
+            }
+        }
+    }
+
+    pub(super) fn abandon_member(&self, number: usize, seat: usize, slot: &SlotKeeper) {
+        if let Some(member) = &slot.members[seat] {
+            // From here on it records nothing, so that what is lost stays lost.
+            self.plan.board.slots()[number].roster(seat).set_state(SeatState::Abandoned);
+            member.abandon();
+        }
+    }
+
+    pub(super) fn give_up(&mut self, reason: String) {
+        tracing::error!(reason, "the run ends");
+        self.exit_code = 1;
+        self.note("failure", None, reason.clone());
+        self.failure.get_or_insert(reason);
+        if matches!(self.stage, Stage::Booting | Stage::Serving) {
+            self.drain("failure");
+        }
+    }
+
+    /// Threads that are busy can't be ended; the process will end with them. Their figures count as they stand.
+    pub(super) fn leave_threads(&mut self) {
+        for number in 0..self.slots.len() {
+            for seat in 0..SEATS {
+                if self.slots[number].members[seat].take().is_some() {
+                    // Taken, so that who reads the seat, which stays abandoned, does not add it once more.
+                    let cpu_ns = self.plan.clocks[number][seat].take();
+                    let slot = &self.plan.board.slots()[number];
+                    slot.fold(seat, cpu_ns);
+                    slot.roster(seat).set_state(SeatState::Abandoned);
+                }
+            }
+        }
+    }
+
+    pub(super) fn finish(&mut self) {
+        if let Some(command) = self.command.take() {
+            command.kill();
+        }
+        self.tell_events();
+        self.stage = match &self.observer {
+            Some(observer) => {
+                observer.send(&Order::Finish, None);
+                Stage::Finishing(clock::monotonic_ns() + nanoseconds(LAST_ROW))
+            }
+            None => Stage::Ended,
+        };
+    }
+}

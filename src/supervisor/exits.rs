@@ -1,0 +1,92 @@
+//! Exits: folded, reaped, judged by the policy.
+
+use super::command::Command;
+use super::member::{Arrangement, Member};
+use super::policy::{Cause, Verdict, after_exit};
+use super::{Stage, Supervisor};
+use crate::scoreboard::{SEATS, SlotState};
+use crate::sys::clock;
+use crate::sys::process::Exit;
+
+impl Supervisor {
+    pub(super) fn take_exits(&mut self) {
+        for number in 0..self.slots.len() {
+            for seat in 0..SEATS {
+                let exit = self.slots[number].members[seat].as_mut().and_then(Member::ended);
+                if let Some(exit) = exit
+                    && let Some(member) = self.slots[number].members[seat].take()
+                {
+                    self.on_worker_exit(number, seat, member, exit);
+                }
+            }
+        }
+        if let Some(exit) = self.observer.as_mut().and_then(Member::ended)
+            && let Some(observer) = self.observer.take()
+        {
+            self.on_observer_exit(observer, exit);
+        }
+        if let Some(code) = self.command.as_ref().and_then(Command::ended) {
+            self.command = None;
+            self.exit_code = code.max(self.exit_code);
+            if self.stage == Stage::Serving {
+                self.drain(&format!("the command ended with {code}"));
+            }
+        }
+    }
+
+    /// Folds first, reaps then: as long as the process is a zombie, its clock is in one place or the other.
+    pub(super) fn on_worker_exit(&mut self, number: usize, seat: usize, member: Member, exit: Exit) {
+        let cpu_ns = match self.plan.arrangement {
+            Arrangement::Processes => clock::process_cpu_ns(member.pid()).unwrap_or(0),
+            Arrangement::Threads => self.plan.clocks[number][seat].take(),
+        };
+        let lost = self.plan.board.slots()[number].fold(seat, cpu_ns);
+        let (generation, pid) = (member.generation, member.pid());
+        let ending = member.end(exit);
+        let exit = ending.exit;
+        tracing::info!(slot = number, generation, pid, %exit, lost, "worker ended");
+        self.note("worker-ended", Some((number, seat)), format!("{exit}, {lost} requests lost"));
+        if !matches!(self.stage, Stage::Booting | Stage::Serving) {
+            return;
+        }
+        let keeper = &mut self.slots[number];
+        let (verdict, history) = after_exit(&ending, keeper.history, clock::monotonic_ns());
+        keeper.history = history;
+        match verdict {
+            Verdict::RespawnAt(_) if keeper.retired => {}
+            Verdict::RespawnAt(at) => {
+                keeper.due_ns = Some(at);
+                keeper.due_cause = Cause::Respawn;
+                self.plan.board.slots()[number].set_state(SlotState::BackingOff);
+                self.lend(number);
+                self.lend_again_from(number);
+            }
+            Verdict::KeepPredecessor(reason) => {
+                tracing::error!(slot = number, reason, "the successor failed; the worker before it stays");
+                self.note("reload-failed", Some((number, seat)), reason);
+            }
+            Verdict::GiveUp(reason) => self.give_up(reason),
+            Verdict::Expected => {}
+        }
+    }
+
+    pub(super) fn on_observer_exit(&mut self, observer: Member, exit: Exit) {
+        if self.plan.arrangement == Arrangement::Processes {
+            let used = clock::process_cpu_ns(observer.pid()).unwrap_or(0);
+            self.plan.board.head().add_observer_cpu(used);
+        }
+        let ending = observer.end(exit);
+        if matches!(self.stage, Stage::Finishing(_)) {
+            self.stage = Stage::Ended;
+            return;
+        }
+        tracing::warn!(exit = %ending.exit, "the observer ended");
+        let (verdict, history) = after_exit(&ending, self.observer_history, clock::monotonic_ns());
+        self.observer_history = history;
+        match verdict {
+            Verdict::RespawnAt(at) => self.observer_due_ns = Some(at),
+            Verdict::GiveUp(reason) | Verdict::KeepPredecessor(reason) => self.give_up(reason),
+            Verdict::Expected => {}
+        }
+    }
+}

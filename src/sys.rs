@@ -1,0 +1,16 @@
+//! The kernel as we need it: all the `unsafe` there is, each block behind a safe function.
+//!
+//! Nothing here decides anything. A function does one thing, says which kernel facility it stands on, and
+//! returns what the kernel returned.
+
+pub mod clock;
+pub mod control_socket;
+pub mod listener;
+pub mod process;
+pub mod procfs;
+pub mod readiness;
+pub mod shared;
+pub mod signals;
+pub mod socket;
+pub mod threads;
+pub mod usage;

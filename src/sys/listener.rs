@@ -1,0 +1,153 @@
+//! Listening sockets.
+
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileTypeExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+
+use rustix::net::{SocketFlags, accept_with};
+use socket2::{Domain, Protocol, Socket, Type};
+
+/// Whether a socket claims its port or joins those that already share it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// Bound without `SO_REUSEPORT`, so that a second program on the port is refused; the option is set
+    /// before `listen`, so that our own further sockets may join.
+    First,
+    /// Bound with `SO_REUSEPORT`.
+    Join,
+}
+
+/// A TCP listener: non-blocking, closed on exec, `SO_REUSEADDR`, `TCP_NODELAY` and kernel arrival stamps, both
+/// of which an accepted socket inherits.
+///
+/// # Errors
+/// What bind or listen says: `AddrInUse` when another program has the port.
+pub fn tcp(address: SocketAddr, backlog: u32, claim: Claim) -> io::Result<OwnedFd> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    socket.set_reuse_address(true)?;
+    socket.set_tcp_nodelay(true)?;
+    stamp_arrivals(socket.as_fd())?;
+    if claim == Claim::Join {
+        socket.set_reuse_port(true)?;
+    }
+    socket.bind(&address.into())?;
+    if claim == Claim::First {
+        socket.set_reuse_port(true)?;
+    }
+    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
+    Ok(socket.into())
+}
+
+/// The address that a TCP listener got.
+///
+/// # Errors
+/// What `getsockname(2)` says; `Unsupported` for a socket that is not of an IP family.
+pub fn address_of(listener: &OwnedFd) -> io::Result<SocketAddr> {
+    rustix::net::getsockname(listener)?.try_into().map_err(|_| io::ErrorKind::Unsupported.into())
+}
+
+/// A unix listener. A socket file that nobody listens on any more is replaced.
+///
+/// # Errors
+/// `AddrInUse` when somebody listens there, `AlreadyExists` when a file there is no socket; else what bind says.
+pub fn unix(path: &Path) -> io::Result<OwnedFd> {
+    let bound = match UnixListener::bind(path) {
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && !is_socket(path) => {
+            Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is no socket"))
+        }
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path) => {
+            std::fs::remove_file(path)?;
+            UnixListener::bind(path)
+        }
+        other => other,
+    }?;
+    bound.set_nonblocking(true)?;
+    Ok(bound.into())
+}
+
+/// Connecting to any other file is refused as well, and it is not ours to replace.
+fn is_socket(path: &Path) -> bool {
+    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
+}
+
+fn is_stale(path: &Path) -> bool {
+    UnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+/// Takes one connection from the accept queue: non-blocking and closed on exec.
+///
+/// # Errors
+/// `WouldBlock` when the queue is empty; else what `accept4(2)` says.
+pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    Ok(accept_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?)
+}
+
+/// The connections that wait in a listener's accept queue.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AcceptQueue {
+    /// How many there are.
+    pub depth: u64,
+    /// How many there may be.
+    pub limit: u64,
+    /// How many clients' connections were dropped because there was no room, since the socket was made.
+    pub drops: u64,
+}
+
+/// A TCP listener's accept queue; `None` for a socket of another family.
+#[must_use]
+pub fn accept_queue(listener: BorrowedFd<'_>) -> Option<AcceptQueue> {
+    // SAFETY: tcp_info is made of integers, for which all zeros is valid.
+    let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
+    option(listener, libc::IPPROTO_TCP, libc::TCP_INFO, &mut info)?;
+    let mut memory = [0_u32; MEMORY_FIGURES];
+    option(listener, libc::SOL_SOCKET, libc::SO_MEMINFO, &mut memory)?;
+    // On a listener these two fields are its queue (net/ipv4/tcp.c, tcp_get_info).
+    let (depth, limit) = (info.tcpi_unacked.into(), info.tcpi_sacked.into());
+    Some(AcceptQueue { depth, limit, drops: memory[MEMORY_FIGURES - 1].into() })
+}
+
+/// What `SO_MEMINFO` returns; the last of them (`SK_MEMINFO_DROPS`) counts drops.
+const MEMORY_FIGURES: usize = 9;
+
+/// Reads a socket option of plain integers whole, or not at all. The kernel fills as much as it has.
+fn option<T: Copy>(socket: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int, value: &mut T) -> Option<()> {
+    let mut size = libc::socklen_t::try_from(size_of::<T>()).ok()?;
+    let place: *mut T = value;
+    // SAFETY: the kernel writes at most `size` bytes to `place`, which is ours; T is made of integers.
+    let result = unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, place.cast(), &raw mut size) };
+    (result == 0).then_some(())
+}
+
+/// `SO_TIMESTAMPNS`: each read can tell when the kernel received what it returns.
+fn stamp_arrivals(socket: BorrowedFd<'_>) -> io::Result<()> {
+    let on: libc::c_int = 1;
+    let size = libc::socklen_t::try_from(size_of::<libc::c_int>()).map_err(io::Error::other)?;
+    // SAFETY: the option's value is an int of ours, with its true size.
+    let result = unsafe {
+        libc::setsockopt(socket.as_raw_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, (&raw const on).cast(), size)
+    };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpStream;
+
+    #[test]
+    fn the_queue_has_its_depth_its_limit_and_its_drops() {
+        let listener = tcp("127.0.0.1:0".parse().unwrap(), 2, Claim::First).unwrap();
+        let address = address_of(&listener).unwrap();
+        assert_eq!(accept_queue(listener.as_fd()), Some(AcceptQueue { depth: 0, limit: 2, drops: 0 }));
+        let _waiting = TcpStream::connect(address).unwrap();
+        assert_eq!(accept_queue(listener.as_fd()).unwrap().depth, 1);
+        accept(listener.as_fd()).unwrap();
+        assert_eq!(accept_queue(listener.as_fd()), Some(AcceptQueue { depth: 0, limit: 2, drops: 0 }));
+        let unix = UnixListener::bind(tempfile::TempDir::new().unwrap().path().join("socket")).unwrap();
+        assert_eq!(accept_queue(unix.as_fd()), None);
+    }
+}

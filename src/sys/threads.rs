@@ -1,0 +1,54 @@
+//! CPU of groups of threads within one process.
+//!
+//! A worker that is a process has a CPU clock of its own. A worker that is a thread has one for its loop and one
+//! for each thread of its pool, and they come and go; so each thread says when it enters and leaves its group.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::{clock, process};
+
+/// The threads of one worker.
+#[derive(Default)]
+pub struct ThreadGroup(Mutex<Members>);
+
+#[derive(Default)]
+struct Members {
+    live: Vec<u32>,
+    ended_ns: u64,
+}
+
+impl ThreadGroup {
+    /// The calling thread belongs to the group from here on.
+    pub fn enter(&self) {
+        self.members().live.push(process::thread_id());
+    }
+
+    /// The calling thread ends; what it has used stays in the group's sum.
+    pub fn leave(&self) {
+        let this = process::thread_id();
+        let mut members = self.members();
+        if let Some(position) = members.live.iter().position(|&live| live == this) {
+            members.live.swap_remove(position);
+            members.ended_ns += clock::thread_cpu_ns();
+        }
+    }
+
+    /// CPU of all threads that have ever been in the group.
+    #[must_use]
+    pub fn cpu_ns(&self) -> u64 {
+        let members = self.members();
+        members.ended_ns + members.live.iter().filter_map(|&thread| clock::thread_cpu_ns_of(thread)).sum::<u64>()
+    }
+
+    /// Empties the group for the next worker and returns the CPU of the one before.
+    pub fn take(&self) -> u64 {
+        let used = self.cpu_ns();
+        *self.members() = Members::default();
+        used
+    }
+
+    fn members(&self) -> MutexGuard<'_, Members> {
+        // A thread that panics between two statements leaves numbers, not broken structures.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

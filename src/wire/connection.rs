@@ -1,0 +1,292 @@
+//! What a socket, the requests on it and the worker's sweep share.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use crate::scoreboard::{Finished, Outcome, SeatWriter};
+use crate::sys::socket::Received;
+use crate::sys::{clock, socket};
+
+/// Where a connection stands, for the timeouts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Phase {
+    /// Nothing of a request has been read.
+    Idle,
+    /// Some of a request's head has been read.
+    Head,
+    /// A request is being served.
+    Busy,
+}
+
+/// How long a connection may stand where it does.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// From a request's first byte to the end of its head.
+    pub head: Duration,
+    /// Between requests; `None` is for ever.
+    pub idle: Option<Duration>,
+    /// Without the client taking a byte of what is to be written.
+    pub stall: Duration,
+}
+
+/// Wakes the worker when its last connection has ended.
+#[derive(Default)]
+pub struct Gauge {
+    /// Notified at the end of each connection while [`Gauge::watch`] is on.
+    pub ended: Notify,
+    watched: AtomicBool,
+}
+
+impl Gauge {
+    /// From here on the end of a connection is told.
+    pub fn watch(&self) {
+        self.watched.store(true, Relaxed);
+    }
+}
+
+/// A request whose body hyper has taken, waiting for the flush.
+#[derive(Clone, Copy, Debug)]
+pub struct Ending {
+    /// The route's number.
+    pub route: usize,
+    /// The status of its response; `None` when the request was given up before it had one.
+    pub status: Option<u16>,
+    /// When its head was parsed (monotonic).
+    pub head_ns: u64,
+    /// When the kernel received it (monotonic).
+    pub arrival_ns: u64,
+    /// Whether the arrival is the kernel's stamp, and not only the time of our read.
+    pub stamped: bool,
+}
+
+/// One connection.
+pub struct Connection {
+    socket: OwnedFd,
+    seat: Arc<SeatWriter>,
+    gauge: Arc<Gauge>,
+    phase: AtomicU8,
+    since_ns: AtomicU64,
+    arrival_ns: AtomicU64,
+    stamped: AtomicBool,
+    route: AtomicUsize,
+    has_endings: AtomicBool,
+    broken: AtomicBool,
+    takes_interim: AtomicBool,
+    unread: AtomicBool,
+    /// Since when the kernel takes nothing of what is to be written; 0 while it does.
+    stalled_ns: AtomicU64,
+    endings: Mutex<Vec<Ending>>,
+}
+
+impl Connection {
+    /// Takes over an accepted socket, and counts it.
+    #[must_use]
+    pub fn new(socket: OwnedFd, seat: Arc<SeatWriter>, gauge: Arc<Gauge>) -> Arc<Self> {
+        seat.accepted();
+        Arc::new(Self {
+            socket,
+            seat,
+            gauge,
+            phase: AtomicU8::new(Phase::Idle as u8),
+            since_ns: AtomicU64::new(clock::monotonic_ns()),
+            arrival_ns: AtomicU64::new(0),
+            stamped: AtomicBool::new(false),
+            route: AtomicUsize::new(0),
+            has_endings: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
+            takes_interim: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
+            stalled_ns: AtomicU64::new(0),
+            endings: Mutex::new(Vec::new()),
+        })
+    }
+
+    pub(super) fn socket(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+
+    /// The seat of the worker that serves it.
+    #[must_use]
+    pub fn seat(&self) -> &Arc<SeatWriter> {
+        &self.seat
+    }
+
+    /// When the bytes that were read last arrived (monotonic), and whether the kernel said so. While a head is
+    /// parsed that is the read which completed it: hyper reads on only when it has no whole head left.
+    #[must_use]
+    pub fn arrival(&self) -> (u64, bool) {
+        (self.arrival_ns.load(Relaxed), self.stamped.load(Relaxed))
+    }
+
+    /// The route of the request that is in the router now. HTTP/1 serves one at a time.
+    #[must_use]
+    pub fn route(&self) -> usize {
+        self.route.load(Relaxed)
+    }
+
+    /// The router has found the request's route.
+    pub fn set_route(&self, number: usize) {
+        self.route.store(number, Relaxed);
+    }
+
+    /// A head was parsed. Interim responses are for clients of HTTP/1.1.
+    pub fn head_parsed(&self, now_ns: u64, takes_interim: bool) {
+        self.route.store(0, Relaxed);
+        self.takes_interim.store(takes_interim, Relaxed);
+        self.enter(Phase::Busy, now_ns);
+    }
+
+    /// The response of the request in the router is there, and will be written next.
+    pub fn answered(&self) {
+        self.takes_interim.store(false, Relaxed);
+    }
+
+    /// Whether an interim response may be written now.
+    pub(super) fn takes_interim(&self) -> bool {
+        self.takes_interim.load(Relaxed)
+    }
+
+    /// Some of a request is left in the socket, and nobody will read it.
+    pub fn leave_unread(&self) {
+        self.unread.store(true, Relaxed);
+    }
+
+    /// Whether it was left so.
+    #[must_use]
+    pub fn has_unread(&self) -> bool {
+        self.unread.load(Relaxed)
+    }
+
+    fn enter(&self, phase: Phase, now_ns: u64) {
+        self.phase.store(phase as u8, Relaxed);
+        self.since_ns.store(now_ns, Relaxed);
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        let phase = self.phase.load(Relaxed);
+        [Phase::Idle, Phase::Head].into_iter().find(|&known| known as u8 == phase).unwrap_or(Phase::Busy)
+    }
+
+    /// Something was read; `in_head` says whether it ended inside of a head.
+    pub(super) fn received(&self, received: Received, in_head: bool) {
+        let Received { bytes, arrival_realtime_ns } = received;
+        self.seat.bytes_in(bytes);
+        let now = clock::monotonic_ns();
+        let waited = arrival_realtime_ns.map(|arrival| clock::realtime_ns().saturating_sub(arrival));
+        self.arrival_ns.store(now.saturating_sub(waited.unwrap_or(0)), Relaxed);
+        self.stamped.store(waited.is_some(), Relaxed);
+        if in_head && self.phase() == Phase::Idle {
+            self.enter(Phase::Head, now);
+        }
+    }
+
+    pub(super) fn sent(&self, bytes: usize) {
+        self.seat.bytes_out(bytes);
+        self.stalled_ns.store(0, Relaxed);
+    }
+
+    /// The kernel takes no more for now.
+    pub(super) fn stalled(&self) {
+        if self.stalled_ns.load(Relaxed) == 0 {
+            self.stalled_ns.store(clock::monotonic_ns(), Relaxed);
+        }
+    }
+
+    /// The response body of a request is in hyper's hands, or the request was given up.
+    pub fn body_ended(&self, ending: Ending) {
+        if self.broken.load(Relaxed) {
+            self.end(ending, clock::monotonic_ns(), Outcome::ClientGone);
+            return;
+        }
+        self.endings().push(ending);
+        self.has_endings.store(true, Relaxed);
+    }
+
+    /// All that was written is with the kernel. `in_head` says whether the next head has begun.
+    pub(super) fn flushed(&self, in_head: bool) {
+        if !self.has_endings.load(Relaxed) {
+            return;
+        }
+        let now = clock::monotonic_ns();
+        self.end_all(now, |ending| ending.status.map_or(Outcome::ClientGone, Outcome::Answered));
+        self.enter(if in_head { Phase::Head } else { Phase::Idle }, now);
+    }
+
+    /// The socket is gone, or hyper is done with it: what was not flushed never will be.
+    pub fn broken(&self) {
+        self.broken.store(true, Relaxed);
+        self.end_all(clock::monotonic_ns(), |_| Outcome::ClientGone);
+    }
+
+    /// Whether it is.
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken.load(Relaxed)
+    }
+
+    fn end_all(&self, now_ns: u64, outcome: impl Fn(&Ending) -> Outcome) {
+        self.has_endings.store(false, Relaxed);
+        for ending in self.endings().drain(..) {
+            self.end(ending, now_ns, outcome(&ending));
+        }
+    }
+
+    fn end(&self, ending: Ending, now_ns: u64, outcome: Outcome) {
+        let Ending { route, status: _, head_ns, arrival_ns, stamped } = ending;
+        self.seat.finished(&Finished {
+            route,
+            outcome,
+            queue_ns: stamped.then(|| head_ns.saturating_sub(arrival_ns)),
+            service_ns: now_ns.saturating_sub(head_ns),
+            latency_ns: now_ns.saturating_sub(arrival_ns),
+        });
+    }
+
+    fn endings(&self) -> MutexGuard<'_, Vec<Ending>> {
+        // Never held across anything that can panic.
+        self.endings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends the connection if it has stood too long where it stands; a head that took too long counts as rejected.
+    pub fn sweep(&self, now_ns: u64, timeouts: Timeouts) {
+        let stalled_ns = self.stalled_ns.load(Relaxed);
+        if stalled_ns > 0 && Duration::from_nanos(now_ns.saturating_sub(stalled_ns)) >= timeouts.stall {
+            // An orderly end would keep all that is unsent in the kernel, for a client that takes none of it.
+            socket::reset(self.socket());
+            return;
+        }
+        let stood = Duration::from_nanos(now_ns.saturating_sub(self.since_ns.load(Relaxed)));
+        match self.phase() {
+            Phase::Head if stood >= timeouts.head => {
+                self.seat.rejected();
+                // Once is enough.
+                self.enter(Phase::Idle, now_ns);
+                socket::end(self.socket());
+            }
+            Phase::Idle if timeouts.idle.is_some_and(|idle| stood >= idle) => socket::end(self.socket()),
+            Phase::Idle | Phase::Head | Phase::Busy => {}
+        }
+    }
+}
+
+impl AsFd for Connection {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        self.seat.closed();
+        if self.gauge.watched.load(Relaxed) {
+            self.gauge.ended.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

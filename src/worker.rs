@@ -1,0 +1,311 @@
+//! One worker: it accepts, serves and drains.
+//!
+//! It is the same thing in every mode: one listener, one seat, one single-threaded runtime. Whether it runs in a
+//! thread or in a process of its own is for the supervisor to know.
+
+mod accept;
+mod connections;
+mod turn_away;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, MissedTickBehavior};
+
+use crate::control::{Drain, MemberEnd, Order, Received, Report};
+use crate::http::{self, About, Limits, Target};
+use crate::scoreboard::{BEAT_NS, SeatWriter};
+use crate::sys::readiness::Watched;
+use crate::sys::threads::ThreadGroup;
+use crate::sys::{clock, process, usage};
+use accept::{Acceptors, Afterwards};
+use connections::Connections;
+
+/// How often a worker that nobody asks anything looks at its orders, its clock and its connections.
+const BEAT: Duration = Duration::from_nanos(BEAT_NS);
+
+/// How often connections are looked through for those that stand still too long: all of them, so not on each beat.
+const SWEEP_NS: u64 = 500 * clock::MILLISECOND;
+
+/// From TERM until idle connections are closed.
+const IDLE_AFTER_TERM: Duration = Duration::from_secs(2);
+
+/// What a worker is told of the run; the same for all of them.
+#[derive(Clone)]
+pub struct Settings {
+    /// The caps that no request may exceed.
+    pub limits: Limits,
+    /// What it says of itself.
+    pub about: About,
+    /// Whether each worker has a process of its own, so that what the kernel counts by process is the worker's.
+    pub own_process: bool,
+    /// `--max-connections`
+    pub max_connections: u64,
+    /// `--pool-threads`
+    pub pool_threads: usize,
+    /// `--keep-alive-timeout`; `None` is for ever.
+    pub keep_alive_timeout: Option<Duration>,
+    /// `--drain-delay`
+    pub drain_delay: Duration,
+    /// `--shutdown-timeout`
+    pub shutdown_timeout: Duration,
+}
+
+/// What makes one worker this one.
+pub struct Assignment {
+    /// Where it writes.
+    pub seat: SeatWriter,
+    /// Where its orders come from.
+    pub control: MemberEnd,
+    /// Where its threads enter; of use when it is a thread itself.
+    pub threads: Arc<ThreadGroup>,
+}
+
+/// Runs a worker on the calling thread until it is drained.
+///
+/// # Errors
+/// Why it could not start or go on; the supervisor has been told.
+pub fn run(settings: &Settings, assignment: Assignment) -> Result<(), String> {
+    let Assignment { seat, control, threads } = assignment;
+    let slot = seat.slot();
+    process::name_thread(&format!("w{slot}"));
+    threads.enter();
+    let result = match runtime(settings, slot, &threads) {
+        Ok(runtime) => {
+            let result = runtime.block_on(serve(settings, seat, &control));
+            // A pool thread may still sleep for a client that is gone.
+            runtime.shutdown_background();
+            result
+        }
+        Err(error) => Err(format!("worker {slot} can't start its runtime: {error}")),
+    };
+    threads.leave();
+    let report = match &result {
+        Ok(()) => Report::Drained,
+        Err(reason) => Report::Failed { reason: reason.clone() },
+    };
+    // If nobody listens any more, nobody needs to know.
+    let _ = control.send(&report, None);
+    result
+}
+
+fn runtime(
+    settings: &Settings,
+    slot: usize,
+    threads: &Arc<ThreadGroup>,
+) -> std::io::Result<tokio::runtime::Runtime> {
+    let (entered, left) = (Arc::clone(threads), Arc::clone(threads));
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(settings.pool_threads)
+        .thread_name(format!("w{slot}-pool"))
+        .on_thread_start(move || entered.enter())
+        .on_thread_stop(move || left.leave())
+        .build()
+}
+
+async fn serve(settings: &Settings, seat: SeatWriter, control: &MemberEnd) -> Result<(), String> {
+    let slot = seat.slot();
+    let failed = |what: &str, error: std::io::Error| format!("worker {slot} can't {what}: {error}");
+    let control = Watched::new(control).map_err(|error| failed("watch its control socket", error))?;
+    let mut worker = Worker::new(settings, seat);
+    let mut beat = tokio::time::interval(BEAT);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while worker.stage != Stage::Done {
+        let deadline = worker.deadline();
+        let gauge = Arc::clone(worker.connections.gauge());
+        tokio::select! {
+            readable = control.readable() => {
+                readable.map_err(|error| failed("read its orders", error))?.clear_ready();
+                worker.obey_all(control.get_ref())?;
+            }
+            () = gauge.ended.notified() => {}
+            () = until(deadline) => {}
+            due = beat.tick() => {
+                worker.late(due);
+                worker.beat();
+            }
+        }
+        worker.advance().await;
+    }
+    Ok(())
+}
+
+/// How far a worker is on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    /// It serves.
+    Serving,
+    /// It will stop accepting at this time.
+    Leaving(Instant, Drain),
+    /// It has stopped accepting, and closes what is idle at this time.
+    Draining(Instant),
+    /// Nothing is left, or it was told to leave everything.
+    Done,
+}
+
+struct Worker {
+    stage: Stage,
+    own_process: bool,
+    shutdown_timeout: Duration,
+    drain_delay: Duration,
+    target: Target,
+    acceptors: Acceptors,
+    connections: Arc<Connections>,
+    seat: Arc<SeatWriter>,
+    /// When connections were last looked through (monotonic).
+    swept_ns: u64,
+}
+
+impl Worker {
+    fn new(settings: &Settings, seat: SeatWriter) -> Self {
+        let Settings {
+            limits,
+            about,
+            own_process,
+            max_connections,
+            pool_threads: _,
+            keep_alive_timeout,
+            drain_delay,
+            shutdown_timeout,
+        } = settings;
+        let seat = Arc::new(seat);
+        let target = Target::new(*limits, about.clone(), Arc::clone(&seat));
+        let stack = http::service(http::router(http::routes(), target.clone()));
+        let connections =
+            Connections::new(Arc::clone(&seat), target.clone(), stack, *max_connections, *keep_alive_timeout);
+        Self {
+            stage: Stage::Serving,
+            own_process: *own_process,
+            shutdown_timeout: *shutdown_timeout,
+            drain_delay: *drain_delay,
+            target,
+            acceptors: Acceptors::default(),
+            connections: Arc::new(connections),
+            seat,
+            swept_ns: 0,
+        }
+    }
+
+    /// Does what the supervisor has sent.
+    fn obey_all(&mut self, control: &MemberEnd) -> Result<(), String> {
+        loop {
+            match control.receive() {
+                Ok(Received::Message(order, descriptor)) => self.obey(order, descriptor, control)?,
+                Ok(Received::Nothing) => return Ok(()),
+                Ok(Received::Closed) => return Err("the supervisor is gone".to_owned()),
+                Err(error) => {
+                    return Err(format!("worker {} got an order it can't read: {error}", self.seat.slot()));
+                }
+            }
+        }
+    }
+
+    fn obey(
+        &mut self,
+        order: Order,
+        descriptor: Option<std::os::fd::OwnedFd>,
+        control: &MemberEnd,
+    ) -> Result<(), String> {
+        match (order, descriptor) {
+            (Order::Listener { slot }, Some(listener)) => {
+                self.acceptors.add(slot, listener, &self.connections)?;
+                self.beat();
+                control
+                    .send(&Report::Ready, None)
+                    .map_err(|error| format!("the supervisor can't be told: {error}"))?;
+            }
+            (Order::Lend { slot }, Some(listener)) if self.stage == Stage::Serving => {
+                self.acceptors.add(slot, listener, &self.connections)?;
+            }
+            (Order::Reclaim { slot }, _) => self.acceptors.remove(slot),
+            (Order::Drain(drain), _) => self.drain(drain),
+            (Order::Abandon, _) => self.stage = Stage::Done,
+            // The kernel delivers a message without the descriptor that it has no room for.
+            (Order::Listener { slot }, None) => {
+                return Err(format!("worker {slot} can't take its listening socket: Too many open files"));
+            }
+            (Order::Lend { slot }, None) => {
+                tracing::warn!(slot, "a slot's socket can't be borrowed: Too many open files");
+            }
+            // Lent too late, or not for a worker.
+            (Order::Lend { .. } | Order::Happened(_) | Order::Finish, _) => {}
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self, drain: Drain) {
+        let now = Instant::now();
+        self.stage = match drain {
+            Drain::Terminate => {
+                self.target.leave();
+                Stage::Leaving(now + self.drain_delay, drain)
+            }
+            Drain::Replace => Stage::Leaving(now, drain),
+        };
+    }
+
+    /// Returns how long idle connections are kept from here on.
+    async fn stop_accepting(&mut self, drain: Drain) -> Duration {
+        self.target.close_connections();
+        self.connections.gauge().watch();
+        let (afterwards, patience) = match drain {
+            Drain::Terminate => (Afterwards::Shut, IDLE_AFTER_TERM),
+            Drain::Replace => (Afterwards::TakenOver, self.shutdown_timeout),
+        };
+        self.acceptors.stop(afterwards).await;
+        patience
+    }
+
+    /// Goes on to the next stage, if it is time.
+    async fn advance(&mut self) {
+        let now = Instant::now();
+        if let Stage::Leaving(at, drain) = self.stage
+            && now >= at
+        {
+            let patience = self.stop_accepting(drain).await;
+            self.stage = Stage::Draining(now + patience);
+        }
+        match self.stage {
+            Stage::Draining(_) if self.connections.is_empty() => self.stage = Stage::Done,
+            Stage::Draining(at) if now >= at => {
+                self.connections.close_idle();
+                self.stage = Stage::Draining(now + BEAT);
+            }
+            Stage::Serving | Stage::Leaving(..) | Stage::Draining(_) | Stage::Done => {}
+        }
+    }
+
+    /// When the stage has to be looked at again, if nothing happens.
+    fn deadline(&self) -> Option<Instant> {
+        match self.stage {
+            Stage::Leaving(at, _) | Stage::Draining(at) => Some(at),
+            Stage::Serving | Stage::Done => None,
+        }
+    }
+
+    /// How late the loop comes to a beat that was due: what else is due waits as long.
+    fn late(&self, due: Instant) {
+        self.seat.late(u64::try_from(due.elapsed().as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    fn beat(&mut self) {
+        let now = clock::monotonic_ns();
+        self.seat.beat(now);
+        if let Some(usage) = self.own_process.then(usage::of_this_process).flatten() {
+            self.seat.used(&usage);
+        }
+        self.target.follow_orders();
+        if now.saturating_sub(self.swept_ns) >= SWEEP_NS {
+            self.swept_ns = now;
+            self.connections.sweep(now);
+        }
+    }
+}
+
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,135 @@
+//! The connections of one worker: served, counted, and swept when they stand still too long.
+
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+
+use super::turn_away::turn_away;
+use crate::http::{Recorded, Stack, Target};
+use crate::scoreboard::SeatWriter;
+use crate::sys::clock;
+use crate::wire::{Connection, Gauge, Timeouts, Wire};
+
+/// From a request's first byte to the end of its head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The largest head of a request.
+const HEAD_BYTES: usize = 32 * 1024;
+
+/// A client that takes nothing of its response for so long is let go.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How much of what nobody asked for is read, so that a last answer arrives.
+const LINGER_BYTES: usize = 1024 * 1024;
+
+/// See the module.
+pub struct Connections {
+    seat: Arc<SeatWriter>,
+    target: Target,
+    stack: Stack,
+    http: http1::Builder,
+    most: u64,
+    timeouts: Timeouts,
+    gauge: Arc<Gauge>,
+    /// Ended ones are forgotten when the list is next walked.
+    open: Mutex<Vec<Weak<Connection>>>,
+}
+
+impl Connections {
+    /// None yet.
+    pub fn new(seat: Arc<SeatWriter>, target: Target, stack: Stack, most: u64, idle: Option<Duration>) -> Self {
+        let mut http = http1::Builder::new();
+        // The buffer's size alone is no limit: it grows by more than it needs.
+        http.max_buf_size(HEAD_BYTES).max_header_size(HEAD_BYTES);
+        Self {
+            seat,
+            target,
+            stack,
+            http,
+            most,
+            timeouts: Timeouts { head: HEAD_TIMEOUT, idle, stall: STALL_TIMEOUT },
+            gauge: Arc::default(),
+            open: Mutex::default(),
+        }
+    }
+
+    /// Wakes whoever waits for the last one to end.
+    pub fn gauge(&self) -> &Arc<Gauge> {
+        &self.gauge
+    }
+
+    /// Whether none is open.
+    pub fn is_empty(&self) -> bool {
+        self.seat.connections() == 0
+    }
+
+    /// Serves an accepted socket, or turns it away when there are too many.
+    pub fn take(&self, socket: OwnedFd) {
+        if self.seat.connections() >= self.most {
+            self.seat.refused();
+            tokio::spawn(turn_away(socket, self.most));
+            return;
+        }
+        let connection = Connection::new(socket, Arc::clone(&self.seat), Arc::clone(&self.gauge));
+        self.remember(&connection);
+        let wire = match Wire::new(Arc::clone(&connection)) {
+            Ok(wire) => wire,
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be watched and is closed");
+                return;
+            }
+        };
+        let service = Recorded::new(self.stack.clone(), self.target.clone(), connection);
+        tokio::spawn(serve(self.http.clone(), wire, service));
+    }
+
+    fn remember(&self, connection: &Arc<Connection>) {
+        let mut open = self.open();
+        if open.len() == open.capacity() {
+            open.retain(|known| known.strong_count() > 0);
+        }
+        open.push(Arc::downgrade(connection));
+    }
+
+    /// Ends what stands still too long.
+    pub fn sweep(&self, now_ns: u64) {
+        self.sweep_with(now_ns, self.timeouts);
+    }
+
+    /// Ends what has no request.
+    pub fn close_idle(&self) {
+        self.sweep_with(clock::monotonic_ns(), Timeouts { idle: Some(Duration::ZERO), ..self.timeouts });
+    }
+
+    fn sweep_with(&self, now_ns: u64, timeouts: Timeouts) {
+        self.open().retain(|known| {
+            let connection = known.upgrade();
+            connection.inspect(|connection| connection.sweep(now_ns, timeouts)).is_some()
+        });
+    }
+
+    fn open(&self) -> MutexGuard<'_, Vec<Weak<Connection>>> {
+        // Nothing that runs under the lock panics.
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One connection from its first byte to its end.
+async fn serve(http: http1::Builder, mut wire: Wire, service: Recorded) {
+    if wire.readable().await.is_err() {
+        return;
+    }
+    // Boxed, so that a connection that has sent nothing yet does not pay for hyper's state.
+    let served = Box::pin(http.serve_connection(&mut wire, service)).await;
+    let connection = wire.connection();
+    connection.broken();
+    let refused = served.is_err_and(|error| error.is_parse());
+    if refused {
+        connection.seat().rejected();
+    }
+    if refused || connection.has_unread() {
+        wire.linger(LINGER_BYTES).await;
+    }
+}

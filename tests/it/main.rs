@@ -1,0 +1,38 @@
+//! The promises of quintain, each a file, tested on the real program: real processes, sockets and signals.
+//!
+//! `support` starts a target on free ports and talks to it. After every scenario the account is checked.
+
+mod support;
+
+mod addresses;
+mod arrows;
+mod bad_configuration;
+mod bad_input;
+mod boot_failure;
+mod client_gone;
+mod columns;
+mod cpu_time;
+mod descriptors;
+mod exact_work;
+mod http_edges;
+mod killed_worker;
+mod live_figures;
+mod modes_answer_alike;
+mod more_or_less;
+mod never_early;
+mod observer_death;
+mod over_limits;
+mod parent_death;
+mod readme;
+mod rejected;
+mod rolling_restart;
+mod routes_and_methods;
+mod run_files;
+mod second_instance;
+mod standing_orders;
+mod stats_and_admin;
+mod stopped_worker;
+mod termination;
+mod unwritable_files;
+mod waiting_shows;
+mod while_command;

@@ -1,0 +1,84 @@
+//! An observer that dies is replaced: the run's files and the admin listener go on, and no request notices.
+
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use crate::support::account::{Watch, deltas, figure, settle};
+use crate::support::load::Load;
+use crate::support::target::{Target, children, rows, send};
+use crate::support::wait_for;
+
+const CLUSTER: [&str; 4] = ["--mode", "cluster", "--workers", "2"];
+
+/// Three are made good at once.
+const DEATHS: usize = 3;
+
+#[test]
+fn its_successor_goes_on_in_the_same_files() {
+    let target = Target::start(&CLUSTER);
+    let resources = target.run_directory().join("resources.csv");
+    let load = Load::start(target.address(), "/io?ms=5", 3);
+    let watch = Watch::start(&target, 6);
+    for _ in 0..DEATHS {
+        let before = rows(&resources).len();
+        wait_for("rows of the observer", || (rows(&resources).len() > before + 1).then_some(()));
+        let observer = observer(&target).expect("an observer");
+        let had = rows(&resources).len();
+        let died = Instant::now();
+        send(observer, Signal::KILL);
+        wait_for("a row of the next observer", || (rows(&resources).len() > had + 1).then_some(()));
+        assert!(died.elapsed() < Duration::from_secs(2), "{:?}", died.elapsed());
+        assert_ne!(self::observer(&target), Some(observer));
+    }
+    load.answers(20);
+    let clients = load.stop();
+    watch.stop();
+    assert_eq!((clients.failed, clients.refused, clients.not_ok), (0, 0, 0));
+    let left = settle(target, &clients, false);
+    for (file, header) in [("resources.csv", "ts_utc,"), ("workers.csv", "ts_utc,"), ("events.csv", "ts_utc,")] {
+        let text = std::fs::read_to_string(left.file(file)).unwrap();
+        assert_eq!(text.lines().filter(|line| line.starts_with(header)).count(), 1, "{file}");
+        assert!(text.starts_with(header) && text.ends_with('\n'), "{file}");
+    }
+    let respawns: Vec<_> =
+        left.csv("events.csv").into_iter().filter(|row| row["kind"] == "observer-respawn").collect();
+    let generations: Vec<&str> = respawns.iter().map(|row| row["generation"].as_str()).collect();
+    assert_eq!(generations, ["2", "3", "4"]);
+    let rows = left.csv("resources.csv");
+    deltas(&rows, "requests_total");
+    for pair in rows.windows(2) {
+        let (earlier, later) = (figure(&pair[0], "elapsed_s"), figure(&pair[1], "elapsed_s"));
+        assert!(later > earlier, "{pair:?}");
+        // Each cell is cut off at a microsecond.
+        assert!(
+            (figure(&pair[1], "interval_s") - (later - earlier)).abs() < 3e-6,
+            "the interval is true: {pair:?}"
+        );
+        assert!(figure(&pair[1], "cpu_seconds_total") >= figure(&pair[0], "cpu_seconds_total"), "{pair:?}");
+    }
+}
+
+/// The last row and the totals of the run are written, even if the observer dies while the workers drain.
+#[test]
+fn one_that_dies_during_the_drain_is_replaced_too() {
+    let target = Target::start(&CLUSTER);
+    let mut client = target.connect();
+    client.send("GET /io?ms=1000 HTTP/1.1\r\nHost: target\r\n\r\n").unwrap();
+    wait_for("the request", || (target.stats()["totals"]["in_flight"] == 1).then_some(()));
+    target.signal(Signal::TERM);
+    target.drains();
+    send(observer(&target).expect("an observer"), Signal::KILL);
+    assert_eq!(client.receive().unwrap().status, 200);
+    let left = target.wait();
+    assert_eq!((left.code, left.done("requests")), (Some(0), 1), "{}", left.errors);
+    crate::support::account::check_left(&left, &crate::support::load::Tally::default().and_answered(1), false);
+}
+
+fn observer(target: &Target) -> Option<u32> {
+    let is_observer = |pid: &u32| {
+        let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+        name.is_ok_and(|name| name.trim() == "observer")
+    };
+    children(target.pid()).into_iter().find(is_observer)
+}

@@ -1,0 +1,168 @@
+//! What is no request is refused before the router: the connection is closed, and `rejected` counts it, not `started`.
+
+use std::io::ErrorKind;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::support::client::Client;
+use crate::support::target::{Target, at_rest, rows};
+use crate::support::wait_for;
+
+fn single(arguments: &[&str]) -> Target {
+    Target::start(&[&["--mode", "single"], arguments].concat())
+}
+
+/// Reads until the connection ends, in whichever way.
+fn until_closed(client: &mut Client) -> bool {
+    match client.read_to_end() {
+        Ok(_) => true,
+        Err(error) => error.kind() == ErrorKind::ConnectionReset,
+    }
+}
+
+#[test]
+fn what_breaks_the_rules_of_host() {
+    let target = single(&[]);
+    let bad = [
+        "GET /health HTTP/1.1\r\n\r\n",
+        "GET /nowhere HTTP/1.1\r\nAccept: */*\r\n\r\n",
+        "GET /health HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+        "GET /health HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n",
+        "GET /health HTTP/1.1\r\nHost: a b\r\n\r\n",
+        "GET /health HTTP/1.1\r\nHost: user@a\r\n\r\n",
+        "GET /health HTTP/1.1\r\nHost: a:port\r\n\r\n",
+        "GET /health HTTP/1.1\r\nHost: [::1\r\n\r\n",
+        "GET http://a/health HTTP/1.1\r\n\r\n",
+    ];
+    for (count, request) in (1_u64..).zip(bad) {
+        let mut client = target.connect();
+        client.send(request).unwrap();
+        let refusal = client.receive().unwrap();
+        assert_eq!((refusal.status, refusal.closes()), (400, true), "{request:?}: {:?}", refusal.headers);
+        assert!(refusal.json()["error"].as_str().unwrap().contains("Host"), "{request:?}: {}", refusal.text());
+        assert_eq!(client.read_to_end().unwrap(), b"", "{request:?}");
+        assert_eq!((target.total("rejected"), target.total("started")), (count, 0), "{request:?}");
+    }
+    let good = [
+        "GET /health HTTP/1.0\r\n\r\n",
+        "GET /health HTTP/1.1\r\nHost:\r\n\r\n",
+        "GET /health HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n",
+        "GET http://target/health HTTP/1.1\r\nHost: target\r\n\r\n",
+    ];
+    for request in good {
+        let mut client = target.connect();
+        client.send(request).unwrap();
+        assert_eq!(client.receive().unwrap().status, 200, "{request:?}");
+    }
+    let stats = at_rest(&target);
+    let totals = &stats["totals"];
+    assert_eq!((&totals["rejected"], &totals["finished"]), (&bad.len().into(), &good.len().into()));
+    assert_eq!(stats["status"].as_object().unwrap().len(), 1, "only what was started has a status: {stats}");
+    let left = target.end();
+    assert_eq!(left.done("rejected"), bad.len() as u64);
+    assert_eq!(left.csv("resources.csv").last().unwrap()["rejected_total"], bad.len().to_string());
+}
+
+#[test]
+fn what_the_parser_cannot_read() {
+    let target = single(&[]);
+    let long = "x".repeat(33 * 1024);
+    let bad = [
+        "FROM HERE\r\n\r\n".to_owned(),
+        "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}hello\r\n\r\n".to_owned(),
+        "GET /health HTTP/9.9\r\nHost: a\r\n\r\n".to_owned(),
+        "GET /health HTTP/1.1\r\nHost: a\r\nno colon here\r\n\r\n".to_owned(),
+        "GET /health HTTP/1.1\r\nHost : a\r\n\r\n".to_owned(),
+        "GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n".to_owned(),
+        "GET /health HTTP/1.1\r\nHost: a\r\nContent-Length: -1\r\n\r\n".to_owned(),
+        format!("GET /health HTTP/1.1\r\nHost: a\r\nX-Long: {long}\r\n\r\n"),
+        format!("GET /{long} HTTP/1.1\r\nHost: a\r\n\r\n"),
+        format!("GET /health HTTP/1.1\r\nHost: a\r\n{}\r\n", "X-Many: 1\r\n".repeat(200)),
+    ];
+    for (count, request) in (1_u64..).zip(&bad) {
+        let shown: String = request.chars().take(60).collect();
+        let mut client = target.connect();
+        // It may be closed before it has taken everything.
+        let _ = client.send(request);
+        assert!(until_closed(&mut client), "{shown:?}");
+        wait_for(&format!("{shown:?} to be counted"), || (target.total("rejected") == count).then_some(()));
+        assert_eq!(target.total("started"), 0, "{shown:?}");
+    }
+    // A good request in front of a bad one is served.
+    let mut client = target.connect();
+    client.send("GET /health HTTP/1.1\r\nHost: a\r\n\r\nFROM HERE\r\n\r\n").unwrap();
+    assert_eq!(client.receive().unwrap().status, 200);
+    assert!(until_closed(&mut client));
+    // A head just below the limit is served.
+    assert_eq!(target.get(&format!("/health?{}", "x".repeat(30 * 1024))).status, 200);
+    let totals = at_rest(&target)["totals"].clone();
+    assert_eq!((&totals["rejected"], &totals["started"], &totals["finished"]), (&11.into(), &2.into(), &2.into()));
+}
+
+/// Sends a head, a byte a second, until the target has enough of it.
+fn drip(mut client: Client, before: &str) -> Duration {
+    client.give_up_after(Duration::from_secs(1)).unwrap();
+    let begun = Instant::now();
+    client.send(before).unwrap();
+    loop {
+        match client.read_more() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                // Whether it was taken shows in the next read.
+                let _ = client.send("x");
+            }
+            Ok(()) => panic!("an answer to half a request"),
+            Err(_) => return begun.elapsed(),
+        }
+        assert!(begun.elapsed() < Duration::from_secs(25), "a slow head is never cut");
+    }
+}
+
+#[test]
+fn a_slow_head_is_cut_ten_seconds_after_its_first_byte() {
+    // Neither the idle timeout nor further bytes change that.
+    let target = single(&["--keep-alive-timeout", "0"]);
+    let mut second = target.connect();
+    assert_eq!(second.get("/health").unwrap().status, 200);
+    let slow = [("G", target.connect()), ("GET /health HTTP/1.1\r\nHost: a\r\n", target.connect()), ("GE", second)];
+    thread::scope(|scope| {
+        let slow = slow.map(|(before, client)| (before, scope.spawn(move || drip(client, before))));
+        for (before, client) in slow {
+            let passed = client.join().unwrap().as_secs_f64();
+            assert!((10.0..15.0).contains(&passed), "{before:?} was cut after {passed} s");
+        }
+    });
+    let totals = at_rest(&target)["totals"].clone();
+    assert_eq!((&totals["rejected"], &totals["started"], &totals["finished"]), (&3.into(), &1.into(), &1.into()));
+}
+
+#[test]
+fn idle_connections_are_closed_after_the_keep_alive_timeout_and_not_before() {
+    const TIMEOUT: Duration = Duration::from_millis(400);
+    let target = single(&["--keep-alive-timeout", "400ms"]);
+    let begun = Instant::now();
+    let (mut silent, mut served, mut busy) = (target.connect(), target.connect(), target.connect());
+    assert_eq!(served.get("/health").unwrap().status, 200);
+    busy.send("GET /io?ms=900 HTTP/1.1\r\nHost: target\r\n\r\n").unwrap();
+    assert_eq!(silent.read_to_end().unwrap(), b"", "before its first byte a connection is idle too");
+    assert!(begun.elapsed() >= TIMEOUT, "{:?}", begun.elapsed());
+    assert_eq!(served.read_to_end().unwrap(), b"");
+    assert!(begun.elapsed() >= TIMEOUT, "{:?}", begun.elapsed());
+    assert_eq!(busy.receive().unwrap().status, 200, "to be served longer than the timeout is not to be idle");
+    assert_eq!(busy.read_to_end().unwrap(), b"");
+    assert!(begun.elapsed() >= Duration::from_millis(900) + TIMEOUT, "{:?}", begun.elapsed());
+    let totals = at_rest(&target)["totals"].clone();
+    assert_eq!((&totals["rejected"], &totals["finished"]), (&0.into(), &2.into()), "to be idle is no offence");
+}
+
+#[test]
+fn a_timeout_of_0_is_never() {
+    let target = single(&["--keep-alive-timeout", "0"]);
+    let (mut silent, mut served) = (target.connect(), target.connect());
+    assert_eq!(served.get("/health").unwrap().status, 200);
+    // Ten rows are a second, in which the worker looks at its connections ten times.
+    let resources = target.run_directory().join("resources.csv");
+    let begun = rows(&resources).len();
+    wait_for("ten more rows", || (rows(&resources).len() >= begun + 10).then(|| target.get("/health")));
+    assert_eq!(served.get("/health").unwrap().status, 200);
+    assert_eq!(silent.get("/health").unwrap().status, 200);
+}

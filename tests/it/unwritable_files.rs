@@ -1,0 +1,152 @@
+//! Files that can't be written: the target goes on, says so once, and what it could not write it writes later.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use serde_json::Value;
+
+use crate::support::target::{Left, Target, children, rows};
+use crate::support::wait_for;
+
+const FAST: [&str; 4] = ["--mode", "cluster", "--sample-interval", "50ms"];
+
+fn observer(target: &Target) -> u32 {
+    let name = |pid: u32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    let found = children(target.pid()).into_iter().find(|pid| name(*pid).trim() == "observer");
+    found.expect("a cluster has an observer")
+}
+
+fn errors(target: &Target) -> String {
+    fs::read_to_string(target.directory.path().join("stderr")).unwrap()
+}
+
+/// Waits for the complaint and for some rows that should have been written; meanwhile requests are answered.
+fn unwritten_rows(target: &Target) {
+    wait_for("the complaint", || errors(target).contains("can't be written").then_some(()));
+    let begun = Instant::now();
+    let mut client = target.connect();
+    wait_for("rows that are due", || {
+        assert_eq!(client.get("/health").unwrap().status, 200);
+        (begun.elapsed() > Duration::from_millis(400)).then_some(())
+    });
+}
+
+fn gaps(events: &Path) -> Vec<String> {
+    let all = rows(events).into_iter().filter(|event| event["kind"] == "gap");
+    all.map(|event| event["detail"].clone()).collect()
+}
+
+/// Every row is there: each interval begins where the row before ended.
+fn is_whole(rows: &[std::collections::HashMap<String, String>]) {
+    let number = |row: usize, column: &str| rows[row][column].parse::<f64>().unwrap();
+    for row in 1..rows.len() {
+        let elapsed = number(row, "elapsed_s") - number(row - 1, "elapsed_s");
+        assert!((elapsed - number(row, "interval_s")).abs() < 0.000_01, "row {row}: {:?}", &rows[row - 1..=row]);
+    }
+}
+
+fn said_once(left: &Left) {
+    assert_eq!(left.code, Some(0), "{}", left.errors);
+    assert_eq!(left.errors.matches("can't be written").count(), 1, "{}", left.errors);
+    assert!(!left.errors.contains("panicked"), "{}", left.errors);
+}
+
+#[test]
+fn a_limit_on_the_size_of_files_is_outlived() {
+    let target = Target::start(&FAST);
+    let resources = target.run_directory().join("resources.csv");
+    wait_for("two rows", || (rows(&resources).len() >= 2).then_some(()));
+    let observer = Pid::from_raw(i32::try_from(observer(&target)).unwrap());
+    let allow = |current| prlimit(observer, Resource::Fsize, Rlimit { current, maximum: None }).unwrap();
+    allow(Some(64));
+    unwritten_rows(&target);
+    allow(None);
+    let events = target.run_directory().join("events.csv");
+    let gap = wait_for("a gap row", || gaps(&events).into_iter().find(|gap| gap.starts_with("resources.csv")));
+    assert!(gap.contains(" 0 rows are missing, "), "{gap}");
+    let left = target.end();
+    said_once(&left);
+    is_whole(&left.csv("resources.csv"));
+}
+
+/// A file system of its own, as small as that, where this user may mount one.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    fn mount(path: PathBuf) -> Option<Self> {
+        fs::create_dir(&path).unwrap();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=128k", "none"]).arg(&path).output();
+        mounted.is_ok_and(|output| output.status.success()).then_some(Self(path))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).output();
+    }
+}
+
+#[test]
+fn a_full_disk_is_outlived() {
+    let outside = tempfile::TempDir::new().unwrap();
+    let Some(disk) = SmallDisk::mount(outside.path().join("disk")) else {
+        eprintln!("this user may not mount a small disk: not tested");
+        return;
+    };
+    let run = disk.0.join("run");
+    let mut arguments = FAST.to_vec();
+    arguments.extend(["--run-dir", run.to_str().unwrap()]);
+    let target = Target::start(&arguments);
+    wait_for("two rows", || (rows(&run.join("resources.csv")).len() >= 2).then_some(()));
+    // What is left of the last pages of the files is soon full too.
+    let ballast = disk.0.join("ballast");
+    let _ = fs::write(&ballast, vec![0; 1 << 20]);
+    unwritten_rows(&target);
+    fs::remove_file(&ballast).unwrap();
+    wait_for("a gap row", || (!gaps(&run.join("events.csv")).is_empty()).then_some(()));
+    let left = target.end();
+    said_once(&left);
+    is_whole(&rows(&run.join("resources.csv")));
+    let record: Value = serde_json::from_slice(&fs::read(run.join("run.json")).unwrap()).unwrap();
+    assert!(record["totals"]["requests"].as_u64().unwrap() > 0, "{record}");
+}
+
+#[test]
+fn a_deleted_directory_is_made_anew() {
+    let target = Target::start(&FAST);
+    let run = target.run_directory();
+    wait_for("two rows", || (rows(&run.join("resources.csv")).len() >= 2).then_some(()));
+    fs::remove_dir_all(&run).unwrap();
+    wait_for("new files", || (run.join("events.csv").exists() && run.join("run.json").exists()).then_some(()));
+    wait_for("rows in them", || (rows(&run.join("resources.csv")).len() >= 2).then_some(()));
+    assert_eq!(target.get("/health").status, 200);
+    let left = target.end();
+    assert_eq!(left.code, Some(0), "{}", left.errors);
+    assert!(gaps(&run_of(&left).join("events.csv")).iter().any(|gap| gap.contains("removed")));
+    is_whole(&left.csv("resources.csv"));
+    let record: Value = serde_json::from_slice(&fs::read(run_of(&left).join("run.json")).unwrap()).unwrap();
+    assert_eq!(record["totals"]["requests"], 1);
+}
+
+fn run_of(left: &Left) -> PathBuf {
+    left.directory.path().join("run")
+}
+
+#[test]
+fn a_log_that_can_t_be_written_ends_nothing() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let mut command = Command::new("sh");
+    let program = env!("CARGO_BIN_EXE_quintain");
+    command.current_dir(directory.path()).arg("-c").arg(format!(
+        "exec {program} --mode cluster --workers 1 --listen 127.0.0.1:0 --admin 127.0.0.1:0 --run-dir run --log debug 2> /dev/full"
+    ));
+    let target = Target::start_with(command, directory);
+    let before = target.worker(0).generation;
+    target.signal(rustix::process::Signal::HUP);
+    wait_for("a successor", || (target.worker(0).generation > before).then_some(()));
+    assert_eq!(target.get("/health").status, 200);
+    assert_eq!(target.end().code, Some(0));
+}
