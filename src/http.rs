@@ -15,22 +15,22 @@ mod techempower;
 mod unread;
 
 pub use error::Refusal;
-pub use record::{Recorded, Stack, service};
-pub use route::{Route, UNMATCHED, router};
+pub use record::Recorded;
+pub use route::{Route, Routes, UNMATCHED};
 pub use target::{About, Limits, Target};
 
 /// What the target offers, in the order of the numbers.
 #[must_use]
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::get("/", index::index),
-        Route::get("/health", health::health),
-        Route::get("/healthz", health::health),
-        Route::get("/readyz", health::readyz),
+        Route::plain("/", index::index),
+        Route::plain("/health", health::health),
+        Route::plain("/healthz", health::health),
+        Route::plain("/readyz", health::readyz),
         Route::get("/io", io::io),
         Route::get("/cpu", cpu::cpu),
-        Route::get("/plaintext", techempower::plaintext),
-        Route::get("/json", techempower::json),
+        Route::plain("/plaintext", techempower::plaintext),
+        Route::plain("/json", techempower::json),
     ]
 }
 

@@ -1,7 +1,7 @@
 //! A request, from its parsed head to the flush of its response: the pipeline, top to bottom.
 //!
 //! ```text
-//! head → gate → record(start) → limits → router → parameters → work → response → body → flush → record(end)
+//! head → gate → record(start) → limits → route → parameters → work → response → body → flush → record(end)
 //! ```
 //!
 //! [`Recorded`] is hyper's service for one connection. The record begins when hyper hands over a head and is
@@ -9,13 +9,14 @@
 //! flush. Whoever drops it on the way (a client that left, a handler that was given up) ends it as well.
 
 use std::any::Any;
-use std::convert::Infallible;
+use std::error::Error;
+use std::fmt;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use axum::Router;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Request, Response, StatusCode, Version, header};
@@ -23,47 +24,30 @@ use axum::response::IntoResponse;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
-use tower::Service;
-use tower_http::catch_panic::CatchPanic;
 
 use super::error::{self, Refusal};
 use super::gate;
+use super::route::{Answering, Routes};
 use super::target::Target;
 use super::unread::Received;
 use crate::sys::clock;
-use crate::wire::{Connection, Ending};
-
-/// The router, and around it what must hold whatever a handler does.
-pub type Stack = CatchPanic<Router, fn(Box<dyn Any + Send>) -> Response<axum::body::Body>>;
-
-/// Builds what one worker serves every request with.
-#[must_use]
-pub fn service(router: Router) -> Stack {
-    CatchPanic::custom(router, answer_panic)
-}
-
-#[allow(clippy::needless_pass_by_value)] // the shape that tower-http asks for
-fn answer_panic(panic: Box<dyn Any + Send>) -> Response<axum::body::Body> {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-    tracing::error!(panic = text, "a handler panicked");
-    error::panicked().into_response()
-}
+use crate::wire::{Connection, Departure, Ending, Wire};
 
 /// hyper's service for one connection.
 pub struct Recorded {
-    stack: Stack,
+    routes: Arc<Routes>,
     target: Target,
     connection: Arc<Connection>,
+    departure: Arc<Departure>,
 }
 
 impl Recorded {
-    /// Serves the requests of `connection`.
+    /// Serves the requests of the connection behind `wire`.
     #[must_use]
-    pub fn new(stack: Stack, target: Target, connection: Arc<Connection>) -> Self {
-        Self { stack, target, connection }
+    pub fn new(routes: Arc<Routes>, target: Target, wire: &Wire) -> Self {
+        let (connection, departure) = (Arc::clone(wire.connection()), Arc::clone(wire.departure()));
+        Self { routes, target, connection, departure }
     }
 
     /// The answer to a request that never was one: not started, counted as rejected, connection closed.
@@ -77,7 +61,7 @@ impl Recorded {
 
 impl hyper::service::Service<Request<Incoming>> for Recorded {
     type Response = Response<Tracked>;
-    type Error = Infallible;
+    type Error = Departed;
     type Future = InFlight;
 
     fn call(&self, request: Request<Incoming>) -> InFlight {
@@ -87,7 +71,7 @@ impl hyper::service::Service<Request<Incoming>> for Recorded {
         if let Err(refusal) = gate::request(&request) {
             return self.reject(refusal);
         }
-        let (mut parts, body) = request.into_parts();
+        let (parts, body) = request.into_parts();
         let exchange = Exchange::begin(&self.connection, now);
         let record = Some(Record { exchange: exchange.clone(), status: None });
         let limits = &self.target.limits;
@@ -100,10 +84,15 @@ impl hyper::service::Service<Request<Incoming>> for Recorded {
             self.connection.leave_unread();
             return InFlight::Refused { response: Some(closing(response)), record };
         }
-        let (body, refused) = Received::new(body, &self.connection, limits.body);
-        parts.extensions.insert(exchange);
-        let response = self.stack.clone().call(Request::from_parts(parts, body));
-        InFlight::Routed { response, refused, record, target: self.target.clone() }
+        let (body, refused) = if body.is_end_stream() {
+            (axum::body::Body::empty(), None)
+        } else {
+            let (body, refused) = Received::new(body, &self.connection, limits.body);
+            (axum::body::Body::new(body), Some(refused))
+        };
+        let response = self.routes.answer(Request::from_parts(parts, body), exchange, &self.target);
+        let departure = Arc::clone(&self.departure);
+        InFlight::Routed { response, refused, record, target: self.target.clone(), departure: Some(departure) }
     }
 }
 
@@ -135,6 +124,11 @@ impl Exchange {
         self.stamped.then(|| self.head_ns.saturating_sub(self.arrival_ns))
     }
 
+    /// A handler asks for it on a route that has none.
+    pub(super) fn missing() -> Refusal {
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "this handler runs outside of a connection")
+    }
+
     /// The router has found its route.
     pub(super) fn set_route(&self, number: usize) {
         self.connection.set_route(number);
@@ -152,14 +146,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Exchange {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        let missing =
-            || Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "this router runs outside of a connection");
-        parts.extensions.get().cloned().ok_or_else(missing)
+        parts.extensions.get().cloned().ok_or_else(Self::missing)
     }
 }
 
 /// A started request. Dropping it ends the record, or hands it to the connection to be ended by the flush.
-struct Record {
+pub struct Record {
     exchange: Exchange,
     /// Of the response, once there is one.
     status: Option<u16>,
@@ -178,42 +170,54 @@ impl Drop for Record {
     }
 }
 
-pin_project! {
-    /// A request on its way to a response.
-    #[project = InFlightProjection]
-    pub enum InFlight {
-        /// In the router.
-        Routed {
-            #[pin]
-            response: <Stack as Service<Request<Received>>>::Future,
-            refused: Option<oneshot::Receiver<Refusal>>,
-            record: Option<Record>,
-            target: Target,
-        },
-        /// Refused before it.
-        Refused {
-            response: Option<Response<axum::body::Body>>,
-            record: Option<Record>,
-        },
+/// The client left before it had its answer: there is nobody to write one to.
+#[derive(Debug)]
+pub struct Departed;
+
+impl fmt::Display for Departed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the client has left")
     }
 }
 
+impl Error for Departed {}
+
+/// A request on its way to a response.
+pub enum InFlight {
+    /// With its route.
+    Routed {
+        response: Answering,
+        refused: Option<oneshot::Receiver<Refusal>>,
+        record: Option<Record>,
+        target: Target,
+        departure: Option<Arc<Departure>>,
+    },
+    /// Refused before it.
+    Refused { response: Option<Response<axum::body::Body>>, record: Option<Record> },
+}
+
 impl Future for InFlight {
-    type Output = Result<Response<Tracked>, Infallible>;
+    type Output = Result<Response<Tracked>, Departed>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let (response, record) = match self.project() {
-            InFlightProjection::Routed { response, refused, record, target } => match response.poll(context) {
-                Poll::Ready(Ok(response)) => {
-                    let response = response.map(axum::body::Body::new);
-                    (if target.closes_connections() { closing(response) } else { response }, record)
+        let (response, record, departure) = match self.get_mut() {
+            Self::Routed { response, refused, record, target, departure } => match poll_answer(response, context) {
+                Poll::Ready(response) => {
+                    let response = if target.closes_connections() { closing(response) } else { response };
+                    (response, record, departure.take())
                 }
-                Poll::Pending => (closing(ready!(poll_refused(refused, context)).into_response()), record),
+                Poll::Pending => {
+                    if departure.as_ref().is_some_and(|departure| departure.poll(context).is_ready()) {
+                        return Poll::Ready(Err(Departed));
+                    }
+                    let refusal = ready!(poll_refused(refused, context));
+                    (closing(refusal.into_response()), record, None)
+                }
             },
-            InFlightProjection::Refused { response, record } => {
+            Self::Refused { response, record } => {
                 // A future that is polled after it was ready has no response left.
                 let Some(response) = response.take() else { return Poll::Pending };
-                (response, record)
+                (response, record, None)
             }
         };
         let status = response.status().as_u16();
@@ -222,8 +226,21 @@ impl Future for InFlight {
             record.status = Some(status);
             record
         });
-        Poll::Ready(Ok(response.map(|body| Tracked { body, record })))
+        Poll::Ready(Ok(response.map(|body| Tracked { body, record, departure })))
     }
+}
+
+/// A handler's answer. A panic in it is a 500.
+fn poll_answer(answering: &mut Answering, context: &mut Context<'_>) -> Poll<Response<axum::body::Body>> {
+    let polled = catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(context)));
+    polled.unwrap_or_else(|panic| Poll::Ready(answer_panic(&*panic)))
+}
+
+fn answer_panic(panic: &(dyn Any + Send)) -> Response<axum::body::Body> {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    tracing::error!(panic = text, "a handler panicked");
+    error::panicked().into_response()
 }
 
 /// Whether a request is refused after all, while it is being served.
@@ -246,6 +263,7 @@ fn closing(mut response: Response<axum::body::Body>) -> Response<axum::body::Bod
 /// A response body that carries its request's record.
 pub struct Tracked {
     body: axum::body::Body,
+    departure: Option<Arc<Departure>>,
     #[allow(dead_code)] // held for its drop
     record: Option<Record>,
 }
@@ -258,7 +276,12 @@ impl Body for Tracked {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let frame = Pin::new(&mut self.body).poll_frame(context);
+        let mut left = || self.departure.as_ref().is_some_and(|departure| departure.poll(context).is_ready());
+        if frame.is_pending() && left() {
+            return Poll::Ready(Some(Err(axum::Error::new(Departed))));
+        }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
