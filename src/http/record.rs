@@ -226,7 +226,7 @@ impl Future for InFlight {
             record.status = Some(status);
             record
         });
-        Poll::Ready(Ok(response.map(|body| Tracked { body, record, departure })))
+        Poll::Ready(Ok(response.map(|body| Tracked { body, departure, record })))
     }
 }
 

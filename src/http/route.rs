@@ -112,15 +112,15 @@ impl Routes {
     #[must_use]
     pub fn new(routes: Vec<Route>, target: &Target) -> Self {
         let mut literal = HashMap::new();
-        let mut router = Router::new();
+        let mut others = Router::new();
         for (number, Route { method, path, handler, asks_nothing }) in (UNMATCHED.0 + 1..).zip(routes) {
             let route = Numbered { number, handler, asks_nothing };
             if method == "GET" && !path.contains('{') {
                 literal.insert(path, route.clone());
             }
-            router = router.route(path, get(route));
+            others = others.route(path, get(route));
         }
-        let router = router
+        let router = others
             .fallback(error::not_found)
             .method_not_allowed_fallback(error::method_not_allowed)
             .with_state(target.clone());
