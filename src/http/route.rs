@@ -120,11 +120,11 @@ impl Routes {
             }
             others = others.route(path, get(route));
         }
-        let router = others
+        let rest = others
             .fallback(error::not_found)
             .method_not_allowed_fallback(error::method_not_allowed)
             .with_state(target.clone());
-        Self { literal, router }
+        Self { literal, router: rest }
     }
 
     /// Finds the route of a request, and begins to answer.
