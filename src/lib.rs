@@ -22,9 +22,10 @@
 //!
 //! | room | what it is |
 //! |---|---|
-//! | [`units`], [`spelling`] | durations and bytes as people write them; the nearest name to a misspelt one |
+//! | [`units`], [`spelling`] | durations, bytes and rates as people write them; the nearest name to a misspelt one |
 //! | [`sys`] | the kernel, and all the `unsafe` there is |
 //! | [`histogram`] | a latency histogram in shared memory |
+//! | [`partition`] | which index gets what, exactly, by rates and a seed |
 //! | [`scoreboard`] | seats, base, roster, route table: who writes what |
 //! | [`snapshot`], [`sample`] | one reading of all of it; the difference of two, with rates |
 //! | [`control`] | the messages between the roles, and the orders page |
@@ -55,6 +56,7 @@ pub mod control;
 pub mod histogram;
 pub mod http;
 pub mod observer;
+pub mod partition;
 pub mod sample;
 pub mod scoreboard;
 pub mod snapshot;
