@@ -49,10 +49,13 @@ impl Even {
         loop {
             match share {
                 Share::Kind(kind) => return Some(*kind),
-                Share::Split { first, both, children } => match next_of(*first, *both, hit) {
-                    Some(of_first) => (hit, share) = (of_first, &children[0]),
-                    None => (hit, share) = (hit - rounded(*first, *both, hit), &children[1]),
-                },
+                Share::Split { first, both, children } => {
+                    if let Some(of_first) = next_of(*first, *both, hit) {
+                        (hit, share) = (of_first, &children[0]);
+                    } else {
+                        (hit, share) = (hit - rounded(*first, *both, hit), &children[1]);
+                    }
+                }
             }
         }
     }
