@@ -26,6 +26,7 @@
 //! | [`sys`] | the kernel, and all the `unsafe` there is |
 //! | [`histogram`] | a latency histogram in shared memory |
 //! | [`partition`] | which index gets what, exactly, by rates and a seed |
+//! | [`fault`] | plans of faults: which request gets what |
 //! | [`scoreboard`] | seats, base, roster, route table: who writes what |
 //! | [`snapshot`], [`sample`] | one reading of all of it; the difference of two, with rates |
 //! | [`control`] | the messages between the roles, and the orders page |
@@ -53,6 +54,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod control;
+pub mod fault;
 pub mod histogram;
 pub mod http;
 pub mod observer;

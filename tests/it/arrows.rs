@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["units", "spelling", "sys", "histogram"],
     &["partition"],
-    &["scoreboard", "work", "config"],
+    &["scoreboard", "fault", "work", "config"],
     &["snapshot"],
     &["sample", "control", "wire"],
     &["http"],
