@@ -368,7 +368,7 @@ impl Reading<'_> {
         match window.longest() {
             None => {
                 let allowed = "in time and with an end: from and to, or every and a shorter for";
-                let value = written.window.is_none().then_some("is missing").unwrap_or("has no end in time");
+                let value = if written.window.is_none() { "is missing" } else { "has no end in time" };
                 self.wrong("window", None, format!("{value}: {name} holds while it is open"), allowed);
             }
             Some(longest) if *kind == Kind::Stall && longest > self.rules.max_delay => {

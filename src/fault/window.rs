@@ -44,11 +44,13 @@ impl Window {
     /// How long it will stay open, if it is open now and ends by time.
     #[must_use]
     pub fn closes_in(&self, elapsed: Duration) -> Option<Duration> {
+        if !self.is_open(elapsed) {
+            return None;
+        }
         match self {
             Self::Always | Self::Requests { .. } => None,
-            Self::Between { to, .. } => to.filter(|_| self.is_open(elapsed)).map(|to| to.saturating_sub(elapsed)),
-            Self::Periods { every, open } if self.is_open(elapsed) => Some(*open - phase(elapsed, *every)),
-            Self::Periods { .. } => None,
+            Self::Between { to, .. } => to.map(|to| to.saturating_sub(elapsed)),
+            Self::Periods { every, open } => Some(open.saturating_sub(phase(elapsed, *every))),
         }
     }
 
