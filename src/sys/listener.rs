@@ -145,7 +145,7 @@ pub fn accept_queue(listener: BorrowedFd<'_>) -> Option<AcceptQueue> {
     Some(AcceptQueue { depth, limit, drops: memory[MEMORY_FIGURES - 1].into() })
 }
 
-/// `TCP_LISTEN` (include/net/tcp_states.h).
+/// `TCP_LISTEN` (`include/net/tcp_states.h`).
 const LISTEN: u8 = 10;
 
 /// What `SO_MEMINFO` returns; the last of them (`SK_MEMINFO_DROPS`) counts drops.

@@ -36,13 +36,13 @@ pub enum Gate {
 pub struct Acceptors {
     gate: Gate,
     backlog: u32,
-    acceptors: HashMap<usize, Acceptor>,
+    of_slots: HashMap<usize, Acceptor>,
 }
 
 impl Acceptors {
     /// None yet. `backlog` is for listening again.
     pub fn new(backlog: u32) -> Self {
-        Self { gate: Gate::Open, backlog, acceptors: HashMap::new() }
+        Self { gate: Gate::Open, backlog, of_slots: HashMap::new() }
     }
 
     /// Accepts from a slot's listener until it is removed, as the gate allows.
@@ -54,7 +54,7 @@ impl Acceptors {
     ) -> Result<(), String> {
         let mut acceptor = Acceptor { slot, listener: Arc::new(listener), running: None };
         acceptor.follow(self.gate, self.backlog, connections).await?;
-        self.acceptors.insert(slot, acceptor);
+        self.of_slots.insert(slot, acceptor);
         Ok(())
     }
 
@@ -64,7 +64,7 @@ impl Acceptors {
             return Ok(());
         }
         self.gate = gate;
-        for acceptor in self.acceptors.values_mut() {
+        for acceptor in self.of_slots.values_mut() {
             acceptor.follow(gate, self.backlog, connections).await?;
         }
         Ok(())
@@ -72,12 +72,12 @@ impl Acceptors {
 
     /// Leaves a slot's listener to somebody else.
     pub fn remove(&mut self, slot: usize) {
-        self.acceptors.remove(&slot);
+        self.of_slots.remove(&slot);
     }
 
     /// Leaves all of them, once what is in their queues by then is taken.
     pub async fn stop(&mut self, after: Afterwards, connections: &Arc<Connections>) {
-        for (_, acceptor) in self.acceptors.drain() {
+        for (_, acceptor) in self.of_slots.drain() {
             acceptor.stop(after, connections).await;
         }
     }
