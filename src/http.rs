@@ -6,6 +6,7 @@ mod error;
 mod gate;
 mod health;
 mod index;
+mod inject;
 mod io;
 mod parameters;
 mod record;
@@ -16,6 +17,7 @@ mod techempower;
 mod unread;
 
 pub use error::Refusal;
+pub use inject::{Faults, ListenerFault};
 pub use record::{Recorded, Stack, service};
 pub use route::{Route, UNMATCHED, router};
 pub use spoil::{Broken, Spoil};

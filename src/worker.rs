@@ -299,6 +299,7 @@ impl Worker {
             self.seat.used(&usage);
         }
         self.target.follow_orders();
+        self.target.faults().expire(now);
         if now.saturating_sub(self.swept_ns) >= SWEEP_NS {
             self.swept_ns = now;
             self.connections.sweep(now);

@@ -106,6 +106,7 @@ fn worker_duty(config: &Config) -> WorkerDuty {
             cpu: config.max_cpu,
             body: config.max_body.0,
             in_flight: config.max_inflight as u64,
+            leak: config.max_leak.0,
         },
         about: About {
             version: format!("{VERSION} ({COMMIT})"),
