@@ -117,6 +117,7 @@ fn worker_duty(config: &Config) -> WorkerDuty {
         own_process: config.mode == Mode::Cluster,
         max_connections: config.max_connections as u64,
         pool_threads: config.pool_threads,
+        backlog: config.backlog,
         keep_alive_timeout: config.keep_alive_timeout,
         drain_delay: config.drain_delay,
         shutdown_timeout: config.shutdown_timeout,

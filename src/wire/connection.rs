@@ -270,7 +270,9 @@ impl Connection {
         if ended {
             self.enter(if in_head { Phase::Head } else { Phase::Idle }, now);
         }
-        task.map(Waker::wake);
+        if let Some(task) = task {
+            task.wake();
+        }
     }
 
     /// It has been broken as ordered.
