@@ -6,17 +6,21 @@ mod error;
 mod gate;
 mod health;
 mod index;
+mod inject;
 mod io;
 mod parameters;
 mod record;
 mod route;
+mod spoil;
 mod target;
 mod techempower;
 mod unread;
 
 pub use error::Refusal;
+pub use inject::{Faults, ListenerFault};
 pub use record::Recorded;
 pub use route::{Route, Routes, UNMATCHED};
+pub use spoil::{Broken, Spoil};
 pub use target::{About, Limits, Target};
 
 /// What the target offers, in the order of the numbers.

@@ -10,6 +10,7 @@
 //! A [`Connection`] is what the socket, the requests on it and the worker's sweep share. All of them live on
 //! one thread; the atomics are there because the router wants `Send + Sync`, and cost plain loads and stores.
 
+mod breakage;
 mod connection;
 mod departure;
 mod framing;
@@ -20,6 +21,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+pub use breakage::Breakage;
 pub use connection::{Connection, Ending, Gauge, Phase, Timeouts};
 pub use departure::Departure;
 use framing::Framing;

@@ -237,6 +237,14 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Bytes(Bytes(4 << 30)),
     },
     Setting {
+        name: "max-leak",
+        placeholder: "BYTES",
+        default: "1GiB",
+        heading: LIMITS,
+        help: "The most memory that faults may leak, per worker",
+        kind: Kind::Bytes(Bytes(64 << 30)),
+    },
+    Setting {
         name: "backlog",
         placeholder: "N",
         default: "4096",

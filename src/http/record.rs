@@ -1,16 +1,16 @@
 //! A request, from its parsed head to the flush of its response: the pipeline, top to bottom.
 //!
 //! ```text
-//! head → gate → record(start) → limits → route → parameters → work → response → body → flush → record(end)
+//! head → gate → record(start) → limits → route → faults → inject → parameters → work → response → body → flush → record(end)
 //! ```
 //!
 //! [`Recorded`] is hyper's service for one connection. The record begins when hyper hands over a head and is
 //! carried by a [`Record`] through the handler and the response body to the connection, which ends it in the
 //! flush. Whoever drops it on the way (a client that left, a handler that was given up) ends it as well.
+//!
+//! A response may carry the order to [`Spoil`] it; hyper is then made to give up by a [`Broken`].
 
 use std::any::Any;
-use std::error::Error;
-use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -29,10 +29,12 @@ use tokio::sync::oneshot;
 use super::error::{self, Refusal};
 use super::gate;
 use super::route::{Answering, Routes};
+use super::spoil::{Broken, Spoil, Spoiling};
 use super::target::Target;
 use super::unread::Received;
+use crate::scoreboard::{FaultMark, Outcome};
 use crate::sys::clock;
-use crate::wire::{Connection, Departure, Ending, Wire};
+use crate::wire::{Breakage, Connection, Departure, Ending, Wire};
 
 /// hyper's service for one connection.
 pub struct Recorded {
@@ -61,7 +63,7 @@ impl Recorded {
 
 impl hyper::service::Service<Request<Incoming>> for Recorded {
     type Response = Response<Tracked>;
-    type Error = Departed;
+    type Error = Broken;
     type Future = InFlight;
 
     fn call(&self, request: Request<Incoming>) -> InFlight {
@@ -73,7 +75,7 @@ impl hyper::service::Service<Request<Incoming>> for Recorded {
         }
         let (parts, body) = request.into_parts();
         let exchange = Exchange::begin(&self.connection, now);
-        let record = Some(Record { exchange: exchange.clone(), status: None });
+        let record = Some(Record::of(exchange.clone()));
         let limits = &self.target.limits;
         let length = body.size_hint().exact();
         if let Err(refusal) = gate::limits(&parts, length, self.connection.seat().in_flight(), limits) {
@@ -103,13 +105,14 @@ pub struct Exchange {
     head_ns: u64,
     arrival_ns: u64,
     stamped: bool,
+    injected_ns: u64,
 }
 
 impl Exchange {
     fn begin(connection: &Arc<Connection>, head_ns: u64) -> Self {
         connection.seat().started();
         let (arrival_ns, stamped) = connection.arrival();
-        Self { connection: Arc::clone(connection), head_ns, arrival_ns, stamped }
+        Self { connection: Arc::clone(connection), head_ns, arrival_ns, stamped, injected_ns: 0 }
     }
 
     /// When the kernel received the end of the head (monotonic).
@@ -122,6 +125,33 @@ impl Exchange {
     #[must_use]
     pub fn queue_ns(&self) -> Option<u64> {
         self.stamped.then(|| self.head_ns.saturating_sub(self.arrival_ns))
+    }
+
+    /// When its head was parsed (monotonic).
+    pub(super) fn head_ns(&self) -> u64 {
+        self.head_ns
+    }
+
+    /// How long faults kept it from its handler.
+    #[must_use]
+    pub fn injected_ns(&self) -> u64 {
+        self.injected_ns
+    }
+
+    /// A fault kept it from its handler for so long.
+    pub(super) fn add_injected(&mut self, nanoseconds: u64) {
+        self.injected_ns += nanoseconds;
+    }
+
+    /// Ends its record at once, as broken by a fault: the process ends next.
+    pub(super) fn finish_broken(&self) {
+        self.connection.end_now(self.ending(Outcome::Broken, None));
+    }
+
+    fn ending(&self, outcome: Outcome, fault: Option<FaultMark>) -> Ending {
+        let Self { connection, head_ns, arrival_ns, stamped, injected_ns: _ } = self;
+        let (head_ns, arrival_ns, stamped) = (*head_ns, *arrival_ns, *stamped);
+        Ending { route: connection.route(), outcome, fault, head_ns, arrival_ns, stamped }
     }
 
     /// A handler asks for it on a route that has none.
@@ -153,34 +183,39 @@ impl<S: Send + Sync> FromRequestParts<S> for Exchange {
 /// A started request. Dropping it ends the record, or hands it to the connection to be ended by the flush.
 pub struct Record {
     exchange: Exchange,
-    /// Of the response, once there is one.
-    status: Option<u16>,
+    /// How it has ended if all that is written by then is flushed. Before there is a response, only the client can
+    /// have given it up.
+    outcome: Outcome,
+    /// The fault that its response is, or is to show.
+    fault: Option<FaultMark>,
+    /// Whether there may be nothing for that fault to do: what is to be cut may be too short.
+    counts_if_broken: bool,
+}
+
+impl Record {
+    fn of(exchange: Exchange) -> Self {
+        Self { exchange, outcome: Outcome::ClientGone, fault: None, counts_if_broken: false }
+    }
+
+    /// Its connection, on which it is the last request by now.
+    pub(super) fn connection(&self) -> &Connection {
+        &self.exchange.connection
+    }
+
+    /// It ends with its connection, which will be broken.
+    pub(super) fn break_with(mut self, breakage: Breakage) {
+        self.connection().order(breakage);
+        self.outcome = Outcome::Broken;
+    }
 }
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let Exchange { connection, head_ns, arrival_ns, stamped } = &self.exchange;
-        connection.body_ended(Ending {
-            route: connection.route(),
-            status: self.status,
-            head_ns: *head_ns,
-            arrival_ns: *arrival_ns,
-            stamped: *stamped,
-        });
+        let Self { exchange, outcome, fault, counts_if_broken } = self;
+        let fault = fault.filter(|_| !*counts_if_broken || *outcome == Outcome::Broken);
+        exchange.connection.body_ended(exchange.ending(*outcome, fault));
     }
 }
-
-/// The client left before it had its answer: there is nobody to write one to.
-#[derive(Debug)]
-pub struct Departed;
-
-impl fmt::Display for Departed {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("the client has left")
-    }
-}
-
-impl Error for Departed {}
 
 /// A request on its way to a response.
 pub enum InFlight {
@@ -194,13 +229,15 @@ pub enum InFlight {
     },
     /// Refused before it.
     Refused { response: Option<Response<axum::body::Body>>, record: Option<Record> },
+    /// To be broken off, once the answers before it are on their way.
+    Breaking { breakage: Breakage, record: Option<Record> },
 }
 
 impl Future for InFlight {
-    type Output = Result<Response<Tracked>, Departed>;
+    type Output = Result<Response<Tracked>, Broken>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let (response, record, departure) = match self.get_mut() {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let (mut response, record, departure) = match &mut *self {
             Self::Routed { response, refused, record, target, departure } => match poll_answer(response, context) {
                 Poll::Ready(response) => {
                     let response = if target.closes_connections() { closing(response) } else { response };
@@ -208,7 +245,7 @@ impl Future for InFlight {
                 }
                 Poll::Pending => {
                     if departure.as_ref().is_some_and(|departure| departure.poll(context).is_ready()) {
-                        return Poll::Ready(Err(Departed));
+                        return Poll::Ready(Err(Broken));
                     }
                     let refusal = ready!(poll_refused(refused, context));
                     (closing(refusal.into_response()), record, None)
@@ -219,14 +256,27 @@ impl Future for InFlight {
                 let Some(response) = response.take() else { return Poll::Pending };
                 (response, record, None)
             }
+            Self::Breaking { breakage, record } => return poll_break(*breakage, record, context),
         };
         let status = response.status().as_u16();
+        let (spoil, fault) = (response.extensions_mut().remove::<Spoil>(), response.extensions_mut().remove());
         let record = record.take().map(|mut record| {
             record.exchange.connection.answered();
-            record.status = Some(status);
+            record.outcome = Outcome::Answered(status);
+            record.fault = fault;
+            record.counts_if_broken = matches!(spoil, Some(Spoil::Truncate { .. }));
             record
         });
-        Poll::Ready(Ok(response.map(|body| Tracked { body, departure, record })))
+        let spoiling = spoil.map(|spoil| spoil.of(response.body()));
+        let spoiling = match spoiling {
+            None => None,
+            Some(Ok(spoiling)) => Some(Box::new(spoiling)),
+            Some(Err(breakage)) => {
+                *self = Self::Breaking { breakage, record };
+                return self.poll(context);
+            }
+        };
+        Poll::Ready(Ok(response.map(|body| Tracked { body, departure, spoiling, record })))
     }
 }
 
@@ -241,6 +291,20 @@ fn answer_panic(panic: &(dyn Any + Send)) -> Response<axum::body::Body> {
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
     tracing::error!(panic = text, "a handler panicked");
     error::panicked().into_response()
+}
+
+/// Lets go of the connection once the answers to earlier requests are with the kernel.
+fn poll_break(
+    breakage: Breakage,
+    record: &mut Option<Record>,
+    context: &mut Context<'_>,
+) -> Poll<Result<Response<Tracked>, Broken>> {
+    let Some(waiting) = record else { return Poll::Pending };
+    ready!(waiting.connection().poll_earlier_flushed(context));
+    if let Some(record) = record.take() {
+        record.break_with(breakage);
+    }
+    Poll::Ready(Err(Broken))
 }
 
 /// Whether a request is refused after all, while it is being served.
@@ -264,7 +328,8 @@ fn closing(mut response: Response<axum::body::Body>) -> Response<axum::body::Bod
 pub struct Tracked {
     body: axum::body::Body,
     departure: Option<Arc<Departure>>,
-    #[allow(dead_code)] // held for its drop
+    spoiling: Option<Box<Spoiling>>,
+    /// Held for its drop.
     record: Option<Record>,
 }
 
@@ -276,16 +341,20 @@ impl Body for Tracked {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(context);
-        let mut left = || self.departure.as_ref().is_some_and(|departure| departure.poll(context).is_ready());
+        let Self { body, departure, spoiling, record } = &mut *self;
+        let frame = match spoiling {
+            None => Pin::new(body).poll_frame(context),
+            Some(spoiling) => spoiling.poll_frame(body, record, context),
+        };
+        let mut left = || departure.as_ref().is_some_and(|departure| departure.poll(context).is_ready());
         if frame.is_pending() && left() {
-            return Poll::Ready(Some(Err(axum::Error::new(Departed))));
+            return Poll::Ready(Some(Err(axum::Error::new(Broken))));
         }
         frame
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.is_end_stream() && self.spoiling.as_ref().is_none_or(|spoiling| spoiling.is_done())
     }
 
     fn size_hint(&self) -> SizeHint {

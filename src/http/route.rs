@@ -15,6 +15,7 @@ use axum::routing::get;
 use tower::Service;
 
 use super::error;
+use super::inject::inject;
 use super::record::Exchange;
 use super::target::Target;
 
@@ -69,16 +70,25 @@ impl<H: Handler<T, Target, Future = Answering>, T> Endpoint for Handled<H, T> {
 
 /// A route by its number.
 #[derive(Clone)]
-struct Numbered {
+pub(super) struct Numbered {
     number: usize,
     handler: Arc<dyn Endpoint>,
     asks_nothing: bool,
 }
 
 impl Numbered {
-    /// The pipeline from here on: number, handler.
-    fn answer(&self, mut request: Request<Body>, exchange: Exchange, target: Target) -> Answering {
+    /// The pipeline from here on: number, faults, handler.
+    fn answer(&self, request: Request<Body>, exchange: Exchange, target: &Target) -> Answering {
         exchange.set_route(self.number);
+        // Most of the time that is one load.
+        match target.faults().hit(target.board(), self.number, exchange.head_ns()) {
+            None => self.handle(request, exchange, target.clone()),
+            Some(hit) => Box::pin(inject(hit, target.clone(), self.clone(), request, exchange)),
+        }
+    }
+
+    /// Has the request handled, faults apart.
+    pub(super) fn handle(&self, mut request: Request<Body>, exchange: Exchange, target: Target) -> Answering {
         if !self.asks_nothing {
             request.extensions_mut().insert(exchange);
         }
@@ -92,7 +102,7 @@ impl Handler<(), Target> for Numbered {
 
     fn call(self, request: Request<Body>, target: Target) -> Answering {
         match request.extensions().get::<Exchange>().cloned() {
-            Some(exchange) => self.answer(request, exchange, target),
+            Some(exchange) => self.answer(request, exchange, &target),
             None => Box::pin(async { Exchange::missing().into_response() }),
         }
     }
@@ -132,7 +142,7 @@ impl Routes {
         if request.method() == Method::GET
             && let Some(route) = self.literal.get(request.uri().path())
         {
-            return route.answer(request, exchange, target.clone());
+            return route.answer(request, exchange, target);
         }
         request.extensions_mut().insert(exchange);
         let answer = self.router.clone().call(request);
