@@ -24,6 +24,7 @@
 //! |---|---|
 //! | [`units`], [`spelling`] | durations and bytes as people write them; the nearest name to a misspelt one |
 //! | [`sys`] | the kernel, and all the `unsafe` there is |
+//! | [`distribution`] | how long a delay is, drawn by an index |
 //! | [`histogram`] | a latency histogram in shared memory |
 //! | [`scoreboard`] | seats, base, roster, route table: who writes what |
 //! | [`snapshot`], [`sample`] | one reading of all of it; the difference of two, with rates |
@@ -52,6 +53,7 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod control;
+pub mod distribution;
 pub mod histogram;
 pub mod http;
 pub mod observer;

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 /// From the bottom up: a room uses rooms of lower floors only.
 const FLOORS: &[&[&str]] = &[
     &["units", "spelling", "sys", "histogram"],
+    &["distribution"],
+    &["delay"],
     &["scoreboard", "work", "config"],
     &["snapshot"],
     &["sample", "control", "wire"],
