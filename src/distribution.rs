@@ -18,7 +18,8 @@ use std::fmt;
 use std::time::Duration;
 
 pub use empirical::Recorded;
-pub use parse::{Mistake, Rules};
+pub(crate) use parse::split;
+pub use parse::{Mistake, ReadFile, Rules};
 
 use crate::units::Spelled;
 use shape::Shape;

@@ -18,8 +18,11 @@ pub struct Rules<'a> {
     /// The flag that sets it.
     pub flag: &'a str,
     /// Reads the file that `empirical("…")` names; `None` where files can't be named.
-    pub read: Option<&'a dyn Fn(&str) -> Result<String, String>>,
+    pub read: Option<ReadFile<'a>>,
 }
+
+/// The text of the file with this name, or why there is none.
+pub type ReadFile<'a> = &'a dyn Fn(&str) -> Result<String, String>;
 
 /// Why a text is no delay.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -95,6 +98,9 @@ fn duration(text: &str, rules: &Rules<'_>) -> Result<Duration, Mistake> {
             let meant = name_like(text);
             let reason = format!("is not a duration such as 500us, 200ms or 1.5s, nor a distribution{meant}");
             return Err(Mistake::new(text, reason, allowed));
+        }
+        Err(_) if text.is_empty() => {
+            return Err(Mistake::new(text, "is not a duration such as 500us, 200ms or 1.5s", allowed));
         }
         Err(reason) => {
             let reason = format!("is not a duration such as 500us, 200ms or 1.5s: it {reason}");
@@ -253,7 +259,7 @@ fn name_like(text: &str) -> String {
 }
 
 /// Digits, or digits, a point and digits; no sign, exponent or NaN; at most a million, in steps of a millionth.
-pub(crate) fn decimal(text: &str) -> Option<f64> {
+fn decimal(text: &str) -> Option<f64> {
     const MOST: f64 = 1e6;
     const PLACES: usize = 6;
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
