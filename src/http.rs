@@ -10,6 +10,7 @@ mod io;
 mod parameters;
 mod record;
 mod route;
+mod spoil;
 mod target;
 mod techempower;
 mod unread;
@@ -17,6 +18,7 @@ mod unread;
 pub use error::Refusal;
 pub use record::{Recorded, Stack, service};
 pub use route::{Route, UNMATCHED, router};
+pub use spoil::{Broken, Spoil};
 pub use target::{About, Limits, Target};
 
 /// What the target offers, in the order of the numbers.

@@ -27,6 +27,7 @@
 //! | [`histogram`] | a latency histogram in shared memory |
 //! | [`partition`] | which index gets what, exactly, by rates and a seed |
 //! | [`distribution`], [`delay`] | how long a delay is, drawn by an index; which requests have one: one grammar everywhere |
+//! | [`fault`] | plans of faults: which request gets what |
 //! | [`scoreboard`] | seats, base, roster, route table: who writes what |
 //! | [`snapshot`], [`sample`] | one reading of all of it; the difference of two, with rates |
 //! | [`control`] | the messages between the roles, and the orders page |
@@ -56,6 +57,7 @@ pub mod config;
 pub mod control;
 pub mod delay;
 pub mod distribution;
+pub mod fault;
 pub mod histogram;
 pub mod http;
 pub mod observer;

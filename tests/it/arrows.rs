@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["partition"],
     &["distribution"],
     &["delay"],
-    &["scoreboard", "work", "config"],
+    &["scoreboard", "fault", "work", "config"],
     &["snapshot"],
     &["sample", "control", "wire"],
     &["http"],
