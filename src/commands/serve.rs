@@ -111,6 +111,7 @@ fn worker_duty(config: &Config) -> WorkerDuty {
             version: format!("{VERSION} ({COMMIT})"),
             mode: config.mode.to_string(),
             workers: config.workers,
+            seed: config.seed,
         },
         own_process: config.mode == Mode::Cluster,
         max_connections: config.max_connections as u64,
