@@ -13,7 +13,7 @@ use crate::partition::{Partition, Spacing, TooMuch};
 use crate::units::Rate;
 
 /// Which requests are delayed, and how long.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delay {
     items: Vec<Item>,
     /// Which index gets which item; left out where all get the only one.
@@ -21,7 +21,7 @@ pub struct Delay {
     seed: u64,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Item {
     distribution: Distribution,
     rate: Rate,
