@@ -113,6 +113,7 @@ fn worker_duty(config: &Config) -> WorkerDuty {
             version: format!("{VERSION} ({COMMIT})"),
             mode: config.mode.to_string(),
             workers: config.workers,
+            seed: config.seed,
         },
         own_process: config.mode == Mode::Cluster,
         max_connections: config.max_connections as u64,
@@ -121,6 +122,7 @@ fn worker_duty(config: &Config) -> WorkerDuty {
         keep_alive_timeout: config.keep_alive_timeout,
         drain_delay: config.drain_delay,
         shutdown_timeout: config.shutdown_timeout,
+        spin: config.spin,
     };
     Arc::new(move |seat, control, threads| worker::run(&settings, Assignment { seat, control, threads }))
 }

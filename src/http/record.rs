@@ -159,6 +159,18 @@ impl Exchange {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "this handler runs outside of a connection")
     }
 
+    /// The number of its route.
+    #[must_use]
+    pub fn route(&self) -> usize {
+        self.connection.route()
+    }
+
+    /// The next of the indices that the requests of its route draw, in all workers together.
+    #[must_use]
+    pub fn draw_index(&self) -> u64 {
+        self.connection.seat().board().route_index(self.route()).draw()
+    }
+
     /// The router has found its route.
     pub(super) fn set_route(&self, number: usize) {
         self.connection.set_route(number);

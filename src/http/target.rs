@@ -34,6 +34,8 @@ pub struct About {
     pub mode: String,
     /// Workers at the start.
     pub workers: usize,
+    /// What all chance of this run is drawn from.
+    pub seed: u64,
 }
 
 /// The state that every handler shares.

@@ -12,6 +12,7 @@ mod boot_failure;
 mod client_gone;
 mod columns;
 mod cpu_time;
+mod delays;
 mod descriptors;
 mod exact_work;
 mod http_edges;
