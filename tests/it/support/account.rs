@@ -51,7 +51,10 @@ pub fn check(stats: &Value, clients: &Tally, killed: bool) {
     consistent(stats);
     // Who waited for every answer was disappointed by faults alone. What a killed worker has broken may be among the lost.
     let broken = broken(stats);
-    assert!(broken <= clients.failed && (killed || broken == clients.failed), "{broken} broken: {clients:?} {stats}");
+    assert!(
+        broken <= clients.failed && (killed || broken == clients.failed),
+        "{broken} broken: {clients:?} {stats}"
+    );
     // A worker that is killed between an answer's bucket and the count of finished leaves one of them alone.
     let recorded = recorded(stats);
     let most = if killed { requests.finished + requests.lost } else { requests.finished };
