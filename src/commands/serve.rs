@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering;
 use serde_json::{Value, json};
 
 use crate::config::{COMMIT, Config, Mode, VERSION};
+use crate::fault::Rules;
 use crate::http::{self, About, Limits};
 use crate::observer::columns::timestamp;
 use crate::observer::{self, Admin, Observation, Processes, RunFiles, run_record};
@@ -149,6 +150,7 @@ fn observer_duty(
                 Mode::Cluster => Processes::Cluster { supervisor },
                 Mode::Single | Mode::Threads => Processes::OneProcess { clocks: Arc::clone(&clocks) },
             },
+            rules: rules(&config),
             listeners: listeners.clone(),
             files: directory
                 .as_ref()
@@ -157,6 +159,21 @@ fn observer_duty(
             started_ns,
         })
     })
+}
+
+/// What fault plans are held against; the routes are the scoreboard's.
+fn rules(config: &Config) -> Rules {
+    Rules {
+        routes: Vec::new(),
+        seed: config.seed,
+        no_crash: (config.mode != Mode::Cluster).then_some("in mode cluster, where somebody replaces the worker"),
+        no_refuse: config
+            .listen
+            .is_any_port()
+            .then_some("with a port of its own choice (--listen), which it can get back"),
+        max_delay: config.max_delay,
+        max_leak: config.max_leak,
+    }
 }
 
 /// What `run.json` says from the start.

@@ -16,8 +16,13 @@ fn connections() -> (Arc<Connections>, impl Fn() -> u64) {
     board.slots()[0].occupy(0, 1, 1);
     board.slots()[0].roster(0).set_state(SeatState::Live);
     let seat = Arc::new(SeatWriter::new(Arc::clone(&board), 0, 0));
-    let limits =
-        Limits { delay: Duration::from_secs(1), cpu: Duration::from_secs(1), body: 1_000, in_flight: 1_000 };
+    let limits = Limits {
+        delay: Duration::from_secs(1),
+        cpu: Duration::from_secs(1),
+        body: 1_000,
+        in_flight: 1_000,
+        leak: 0,
+    };
     let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1 };
     let target = Target::new(limits, about, Arc::clone(&seat));
     let stack = service(router(routes(), target.clone()));
