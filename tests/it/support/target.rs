@@ -95,6 +95,7 @@ impl Target {
         output.read_line(&mut line).unwrap();
         let said = || std::fs::read_to_string(directory.path().join("stderr")).unwrap();
         if !line.starts_with("ready ") {
+            child.wait().unwrap();
             return Err(format!("{line:?} {}", said()));
         }
         Ok(Self { child, output, ready: pairs(&line), directory })
