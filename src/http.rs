@@ -17,7 +17,7 @@ mod techempower;
 mod unread;
 
 pub use error::Refusal;
-pub use inject::{Faults, ListenerFault};
+pub use inject::{Faults, ListenerFault, ListenerOrder};
 pub use record::Recorded;
 pub use route::{Route, Routes, UNMATCHED};
 pub use spoil::{Broken, Spoil};
