@@ -1,6 +1,8 @@
 //! The route table, and nothing else. A route's number is its place here plus one; 0 is what matched none.
 
 mod answer;
+mod bytes;
+mod conditions;
 mod cpu;
 mod error;
 mod gate;
@@ -10,6 +12,7 @@ mod io;
 mod parameters;
 mod record;
 mod route;
+mod stream;
 mod target;
 mod techempower;
 mod unread;
@@ -29,6 +32,8 @@ pub fn routes() -> Vec<Route> {
         Route::get("/readyz", health::readyz),
         Route::get("/io", io::io),
         Route::get("/cpu", cpu::cpu),
+        Route::get("/bytes/{n}", bytes::bytes),
+        Route::get("/stream/{n}", stream::stream),
         Route::get("/plaintext", techempower::plaintext),
         Route::get("/json", techempower::json),
     ]

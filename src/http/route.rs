@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use axum::Router;
 use axum::extract::Request;
 use axum::handler::Handler;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, any, get, post};
 use tower::{Layer, Service};
 
 use super::error;
@@ -32,6 +32,24 @@ impl Route {
         T: 'static,
     {
         Self { method: "GET", path, handler: get(handler) }
+    }
+
+    /// A route that answers POST.
+    pub fn post<H, T>(path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, Target>,
+        T: 'static,
+    {
+        Self { method: "POST", path, handler: post(handler) }
+    }
+
+    /// A route that answers every method; they count together.
+    pub fn any<H, T>(path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, Target>,
+        T: 'static,
+    {
+        Self { method: "ANY", path, handler: any(handler) }
     }
 }
 

@@ -15,8 +15,12 @@ pub struct Limits {
     pub delay: Duration,
     /// `--max-cpu`
     pub cpu: Duration,
-    /// `--max-body`, in bytes
+    /// `--max-body`, in bytes: of a request's body
     pub body: u64,
+    /// `--max-bytes`: of a response's body
+    pub bytes: u64,
+    /// `--max-mem`, in bytes: of one request, and of all in a worker
+    pub memory: u64,
     /// `--max-inflight`, per worker
     pub in_flight: u64,
 }
