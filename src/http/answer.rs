@@ -29,6 +29,8 @@ pub struct Answer {
 enum Shown {
     Cpu { iterations: u64, checksum: String, cpu_us: f64, wall_us: f64 },
     Io { asked_ms: f64, waited_ms: f64, mode: &'static str },
+    Memory { bytes: u64, pages: u64, held_ms: f64, cpu_us: f64 },
+    Upload { bytes: u64, crc32: String, first_byte_ms: Option<f64>, last_byte_ms: Option<f64> },
 }
 
 impl From<Done> for Shown {
@@ -44,6 +46,18 @@ impl From<Done> for Shown {
                 asked_ms: as_milliseconds(waited.asked),
                 waited_ms: in_units(waited.waited_ns, 1_000_000),
                 mode: waited.mode.name(),
+            },
+            Done::Memory(held) => Self::Memory {
+                bytes: held.bytes,
+                pages: held.pages,
+                held_ms: in_units(held.held_ns, 1_000_000),
+                cpu_us: in_units(held.cpu_ns, 1_000),
+            },
+            Done::Upload(uploaded) => Self::Upload {
+                bytes: uploaded.bytes,
+                crc32: format!("{:08x}", uploaded.crc32),
+                first_byte_ms: uploaded.first_byte_ns.map(|ns| in_units(ns, 1_000_000)),
+                last_byte_ms: uploaded.last_byte_ns.map(|ns| in_units(ns, 1_000_000)),
             },
         }
     }

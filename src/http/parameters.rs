@@ -17,6 +17,17 @@ const HEXADECIMAL: &str = "% and two hexadecimal digits";
 /// What a route's query asks for, within the limits.
 pub struct Params<T>(pub T);
 
+/// A query that holds nothing.
+pub struct Nothing;
+
+impl FromQuery for Nothing {
+    const NAMES: &'static [&'static str] = &[];
+
+    fn from_query(_: &Query, _: &Limits) -> Result<Self, Refusal> {
+        Ok(Self)
+    }
+}
+
 /// What a route reads from its query.
 pub trait FromQuery: Sized {
     /// Every parameter that the route knows.

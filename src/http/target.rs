@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::control::{OrdersReader, Standing};
 use crate::scoreboard::SeatWriter;
+use crate::work::memory::Memory;
 
 /// The caps that no request may exceed. A request that asks for more is refused, never cut down.
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +47,8 @@ pub struct State {
     pub limits: Limits,
     /// Name and arrangement.
     pub about: About,
+    /// What `/mem` takes, from all that a worker may hold.
+    pub memory: Memory,
     seat: Arc<SeatWriter>,
     orders: OrdersReader,
     ready: AtomicBool,
@@ -58,6 +61,7 @@ impl Target {
     #[must_use]
     pub fn new(limits: Limits, about: About, seat: Arc<SeatWriter>) -> Self {
         Self(Arc::new(State {
+            memory: Memory::new(limits.memory),
             limits,
             about,
             orders: OrdersReader::new(Arc::clone(seat.board())),

@@ -47,8 +47,14 @@ fn scoreboard() -> (Arc<Scoreboard>, SeatWriter) {
 /// Serves connections on one thread, as a worker does, until told to stop.
 async fn serve(listener: OwnedFd, seat: SeatWriter, mut stop: oneshot::Receiver<()>) {
     let seat = Arc::new(seat);
-    let limits =
-        Limits { delay: Duration::from_secs(1), cpu: Duration::from_secs(1), body: 1_000, bytes: 1_000, memory: 1_000, in_flight: 1_000 };
+    let limits = Limits {
+        delay: Duration::from_secs(1),
+        cpu: Duration::from_secs(1),
+        body: 1_000,
+        bytes: 1_000,
+        memory: 1_000,
+        in_flight: 1_000,
+    };
     let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1 };
     let target = Target::new(limits, about, Arc::clone(&seat));
     let stack = service(router(table(), target.clone()));

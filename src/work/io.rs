@@ -64,7 +64,7 @@ impl Io {
 }
 
 /// tokio's timer counts in milliseconds from a start of its own; this looks at the clock before it believes it.
-async fn asleep(begun: u64, delay: Duration) {
+pub(super) async fn asleep(begun: u64, delay: Duration) {
     let deadline = begun + u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX / 2);
     loop {
         let left = deadline.saturating_sub(clock::monotonic_ns());

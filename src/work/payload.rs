@@ -72,7 +72,10 @@ impl Payload {
     /// When that is no part of it.
     #[must_use]
     pub fn part(self, first: u64, end: u64) -> Self {
-        assert!(self.position <= first && first <= end && end <= self.end, "{first} to {end} is a part of {self:?}");
+        assert!(
+            self.position <= first && first <= end && end <= self.end,
+            "{first} to {end} is a part of {self:?}"
+        );
         Self { position: first, end, ..self }
     }
 
@@ -195,7 +198,8 @@ mod tests {
     fn slices_have_the_length_that_was_asked_for_and_end() {
         for seed in [DEFAULT_SEED, 7] {
             let mut payload = Payload::new(seed, 100_000).part(10, 99_990).in_slices(1_000);
-            let lengths: Vec<usize> = std::iter::from_fn(|| payload.next(u64::MAX).map(|slice| slice.len())).collect();
+            let lengths: Vec<usize> =
+                std::iter::from_fn(|| payload.next(u64::MAX).map(|slice| slice.len())).collect();
             assert_eq!((lengths.len(), lengths[0], lengths[98], lengths[99]), (100, 1_000, 1_000, 980), "{seed}");
             assert_eq!((payload.left(), payload.next(1)), (0, None), "{seed}");
         }
