@@ -17,6 +17,8 @@ mod parameters;
 mod patience;
 mod record;
 mod route;
+mod spoil;
+mod status;
 mod stream;
 mod target;
 mod techempower;
@@ -26,6 +28,7 @@ mod upload;
 pub use error::Refusal;
 pub use record::{Recorded, Stack, service};
 pub use route::{Route, UNMATCHED, router};
+pub use spoil::{Broken, Spoil};
 pub use target::{About, Limits, Target};
 
 /// What the target offers, in the order of the numbers.
@@ -44,6 +47,7 @@ pub fn routes() -> Vec<Route> {
         Route::get("/drip", drip::drip),
         Route::post("/upload", upload::upload),
         Route::any("/echo", echo::echo),
+        Route::any("/status/{codes}", status::status),
         Route::any("/delay/{d}", delay::delay),
         Route::get("/plaintext", techempower::plaintext),
         Route::get("/json", techempower::json),

@@ -15,6 +15,9 @@ use super::target::Target;
 /// The number and name of what matched no route.
 pub const UNMATCHED: (usize, &str) = (0, "(none)");
 
+/// The method of a route that takes all of them.
+const ANY: &str = "ANY";
+
 /// One entry of the route table.
 pub struct Route {
     /// Its method; HEAD is answered wherever GET is, and counts as GET.
@@ -49,7 +52,7 @@ impl Route {
         H: Handler<T, Target>,
         T: 'static,
     {
-        Self { method: "ANY", path, handler: any(handler) }
+        Self { method: ANY, path, handler: any(handler) }
     }
 }
 
@@ -57,8 +60,13 @@ impl Route {
 pub fn router(routes: Vec<Route>, target: Target) -> Router {
     let numbered = (UNMATCHED.0 + 1..).zip(routes);
     numbered
-        .fold(Router::new(), |router, (number, Route { method: _, path, handler })| {
-            router.route(path, handler.route_layer(Numbered(number)))
+        .fold(Router::new(), |router, (number, Route { method, path, handler })| {
+            // Another method than the route's counts as unmatched, and where every method is the route's there is none.
+            let handler = match method {
+                ANY => handler.layer(Numbered(number)),
+                _ => handler.route_layer(Numbered(number)),
+            };
+            router.route(path, handler)
         })
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
