@@ -106,6 +106,8 @@ fn worker_duty(config: &Config) -> WorkerDuty {
             delay: config.max_delay,
             cpu: config.max_cpu,
             body: config.max_body.0,
+            bytes: config.max_bytes.0,
+            memory: config.max_mem.0,
             in_flight: config.max_inflight as u64,
             leak: config.max_leak.0,
         },

@@ -11,7 +11,7 @@ use axum::body::Body;
 use axum::handler::Handler;
 use axum::http::{Method, Request, Response};
 use axum::response::IntoResponse;
-use axum::routing::get;
+use axum::routing::{any, get, post};
 use tower::Service;
 
 use super::error;
@@ -21,6 +21,9 @@ use super::target::Target;
 
 /// The number and name of what matched no route.
 pub const UNMATCHED: (usize, &str) = (0, "(none)");
+
+/// The method of a route that takes all of them.
+const ANY: &str = "ANY";
 
 /// A response in the making.
 pub type Answering = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
@@ -42,7 +45,7 @@ impl Route {
         H: Handler<T, Target, Future = Answering>,
         T: 'static,
     {
-        Self { method: "GET", path, handler: Arc::new(Handled(handler, PhantomData)), asks_nothing: false }
+        Self::on("GET", path, handler)
     }
 
     /// A route that answers GET and HEAD, whose handler does not ask for the [`Exchange`]: it is spared to make one.
@@ -52,6 +55,32 @@ impl Route {
         T: 'static,
     {
         Self { asks_nothing: true, ..Self::get(path, handler) }
+    }
+
+    /// A route that answers POST.
+    pub fn post<H, T>(path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, Target, Future = Answering>,
+        T: 'static,
+    {
+        Self::on("POST", path, handler)
+    }
+
+    /// A route that answers every method; they count together.
+    pub fn any<H, T>(path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, Target, Future = Answering>,
+        T: 'static,
+    {
+        Self::on(ANY, path, handler)
+    }
+
+    fn on<H, T>(method: &'static str, path: &'static str, handler: H) -> Self
+    where
+        H: Handler<T, Target, Future = Answering>,
+        T: 'static,
+    {
+        Self { method, path, handler: Arc::new(Handled(handler, PhantomData)), asks_nothing: false }
     }
 }
 
@@ -128,7 +157,14 @@ impl Routes {
             if method == "GET" && !path.contains('{') {
                 literal.insert(path, route.clone());
             }
-            others = others.route(path, get(route));
+            others = others.route(
+                path,
+                match method {
+                    ANY => any(route),
+                    "POST" => post(route),
+                    _ => get(route),
+                },
+            );
         }
         let rest = others
             .fallback(error::not_found)
