@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::arrival::{Reading, WallClock};
 use crate::scoreboard::{Finished, Outcome, SeatWriter};
 use crate::sys::socket::Received;
 use crate::sys::{clock, socket};
@@ -34,12 +35,13 @@ pub struct Timeouts {
     pub stall: Duration,
 }
 
-/// Wakes the worker when its last connection has ended.
+/// What the connections of a worker share: it wakes the worker when the last one has ended.
 #[derive(Default)]
 pub struct Gauge {
     /// Notified at the end of each connection while [`Gauge::watch`] is on.
     pub ended: Notify,
     watched: AtomicBool,
+    wall_clock: WallClock,
 }
 
 impl Gauge {
@@ -177,9 +179,10 @@ impl Connection {
         let Received { bytes, arrival_realtime_ns } = received;
         self.seat.bytes_in(bytes);
         let now = clock::monotonic_ns();
-        let waited = arrival_realtime_ns.map(|arrival| clock::realtime_ns().saturating_sub(arrival));
-        self.arrival_ns.store(now.saturating_sub(waited.unwrap_or(0)), Relaxed);
-        self.stamped.store(waited.is_some(), Relaxed);
+        let read = || Reading { monotonic_ns: clock::monotonic_ns(), realtime_ns: clock::realtime_ns() };
+        let arrival = arrival_realtime_ns.and_then(|stamp| self.gauge.wall_clock.arrival_ns(stamp, read));
+        self.arrival_ns.store(arrival.unwrap_or(now), Relaxed);
+        self.stamped.store(arrival.is_some(), Relaxed);
         if in_head && self.phase() == Phase::Idle {
             self.enter(Phase::Head, now);
         }

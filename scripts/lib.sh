@@ -1,0 +1,150 @@
+# shellcheck shell=bash
+# What the scripts share; each sources it from the repository's root. It holds no policy: starting, asking, reading, printing.
+
+bold="" plain="" green="" red=""
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\e[1m' plain=$'\e[0m' green=$'\e[32m' red=$'\e[31m'; fi
+
+# A line that the next one replaces; on a terminal only.
+progress() { [ ! -t 2 ] || printf '\r\e[K%s' "$*" >&2; }
+
+# The same with a bar.
+bar() { # done total text
+    local filled=$(($1 * 30 / $2)) drawn
+    printf -v drawn '%*s' "$filled" ''
+    progress "$(printf '[%-30s] %s' "${drawn// /#}" "$3")"
+}
+
+# Installs from Debian what is not there: a command, or command=package where they differ.
+need() {
+    local one missing=()
+    for one in "$@"; do
+        command -v "${one%%=*}" >/dev/null || missing+=("${one##*=}")
+    done
+    [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
+}
+install_packages() {
+    echo "installing $*" >&2
+    { apt-get update -qq && apt-get install -y -qq "$@"; } >/dev/null
+}
+
+work=$(mktemp -d)
+# Some drills run as a user that may do less.
+chmod 711 "$work"
+pids=()
+finish() {
+    local one
+    for one in "${pids[@]}"; do kill -CONT "$one" 2>/dev/null || true; kill "$one" 2>/dev/null || true; done
+    wait 2>/dev/null || true
+    rm -rf "$work"
+}
+trap finish EXIT
+
+# The program under test, as $work/quintain: a release build, unless another one is given.
+program() { # [path]
+    local built=${1:-}
+    if [ -z "$built" ]; then
+        progress "building"
+        cargo build --quiet --release --locked
+        progress ""
+        built=${CARGO_TARGET_DIR:-target}/release/quintain
+    fi
+    install -m 755 "$built" "$work/quintain"
+}
+
+# Starts quintain on free ports, or where `listen` and `directory` say; sets pid, url, admin and run.
+# What stands in `under` runs it.
+under=()
+start() { # name argument...
+    local name=$1 ready
+    shift
+    run=${directory:-$work/$name}
+    : >"$work/$name.out"
+    "${under[@]}" "$work/quintain" --listen "${listen:-127.0.0.1:0}" --admin 127.0.0.1:0 --run-dir "$run" --log "${log:-warn}" "$@" \
+        >"$work/$name.out" 2>"$work/$name.err" &
+    pid=$!
+    pids+=("$pid")
+    until grep -q '^ready ' "$work/$name.out"; do
+        kill -0 "$pid" 2>/dev/null || { cat "$work/$name.err" >&2; return 1; }
+        sleep 0.02
+    done
+    ready=$(<"$work/$name.out")
+    url=http://$(sed -n 's/^ready addr=\([^ ]*\).*/\1/p' <<<"$ready")
+    admin=http://$(sed -n 's/.* admin=\([^ ]*\).*/\1/p' <<<"$ready")
+}
+
+# TERM, and the exit code, in `code`.
+end() { # pid
+    code=0
+    kill "$1" 2>/dev/null || true
+    wait "$1" || code=$?
+}
+
+# Tries until it succeeds, at most so many seconds.
+await() { # seconds command...
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ $SECONDS -le $deadline ] || return 1
+        sleep 0.02
+    done
+}
+
+# A figure out of /stats, by jq.
+stats() { # filter
+    curl -s "$admin/stats" | jq -r "$1"
+}
+
+# The values of a column, a line each. Only the last column of events.csv may hold commas.
+column() { # name file
+    awk -F, -v name="$1" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) at = i; next } at { print $at }' "$2"
+}
+
+median() { sort -n | awk '{ value[NR] = $1 } END { if (NR) print NR % 2 ? value[(NR + 1) / 2] : (value[NR / 2] + value[NR / 2 + 1]) / 2 }'; }
+
+# A process and everything that it has started.
+tree() { # pid
+    local child
+    echo "$1"
+    for child in $(cat "/proc/$1/task/"*/children 2>/dev/null); do tree "$child"; done
+}
+
+# CPU of a tree in ns, from the scheduler's account of every thread.
+cpu() { # pid
+    local one
+    for one in $(tree "$1"); do cat "/proc/$one"/task/*/schedstat 2>/dev/null || true; done | awk '{ sum += $1 } END { printf "%.0f\n", sum }'
+}
+
+# Resident memory of a tree in bytes, each shared page counted once.
+memory() { # pid
+    local one
+    for one in $(tree "$1"); do grep ^Pss: "/proc/$one/smaps_rollup" || true; done | awk '{ sum += $2 } END { print sum * 1024 }'
+}
+
+# Open descriptors of a tree.
+descriptors() { # pid
+    local one
+    for one in $(tree "$1"); do ls "/proc/$one/fd"; done | wc -l
+}
+
+now_ms() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
+
+# Starts nginx with one location, /health, like ours; sets pid and url.
+start_nginx() { # workers
+    local port=$((20000 + RANDOM % 10000))
+    cat >"$work/nginx.conf" <<CONF
+worker_processes ${1:-1}; daemon off; pid $work/nginx.pid; error_log $work/nginx.log; worker_rlimit_nofile 20000;
+events { worker_connections 16384; }
+http {
+    access_log off; keepalive_requests 1000000000; default_type "text/plain; charset=utf-8"; server_tokens off;
+    server { listen 127.0.0.1:$port backlog=4096 reuseport; location = /health { return 200 "OK"; } }
+}
+CONF
+    "${under[@]}" nginx -c "$work/nginx.conf" -p "$work" &
+    pid=$!
+    pids+=("$pid")
+    url=http://127.0.0.1:$port
+    until_listening "$port"
+}
+until_listening() { # port
+    until (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; do kill -0 "$pid"; done
+}
