@@ -33,6 +33,7 @@ mod standing_orders;
 mod stats_and_admin;
 mod stopped_worker;
 mod termination;
+mod unescaped;
 mod unwritable_files;
 mod waiting_shows;
 mod while_command;
