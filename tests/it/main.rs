@@ -17,6 +17,7 @@ mod exact_work;
 mod http_edges;
 mod killed_worker;
 mod live_figures;
+mod memory_refused;
 mod modes_answer_alike;
 mod more_or_less;
 mod never_early;
