@@ -38,13 +38,9 @@ must() { # what it means, condition...
     "$@" >/dev/null 2>&1 || broken+="${broken:+; }$meaning"
 }
 
-# Asks so often on one connection; prints how many answers were 200.
-good() { # count
-    curl -s --max-time 20 -o /dev/null -w '%{http_code}\n' "$url/health#[1-$1]" | grep -c '^200$' || true
-}
 answers() { # count when
     local answered
-    answered=$(good "$1")
+    answered=$(good "$url" "$1")
     saw "$answered of $1 answered $2"
     must "requests failed $2" [ "$answered" = "$1" ]
 }

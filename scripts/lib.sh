@@ -94,6 +94,11 @@ stats() { # filter
     curl -s "$admin/stats" | jq -r "$1"
 }
 
+# Asks so often on one connection; prints how many answers were 200.
+good() { # url count
+    curl -s --max-time 20 -o /dev/null -w '%{http_code}\n' "$1/health#[1-$2]" | grep -c '^200$' || true
+}
+
 # The values of a column, a line each. Only the last column of events.csv may hold commas.
 column() { # name file
     awk -F, -v name="$1" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) at = i; next } at { print $at }' "$2"
@@ -148,3 +153,17 @@ CONF
 until_listening() { # port
     until (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; do kill -0 "$pid"; done
 }
+
+# A table of figures, each with its target; `missed` becomes 1 when one is not reached.
+missed=0
+table() { printf '%s%-58s %22s  %-12s %s%s\n' "$bold" figure measured target "" "$plain"; }
+figure() { # what measured target condition
+    local verdict=""
+    if [ -n "$4" ]; then
+        if eval "$4"; then verdict="${green}reached${plain}"; else verdict="${red}missed${plain}" missed=1; fi
+    fi
+    printf '%-58s %22s  %-12s %s\n' "$1" "$2" "$3" "$verdict"
+}
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f", b ? a / b : 0 }'; }
+at_most() { awk -v a="$1" -v most="$2" -v of="${3:-1}" 'BEGIN { exit !(a <= most * of) }'; }
+at_least() { awk -v a="$1" -v least="$2" -v of="${3:-1}" 'BEGIN { exit !(a >= least * of) }'; }
