@@ -51,7 +51,7 @@ program() { # [path]
     install -m 755 "$built" "$work/quintain"
 }
 
-# Starts quintain on free ports, or where `listen` and `directory` say; sets pid, url, admin and run.
+# Starts quintain on free ports, or as `program`, `listen`, `at_admin` and `directory` say; sets pid, url, admin and run.
 # What stands in `under` runs it.
 under=()
 start() { # name argument...
@@ -59,7 +59,7 @@ start() { # name argument...
     shift
     run=${directory:-$work/$name}
     : >"$work/$name.out"
-    "${under[@]}" "$work/quintain" --listen "${listen:-127.0.0.1:0}" --admin 127.0.0.1:0 --run-dir "$run" --log "${log:-warn}" "$@" \
+    "${under[@]}" "${program:-$work/quintain}" --listen "${listen:-127.0.0.1:0}" --admin "${at_admin:-127.0.0.1:0}" --run-dir "$run" --log "${log:-warn}" "$@" \
         >"$work/$name.out" 2>"$work/$name.err" &
     pid=$!
     pids+=("$pid")
@@ -133,21 +133,24 @@ descriptors() { # pid
 
 now_ms() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
 
-# Starts nginx with one location, /health, like ours; sets pid and url.
-start_nginx() { # workers
-    local port=$((20000 + RANDOM % 10000))
+# Writes $work/nginx.conf, with one location, /health, like ours.
+nginx_conf() { # workers port
     cat >"$work/nginx.conf" <<CONF
-worker_processes ${1:-1}; daemon off; pid $work/nginx.pid; error_log $work/nginx.log; worker_rlimit_nofile 20000;
+worker_processes $1; daemon off; pid $work/nginx.pid; error_log $work/nginx.log; worker_rlimit_nofile 20000;
 events { worker_connections 16384; }
 http {
     access_log off; keepalive_requests 1000000000; default_type "text/plain; charset=utf-8"; server_tokens off;
-    server { listen 127.0.0.1:$port backlog=4096 reuseport; location = /health { return 200 "OK"; } }
+    server { listen 127.0.0.1:$2 backlog=4096; location = /health { return 200 "OK"; } }
 }
 CONF
+}
+# Starts it; sets pid and url.
+start_nginx() { # workers
+    local port=$((20000 + RANDOM % 10000))
+    nginx_conf "$1" "$port"
     "${under[@]}" nginx -c "$work/nginx.conf" -p "$work" &
-    pid=$!
+    pid=$! url=http://127.0.0.1:$port
     pids+=("$pid")
-    url=http://127.0.0.1:$port
     until_listening "$port"
 }
 until_listening() { # port
@@ -167,3 +170,38 @@ figure() { # what measured target condition
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f", b ? a / b : 0 }'; }
 at_most() { awk -v a="$1" -v most="$2" -v of="${3:-1}" 'BEGIN { exit !(a <= most * of) }'; }
 at_least() { awk -v a="$1" -v least="$2" -v of="${3:-1}" 'BEGIN { exit !(a >= least * of) }'; }
+
+# One measurement with wrk on CPU 1: CPU µs a request, requests/s, how busy one core was in %.
+measure() { # pid url connections route
+    local before after output header=()
+    [ "$4" = new ] && header=(-H "Connection: close")
+    before=$(cpu "$1")
+    output=$(taskset -c 1 wrk -t1 -c"$3" -d"${seconds}s" "${header[@]}" "$2/health")
+    after=$(cpu "$1")
+    awk -v used=$((after - before)) -v wall="$seconds" -v script="${0##*/}" '
+        /requests in/ { requests = $1 }
+        /Non-2xx|Socket errors/ { print script ": wrk saw " $0 > "/dev/stderr" }
+        END { printf "%.4f %.0f %.1f\n", used / 1000 / requests, requests / wall, used / 1e7 / wall }' <<<"$output"
+}
+
+# Measures two sides A B B A after a warm-up: a line a round in $work/rounds, ours before theirs.
+alternate() { # text ours_pid ours_url theirs_pid theirs_url connections route
+    local text=$1 round a b
+    shift
+    progress "$text: warm-up"
+    measure "$1" "$2" "$5" "$6" >/dev/null
+    measure "$3" "$4" "$5" "$6" >/dev/null
+    : >"$work/rounds"
+    for ((round = 1; round <= rounds; round++)); do
+        progress "$text: round $round of $rounds"
+        if ((round % 2)); then
+            a=$(measure "$1" "$2" "$5" "$6")
+            b=$(measure "$3" "$4" "$5" "$6")
+        else
+            b=$(measure "$3" "$4" "$5" "$6")
+            a=$(measure "$1" "$2" "$5" "$6")
+        fi
+        echo "$a $b" >>"$work/rounds"
+    done
+    progress ""
+}
