@@ -27,9 +27,8 @@ pub struct WallClock {
 
 impl WallClock {
     /// When a stamp was taken (monotonic). `None` when the clock has stepped since then, or may have: the difference
-    /// would be the step, and not what a request has waited.
-    pub fn arrival_ns(&self, stamp_ns: u64, read: impl Fn() -> Reading) -> Option<u64> {
-        let mut now = read();
+    /// would be the step, and not what a request has waited. `read` reads the clocks again, where `now` is doubtful.
+    pub fn arrival_ns(&self, stamp_ns: u64, mut now: Reading, read: impl Fn() -> Reading) -> Option<u64> {
         if self.has_stepped(now) {
             // Somebody who is interrupted between the two clocks sees a step as well, but not twice.
             now = read();
@@ -61,6 +60,11 @@ mod tests {
 
     use super::*;
 
+    /// What a request with this stamp learns at that time.
+    fn arrival(clock: &WallClock, stamp_ns: u64, read: impl Fn() -> Reading) -> Option<u64> {
+        clock.arrival_ns(stamp_ns, read(), &read)
+    }
+
     const SECOND: u64 = 1_000_000_000;
 
     /// 1,000 s after the machine started, at 1,000,000 s, and so much later.
@@ -76,11 +80,11 @@ mod tests {
     #[test]
     fn a_stamp_is_as_old_as_it_says() {
         let clock = WallClock::default();
-        assert_eq!(clock.arrival_ns(stamp(0, 0), at(SECOND, 0)), Some(1_000 * SECOND));
+        assert_eq!(arrival(&clock, stamp(0, 0), at(SECOND, 0)), Some(1_000 * SECOND));
         // Older than the first reading: it waited for a worker that was not there yet.
-        assert_eq!(clock.arrival_ns(stamp(0, 0), at(70 * SECOND, 0)), Some(1_000 * SECOND));
+        assert_eq!(arrival(&clock, stamp(0, 0), at(70 * SECOND, 0)), Some(1_000 * SECOND));
         // Another processor's clock may be a little ahead.
-        assert_eq!(clock.arrival_ns(stamp(71_000, 0), at(70_000, 0)), Some(1_000 * SECOND + 70_000));
+        assert_eq!(arrival(&clock, stamp(71_000, 0), at(70_000, 0)), Some(1_000 * SECOND + 70_000));
     }
 
     #[test]
@@ -88,13 +92,13 @@ mod tests {
         let hour = 3_600 * 1_000_000_000;
         for step in [hour, -hour, 24 * hour, -24 * hour, 20_000_000, -20_000_000, -1_000_000 * 1_000_000_000] {
             let clock = WallClock::default();
-            assert!(clock.arrival_ns(stamp(0, 0), at(1_000, 0)).is_some());
+            assert!(arrival(&clock, stamp(0, 0), at(1_000, 0)).is_some());
             // Stamped before the step, read after it.
-            assert_eq!(clock.arrival_ns(stamp(2_000, 0), at(3_000, step)), None, "{step}");
+            assert_eq!(arrival(&clock, stamp(2_000, 0), at(3_000, step)), None, "{step}");
             if step.unsigned_abs() > SECOND {
-                assert_eq!(clock.arrival_ns(stamp(2_500, 0), at(4_000, step)), None, "{step}");
+                assert_eq!(arrival(&clock, stamp(2_500, 0), at(4_000, step)), None, "{step}");
             }
-            let next = clock.arrival_ns(stamp(SECOND, step), at(SECOND + 5, step));
+            let next = arrival(&clock, stamp(SECOND, step), at(SECOND + 5, step));
             assert_eq!(next, Some(1_001 * SECOND), "{step}");
         }
     }
@@ -102,14 +106,14 @@ mod tests {
     #[test]
     fn whoever_was_interrupted_between_the_clocks_reads_again() {
         let clock = WallClock::default();
-        assert!(clock.arrival_ns(stamp(0, 0), at(0, 0)).is_some());
+        assert!(arrival(&clock, stamp(0, 0), at(0, 0)).is_some());
         let readings = Cell::new(0);
         let interrupted = || {
             let times = readings.replace(readings.get() + 1);
             let Reading { monotonic_ns, realtime_ns } = at(SECOND, 0)();
             Reading { monotonic_ns, realtime_ns: realtime_ns + if times == 0 { 30_000_000 } else { 0 } }
         };
-        assert_eq!(clock.arrival_ns(stamp(0, 0), interrupted), Some(1_000 * SECOND));
+        assert_eq!(arrival(&clock, stamp(0, 0), interrupted), Some(1_000 * SECOND));
         assert_eq!(readings.get(), 2);
     }
 }

@@ -178,9 +178,10 @@ impl Connection {
     pub(super) fn received(&self, received: Received, in_head: bool) {
         let Received { bytes, arrival_realtime_ns } = received;
         self.seat.bytes_in(bytes);
-        let now = clock::monotonic_ns();
         let read = || Reading { monotonic_ns: clock::monotonic_ns(), realtime_ns: clock::realtime_ns() };
-        let arrival = arrival_realtime_ns.and_then(|stamp| self.gauge.wall_clock.arrival_ns(stamp, read));
+        let reading = read();
+        let arrival = arrival_realtime_ns.and_then(|stamp| self.gauge.wall_clock.arrival_ns(stamp, reading, read));
+        let now = reading.monotonic_ns;
         self.arrival_ns.store(arrival.unwrap_or(now), Relaxed);
         self.stamped.store(arrival.is_some(), Relaxed);
         if in_head && self.phase() == Phase::Idle {
