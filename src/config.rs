@@ -115,6 +115,8 @@ pub struct Config {
     pub max_cpu: Duration,
     /// The largest body that a request may send or ask for.
     pub max_body: Bytes,
+    /// The most memory that faults may leak, per worker.
+    pub max_leak: Bytes,
     /// Connections waiting to be accepted, per worker, before the kernel's own cap.
     pub backlog: u32,
     /// How long a connection may be idle; none is for ever.
@@ -133,6 +135,8 @@ pub struct Config {
     pub log: String,
     /// How events are told.
     pub log_format: LogFormat,
+    /// How long before the end of a sleep a worker starts to look at the clock without a pause.
+    pub spin: Duration,
     /// How long after ready the run ends; none is when it is told to.
     pub duration: Option<Duration>,
     /// The command during which the target is up.

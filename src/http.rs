@@ -6,31 +6,35 @@ mod error;
 mod gate;
 mod health;
 mod index;
+mod inject;
 mod io;
 mod parameters;
 mod record;
 mod route;
+mod spoil;
 mod target;
 mod techempower;
 mod unread;
 
 pub use error::Refusal;
-pub use record::{Recorded, Stack, service};
-pub use route::{Route, UNMATCHED, router};
+pub use inject::{Faults, ListenerFault};
+pub use record::Recorded;
+pub use route::{Route, Routes, UNMATCHED};
+pub use spoil::{Broken, Spoil};
 pub use target::{About, Limits, Target};
 
 /// What the target offers, in the order of the numbers.
 #[must_use]
 pub fn routes() -> Vec<Route> {
     vec![
-        Route::get("/", index::index),
-        Route::get("/health", health::health),
-        Route::get("/healthz", health::health),
-        Route::get("/readyz", health::readyz),
+        Route::plain("/", index::index),
+        Route::plain("/health", health::health),
+        Route::plain("/healthz", health::health),
+        Route::plain("/readyz", health::readyz),
         Route::get("/io", io::io),
         Route::get("/cpu", cpu::cpu),
-        Route::get("/plaintext", techempower::plaintext),
-        Route::get("/json", techempower::json),
+        Route::plain("/plaintext", techempower::plaintext),
+        Route::plain("/json", techempower::json),
     ]
 }
 

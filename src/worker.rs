@@ -17,7 +17,8 @@ use crate::http::{self, About, Limits, Target};
 use crate::scoreboard::{BEAT_NS, SeatWriter};
 use crate::sys::readiness::Watched;
 use crate::sys::threads::ThreadGroup;
-use crate::sys::{clock, process, usage};
+use crate::sys::{clock, process, timer, usage};
+use crate::work::sleep;
 use accept::{Acceptors, Afterwards};
 use connections::Connections;
 
@@ -43,12 +44,16 @@ pub struct Settings {
     pub max_connections: u64,
     /// `--pool-threads`
     pub pool_threads: usize,
+    /// `--backlog`
+    pub backlog: u32,
     /// `--keep-alive-timeout`; `None` is for ever.
     pub keep_alive_timeout: Option<Duration>,
     /// `--drain-delay`
     pub drain_delay: Duration,
     /// `--shutdown-timeout`
     pub shutdown_timeout: Duration,
+    /// `--spin-us`
+    pub spin: Duration,
 }
 
 /// What makes one worker this one.
@@ -70,6 +75,7 @@ pub fn run(settings: &Settings, assignment: Assignment) -> Result<(), String> {
     let slot = seat.slot();
     process::name_thread(&format!("w{slot}"));
     threads.enter();
+    timer::without_slack();
     let result = match runtime(settings, slot, &threads) {
         Ok(runtime) => {
             let result = runtime.block_on(serve(settings, seat, &control));
@@ -108,6 +114,12 @@ async fn serve(settings: &Settings, seat: SeatWriter, control: &MemberEnd) -> Re
     let slot = seat.slot();
     let failed = |what: &str, error: std::io::Error| format!("worker {slot} can't {what}: {error}");
     let control = Watched::new(control).map_err(|error| failed("watch its control socket", error))?;
+    let sleeping = sleep::Service::start(settings.spin).map_err(|error| failed("make a timer", error))?;
+    tokio::spawn(async move {
+        if let Err(error) = sleeping.run().await {
+            tracing::error!(slot, %error, "a worker's timer fails; sleeps are only precise to a millisecond from here on");
+        }
+    });
     let mut worker = Worker::new(settings, seat);
     let mut beat = tokio::time::interval(BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -117,7 +129,7 @@ async fn serve(settings: &Settings, seat: SeatWriter, control: &MemberEnd) -> Re
         tokio::select! {
             readable = control.readable() => {
                 readable.map_err(|error| failed("read its orders", error))?.clear_ready();
-                worker.obey_all(control.get_ref())?;
+                worker.obey_all(control.get_ref()).await?;
             }
             () = gauge.ended.notified() => {}
             () = until(deadline) => {}
@@ -165,22 +177,24 @@ impl Worker {
             own_process,
             max_connections,
             pool_threads: _,
+            backlog,
             keep_alive_timeout,
             drain_delay,
             shutdown_timeout,
+            spin: _,
         } = settings;
         let seat = Arc::new(seat);
         let target = Target::new(*limits, about.clone(), Arc::clone(&seat));
-        let stack = http::service(http::router(http::routes(), target.clone()));
+        let routes = Arc::new(http::Routes::new(http::routes(), &target));
         let connections =
-            Connections::new(Arc::clone(&seat), target.clone(), stack, *max_connections, *keep_alive_timeout);
+            Connections::new(Arc::clone(&seat), target.clone(), routes, *max_connections, *keep_alive_timeout);
         Self {
             stage: Stage::Serving,
             own_process: *own_process,
             shutdown_timeout: *shutdown_timeout,
             drain_delay: *drain_delay,
             target,
-            acceptors: Acceptors::default(),
+            acceptors: Acceptors::new(*backlog),
             connections: Arc::new(connections),
             seat,
             swept_ns: 0,
@@ -188,10 +202,10 @@ impl Worker {
     }
 
     /// Does what the supervisor has sent.
-    fn obey_all(&mut self, control: &MemberEnd) -> Result<(), String> {
+    async fn obey_all(&mut self, control: &MemberEnd) -> Result<(), String> {
         loop {
             match control.receive() {
-                Ok(Received::Message(order, descriptor)) => self.obey(order, descriptor, control)?,
+                Ok(Received::Message(order, descriptor)) => self.obey(order, descriptor, control).await?,
                 Ok(Received::Nothing) => return Ok(()),
                 Ok(Received::Closed) => return Err("the supervisor is gone".to_owned()),
                 Err(error) => {
@@ -201,7 +215,7 @@ impl Worker {
         }
     }
 
-    fn obey(
+    async fn obey(
         &mut self,
         order: Order,
         descriptor: Option<std::os::fd::OwnedFd>,
@@ -209,14 +223,14 @@ impl Worker {
     ) -> Result<(), String> {
         match (order, descriptor) {
             (Order::Listener { slot }, Some(listener)) => {
-                self.acceptors.add(slot, listener, &self.connections)?;
+                self.acceptors.add(slot, listener, &self.connections).await?;
                 self.beat();
                 control
                     .send(&Report::Ready, None)
                     .map_err(|error| format!("the supervisor can't be told: {error}"))?;
             }
             (Order::Lend { slot }, Some(listener)) if self.stage == Stage::Serving => {
-                self.acceptors.add(slot, listener, &self.connections)?;
+                self.acceptors.add(slot, listener, &self.connections).await?;
             }
             (Order::Reclaim { slot }, _) => self.acceptors.remove(slot),
             (Order::Drain(drain), _) => self.drain(drain),
@@ -253,7 +267,7 @@ impl Worker {
             Drain::Terminate => (Afterwards::Shut, IDLE_AFTER_TERM),
             Drain::Replace => (Afterwards::TakenOver, self.shutdown_timeout),
         };
-        self.acceptors.stop(afterwards).await;
+        self.acceptors.stop(afterwards, &self.connections).await;
         patience
     }
 
@@ -296,6 +310,7 @@ impl Worker {
             self.seat.used(&usage);
         }
         self.target.follow_orders();
+        self.target.faults().expire(now);
         if now.saturating_sub(self.swept_ns) >= SWEEP_NS {
             self.swept_ns = now;
             self.connections.sweep(now);

@@ -15,6 +15,7 @@ use std::sync::atomic::Ordering;
 use serde_json::{Value, json};
 
 use crate::config::{COMMIT, Config, Mode, VERSION};
+use crate::fault::Rules;
 use crate::http::{self, About, Limits};
 use crate::observer::columns::timestamp;
 use crate::observer::{self, Admin, Observation, Processes, RunFiles, run_record};
@@ -106,18 +107,22 @@ fn worker_duty(config: &Config) -> WorkerDuty {
             cpu: config.max_cpu,
             body: config.max_body.0,
             in_flight: config.max_inflight as u64,
+            leak: config.max_leak.0,
         },
         about: About {
             version: format!("{VERSION} ({COMMIT})"),
             mode: config.mode.to_string(),
             workers: config.workers,
+            seed: config.seed,
         },
         own_process: config.mode == Mode::Cluster,
         max_connections: config.max_connections as u64,
         pool_threads: config.pool_threads,
+        backlog: config.backlog,
         keep_alive_timeout: config.keep_alive_timeout,
         drain_delay: config.drain_delay,
         shutdown_timeout: config.shutdown_timeout,
+        spin: config.spin,
     };
     Arc::new(move |seat, control, threads| worker::run(&settings, Assignment { seat, control, threads }))
 }
@@ -147,6 +152,7 @@ fn observer_duty(
                 Mode::Cluster => Processes::Cluster { supervisor },
                 Mode::Single | Mode::Threads => Processes::OneProcess { clocks: Arc::clone(&clocks) },
             },
+            rules: rules(&config),
             listeners: listeners.clone(),
             files: directory
                 .as_ref()
@@ -155,6 +161,21 @@ fn observer_duty(
             started_ns,
         })
     })
+}
+
+/// What fault plans are held against; the routes are the scoreboard's.
+fn rules(config: &Config) -> Rules {
+    Rules {
+        routes: Vec::new(),
+        seed: config.seed,
+        no_crash: (config.mode != Mode::Cluster).then_some("in mode cluster, where somebody replaces the worker"),
+        no_refuse: config
+            .listen
+            .is_any_port()
+            .then_some("with a port of its own choice (--listen), which it can get back"),
+        max_delay: config.max_delay,
+        max_leak: config.max_leak,
+    }
 }
 
 /// What `run.json` says from the start.

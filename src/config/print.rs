@@ -75,6 +75,7 @@ impl Config {
             max_delay,
             max_cpu,
             max_body,
+            max_leak,
             backlog,
             keep_alive_timeout,
             shutdown_timeout,
@@ -85,6 +86,7 @@ impl Config {
             log,
             log_format,
             duration,
+            spin,
             while_command,
         } = self;
         match name {
@@ -101,10 +103,12 @@ impl Config {
             "max-delay" => time(*max_delay),
             "max-cpu" => time(*max_cpu),
             "max-body" => text(max_body),
+            "max-leak" => text(max_leak),
             "backlog" => Written::Number(u64::from(*backlog)),
             "keep-alive-timeout" => time(keep_alive_timeout.unwrap_or_default()),
             "shutdown-timeout" => time(*shutdown_timeout),
             "drain-delay" => time(*drain_delay),
+            "spin-us" => Written::Number(u64::try_from(spin.as_micros()).unwrap_or(u64::MAX)),
             "sample-interval" => time(*sample_interval),
             "run-dir" => optional(run_dir.as_ref().map(|path| path.display())),
             "no-csv" => Written::Switch(!csv),

@@ -237,6 +237,14 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Bytes(Bytes(4 << 30)),
     },
     Setting {
+        name: "max-leak",
+        placeholder: "BYTES",
+        default: "1GiB",
+        heading: LIMITS,
+        help: "The most memory that faults may leak, per worker",
+        kind: Kind::Bytes(Bytes(64 << 30)),
+    },
+    Setting {
         name: "backlog",
         placeholder: "N",
         default: "4096",
@@ -267,6 +275,14 @@ pub const SETTINGS: &[Setting] = &[
         heading: TIMES,
         help: "How long after TERM connections are still taken while /readyz says 503",
         kind: Kind::Duration(Duration::ZERO, Duration::from_mins(10)),
+    },
+    Setting {
+        name: "spin-us",
+        placeholder: "N",
+        default: "0",
+        heading: TIMES,
+        help: "Microseconds before the end of each sleep in which a worker does nothing but watch the clock",
+        kind: Kind::Number(0, 1_000),
     },
     Setting {
         name: "sample-interval",

@@ -28,13 +28,13 @@ pub async fn index(State(target): State<Target>, headers: HeaderMap) -> Response
 }
 
 fn text(about: &About) -> String {
-    let About { version, mode, workers } = about;
+    let About { version, mode, workers, seed: _ } = about;
     let lines: Vec<String> = OFFER.iter().map(|(path, does)| format!("  GET {path:<26}{does}\n")).collect();
     format!("quintain {version}: a load-test target\nmode {mode}, {workers} worker(s)\n\n{}", lines.concat())
 }
 
 fn page(about: &About) -> String {
-    let About { version, mode, workers } = about;
+    let About { version, mode, workers, seed: _ } = about;
     let rows: Vec<String> = OFFER
         .iter()
         .map(|(path, does)| format!("<tr><td><a href=\"{path}\"><code>GET {path}</code></a><td>{does}\n"))

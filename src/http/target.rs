@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use super::inject::Faults;
 use crate::control::{OrdersReader, Standing};
-use crate::scoreboard::SeatWriter;
+use crate::scoreboard::{Scoreboard, SeatWriter};
+use crate::sys::clock;
 
 /// The caps that no request may exceed. A request that asks for more is refused, never cut down.
 #[derive(Clone, Copy, Debug)]
@@ -19,6 +21,8 @@ pub struct Limits {
     pub body: u64,
     /// `--max-inflight`, per worker
     pub in_flight: u64,
+    /// `--max-leak`, in bytes, per worker
+    pub leak: u64,
 }
 
 /// What the target says of itself.
@@ -30,6 +34,8 @@ pub struct About {
     pub mode: String,
     /// Workers at the start.
     pub workers: usize,
+    /// What all chance of this run is drawn from.
+    pub seed: u64,
 }
 
 /// The state that every handler shares.
@@ -44,6 +50,7 @@ pub struct State {
     pub about: About,
     seat: Arc<SeatWriter>,
     orders: OrdersReader,
+    faults: Faults,
     ready: AtomicBool,
     leaving: AtomicBool,
     closing: AtomicBool,
@@ -58,6 +65,7 @@ impl Target {
             about,
             orders: OrdersReader::new(Arc::clone(seat.board())),
             seat,
+            faults: Faults::default(),
             ready: AtomicBool::new(true),
             leaving: AtomicBool::new(false),
             closing: AtomicBool::new(false),
@@ -82,10 +90,23 @@ impl State {
 
     /// Follows the orders page if it has changed, and says so in the seat. One load when it hasn't.
     pub fn follow_orders(&self) {
-        if let Some((epoch, Standing { ready })) = self.orders.newer() {
+        if let Some((epoch, Standing { ready, faults })) = self.orders.newer() {
             self.ready.store(ready, Relaxed);
+            self.faults.follow(faults, self.board(), clock::monotonic_ns());
             self.seat.applied(epoch);
         }
+    }
+
+    /// The fault plans that it follows.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// The scoreboard that it writes on.
+    #[must_use]
+    pub fn board(&self) -> &Scoreboard {
+        self.seat.board()
     }
 
     /// It will be drained: no more ready, whatever standing orders say.

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 /// From the bottom up: a room uses rooms of lower floors only.
 const FLOORS: &[&[&str]] = &[
     &["units", "spelling", "sys", "histogram"],
-    &["scoreboard", "work", "config"],
+    &["partition"],
+    &["distribution"],
+    &["delay"],
+    &["scoreboard", "fault", "work", "config"],
     &["snapshot"],
     &["sample", "control", "wire"],
     &["http"],

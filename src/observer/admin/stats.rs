@@ -7,6 +7,7 @@ use axum::extract::{RawQuery, State};
 use serde_json::{Map, Value, json};
 
 use super::Target;
+use crate::control::counted_faults;
 use crate::histogram::Distribution;
 use crate::http::Refusal;
 use crate::snapshot::{RouteReading, SlotReading, Totals, routes};
@@ -31,7 +32,7 @@ pub async fn stats(State(target): State<Target>, RawQuery(query): RawQuery) -> R
         "status": statuses(&all_statuses(&routes)),
         "routes": routes.iter().map(route).collect::<Vec<_>>(),
         "workers": snapshot.slots.iter().map(|slot| worker(slot, now_ns)).collect::<Vec<_>>(),
-        "faults": [],
+        "faults": counted_faults(&target.board, now_ns).1,
     })))
 }
 
@@ -65,13 +66,14 @@ fn totals(totals: &Totals) -> Value {
 }
 
 fn route(route: &RouteReading) -> Value {
-    let RouteReading { path, method, statuses: counted, client_gone, service, latency, queue } = route;
+    let RouteReading { path, method, statuses: counted, client_gone, broken, service, latency, queue } = route;
     json!({
         "method": method,
         "route": path,
         "finished": route.finished(),
         "status": statuses(counted),
         "client_gone": client_gone,
+        "broken_by_fault": broken,
         "svc_us": quantiles(service),
         "lat_us": quantiles(latency),
         "queue_us": quantiles(queue),
