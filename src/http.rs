@@ -1,4 +1,5 @@
-//! The route table, and nothing else. A route's number is its place here plus one; 0 is what matched none.
+//! The route table, and nothing else. A route's number is that of its name in the scoreboard's table;
+//! 0 is what matched none.
 
 mod answer;
 mod cpu;
@@ -8,6 +9,7 @@ mod health;
 mod index;
 mod io;
 mod parameters;
+mod profile_route;
 mod record;
 mod route;
 mod target;
@@ -19,9 +21,33 @@ pub use record::{Recorded, Stack, service};
 pub use route::{Route, UNMATCHED, router};
 pub use target::{About, Limits, Target};
 
-/// What the target offers, in the order of the numbers.
+use crate::profile::{Offered, Profile, shape};
+use crate::scoreboard::ROUTES;
+
+/// How many routes there can be, beside what matches none.
+pub const ROOM: usize = ROUTES - 1;
+
+/// What every target offers, as a profile must know it.
 #[must_use]
-pub fn routes() -> Vec<Route> {
+pub fn offered() -> Vec<Offered> {
+    let offer = |Route { method, path, .. }: Route| {
+        let is_fixed = path == "/" || gate::is_watching(&path);
+        Offered { method, path, is_fixed }
+    };
+    built_in().into_iter().map(offer).collect()
+}
+
+/// What the target offers with a profile, whose routes take the place of built-in ones of the same method and pattern.
+#[must_use]
+pub fn routes(profile: &Profile) -> Vec<Route> {
+    let added = profile_route::routes(profile);
+    let name = |route: &Route| (route.method.clone(), shape(&route.path));
+    let taken: Vec<(String, String)> = added.iter().map(name).collect();
+    built_in().into_iter().filter(|route| !taken.contains(&name(route))).chain(added).collect()
+}
+
+/// What every target offers.
+fn built_in() -> Vec<Route> {
     vec![
         Route::get("/", index::index),
         Route::get("/health", health::health),

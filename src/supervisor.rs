@@ -72,6 +72,20 @@ pub type WorkerDuty = Arc<dyn Fn(SeatWriter, MemberEnd, Arc<ThreadGroup>) -> Res
 /// The observer's duty: its end of the channel.
 pub type ObserverDuty = Arc<dyn Fn(MemberEnd) -> Result<(), String> + Send + Sync>;
 
+/// Reads again what may have changed since the workers were started: `None` when nothing has.
+///
+/// # Errors
+/// A sentence for each reason why all must stay as it is.
+pub type Reread = Box<dyn FnMut() -> Result<Option<Renewed>, Vec<String>>>;
+
+/// What a HUP has brought.
+pub struct Renewed {
+    /// What workers do from here on.
+    pub worker: WorkerDuty,
+    /// What has changed, in a few words.
+    pub detail: String,
+}
+
 /// A further listening socket, for a slot that is added.
 pub type MakeListener = Box<dyn Fn() -> io::Result<Arc<OwnedFd>>>;
 
@@ -91,6 +105,8 @@ pub struct Plan {
     pub clocks: Arc<Vec<[Arc<ThreadGroup>; SEATS]>>,
     /// What a worker does.
     pub worker: WorkerDuty,
+    /// What HUP asks before it replaces the workers.
+    pub reread: Reread,
     /// What the observer does.
     pub observer: ObserverDuty,
     /// `--shutdown-timeout`

@@ -14,6 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::control::{Drain, MemberEnd, Order, Received, Report};
 use crate::http::{self, About, Limits, Target};
+use crate::profile::Profile;
 use crate::scoreboard::{BEAT_NS, SeatWriter};
 use crate::sys::readiness::Watched;
 use crate::sys::threads::ThreadGroup;
@@ -37,6 +38,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What it says of itself.
     pub about: About,
+    /// What it serves besides the target's own routes.
+    pub profile: Arc<Profile>,
     /// Whether each worker has a process of its own, so that what the kernel counts by process is the worker's.
     pub own_process: bool,
     /// `--max-connections`
@@ -162,6 +165,7 @@ impl Worker {
         let Settings {
             limits,
             about,
+            profile,
             own_process,
             max_connections,
             pool_threads: _,
@@ -171,7 +175,7 @@ impl Worker {
         } = settings;
         let seat = Arc::new(seat);
         let target = Target::new(*limits, about.clone(), Arc::clone(&seat));
-        let stack = http::service(http::router(http::routes(), target.clone()));
+        let stack = http::service(http::router(http::routes(profile), target.clone()));
         let connections =
             Connections::new(Arc::clone(&seat), target.clone(), stack, *max_connections, *keep_alive_timeout);
         Self {

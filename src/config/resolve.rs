@@ -24,6 +24,7 @@ pub fn resolve(layers: &Layers) -> Result<Config, Vec<Mistake>> {
         listen: reader.read("listen", |text, _| text.parse()),
         admin: reader.read("admin", admin),
         admin_token: reader.read_if_given("admin-token", |text, kind| some_text(text, kind).map(Secret::new)),
+        profile: reader.read("profile", some_text),
         mode,
         workers: workers(&mut reader, mode, max_workers, layers.processors),
         max_workers,

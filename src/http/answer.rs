@@ -1,7 +1,7 @@
 //! The answer to a workload: what was done, as JSON, with the measured times in `Server-Timing`.
 
 use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -24,9 +24,11 @@ pub struct Answer {
     pub exchange: Exchange,
 }
 
+/// A finished piece of work, as the JSON that it is answered with.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Shown {
+#[allow(missing_docs)] // the names are the answer's
+pub enum Shown {
     Cpu { iterations: u64, checksum: String, cpu_us: f64, wall_us: f64 },
     Io { asked_ms: f64, waited_ms: f64, mode: &'static str },
 }
@@ -57,23 +59,28 @@ impl IntoResponse for Answer {
         let mut response = Response::new(Body::from(body));
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        for (name, value) in [(SERVER_TIMING, timing(&done, &exchange)), (WORKER, exchange.worker())] {
-            if let Ok(value) = HeaderValue::try_from(value) {
-                headers.insert(name, value);
-            }
-        }
+        sign(headers, (done.cpu_ns(), done.io_ns()), &exchange);
         response
     }
 }
 
+/// Says what was measured, and who did it.
+pub fn sign(headers: &mut HeaderMap, (cpu_ns, io_ns): (u64, u64), exchange: &Exchange) {
+    for (name, value) in [(SERVER_TIMING, timing(cpu_ns, io_ns, exchange)), (WORKER, exchange.worker())] {
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.insert(name, value);
+        }
+    }
+}
+
 /// Measured times in milliseconds. `queue` is left out where the socket has no arrival stamps.
-fn timing(done: &Done, exchange: &Exchange) -> String {
+fn timing(cpu_ns: u64, io_ns: u64, exchange: &Exchange) -> String {
     let milliseconds = |ns| in_units(ns, 1_000_000);
     let queue = exchange.queue_ns().map_or_else(String::new, |ns| format!("queue;dur={:.3}, ", milliseconds(ns)));
     format!(
         "{queue}inject;dur=0.000, cpu;dur={:.3}, io;dur={:.3}, total;dur={:.3}",
-        milliseconds(done.cpu_ns()),
-        milliseconds(done.io_ns()),
+        milliseconds(cpu_ns),
+        milliseconds(io_ns),
         milliseconds(clock::monotonic_ns().saturating_sub(exchange.arrival_ns())),
     )
 }

@@ -5,12 +5,14 @@ use std::task::{Context, Poll};
 use axum::Router;
 use axum::extract::Request;
 use axum::handler::Handler;
-use axum::routing::{MethodRouter, get};
+use axum::http::Method;
+use axum::routing::{MethodFilter, MethodRouter, get, on};
 use tower::{Layer, Service};
 
 use super::error;
 use super::record::Exchange;
 use super::target::Target;
+use crate::profile::shape;
 
 /// The number and name of what matched no route.
 pub const UNMATCHED: (usize, &str) = (0, "(none)");
@@ -18,33 +20,43 @@ pub const UNMATCHED: (usize, &str) = (0, "(none)");
 /// One entry of the route table.
 pub struct Route {
     /// Its method; HEAD is answered wherever GET is, and counts as GET.
-    pub method: &'static str,
+    pub method: String,
     /// Its path.
-    pub path: &'static str,
+    pub path: String,
     handler: MethodRouter<Target>,
 }
 
 impl Route {
     /// A route that answers GET and HEAD.
-    pub fn get<H, T>(path: &'static str, handler: H) -> Self
+    pub fn get<H, T>(path: &str, handler: H) -> Self
     where
         H: Handler<T, Target>,
         T: 'static,
     {
-        Self { method: "GET", path, handler: get(handler) }
+        Self { method: "GET".to_owned(), path: path.to_owned(), handler: get(handler) }
+    }
+
+    /// A route of any one method.
+    pub fn on<H, T>(method: &Method, filter: MethodFilter, path: &str, handler: H) -> Self
+    where
+        H: Handler<T, Target>,
+        T: 'static,
+    {
+        Self { method: method.to_string(), path: path.to_owned(), handler: on(filter, handler) }
     }
 }
 
-/// The router over these routes. Each tells the request's record its number when it is matched.
+/// The router over these routes. Each tells the request's record its number when it is matched: the one that its
+/// name has in the route table. One that is not there counts as unmatched.
 pub fn router(routes: Vec<Route>, target: Target) -> Router {
-    let numbered = (UNMATCHED.0 + 1..).zip(routes);
-    numbered
-        .fold(Router::new(), |router, (number, Route { method: _, path, handler })| {
-            router.route(path, handler.route_layer(Numbered(number)))
-        })
-        .fallback(error::not_found)
-        .method_not_allowed_fallback(error::method_not_allowed)
-        .with_state(target)
+    let table = target.route_table();
+    let mut all = Router::new();
+    for Route { method, path, handler } in routes {
+        let number = table.number(&method, &path).unwrap_or(UNMATCHED.0);
+        // Two methods of one pattern may name its parts differently, which axum's router can't have.
+        all = all.route(&shape(&path), handler.route_layer(Numbered(number)));
+    }
+    all.fallback(error::not_found).method_not_allowed_fallback(error::method_not_allowed).with_state(target)
 }
 
 /// Tells the connection which route a request took.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::control::{OrdersReader, Standing};
-use crate::scoreboard::SeatWriter;
+use crate::scoreboard::{RouteTable, SeatWriter};
 
 /// The caps that no request may exceed. A request that asks for more is refused, never cut down.
 #[derive(Clone, Copy, Debug)]
@@ -74,6 +74,12 @@ impl Deref for Target {
 }
 
 impl State {
+    /// Number → method and path.
+    #[must_use]
+    pub fn route_table(&self) -> &RouteTable {
+        &self.seat.board().head().routes
+    }
+
     /// Whether it wants traffic.
     #[must_use]
     pub fn is_ready(&self) -> bool {

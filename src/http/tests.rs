@@ -11,6 +11,7 @@ use hyper::server::conn::http1;
 use tokio::sync::oneshot;
 
 use super::{About, Limits, Recorded, Route, Target, UNMATCHED, router, routes, service};
+use crate::profile::{self, Bounds, DEFAULT, Profile};
 use crate::scoreboard::{Scoreboard, SeatState, SeatWriter};
 use crate::snapshot;
 use crate::sys::listener::{self, Claim};
@@ -27,16 +28,22 @@ async fn panics_on_pool() -> &'static str {
     std::panic::resume_unwind(failure.map(|()| "never").unwrap_err().into_panic())
 }
 
+fn profile() -> Profile {
+    let offered = super::offered();
+    let bounds = Bounds { delay: Duration::MAX, cpu: Duration::MAX, body: u64::MAX };
+    profile::read(DEFAULT, "", &bounds, &offered, super::ROOM).unwrap()
+}
+
 fn table() -> Vec<Route> {
     let extra = [Route::get("/panics", panics), Route::get("/panics-on-pool", panics_on_pool)];
-    routes().into_iter().chain(extra).collect()
+    routes(&profile()).into_iter().chain(extra).collect()
 }
 
 fn scoreboard() -> (Arc<Scoreboard>, SeatWriter) {
     let board = Scoreboard::map(1).unwrap();
     board.head().routes.append("", UNMATCHED.1);
     for route in table() {
-        board.head().routes.append(route.method, route.path);
+        board.head().routes.append(&route.method, &route.path);
     }
     board.slots()[0].occupy(0, 1, 1);
     board.slots()[0].roster(0).set_state(SeatState::Live);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["units", "spelling", "sys", "histogram"],
     &["scoreboard", "work", "config"],
-    &["snapshot"],
+    &["snapshot", "profile"],
     &["sample", "control", "wire"],
     &["http"],
     &["supervisor", "worker", "observer"],
