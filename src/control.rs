@@ -7,6 +7,8 @@
 //!    published under an epoch; each worker looks at the epoch on each request and once in 100 ms, and stores
 //!    the epoch that it has applied.
 
+mod faults;
+
 use std::io;
 use std::marker::PhantomData;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -16,8 +18,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Orderin
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::fault::Faults;
 use crate::scoreboard::{ORDERS, Scoreboard};
 use crate::sys::control_socket::{ControlSocket, Packet};
+
+pub use faults::{Counted, counted_faults, put_faults};
 
 /// From the supervisor to a worker or the observer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,11 +166,13 @@ impl<Out, In> AsRawFd for Channel<Out, In> {
 pub struct Standing {
     /// What `/readyz` says while nobody drains.
     pub ready: bool,
+    /// The fault plans in force.
+    pub faults: Faults,
 }
 
 impl Default for Standing {
     fn default() -> Self {
-        Self { ready: true }
+        Self { ready: true, faults: Faults::default() }
     }
 }
 
@@ -246,6 +253,10 @@ mod tests {
     use super::*;
     use std::os::fd::AsFd;
 
+    fn ready(ready: bool) -> Standing {
+        Standing { ready, ..Standing::default() }
+    }
+
     #[test]
     fn messages_arrive_whole_in_order_with_their_descriptor_and_end_with_the_sender() {
         let (above, below) = channel().unwrap();
@@ -267,13 +278,13 @@ mod tests {
         let board = Scoreboard::map(1).unwrap();
         let reader = OrdersReader::new(Arc::clone(&board));
         assert_eq!(reader.newer(), None);
-        assert_eq!(publish(&board, &Standing { ready: false }).unwrap(), 1);
-        assert_eq!(reader.newer(), Some((1, Standing { ready: false })));
+        assert_eq!(publish(&board, &ready(false)).unwrap(), 1);
+        assert_eq!(reader.newer(), Some((1, ready(false))));
         assert_eq!(reader.newer(), None);
-        publish(&board, &Standing { ready: true }).unwrap();
-        publish(&board, &Standing { ready: false }).unwrap();
-        assert_eq!(reader.newer(), Some((3, Standing { ready: false })));
-        assert_eq!(standing(&board), (3, Standing { ready: false }));
+        publish(&board, &ready(true)).unwrap();
+        publish(&board, &ready(false)).unwrap();
+        assert_eq!(reader.newer(), Some((3, ready(false))));
+        assert_eq!(standing(&board), (3, ready(false)));
     }
 
     #[test]
@@ -282,7 +293,7 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 for turn in 0..20_000_u64 {
-                    publish(&board, &Standing { ready: turn.is_multiple_of(2) }).unwrap();
+                    publish(&board, &ready(turn.is_multiple_of(2))).unwrap();
                 }
             });
             let mut last = 0;

@@ -12,6 +12,7 @@ mod parameters;
 mod profile_route;
 mod record;
 mod route;
+mod spoil;
 mod target;
 mod techempower;
 mod unread;
@@ -19,6 +20,7 @@ mod unread;
 pub use error::Refusal;
 pub use record::{Recorded, Stack, service};
 pub use route::{Route, UNMATCHED, router};
+pub use spoil::{Broken, Spoil};
 pub use target::{About, Limits, Target};
 
 use crate::profile::{Offered, Profile, shape};

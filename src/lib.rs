@@ -22,9 +22,11 @@
 //!
 //! | room | what it is |
 //! |---|---|
-//! | [`units`], [`spelling`] | durations and bytes as people write them; the nearest name to a misspelt one |
+//! | [`units`], [`spelling`] | durations, bytes and rates as people write them; the nearest name to a misspelt one |
 //! | [`sys`] | the kernel, and all the `unsafe` there is |
 //! | [`histogram`] | a latency histogram in shared memory |
+//! | [`partition`] | which index gets what, exactly, by rates and a seed |
+//! | [`fault`] | plans of faults: which request gets what |
 //! | [`scoreboard`] | seats, base, roster, route table: who writes what |
 //! | [`snapshot`], [`sample`] | one reading of all of it; the difference of two, with rates |
 //! | [`control`] | the messages between the roles, and the orders page |
@@ -53,9 +55,11 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod control;
+pub mod fault;
 pub mod histogram;
 pub mod http;
 pub mod observer;
+pub mod partition;
 pub mod profile;
 pub mod sample;
 pub mod scoreboard;

@@ -224,7 +224,7 @@ pub struct SlotSample {
 /// Requests and connections; all but `rate`, `in_flight` and `connections` only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Requests {
-    /// Answered, or ended by their client.
+    /// Answered, ended by their client, or broken by a fault.
     pub finished: u64,
     /// Of those, a second in this tick.
     pub rate: Option<f64>,

@@ -9,6 +9,7 @@
 //! | [`RouteTable`] | the same |
 //! | orders page | the observer, through [`crate::control::publish`] |
 //! | [`ObserverNotes`], [`SlotNotes`] | the observer |
+//! | [`FaultTable`] | all workers, by `fetch_add`: the one deliberate exception |
 //!
 //! Atomics only. A counter with one writer is a load and a store. A worker writes a request's buckets first and
 //! `finished` last, and `started` before both; a reader goes the other way round, so that
@@ -16,6 +17,7 @@
 //! is guarded by the slot's `version`: odd while it works.
 
 mod counters;
+mod fault_table;
 mod loop_lag;
 mod route_record;
 mod route_table;
@@ -34,6 +36,7 @@ use crate::histogram::add;
 use crate::sys::shared::Shared;
 
 pub use counters::{COUNTERS, Counters, Counts};
+pub use fault_table::{FAULT_KINDS, FAULT_PLACES, FaultMark, FaultRecord, FaultTable, SharedIndex};
 pub use loop_lag::{BEAT_NS, LagWindow, LoopLag};
 pub use route_record::RouteRecord;
 pub use route_table::{ROUTE_NAME, RouteTable};
@@ -61,6 +64,8 @@ pub struct Scoreboard {
 pub struct Head {
     /// Number → method and path.
     pub routes: RouteTable,
+    /// What workers share: the indices of fault plans and of routes.
+    pub faults: FaultTable,
     /// What the observer must remember beyond its own death.
     pub observer: ObserverNotes,
     /// CPU that this process had used before the run began: whoever started us by exec, such as `cargo run`, has used it.
@@ -115,6 +120,12 @@ impl Scoreboard {
     #[must_use]
     pub fn head(&self) -> &Head {
         &self.head[0]
+    }
+
+    /// What the requests of a route, of all workers, draw from that have a modifier with a percentage.
+    #[must_use]
+    pub fn route_index(&self, number: usize) -> &SharedIndex {
+        self.head().faults.route_index(number)
     }
 
     /// All slots, used or not.

@@ -79,6 +79,8 @@ pub struct RouteReading {
     pub statuses: BTreeMap<u16, u64>,
     /// Requests whose client left first.
     pub client_gone: u64,
+    /// Requests whose connection was broken by a fault.
+    pub broken: u64,
     /// Head parsed → flushed.
     pub service: Distribution,
     /// Arrival → flushed.
@@ -202,7 +204,7 @@ fn read_worker(number: usize, slot: &Slot, seat: usize) -> Option<WorkerReading>
 }
 
 /// Every route on which something was answered, in the order of their numbers. Read after a [`Snapshot`], the sum
-/// of a route's statuses and departed clients is at least what the snapshot said was finished.
+/// of a route's statuses, departed clients and broken connections is at least what the snapshot said was finished.
 #[must_use]
 pub fn routes(board: &Scoreboard) -> Vec<RouteReading> {
     fence(Acquire);
@@ -236,24 +238,27 @@ fn add_record(sum: &mut RouteReading, record: &RouteRecord) {
         add(sum.statuses.entry(status).or_default(), count);
     }
     add(&mut sum.client_gone, record.client_gone());
+    add(&mut sum.broken, record.broken());
     sum.service.add(&record.service);
     sum.latency.add(&record.latency);
     sum.queue.add(&record.queue);
 }
 
 impl RouteReading {
-    /// Answers and departed clients.
+    /// Answers, departed clients and connections broken by a fault.
     #[must_use]
     pub fn finished(&self) -> u64 {
-        self.statuses.values().fold(self.client_gone, |sum, count| sum.wrapping_add(*count))
+        let unanswered = self.client_gone.wrapping_add(self.broken);
+        self.statuses.values().fold(unanswered, |sum, count| sum.wrapping_add(*count))
     }
 
     fn merge(&mut self, part: &Self) {
-        let Self { path: _, method: _, statuses, client_gone, service, latency, queue } = part;
+        let Self { path: _, method: _, statuses, client_gone, broken, service, latency, queue } = part;
         for (status, count) in statuses {
             add(self.statuses.entry(*status).or_default(), *count);
         }
         add(&mut self.client_gone, *client_gone);
+        add(&mut self.broken, *broken);
         self.service.merge(service);
         self.latency.merge(latency);
         self.queue.merge(queue);

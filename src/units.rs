@@ -1,14 +1,16 @@
-//! Durations and bytes as people write them: `50us`, `1.5s`, `64KiB`.
+//! Durations, bytes and rates as people write them: `50us`, `1.5s`, `64KiB`, `0.003`.
 //!
-//! Both are exact: a text is read to the nanosecond or byte, or refused; and what is printed reads back as the same
-//! value. The arithmetic they share is in `decimal`.
+//! All are exact: a text is read to the nanosecond, byte or part in 10⁹, or refused; and what is printed reads back
+//! as the same value. The arithmetic they share is in `decimal`.
 
 mod bytes;
 mod decimal;
 mod duration;
+mod rate;
 
 pub use bytes::Bytes;
 pub use duration::{Spelled, parse_duration};
+pub use rate::Rate;
 
 /// Why a text is no quantity: a clause that follows the text, such as "needs a unit, such as 5s".
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,6 +12,7 @@
 //! A [`Connection`] is what the socket, the requests on it and the worker's sweep share. All of them live on
 //! one thread; the atomics are there because the router wants `Send + Sync`, and cost plain loads and stores.
 
+mod breakage;
 mod connection;
 mod framing;
 mod linger;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+pub use breakage::Breakage;
 pub use connection::{Connection, Ending, Gauge, Phase, Timeouts};
 use framing::Framing;
 pub use framing::TARGET;

@@ -7,9 +7,10 @@
 //! [`Recorded`] is hyper's service for one connection. The record begins when hyper hands over a head and is
 //! carried by a [`Record`] through the handler and the response body to the connection, which ends it in the
 //! flush. Whoever drops it on the way (a client that left, a handler that was given up) ends it as well.
+//!
+//! A response may carry the order to [`Spoil`] it; hyper is then made to give up by a [`Broken`].
 
 use std::any::Any;
-use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -30,10 +31,12 @@ use tower_http::catch_panic::CatchPanic;
 
 use super::error::{self, Refusal};
 use super::gate;
+use super::spoil::{Broken, Spoil, Spoiling};
 use super::target::Target;
 use super::unread::Received;
+use crate::scoreboard::Outcome;
 use crate::sys::clock;
-use crate::wire::{Connection, Ending};
+use crate::wire::{Breakage, Connection, Ending};
 
 /// The router, and around it what must hold whatever a handler does.
 pub type Stack = CatchPanic<Router, fn(Box<dyn Any + Send>) -> Response<axum::body::Body>>;
@@ -77,7 +80,7 @@ impl Recorded {
 
 impl hyper::service::Service<Request<Incoming>> for Recorded {
     type Response = Response<Tracked>;
-    type Error = Infallible;
+    type Error = Broken;
     type Future = InFlight;
 
     fn call(&self, request: Request<Incoming>) -> InFlight {
@@ -89,7 +92,7 @@ impl hyper::service::Service<Request<Incoming>> for Recorded {
         }
         let (mut parts, body) = request.into_parts();
         let exchange = Exchange::begin(&self.connection, now);
-        let record = Some(Record { exchange: exchange.clone(), status: None });
+        let record = Some(Record { exchange: exchange.clone(), outcome: Outcome::ClientGone });
         let limits = &self.target.limits;
         let length = body.size_hint().exact();
         if let Err(refusal) = gate::limits(&parts, length, self.connection.seat().in_flight(), limits) {
@@ -159,10 +162,24 @@ impl<S: Send + Sync> FromRequestParts<S> for Exchange {
 }
 
 /// A started request. Dropping it ends the record, or hands it to the connection to be ended by the flush.
-struct Record {
+pub(super) struct Record {
     exchange: Exchange,
-    /// Of the response, once there is one.
-    status: Option<u16>,
+    /// How it has ended if all that is written by then is flushed. Before there is a response, only the client can
+    /// have given it up.
+    outcome: Outcome,
+}
+
+impl Record {
+    /// Its connection, on which it is the last request by now.
+    pub(super) fn connection(&self) -> &Connection {
+        &self.exchange.connection
+    }
+
+    /// It ends with its connection, which will be broken.
+    pub(super) fn break_with(mut self, breakage: Breakage) {
+        self.connection().order(breakage);
+        self.outcome = Outcome::Broken;
+    }
 }
 
 impl Drop for Record {
@@ -170,7 +187,7 @@ impl Drop for Record {
         let Exchange { connection, head_ns, arrival_ns, stamped } = &self.exchange;
         connection.body_ended(Ending {
             route: connection.route(),
-            status: self.status,
+            outcome: self.outcome,
             head_ns: *head_ns,
             arrival_ns: *arrival_ns,
             stamped: *stamped,
@@ -195,14 +212,19 @@ pin_project! {
             response: Option<Response<axum::body::Body>>,
             record: Option<Record>,
         },
+        /// To be broken off, once the answers before it are on their way.
+        Breaking {
+            breakage: Breakage,
+            record: Option<Record>,
+        },
     }
 }
 
 impl Future for InFlight {
-    type Output = Result<Response<Tracked>, Infallible>;
+    type Output = Result<Response<Tracked>, Broken>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let (response, record) = match self.project() {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let (mut response, record) = match self.as_mut().project() {
             InFlightProjection::Routed { response, refused, record, target } => match response.poll(context) {
                 Poll::Ready(Ok(response)) => {
                     let response = response.map(axum::body::Body::new);
@@ -215,15 +237,39 @@ impl Future for InFlight {
                 let Some(response) = response.take() else { return Poll::Pending };
                 (response, record)
             }
+            InFlightProjection::Breaking { breakage, record } => return poll_break(*breakage, record, context),
         };
         let status = response.status().as_u16();
         let record = record.take().map(|mut record| {
             record.exchange.connection.answered();
-            record.status = Some(status);
+            record.outcome = Outcome::Answered(status);
             record
         });
-        Poll::Ready(Ok(response.map(|body| Tracked { body, record })))
+        let spoiling = response.extensions_mut().remove::<Spoil>().map(|spoil| spoil.of(response.body()));
+        let spoiling = match spoiling {
+            None => None,
+            Some(Ok(spoiling)) => Some(Box::new(spoiling)),
+            Some(Err(breakage)) => {
+                self.set(InFlight::Breaking { breakage, record });
+                return self.poll(context);
+            }
+        };
+        Poll::Ready(Ok(response.map(|body| Tracked { body, spoiling, record })))
     }
+}
+
+/// Lets go of the connection once the answers to earlier requests are with the kernel.
+fn poll_break(
+    breakage: Breakage,
+    record: &mut Option<Record>,
+    context: &mut Context<'_>,
+) -> Poll<Result<Response<Tracked>, Broken>> {
+    let Some(waiting) = record else { return Poll::Pending };
+    ready!(waiting.connection().poll_earlier_flushed(context));
+    if let Some(record) = record.take() {
+        record.break_with(breakage);
+    }
+    Poll::Ready(Err(Broken))
 }
 
 /// Whether a request is refused after all, while it is being served.
@@ -246,7 +292,8 @@ fn closing(mut response: Response<axum::body::Body>) -> Response<axum::body::Bod
 /// A response body that carries its request's record.
 pub struct Tracked {
     body: axum::body::Body,
-    #[allow(dead_code)] // held for its drop
+    spoiling: Option<Box<Spoiling>>,
+    /// Held for its drop.
     record: Option<Record>,
 }
 
@@ -258,11 +305,15 @@ impl Body for Tracked {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
+        let Self { body, spoiling, record } = &mut *self;
+        match spoiling {
+            None => Pin::new(body).poll_frame(context),
+            Some(spoiling) => spoiling.poll_frame(body, record, context),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
+        self.body.is_end_stream() && self.spoiling.as_ref().is_none_or(|spoiling| spoiling.is_done())
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -88,7 +88,7 @@ impl State {
 
     /// Follows the orders page if it has changed, and says so in the seat. One load when it hasn't.
     pub fn follow_orders(&self) {
-        if let Some((epoch, Standing { ready })) = self.orders.newer() {
+        if let Some((epoch, Standing { ready, faults: _ })) = self.orders.newer() {
             self.ready.store(ready, Relaxed);
             self.seat.applied(epoch);
         }

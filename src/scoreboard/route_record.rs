@@ -18,6 +18,7 @@ pub(super) const STATUSES: usize = 500;
 pub struct RouteRecord {
     pub(super) touched: AtomicU64,
     pub(super) client_gone: AtomicU64,
+    pub(super) broken: AtomicU64,
     pub(super) statuses: [AtomicU64; STATUSES],
     /// Head parsed → flushed.
     pub service: Histogram,
@@ -38,6 +39,12 @@ impl RouteRecord {
         self.client_gone.load(Relaxed)
     }
 
+    /// Requests whose connection was broken by a fault instead of an answer.
+    #[must_use]
+    pub fn broken(&self) -> u64 {
+        self.broken.load(Relaxed)
+    }
+
     /// The statuses answered, and how often.
     pub fn statuses(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
         let counts = (FIRST_STATUS..).zip(&self.statuses);
@@ -48,8 +55,9 @@ impl RouteRecord {
         if !other.is_touched() {
             return;
         }
-        let Self { touched, client_gone, statuses, service, latency, queue } = other;
+        let Self { touched, client_gone, broken, statuses, service, latency, queue } = other;
         add(&self.client_gone, client_gone.load(Relaxed));
+        add(&self.broken, broken.load(Relaxed));
         for (mine, theirs) in self.statuses.iter().zip(statuses) {
             add(mine, theirs.load(Relaxed));
         }
@@ -63,9 +71,10 @@ impl RouteRecord {
         if !self.is_touched() {
             return;
         }
-        let Self { touched, client_gone, statuses, service, latency, queue } = self;
+        let Self { touched, client_gone, broken, statuses, service, latency, queue } = self;
         touched.store(0, Relaxed);
         client_gone.store(0, Relaxed);
+        broken.store(0, Relaxed);
         for count in statuses {
             count.store(0, Relaxed);
         }

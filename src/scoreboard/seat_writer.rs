@@ -17,6 +17,8 @@ pub enum Outcome {
     Answered(u16),
     /// The client left first.
     ClientGone,
+    /// A fault broke the connection on purpose.
+    Broken,
 }
 
 /// A finished request, as it is recorded.
@@ -150,6 +152,10 @@ impl SeatWriter {
                 }
             }
             Outcome::ClientGone => add(&record.client_gone, 1),
+            Outcome::Broken => {
+                add(&record.broken, 1);
+                add(&counters.errors, 1);
+            }
         }
         record.service.record(service_ns);
         record.latency.record(latency_ns);

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 use hyper::rt::ReadBufCursor;
-use rustix::net::{SendFlags, Shutdown, send, shutdown, sockopt};
+use rustix::net::{SendFlags, Shutdown, connect_unspec, send, shutdown, sockopt};
 
 use super::clock;
 
@@ -99,6 +99,26 @@ pub fn reset(socket: BorrowedFd<'_>) {
     // Not on a unix socket, which has nothing that lingers.
     let _ = sockopt::set_socket_linger(socket, Some(Duration::ZERO));
     end(socket);
+}
+
+/// Takes a TCP socket out of its connection at once: the peer gets a reset, whatever either side still had to say, and
+/// no end before it, as a `shutdown(2)` would send. A listener stops listening, and whoever waits in its queue is
+/// reset; it keeps the port that it was bound to, if it was bound to one by number. The descriptor stays valid. A
+/// socket of another family is ended.
+pub fn disconnect(socket: BorrowedFd<'_>) {
+    // Nothing else fails: it needs neither memory nor the peer.
+    if connect_unspec(socket).is_err() {
+        end(socket);
+    }
+}
+
+/// How many bytes were written that the peer's kernel has not acknowledged. 0 where that is unknown.
+#[must_use]
+pub fn unacknowledged(socket: BorrowedFd<'_>) -> u64 {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: SIOCOUTQ, which has the number of TIOCOUTQ, writes one int, which is ours.
+    let result = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    if result == 0 { u64::try_from(bytes).unwrap_or(0) } else { 0 }
 }
 
 /// Whether the connection has failed: the peer has reset it. The error is taken from the socket.

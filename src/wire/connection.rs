@@ -3,10 +3,12 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::Breakage;
 use crate::scoreboard::{Finished, Outcome, SeatWriter};
 use crate::sys::socket::Received;
 use crate::sys::{clock, socket};
@@ -54,14 +56,21 @@ impl Gauge {
 pub struct Ending {
     /// The route's number.
     pub route: usize,
-    /// The status of its response; `None` when the request was given up before it had one.
-    pub status: Option<u16>,
+    /// How it has ended once all that was written is with the kernel.
+    pub outcome: Outcome,
     /// When its head was parsed (monotonic).
     pub head_ns: u64,
     /// When the kernel received it (monotonic).
     pub arrival_ns: u64,
     /// Whether the arrival is the kernel's stamp, and not only the time of our read.
     pub stamped: bool,
+}
+
+/// Who waits until all that was written is with the kernel.
+#[derive(Default)]
+struct Waiting {
+    endings: Vec<Ending>,
+    task: Option<Waker>,
 }
 
 /// One connection.
@@ -74,13 +83,16 @@ pub struct Connection {
     arrival_ns: AtomicU64,
     stamped: AtomicBool,
     route: AtomicUsize,
-    has_endings: AtomicBool,
+    /// Somebody is [`Waiting`].
+    awaited: AtomicBool,
     broken: AtomicBool,
+    /// The [`Breakage`] that was ordered, plus one; 0 is none.
+    breakage: AtomicU8,
     takes_interim: AtomicBool,
     unread: AtomicBool,
     /// Since when the kernel takes nothing of what is to be written; 0 while it does.
     stalled_ns: AtomicU64,
-    endings: Mutex<Vec<Ending>>,
+    waiting: Mutex<Waiting>,
 }
 
 impl Connection {
@@ -97,12 +109,13 @@ impl Connection {
             arrival_ns: AtomicU64::new(0),
             stamped: AtomicBool::new(false),
             route: AtomicUsize::new(0),
-            has_endings: AtomicBool::new(false),
+            awaited: AtomicBool::new(false),
             broken: AtomicBool::new(false),
+            breakage: AtomicU8::new(0),
             takes_interim: AtomicBool::new(false),
             unread: AtomicBool::new(false),
             stalled_ns: AtomicU64::new(0),
-            endings: Mutex::new(Vec::new()),
+            waiting: Mutex::default(),
         })
     }
 
@@ -203,18 +216,60 @@ impl Connection {
             self.end(ending, clock::monotonic_ns(), Outcome::ClientGone);
             return;
         }
-        self.endings().push(ending);
-        self.has_endings.store(true, Relaxed);
+        self.waiting().endings.push(ending);
+        self.awaited.store(true, Relaxed);
+    }
+
+    /// Waits until the answers to all earlier requests are with the kernel.
+    pub fn poll_earlier_flushed(&self, context: &Context<'_>) -> Poll<()> {
+        if self.waiting().endings.is_empty() {
+            return Poll::Ready(());
+        }
+        self.await_flush(context);
+        Poll::Pending
+    }
+
+    /// Wakes the task once everything is with the kernel that hyper has been given by now.
+    pub fn await_flush(&self, context: &Context<'_>) {
+        self.waiting().task = Some(context.waker().clone());
+        self.awaited.store(true, Relaxed);
+    }
+
+    /// Whether it still waits for that.
+    #[must_use]
+    pub fn awaits_flush(&self) -> bool {
+        self.waiting().task.is_some()
+    }
+
+    /// The connection is to be broken as soon as hyper lets go of it, which its service asks for by an error.
+    pub fn order(&self, breakage: Breakage) {
+        self.breakage.store(breakage as u8 + 1, Relaxed);
+    }
+
+    /// What was ordered.
+    #[must_use]
+    pub fn ordered(&self) -> Option<Breakage> {
+        let ordered = self.breakage.load(Relaxed);
+        Breakage::ALL.into_iter().find(|&known| known as u8 + 1 == ordered)
     }
 
     /// All that was written is with the kernel. `in_head` says whether the next head has begun.
     pub(super) fn flushed(&self, in_head: bool) {
-        if !self.has_endings.load(Relaxed) {
+        if !self.awaited.load(Relaxed) {
             return;
         }
         let now = clock::monotonic_ns();
-        self.end_all(now, |ending| ending.status.map_or(Outcome::ClientGone, Outcome::Answered));
-        self.enter(if in_head { Phase::Head } else { Phase::Idle }, now);
+        let (ended, task) = self.end_all(now, |ending| ending.outcome);
+        if ended {
+            self.enter(if in_head { Phase::Head } else { Phase::Idle }, now);
+        }
+        task.map(Waker::wake);
+    }
+
+    /// It has been broken as ordered.
+    pub(super) fn carried_out(&self) {
+        self.broken.store(true, Relaxed);
+        self.end_all(clock::monotonic_ns(), |ending| ending.outcome);
     }
 
     /// The socket is gone, or hyper is done with it: what was not flushed never will be.
@@ -228,15 +283,19 @@ impl Connection {
         self.broken.load(Relaxed)
     }
 
-    fn end_all(&self, now_ns: u64, outcome: impl Fn(&Ending) -> Outcome) {
-        self.has_endings.store(false, Relaxed);
-        for ending in self.endings().drain(..) {
+    /// Ends the requests that wait. Returns whether there were any, and the task to wake.
+    fn end_all(&self, now_ns: u64, outcome: impl Fn(&Ending) -> Outcome) -> (bool, Option<Waker>) {
+        self.awaited.store(false, Relaxed);
+        let mut waiting = self.waiting();
+        let any = !waiting.endings.is_empty();
+        for ending in waiting.endings.drain(..) {
             self.end(ending, now_ns, outcome(&ending));
         }
+        (any, waiting.task.take())
     }
 
     fn end(&self, ending: Ending, now_ns: u64, outcome: Outcome) {
-        let Ending { route, status: _, head_ns, arrival_ns, stamped } = ending;
+        let Ending { route, outcome: _, head_ns, arrival_ns, stamped } = ending;
         self.seat.finished(&Finished {
             route,
             outcome,
@@ -246,9 +305,9 @@ impl Connection {
         });
     }
 
-    fn endings(&self) -> MutexGuard<'_, Vec<Ending>> {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
         // Never held across anything that can panic.
-        self.endings.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the connection if it has stood too long where it stands; a head that took too long counts as rejected.

@@ -124,6 +124,9 @@ async fn serve(http: http1::Builder, mut wire: Wire, service: Recorded) {
     // Boxed, so that a connection that has sent nothing yet does not pay for hyper's state.
     let served = Box::pin(http.serve_connection(&mut wire, service)).await;
     let connection = wire.connection();
+    if let Some(breakage) = connection.ordered() {
+        return wire.break_off(breakage).await;
+    }
     connection.broken();
     let refused = served.is_err_and(|error| error.is_parse());
     if refused {
@@ -133,3 +136,6 @@ async fn serve(http: http1::Builder, mut wire: Wire, service: Recorded) {
         wire.linger(LINGER_BYTES).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

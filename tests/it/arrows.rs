@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 /// From the bottom up: a room uses rooms of lower floors only.
 const FLOORS: &[&[&str]] = &[
     &["units", "spelling", "sys", "histogram"],
-    &["scoreboard", "work", "config"],
+    &["partition"],
+    &["scoreboard", "fault", "work", "config"],
     &["snapshot", "profile"],
     &["sample", "control", "wire"],
     &["http"],

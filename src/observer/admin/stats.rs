@@ -65,13 +65,14 @@ fn totals(totals: &Totals) -> Value {
 }
 
 fn route(route: &RouteReading) -> Value {
-    let RouteReading { path, method, statuses: counted, client_gone, service, latency, queue } = route;
+    let RouteReading { path, method, statuses: counted, client_gone, broken, service, latency, queue } = route;
     json!({
         "method": method,
         "route": path,
         "finished": route.finished(),
         "status": statuses(counted),
         "client_gone": client_gone,
+        "broken_by_fault": broken,
         "svc_us": quantiles(service),
         "lat_us": quantiles(latency),
         "queue_us": quantiles(queue),

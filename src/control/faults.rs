@@ -1,0 +1,145 @@
+//! Fault plans on the orders page: given a place on the scoreboard, published, and read back with their counts.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use super::{Standing, publish, standing};
+use crate::fault::{Faults, Placed, Rules, Written, understand};
+use crate::scoreboard::{FAULT_PLACES, Scoreboard};
+
+/// A plan in force, with its counts.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Counted {
+    /// As understood.
+    #[serde(flatten)]
+    pub plan: Written,
+    /// Draws of its index: requests that came in while its window was open.
+    pub matched: u64,
+    /// By kind, how often it was carried out.
+    pub executed: BTreeMap<String, u64>,
+}
+
+/// Replaces all plans by these, which are understood, and returns the epoch. What a plan that was in force before is
+/// equal to goes on, if `keep` says so; all others begin now, at index 0.
+///
+/// For the observer, and before the first worker for whoever starts the run.
+///
+/// # Errors
+/// `InvalidInput` when they don't fit the orders page; the old ones stay in force.
+pub fn put_faults(
+    board: &Scoreboard,
+    plans: Vec<Written>,
+    now_ns: u64,
+    expires_ns: Option<u64>,
+    keep: bool,
+) -> io::Result<u64> {
+    let (_, Standing { ready, faults: before }) = standing(board);
+    let mut next_place = before.next_place;
+    let mut taken: Vec<usize> = before.plans.iter().map(|placed| placed.place).collect();
+    let mut unclaimed = before.plans;
+    let mut fresh = Vec::new();
+    let mut placed = Vec::with_capacity(plans.len());
+    for plan in plans {
+        let same = unclaimed.iter().position(|known| keep && known.plan == plan);
+        if let Some(same) = same {
+            placed.push(unclaimed.swap_remove(same));
+            continue;
+        }
+        // There are more places than two sets of plans can take.
+        while taken.contains(&next_place) {
+            next_place = (next_place + 1) % FAULT_PLACES;
+        }
+        taken.push(next_place);
+        fresh.push(next_place);
+        placed.push(Placed { plan, place: next_place, begin_ns: now_ns });
+    }
+    let next_place = fresh.last().map_or(next_place, |last| (last + 1) % FAULT_PLACES);
+    for place in fresh {
+        board.head().faults.plan(place).clear();
+    }
+    publish(board, &Standing { ready, faults: Faults { plans: placed, expires_ns, next_place } })
+}
+
+/// The plans in force, each with its counts, and the epoch of the orders.
+#[must_use]
+pub fn counted_faults(board: &Scoreboard, now_ns: u64) -> (u64, Vec<Counted>) {
+    let (epoch, Standing { ready: _, faults }) = standing(board);
+    if faults.have_expired(now_ns) {
+        return (epoch, Vec::new());
+    }
+    (epoch, faults.plans.into_iter().map(|placed| count(board, placed)).collect())
+}
+
+fn count(board: &Scoreboard, placed: Placed) -> Counted {
+    let Placed { plan, place, begin_ns: _ } = placed;
+    let record = board.head().faults.plan(place);
+    let mut executed = BTreeMap::new();
+    if let Ok((understood, _)) = understand(&plan, "", 0, &Rules::none()) {
+        for (number, kind) in understood.kinds.iter().enumerate() {
+            // Kinds that are called the same are counted together.
+            *executed.entry(kind.to_string()).or_insert(0) += record.executed(number);
+        }
+    }
+    Counted { plan, matched: record.index().drawn(), executed }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scoreboard::FaultMark;
+
+    fn plan(name: &str, rate: &str) -> Written {
+        let text = format!("name = '{name}'\nkinds = [{{ kind = 'status', code = 500, rate = {rate} }}]");
+        understand(&toml::from_str(&text).unwrap(), "", 0, &Rules::none()).unwrap().1
+    }
+
+    fn places(board: &Scoreboard) -> Vec<usize> {
+        standing(board).1.faults.plans.iter().map(|placed| placed.place).collect()
+    }
+
+    #[test]
+    fn new_plans_begin_at_0_and_kept_ones_go_on() {
+        let board = Scoreboard::map(1).unwrap();
+        assert_eq!(put_faults(&board, vec![plan("a", "0.5"), plan("b", "0.5")], 7, None, false).unwrap(), 1);
+        for place in places(&board) {
+            let record = board.head().faults.plan(place);
+            assert_eq!((record.index().draw(), record.index().draw()), (0, 1));
+            board.head().faults.carried_out(FaultMark { place, kind: 0 });
+        }
+        let (epoch, counted) = counted_faults(&board, 8);
+        assert_eq!((epoch, counted[0].matched, counted[1].executed["status 500"]), (1, 2, 1));
+        put_faults(&board, vec![plan("b", "0.5"), plan("a", "0.25")], 9, None, true).unwrap();
+        let (_, counted) = counted_faults(&board, 9);
+        assert_eq!((counted[0].matched, counted[0].executed["status 500"]), (2, 1), "kept");
+        assert_eq!((counted[1].matched, counted[1].executed["status 500"]), (0, 0), "changed");
+        put_faults(&board, vec![plan("b", "0.5")], 10, Some(20), false).unwrap();
+        assert_eq!(counted_faults(&board, 19).1[0].matched, 0, "put anew");
+        assert_eq!(counted_faults(&board, 20).1, [], "expired");
+    }
+
+    #[test]
+    fn no_place_is_taken_again_soon() {
+        let board = Scoreboard::map(1).unwrap();
+        let mut seen = Vec::new();
+        for turn in 0..100 {
+            let plans = vec![plan("a", "0.5"), plan("b", "0.5")];
+            put_faults(&board, plans, turn, None, false).unwrap();
+            seen.extend(places(&board));
+        }
+        let mut distinct = seen.clone();
+        distinct.sort_unstable();
+        distinct.dedup();
+        assert_eq!(distinct.len(), seen.len());
+        assert!(seen.iter().all(|place| *place < FAULT_PLACES));
+    }
+
+    #[test]
+    fn what_does_not_fit_the_page_changes_nothing() {
+        let board = Scoreboard::map(1).unwrap();
+        put_faults(&board, vec![plan("a", "0.5")], 0, None, false).unwrap();
+        let mut long = plan("b", "0.5");
+        long.kinds[0].delay = Some("x".repeat(crate::scoreboard::ORDERS));
+        assert!(put_faults(&board, vec![long], 0, None, false).is_err());
+        assert_eq!(counted_faults(&board, 0).1[0].plan.name.as_deref(), Some("a"));
+    }
+}

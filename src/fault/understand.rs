@@ -1,0 +1,398 @@
+//! From what is written to a plan, or to every mistake in it.
+
+use std::time::Duration;
+
+use super::kind::{Delay, DelayError, Kind};
+use super::window::Window;
+use super::written::{Written, WrittenKind, WrittenWindow};
+use super::{EVERY_ROUTE, EXEMPT, KINDS, Mistake, Plan, takes};
+use crate::partition::{Partition, Spacing};
+use crate::spelling;
+use crate::units::{Bytes, Rate, Spelled, parse_duration};
+
+/// Longest name of a plan.
+const NAME: usize = 64;
+
+const KIND_NAMES: [&str; 12] = [
+    "delay",
+    "status",
+    "empty",
+    "reset",
+    "truncate",
+    "drip",
+    "malformed",
+    "stall",
+    "freeze",
+    "refuse",
+    "crash",
+    "leak",
+];
+
+/// What a plan is held against.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Method and path of every route.
+    pub routes: Vec<(String, String)>,
+    /// What a plan without a seed takes.
+    pub seed: u64,
+    /// Why a worker may not crash here, if it may not.
+    pub no_crash: Option<&'static str>,
+    /// Why listeners may not refuse here, if they may not.
+    pub no_refuse: Option<&'static str>,
+    /// `--max-delay`
+    pub max_delay: Duration,
+    /// `--max-leak`
+    pub max_leak: Bytes,
+}
+
+impl Rules {
+    /// For plans that were held against rules before.
+    #[must_use]
+    pub fn none() -> Self {
+        Self {
+            routes: Vec::new(),
+            seed: 0,
+            no_crash: None,
+            no_refuse: None,
+            max_delay: Duration::MAX,
+            max_leak: Bytes(u64::MAX),
+        }
+    }
+}
+
+/// Checks the plan that is written at `place` (such as `faults[0]`), the `number`-th from 1, and fills in what was left
+/// out. With no routes in the rules, any is taken.
+///
+/// # Errors
+/// Every mistake in it.
+pub fn understand(
+    written: &Written,
+    place: &str,
+    number: usize,
+    rules: &Rules,
+) -> Result<(Plan, Written), Vec<Mistake>> {
+    let mut reading = Reading { place: place.to_owned(), rules, mistakes: Vec::new() };
+    let read = reading.plan(written, number);
+    if reading.mistakes.is_empty() { read.ok_or_else(Vec::new) } else { Err(reading.mistakes) }
+}
+
+struct Reading<'a> {
+    place: String,
+    rules: &'a Rules,
+    mistakes: Vec<Mistake>,
+}
+
+impl Reading<'_> {
+    fn wrong(&mut self, at: &str, value: Option<String>, wrong: impl Into<String>, allowed: impl Into<String>) {
+        let place = format!("{}.{at}", self.place);
+        self.mistakes.push(Mistake { place, value, wrong: wrong.into(), allowed: allowed.into() });
+    }
+
+    fn plan(&mut self, written: &Written, number: usize) -> Option<(Plan, Written)> {
+        let Written { name, route, method, spacing, seed, kinds: _, window: _ } = written;
+        let name = name.clone().unwrap_or_else(|| format!("fault {number}"));
+        self.name(&name);
+        let method = method.as_ref().map(|method| method.to_ascii_uppercase());
+        let route = route.clone().unwrap_or_else(|| EVERY_ROUTE.to_owned());
+        self.target(&route, method.as_deref());
+        let spacing = self.spacing(spacing.as_deref());
+        let seed = seed.unwrap_or(self.rules.seed);
+        let window = self.window(written.window.as_ref());
+        let kinds = self.kinds(&written.kinds);
+        if let (Some(kinds), Some(window)) = (&kinds, &window) {
+            self.together(kinds, window, written, &route, method.as_deref());
+        }
+        let (kinds, window, spacing) = (kinds?, window?, spacing?);
+        let rates: Vec<Rate> = written.kinds.iter().map(|kind| kind.rate.unwrap_or(Rate::ZERO)).collect();
+        let partition = match Partition::new(spacing, seed, &rates) {
+            Ok(partition) => partition,
+            Err(error) => {
+                let sum = error.to_string();
+                let (wrong, allowed) = sum.split_once("; allowed: ").unwrap_or((&sum, "at most 1"));
+                self.wrong("kinds", None, wrong, allowed);
+                return None;
+            }
+        };
+        let understood = Written {
+            name: Some(name.clone()),
+            route: Some(route.clone()),
+            method: method.clone(),
+            spacing: Some(spacing.name().to_owned()),
+            seed: Some(seed),
+            kinds: written.kinds.clone(),
+            window: written.window.clone(),
+        };
+        let route = Some(route).filter(|route| route != EVERY_ROUTE);
+        Some((Plan { name, route, method, kinds, window, partition }, understood))
+    }
+
+    fn name(&mut self, name: &str) {
+        let plain = |letter: char| letter.is_alphanumeric() || letter.is_ascii_punctuation() || letter == ' ';
+        if name.is_empty() || name.chars().count() > NAME || !name.chars().all(plain) {
+            let allowed = format!("1 to {NAME} letters, digits, spaces and signs");
+            self.wrong("name", Some(format!("{name:?}")), "is no name", allowed);
+        }
+    }
+
+    fn target(&mut self, route: &str, method: Option<&str>) {
+        let routes = &self.rules.routes;
+        if routes.is_empty() {
+            return;
+        }
+        let shown = || Some(format!("{route:?}"));
+        let mut paths: Vec<&str> =
+            routes.iter().map(|(_, path)| path.as_str()).filter(|path| path.starts_with('/')).collect();
+        paths.retain(|path| !EXEMPT.contains(path));
+        paths.dedup();
+        let allowed = || format!("{EVERY_ROUTE:?} for every route that isn't exempt, {}", paths.join(", "));
+        if EXEMPT.contains(&route) {
+            let (value, allowed) = (shown(), allowed());
+            return self.wrong("route", value, "is exempt from faults", allowed);
+        }
+        if route != EVERY_ROUTE && !paths.contains(&route) {
+            let nearest = spelling::nearest(route, paths.iter().copied());
+            let wrong = match nearest {
+                Some(nearest) => format!("is no route of this target (did you mean {nearest}?)"),
+                None => "is no route of this target".to_owned(),
+            };
+            let (value, allowed) = (shown(), allowed());
+            return self.wrong("route", value, wrong, allowed);
+        }
+        let Some(method) = method else { return };
+        let its: Vec<&str> = routes
+            .iter()
+            .filter(|(_, path)| route == EVERY_ROUTE || path == route)
+            .map(|(method, _)| method.as_str())
+            .filter(|method| !method.is_empty())
+            .collect();
+        if !its.iter().any(|table| takes(table, method)) {
+            let mut its = its;
+            its.sort_unstable();
+            its.dedup();
+            let allowed = its.join(", ");
+            self.wrong("method", Some(format!("{method:?}")), format!("is not taken by {route}"), allowed);
+        }
+    }
+
+    fn spacing(&mut self, spacing: Option<&str>) -> Option<Spacing> {
+        let all = [Spacing::Shuffled, Spacing::Even, Spacing::Random];
+        let Some(name) = spacing else { return Some(Spacing::default()) };
+        let found = all.into_iter().find(|spacing| spacing.name() == name);
+        if found.is_none() {
+            self.wrong("spacing", Some(format!("{name:?}")), "is no spacing", "shuffled, even or random");
+        }
+        found
+    }
+
+    fn window(&mut self, window: Option<&WrittenWindow>) -> Option<Window> {
+        let Some(window) = window else { return Some(Window::Always) };
+        let WrittenWindow { from, to, every, open, after, count } = window;
+        let families =
+            [from.is_some() || to.is_some(), every.is_some() || open.is_some(), after.is_some() || count.is_some()];
+        let allowed = "either from and to, or every and for, or after and count";
+        if families.iter().filter(|used| **used).count() != 1 {
+            let wrong = if families.contains(&true) { "mixes what can't go together" } else { "says nothing" };
+            self.wrong("window", None, wrong, allowed);
+            return None;
+        }
+        if families[2] {
+            if *count == Some(0) {
+                self.wrong("window.count", Some("0".to_owned()), "is no request", "1 or more");
+                return None;
+            }
+            return Some(Window::Requests { after: after.unwrap_or(0), count: *count });
+        }
+        let from = self.duration("window.from", from.as_deref());
+        let to = self.duration("window.to", to.as_deref());
+        let every = self.duration("window.every", every.as_deref());
+        let open = self.duration("window.for", open.as_deref());
+        let (from, to, every, open) = (from?, to?, every?, open?);
+        if families[0] {
+            let from = from.unwrap_or(Duration::ZERO);
+            if let Some(to) = to.filter(|to| *to <= from) {
+                let (to, from) = (Spelled(to).to_string(), Spelled(from));
+                self.wrong("window.to", Some(to), "is not after its from", format!("more than {from}"));
+                return None;
+            }
+            return Some(Window::Between { from, to });
+        }
+        let (Some(every), Some(open)) = (every, open) else {
+            self.wrong(
+                "window",
+                None,
+                "has only one of every and for",
+                "both, such as every = 10s and for = 500ms",
+            );
+            return None;
+        };
+        if open.is_zero() || open > every {
+            let allowed = format!("more than 0, and at most every ({})", Spelled(every));
+            self.wrong("window.for", Some(Spelled(open).to_string()), "does not fit", allowed);
+            return None;
+        }
+        Some(Window::Periods { every, open })
+    }
+
+    /// `None` for a mistake, `Some(None)` for what was left out.
+    #[allow(clippy::option_option)]
+    fn duration(&mut self, at: &str, text: Option<&str>) -> Option<Option<Duration>> {
+        let Some(text) = text else { return Some(None) };
+        match parse_duration(text) {
+            Ok(duration) => Some(Some(duration)),
+            Err(error) => {
+                self.wrong(at, Some(format!("{text:?}")), error.to_string(), "a duration such as 500ms or 30s");
+                None
+            }
+        }
+    }
+
+    fn kinds(&mut self, written: &[WrittenKind]) -> Option<Vec<Kind>> {
+        if written.is_empty() || written.len() > KINDS {
+            let wrong = format!("has {} kinds", written.len());
+            self.wrong("kinds", None, wrong, format!("1 to {KINDS}"));
+            return None;
+        }
+        let outer = self.place.clone();
+        let mut kinds = Vec::new();
+        for (number, kind) in written.iter().enumerate() {
+            self.place = format!("{outer}.kinds[{number}]");
+            kinds.extend(self.kind(kind));
+        }
+        self.place = outer;
+        (kinds.len() == written.len()).then_some(kinds)
+    }
+
+    fn kind(&mut self, written: &WrittenKind) -> Option<Kind> {
+        let WrittenKind { kind: name, rate, code, delay, bytes } = written;
+        if !KIND_NAMES.contains(&name.as_str()) {
+            let nearest = spelling::nearest(name, KIND_NAMES);
+            let hint = nearest.map_or_else(String::new, |nearest| format!(" (did you mean {nearest}?)"));
+            self.wrong(
+                "kind",
+                Some(format!("{name:?}")),
+                format!("is no kind of fault{hint}"),
+                KIND_NAMES.join(", "),
+            );
+            return None;
+        }
+        let before = self.mistakes.len();
+        let stands_alone = matches!(name.as_str(), "stall" | "freeze" | "refuse");
+        match rate {
+            None if !stands_alone => self.wrong("rate", None, "is missing", "0 to 1, such as 0.003"),
+            Some(rate) if stands_alone => {
+                let wrong = format!("has no meaning for {name}, which concerns everything");
+                self.wrong("rate", Some(rate.to_string()), wrong, "no rate");
+            }
+            None | Some(_) => {}
+        }
+        for (field, is_there, of) in [
+            ("code", code.is_some(), &["status"][..]),
+            ("delay", delay.is_some(), &["delay", "drip"]),
+            ("bytes", bytes.is_some(), &["truncate", "leak"]),
+        ] {
+            let wanted = of.contains(&name.as_str());
+            if wanted && !is_there {
+                self.wrong(field, None, format!("is missing: {name} needs it"), example(field));
+            } else if is_there && !wanted {
+                self.wrong(
+                    field,
+                    None,
+                    format!("has no meaning for {name}"),
+                    format!("only for {}", of.join(" and ")),
+                );
+            }
+        }
+        if self.mistakes.len() > before {
+            return None;
+        }
+        match name.as_str() {
+            "delay" => self.delay(delay.as_deref()?).map(Kind::Delay),
+            "drip" => self.delay(delay.as_deref()?).map(Kind::Drip),
+            "status" => self.code((*code)?).map(Kind::Status),
+            "truncate" => Some(Kind::Truncate(bytes.as_ref()?.0)),
+            "leak" => self.leak((*bytes)?).map(Kind::Leak),
+            "empty" => Some(Kind::Empty),
+            "reset" => Some(Kind::Reset),
+            "malformed" => Some(Kind::Malformed),
+            "stall" => Some(Kind::Stall),
+            "freeze" => Some(Kind::Freeze),
+            "refuse" => self.unless(self.rules.no_refuse, name, Kind::Refuse),
+            "crash" => self.unless(self.rules.no_crash, name, Kind::Crash),
+            _ => None,
+        }
+    }
+
+    fn unless(&mut self, reason: Option<&'static str>, name: &str, kind: Kind) -> Option<Kind> {
+        let Some(reason) = reason else { return Some(kind) };
+        self.wrong("kind", Some(format!("{name:?}")), "is not possible here", reason);
+        None
+    }
+
+    fn delay(&mut self, text: &str) -> Option<Delay> {
+        let most = self.rules.max_delay;
+        let (wrong, allowed) = match Delay::parse(text, most) {
+            Ok(delay) => return Some(delay),
+            Err(DelayError::Unreadable(error)) => (error.to_string(), "a duration such as 200ms".to_owned()),
+            Err(DelayError::TooLong) => ("is over --max-delay".to_owned(), format!("0 to {}", Spelled(most))),
+        };
+        self.wrong("delay", Some(format!("{text:?}")), wrong, allowed);
+        None
+    }
+
+    fn code(&mut self, code: i64) -> Option<u16> {
+        let status = u16::try_from(code).ok().filter(|code| (200..=599).contains(code));
+        if status.is_none() {
+            self.wrong("code", Some(code.to_string()), "is no status to answer with", "200 to 599");
+        }
+        status
+    }
+
+    fn leak(&mut self, bytes: Bytes) -> Option<u64> {
+        let most = self.rules.max_leak;
+        if bytes.0 == 0 || bytes > most {
+            let wrong = if bytes > most { "is over --max-leak" } else { "leaks nothing" };
+            self.wrong("bytes", Some(bytes.to_string()), wrong, format!("1 to {most}"));
+            return None;
+        }
+        Some(bytes.0)
+    }
+
+    /// What must hold of the parts of a plan taken together.
+    fn together(&mut self, kinds: &[Kind], window: &Window, written: &Written, route: &str, method: Option<&str>) {
+        let alone = |kind: &&Kind| matches!(kind, Kind::Stall | Kind::Freeze | Kind::Refuse);
+        let Some(kind) = kinds.iter().find(alone) else { return };
+        let name = kind.name();
+        if kinds.len() > 1 {
+            self.wrong("kinds", None, format!("has {name} beside others"), format!("{name} alone in its plan"));
+        }
+        match window.longest() {
+            None => {
+                let allowed = "in time and with an end: from and to, or every and a shorter for";
+                let value = if written.window.is_none() { "is missing" } else { "has no end in time" };
+                self.wrong("window", None, format!("{value}: {name} holds while it is open"), allowed);
+            }
+            Some(longest) if *kind == Kind::Stall && longest > self.rules.max_delay => {
+                let (longest, most) = (Spelled(longest), Spelled(self.rules.max_delay));
+                let wrong = "is a longer wait than --max-delay";
+                self.wrong("window", Some(longest.to_string()), wrong, format!("up to {most} at a stretch"));
+            }
+            Some(_) => {}
+        }
+        if *kind != Kind::Stall && route != EVERY_ROUTE {
+            let wrong = format!("has no meaning for {name}, which concerns the listeners");
+            self.wrong("route", Some(format!("{route:?}")), wrong, format!("{EVERY_ROUTE:?}"));
+        }
+        if let (false, Some(method)) = (*kind == Kind::Stall, method) {
+            let wrong = format!("has no meaning for {name}, which concerns the listeners");
+            self.wrong("method", Some(format!("{method:?}")), wrong, "no method");
+        }
+    }
+}
+
+fn example(field: &str) -> &'static str {
+    match field {
+        "code" => "200 to 599",
+        "delay" => "a duration such as 200ms",
+        _ => "a number of bytes such as 1000 or 64KiB",
+    }
+}

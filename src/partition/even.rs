@@ -1,0 +1,77 @@
+//! Error diffusion, for one sum and within it for each kind.
+//!
+//! After n indices there are H(n) = ⌊n·R + ½⌋ hits for the summed rate R. Hits are shared out to the kinds by splitting
+//! them in two, again and again, each time by the same rounding: so any hit's kind is found in a few divisions, where
+//! the known ways to serve several kinds at once have to walk there from the first.
+//!
+//! A kind's error is the sum over the splits above it, of ½ × (its rate / the rate that was split off): one for itself, one
+//! for each larger share that holds it. With Huffman's tree a share that holds another which holds a third is at least
+//! twice the third, so that the sum is below ½ × (1 + 1 + ½ + ½ + ¼ + ¼ + …) = 2.
+
+use super::WHOLE;
+
+/// Hits in the order of their indices, shared out to kinds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Even {
+    /// The summed rate, in parts.
+    sum: u64,
+    /// The kinds' tree; none without a kind.
+    root: Option<Share>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Share {
+    Kind(usize),
+    Split { first: u64, both: u64, children: Box<[Share; 2]> },
+}
+
+impl Even {
+    pub(super) fn new(parts: &[u64]) -> Self {
+        let mut shares: Vec<(u64, Share)> = parts
+            .iter()
+            .enumerate()
+            .filter(|(_, parts)| **parts > 0)
+            .map(|(kind, parts)| (*parts, Share::Kind(kind)))
+            .collect();
+        loop {
+            // The smallest at the end. The sort is stable, so that equal rates always make the same tree.
+            shares.sort_by_key(|(parts, _)| std::cmp::Reverse(*parts));
+            let Some((parts, share)) = shares.pop() else { return Self { sum: 0, root: None } };
+            let Some((others, other)) = shares.pop() else { return Self { sum: parts, root: Some(share) } };
+            let both = parts + others;
+            shares.push((both, Share::Split { first: others, both, children: Box::new([other, share]) }));
+        }
+    }
+
+    pub(super) fn kind_at(&self, index: u64) -> Option<usize> {
+        let mut hit = next_of(self.sum, WHOLE, index)?;
+        let mut share = self.root.as_ref()?;
+        loop {
+            match share {
+                Share::Kind(kind) => return Some(*kind),
+                Share::Split { first, both, children } => {
+                    if let Some(of_first) = next_of(*first, *both, hit) {
+                        (hit, share) = (of_first, &children[0]);
+                    } else {
+                        (hit, share) = (hit - rounded(*first, *both, hit), &children[1]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// When `index` is one of those that `share` of `whole` gets: how many it got before.
+fn next_of(share: u64, whole: u64, index: u64) -> Option<u64> {
+    let before = rounded(share, whole, index);
+    // From a whole round on the fractions are the same, which spares the case of an index at the end of its type.
+    let within = index % whole;
+    let gains = rounded(share, whole, within + 1) > rounded(share, whole, within);
+    gains.then_some(before)
+}
+
+/// ⌊count · share / whole + ½⌋, for `share` ≤ `whole` ≤ 10⁹.
+fn rounded(share: u64, whole: u64, count: u64) -> u64 {
+    // In whole rounds and a rest, so that it fits in 64 bits.
+    count / whole * share + ((count % whole) * 2 * share + whole) / (2 * whole)
+}
