@@ -26,6 +26,7 @@
 //! | [`sys`] | the kernel, and all the `unsafe` there is |
 //! | [`histogram`] | a latency histogram in shared memory |
 //! | [`partition`] | which index gets what, exactly, by rates and a seed |
+//! | [`distribution`], [`delay`] | how long a delay is, drawn by an index; which requests have one: one grammar everywhere |
 //! | [`fault`] | plans of faults: which request gets what |
 //! | [`scoreboard`] | seats, base, roster, route table: who writes what |
 //! | [`snapshot`], [`sample`] | one reading of all of it; the difference of two, with rates |
@@ -55,6 +56,8 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod control;
+pub mod delay;
+pub mod distribution;
 pub mod fault;
 pub mod histogram;
 pub mod http;

@@ -85,7 +85,7 @@ impl Served {
         let board = Scoreboard::map(1).unwrap();
         board.head().routes.append("", UNMATCHED.1);
         for route in table() {
-            board.head().routes.append(route.method, route.path);
+            board.head().routes.append(&route.method, &route.path);
         }
         board.slots()[0].occupy(0, 1, 1);
         board.slots()[0].roster(0).set_state(SeatState::Live);
