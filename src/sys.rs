@@ -13,4 +13,5 @@ pub mod shared;
 pub mod signals;
 pub mod socket;
 pub mod threads;
+pub mod timer;
 pub mod usage;

@@ -5,6 +5,7 @@
 
 pub mod cpu;
 pub mod io;
+pub mod sleep;
 
 use std::panic::resume_unwind;
 

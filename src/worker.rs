@@ -18,7 +18,8 @@ use crate::profile::Profile;
 use crate::scoreboard::{BEAT_NS, SeatWriter};
 use crate::sys::readiness::Watched;
 use crate::sys::threads::ThreadGroup;
-use crate::sys::{clock, process, usage};
+use crate::sys::{clock, process, timer, usage};
+use crate::work::sleep;
 use accept::{Acceptors, Afterwards};
 use connections::Connections;
 
@@ -52,6 +53,8 @@ pub struct Settings {
     pub drain_delay: Duration,
     /// `--shutdown-timeout`
     pub shutdown_timeout: Duration,
+    /// `--spin-us`
+    pub spin: Duration,
 }
 
 /// What makes one worker this one.
@@ -73,6 +76,7 @@ pub fn run(settings: &Settings, assignment: Assignment) -> Result<(), String> {
     let slot = seat.slot();
     process::name_thread(&format!("w{slot}"));
     threads.enter();
+    timer::without_slack();
     let result = match runtime(settings, slot, &threads) {
         Ok(runtime) => {
             let result = runtime.block_on(serve(settings, seat, &control));
@@ -111,6 +115,12 @@ async fn serve(settings: &Settings, seat: SeatWriter, control: &MemberEnd) -> Re
     let slot = seat.slot();
     let failed = |what: &str, error: std::io::Error| format!("worker {slot} can't {what}: {error}");
     let control = Watched::new(control).map_err(|error| failed("watch its control socket", error))?;
+    let sleeping = sleep::Service::start(settings.spin).map_err(|error| failed("make a timer", error))?;
+    tokio::spawn(async move {
+        if let Err(error) = sleeping.run().await {
+            tracing::error!(slot, %error, "a worker's timer fails; sleeps are only precise to a millisecond from here on");
+        }
+    });
     let mut worker = Worker::new(settings, seat);
     let mut beat = tokio::time::interval(BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -172,6 +182,7 @@ impl Worker {
             keep_alive_timeout,
             drain_delay,
             shutdown_timeout,
+            spin: _,
         } = settings;
         let seat = Arc::new(seat);
         let target = Target::new(*limits, about.clone(), Arc::clone(&seat));

@@ -113,6 +113,7 @@ fn worker_duty(config: &Config, profile: &Arc<Profile>) -> WorkerDuty {
         keep_alive_timeout: config.keep_alive_timeout,
         drain_delay: config.drain_delay,
         shutdown_timeout: config.shutdown_timeout,
+        spin: config.spin,
     };
     Arc::new(move |seat, control, threads| worker::run(&settings, Assignment { seat, control, threads }))
 }

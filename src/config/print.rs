@@ -86,6 +86,7 @@ impl Config {
             log,
             log_format,
             duration,
+            spin,
             while_command,
         } = self;
         match name {
@@ -107,6 +108,7 @@ impl Config {
             "keep-alive-timeout" => time(keep_alive_timeout.unwrap_or_default()),
             "shutdown-timeout" => time(*shutdown_timeout),
             "drain-delay" => time(*drain_delay),
+            "spin-us" => Written::Number(u64::try_from(spin.as_micros()).unwrap_or(u64::MAX)),
             "sample-interval" => time(*sample_interval),
             "run-dir" => optional(run_dir.as_ref().map(|path| path.display())),
             "no-csv" => Written::Switch(!csv),

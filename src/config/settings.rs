@@ -281,6 +281,14 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Duration(Duration::ZERO, Duration::from_mins(10)),
     },
     Setting {
+        name: "spin-us",
+        placeholder: "N",
+        default: "0",
+        heading: TIMES,
+        help: "Microseconds before the end of each sleep in which a worker does nothing but watch the clock",
+        kind: Kind::Number(0, 1_000),
+    },
+    Setting {
         name: "sample-interval",
         placeholder: "DURATION",
         default: "1s",
