@@ -15,9 +15,7 @@ use quintain::sys::clock::{self, monotonic_ns};
 use quintain::sys::timer::without_slack;
 use quintain::work::sleep;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::time::{
-    Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime,
-};
+use rustix::time::{Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, timerfd_create, timerfd_settime};
 
 /// Between one sleeper's slot and the next. No divisor of the durations: ends would coincide with beginnings.
 const SLOT_NS: u64 = 110_000;
@@ -69,7 +67,9 @@ impl Way {
         std::thread::spawn(move || {
             let before = clock::process_cpu_ns(std::process::id()).unwrap_or(0);
             let late_ns = match self {
-                Self::Tokio => on_a_runtime(plan, None, &|ns| Box::pin(tokio::time::sleep(Duration::from_nanos(ns)))),
+                Self::Tokio => {
+                    on_a_runtime(plan, None, &|ns| Box::pin(tokio::time::sleep(Duration::from_nanos(ns))))
+                }
                 Self::Ours { spin_us } => {
                     on_a_runtime(plan, Some(spin_us), &|ns| Box::pin(sleep::sleep(Duration::from_nanos(ns))))
                 }

@@ -116,8 +116,12 @@ pub struct Config {
     pub max_delay: Duration,
     /// The most CPU time that a request may ask for.
     pub max_cpu: Duration,
-    /// The largest body that a request may send or ask for.
+    /// The largest body that a request may send.
     pub max_body: Bytes,
+    /// The largest body that a request may ask for.
+    pub max_bytes: Bytes,
+    /// The most memory that a request may ask for, and that a worker holds for all of them.
+    pub max_mem: Bytes,
     /// Connections waiting to be accepted, per worker, before the kernel's own cap.
     pub backlog: u32,
     /// How long a connection may be idle; none is for ever.

@@ -2,20 +2,29 @@
 //! 0 is what matched none.
 
 mod answer;
+mod bytes;
+mod conditions;
 mod cpu;
+mod delay;
+mod drip;
+mod echo;
 mod error;
 mod gate;
 mod health;
 mod index;
 mod io;
+mod mem;
 mod parameters;
+mod patience;
 mod profile_route;
 mod record;
 mod route;
 mod spoil;
+mod stream;
 mod target;
 mod techempower;
 mod unread;
+mod upload;
 
 pub use error::Refusal;
 pub use record::{Recorded, Stack, service};
@@ -57,6 +66,13 @@ fn built_in() -> Vec<Route> {
         Route::get("/readyz", health::readyz),
         Route::get("/io", io::io),
         Route::get("/cpu", cpu::cpu),
+        Route::get("/mem", mem::mem),
+        Route::get("/bytes/{n}", bytes::bytes),
+        Route::get("/stream/{n}", stream::stream),
+        Route::get("/drip", drip::drip),
+        Route::post("/upload", upload::upload),
+        Route::any("/echo", echo::echo),
+        Route::any("/delay/{d}", delay::delay),
         Route::get("/plaintext", techempower::plaintext),
         Route::get("/json", techempower::json),
     ]

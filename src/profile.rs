@@ -8,8 +8,10 @@ mod builtin;
 mod entry;
 mod overlap;
 mod plan;
+mod plans;
 mod route;
 
+use std::path::Path;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -19,9 +21,14 @@ pub use builtin::{BUILT_IN, DEFAULT};
 pub use overlap::shape;
 pub use plan::{Published, Stage};
 
-use crate::config::{self, Config, Layers, Limit, Mistake, Source};
+use crate::config::{self, Config, Layers, Limit, Mistake, Mode, Source};
+use crate::delay::Delay;
+use crate::distribution::ReadFile;
+use crate::fault::{self, Written};
 use crate::spelling::nearest;
+use crate::units::Bytes;
 use crate::work::cpu::Amount;
+use crate::work::memory::Hold;
 use entry::{Findings, Table};
 
 /// What a target offers, and what it is meant for.
@@ -33,6 +40,8 @@ pub struct Profile {
     pub summary: String,
     /// In the order of the text.
     pub routes: Vec<Route>,
+    /// As understood: nothing is left out that has a default. They begin with the run.
+    pub faults: Vec<Written>,
     /// One stage after the other; empty when the profile has no plan.
     pub load: Vec<Stage>,
     /// Figures of the system that it stands for, one set for each of its own measurements.
@@ -63,8 +72,10 @@ pub struct Route {
 pub enum Step {
     /// Computes on the worker's loop.
     Cpu(Amount),
-    /// Waits without computing.
-    Io(Duration),
+    /// Waits without computing: as long as the request's index on its route draws, if it draws a delay.
+    Io(Delay),
+    /// Takes memory, touches it, holds it, gives it back.
+    Mem(Hold),
     /// Adds so many bytes to the body.
     Bytes(u64),
 }
@@ -91,27 +102,77 @@ pub struct Offered {
     pub is_fixed: bool,
 }
 
-/// The limits that steps and answers are held to.
-#[derive(Clone, Copy, Debug)]
-pub struct Bounds {
+/// What a profile is held to.
+#[derive(Clone)]
+pub struct Rules<'a> {
     /// `--max-delay`
     pub delay: Duration,
     /// `--max-cpu`
     pub cpu: Duration,
-    /// `--max-body`, in bytes
-    pub body: u64,
+    /// `--max-bytes`
+    pub bytes: u64,
+    /// `--max-mem`, in bytes
+    pub memory: u64,
+    /// `--seed`
+    pub seed: u64,
+    /// What is served anyway.
+    pub offered: &'a [Offered],
+    /// How many routes there can be in all.
+    pub room: usize,
+    /// Reads the files that delays name.
+    pub read: Option<ReadFile<'a>>,
+    /// What its fault plans are held to, but for the routes.
+    pub faults: fault::Rules,
 }
 
-impl Bounds {
-    /// Those of a configuration.
+impl<'a> Rules<'a> {
+    /// No limits: while those of the configuration are mistaken, nothing can be held to them.
     #[must_use]
-    pub fn of(config: &Config) -> Self {
-        Self { delay: config.max_delay, cpu: config.max_cpu, body: config.max_body.0 }
+    pub fn without_limits(offered: &'a [Offered], room: usize) -> Self {
+        Self {
+            delay: Duration::MAX,
+            cpu: Duration::MAX,
+            bytes: u64::MAX,
+            memory: u64::MAX,
+            seed: 0,
+            offered,
+            room,
+            read: None,
+            faults: fault::Rules::none(),
+        }
     }
 
-    /// None at all: while the limits themselves are mistaken, nothing can be held to them.
-    const NONE: Self = Self { delay: Duration::MAX, cpu: Duration::MAX, body: u64::MAX };
+    fn limited_by(self, config: &Config) -> Self {
+        Self {
+            delay: config.max_delay,
+            cpu: config.max_cpu,
+            bytes: config.max_bytes.0,
+            memory: config.max_mem.0,
+            seed: config.seed,
+            faults: fault_rules(config),
+            ..self
+        }
+    }
 }
+
+/// What fault plans are held to in a run with this configuration; the routes are left to be filled in.
+#[must_use]
+pub fn fault_rules(config: &Config) -> fault::Rules {
+    let no_crash = (config.mode != Mode::Cluster).then_some("in mode cluster, where somebody replaces the worker");
+    let no_refuse =
+        config.listen.is_any_port().then_some("with a port of its own choice (--listen), which it can get back");
+    fault::Rules {
+        routes: Vec::new(),
+        seed: config.seed,
+        no_crash,
+        no_refuse,
+        max_delay: config.max_delay,
+        max_leak: MAX_LEAK,
+    }
+}
+
+/// `--max-leak`
+const MAX_LEAK: Bytes = Bytes(1 << 30);
 
 /// Resolves the configuration, whose file has been read, and the profile that it names, whose `[limits]` lie below the configuration file and above
 /// the defaults. `offered` is what is served anyway, `room` how many routes there can be in all.
@@ -131,8 +192,13 @@ pub fn load(mut layers: Layers, offered: &[Offered], room: usize) -> Result<(Con
     };
     layers.profile = limits(&name, &text);
     let config = config::resolve(&layers);
-    let bounds = config.as_ref().map_or(Bounds::NONE, Bounds::of);
-    match (config, read(&name, &text, &bounds, offered, room)) {
+    let beside = |file: &str| read_beside(&name, file);
+    let rules = Rules { read: Some(&beside), ..Rules::without_limits(offered, room) };
+    let rules = match &config {
+        Ok(config) => rules.limited_by(config),
+        Err(_) => rules,
+    };
+    match (config, read(&name, &text, &rules)) {
         (Ok(config), Ok(profile)) => Ok((config, profile)),
         (config, profile) => {
             let mistakes = config.err().into_iter().flatten();
@@ -151,6 +217,12 @@ fn text_of(name: &str) -> Result<String, String> {
         let hint = nearest(name, names).map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
         format!("is no built-in profile ({}) and can't be read as a file: {error}{hint}", names.join(", "))
     })
+}
+
+/// The file that a profile names, which stands beside it.
+fn read_beside(profile: &str, file: &str) -> Result<String, String> {
+    let directory = Path::new(profile).parent().unwrap_or(Path::new(""));
+    std::fs::read_to_string(directory.join(file)).map_err(|error| error.to_string())
 }
 
 /// The line about a built-in profile.
@@ -182,13 +254,7 @@ fn limits(name: &str, text: &str) -> Vec<Limit> {
 ///
 /// # Errors
 /// Every mistake, in the order of the text; broken TOML yields only what is broken.
-pub fn read(
-    name: &str,
-    text: &str,
-    bounds: &Bounds,
-    offered: &[Offered],
-    room: usize,
-) -> Result<Profile, Vec<Mistake>> {
+pub fn read(name: &str, text: &str, rules: &Rules<'_>) -> Result<Profile, Vec<Mistake>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut findings = Findings::new(name, text);
     for error in &errors {
@@ -201,26 +267,28 @@ pub fn read(
     if !errors.is_empty() {
         return Err(findings.in_order());
     }
-    let known = ["summary", "route", "limits", "load", "published"];
+    let known = ["summary", "route", "fault", "limits", "load", "published"];
     let table = Table::open("", 0..0, table.get_ref(), &known, &mut findings);
     let summary = table.get("summary").and_then(|summary| plan::summary(&summary, &mut findings));
     let routes: Vec<Route> = table.get("route").map_or_else(Vec::new, |routes| {
         let routes = routes.list(&mut findings);
-        routes.iter().filter_map(|entry| route::read(entry, bounds, &mut findings)).collect()
+        routes.iter().filter_map(|entry| route::read(entry, rules, &mut findings)).collect()
     });
-    overlap::check(&routes, offered, room, &mut findings);
+    overlap::check(&routes, rules, &mut findings);
+    let faults =
+        table.get("fault").map_or_else(Vec::new, |faults| plans::read(&faults, &routes, rules, &mut findings));
     check_limits(&table, text, &mut findings);
     let load = table.get("load").map_or_else(Vec::new, |load| plan::load(&load, &mut findings));
     let published =
         table.get("published").map_or_else(Vec::new, |figures| plan::published(&figures, &mut findings));
-    if table.get("route").is_none() && name != DEFAULT {
-        findings.wrong(0, "route", "is missing: a profile has at least one [[route]]");
+    if table.get("route").is_none() && table.get("fault").is_none() && name != DEFAULT {
+        findings.wrong(0, "route", "is missing: a profile has at least one [[route]] or [[fault]]");
     }
     if !findings.is_empty() {
         return Err(findings.in_order());
     }
     let summary = summary.unwrap_or_default();
-    Ok(Profile { name: name.to_owned(), summary, routes, load, published, text: text.to_owned() })
+    Ok(Profile { name: name.to_owned(), summary, routes, faults, load, published, text: text.to_owned() })
 }
 
 /// Whether the keys and types under `[limits]` are right; the values are checked with the rest of the configuration.

@@ -99,6 +99,8 @@ fn worker_duty(config: &Config, profile: &Arc<Profile>) -> WorkerDuty {
             delay: config.max_delay,
             cpu: config.max_cpu,
             body: config.max_body.0,
+            bytes: config.max_bytes.0,
+            memory: config.max_mem.0,
             in_flight: config.max_inflight as u64,
         },
         about: About {

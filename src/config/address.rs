@@ -49,6 +49,12 @@ impl Address {
         }
     }
 
+    /// Whether the kernel is to find a free port.
+    #[must_use]
+    pub fn is_any_port(&self) -> bool {
+        matches!(self, Self::Tcp(address) if address.port() == 0)
+    }
+
     /// Whether listening on one forbids listening on the other. Port 0 never clashes: the kernel finds a free one.
     pub(super) fn clashes(&self, other: &Self) -> bool {
         match (self, other) {

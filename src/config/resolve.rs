@@ -35,6 +35,8 @@ pub fn resolve(layers: &Layers) -> Result<Config, Vec<Mistake>> {
         max_delay: reader.read("max-delay", duration),
         max_cpu: reader.read("max-cpu", duration),
         max_body: reader.read("max-body", bytes),
+        max_bytes: reader.read("max-bytes", bytes),
+        max_mem: reader.read("max-mem", bytes),
         backlog: reader.read("backlog", number),
         keep_alive_timeout: some_unless_zero(reader.read("keep-alive-timeout", duration)),
         shutdown_timeout: reader.read("shutdown-timeout", duration),

@@ -138,6 +138,12 @@ impl Exchange {
         self.stamped.then(|| self.head_ns.saturating_sub(self.arrival_ns))
     }
 
+    /// The number of its route, once the router has found it.
+    #[must_use]
+    pub fn route(&self) -> usize {
+        self.connection.route()
+    }
+
     /// The router has found its route.
     pub(super) fn set_route(&self, number: usize) {
         self.connection.set_route(number);

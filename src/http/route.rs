@@ -1,12 +1,13 @@
 //! A route: a method, a path, a handler; and how routes become a router that knows their numbers.
 
+use std::collections::BTreeMap;
 use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::extract::Request;
 use axum::handler::Handler;
 use axum::http::Method;
-use axum::routing::{MethodFilter, MethodRouter, get, on};
+use axum::routing::{MethodFilter, MethodRouter, any, get, on, post};
 use tower::{Layer, Service};
 
 use super::error;
@@ -44,6 +45,24 @@ impl Route {
     {
         Self { method: method.to_string(), path: path.to_owned(), handler: on(filter, handler) }
     }
+
+    /// A route that answers POST.
+    pub fn post<H, T>(path: &str, handler: H) -> Self
+    where
+        H: Handler<T, Target>,
+        T: 'static,
+    {
+        Self { method: "POST".to_owned(), path: path.to_owned(), handler: post(handler) }
+    }
+
+    /// A route that answers every method; they count together.
+    pub fn any<H, T>(path: &str, handler: H) -> Self
+    where
+        H: Handler<T, Target>,
+        T: 'static,
+    {
+        Self { method: "ANY".to_owned(), path: path.to_owned(), handler: any(handler) }
+    }
 }
 
 /// The router over these routes. Each tells the request's record its number when it is matched: the one that its
@@ -51,10 +70,13 @@ impl Route {
 pub fn router(routes: Vec<Route>, target: Target) -> Router {
     let table = target.route_table();
     let mut all = Router::new();
+    // Two methods of one pattern may name its parts differently, which axum's router can't have: the first one's names
+    // stand for both.
+    let mut spellings: BTreeMap<String, String> = BTreeMap::new();
     for Route { method, path, handler } in routes {
         let number = table.number(&method, &path).unwrap_or(UNMATCHED.0);
-        // Two methods of one pattern may name its parts differently, which axum's router can't have.
-        all = all.route(&shape(&path), handler.route_layer(Numbered(number)));
+        let spelling = spellings.entry(shape(&path)).or_insert(path);
+        all = all.route(spelling, handler.route_layer(Numbered(number)));
     }
     all.fallback(error::not_found).method_not_allowed_fallback(error::method_not_allowed).with_state(target)
 }

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::control::{OrdersReader, Standing};
-use crate::scoreboard::{RouteTable, SeatWriter};
+use crate::scoreboard::{RouteTable, SeatWriter, SharedIndex};
+use crate::work::memory::Memory;
 
 /// The caps that no request may exceed. A request that asks for more is refused, never cut down.
 #[derive(Clone, Copy, Debug)]
@@ -15,8 +16,12 @@ pub struct Limits {
     pub delay: Duration,
     /// `--max-cpu`
     pub cpu: Duration,
-    /// `--max-body`, in bytes
+    /// `--max-body`, in bytes: of a request's body
     pub body: u64,
+    /// `--max-bytes`: of a response's body
+    pub bytes: u64,
+    /// `--max-mem`, in bytes: of one request, and of all in a worker
+    pub memory: u64,
     /// `--max-inflight`, per worker
     pub in_flight: u64,
 }
@@ -42,6 +47,8 @@ pub struct State {
     pub limits: Limits,
     /// Name and arrangement.
     pub about: About,
+    /// What `/mem` takes, from all that a worker may hold.
+    pub memory: Memory,
     seat: Arc<SeatWriter>,
     orders: OrdersReader,
     ready: AtomicBool,
@@ -54,6 +61,7 @@ impl Target {
     #[must_use]
     pub fn new(limits: Limits, about: About, seat: Arc<SeatWriter>) -> Self {
         Self(Arc::new(State {
+            memory: Memory::new(limits.memory),
             limits,
             about,
             orders: OrdersReader::new(Arc::clone(seat.board())),
@@ -78,6 +86,12 @@ impl State {
     #[must_use]
     pub fn route_table(&self) -> &RouteTable {
         &self.seat.board().head().routes
+    }
+
+    /// What the requests of a route draw their place from.
+    #[must_use]
+    pub fn route_index(&self, number: usize) -> &SharedIndex {
+        self.seat.board().route_index(number)
     }
 
     /// Whether it wants traffic.

@@ -11,7 +11,7 @@ use hyper::server::conn::http1;
 use tokio::sync::oneshot;
 
 use super::{About, Limits, Recorded, Route, Target, UNMATCHED, router, routes, service};
-use crate::profile::{self, Bounds, DEFAULT, Profile};
+use crate::profile::{self, DEFAULT, Profile, Rules};
 use crate::scoreboard::{Scoreboard, SeatState, SeatWriter};
 use crate::snapshot;
 use crate::sys::listener::{self, Claim};
@@ -30,8 +30,7 @@ async fn panics_on_pool() -> &'static str {
 
 fn profile() -> Profile {
     let offered = super::offered();
-    let bounds = Bounds { delay: Duration::MAX, cpu: Duration::MAX, body: u64::MAX };
-    profile::read(DEFAULT, "", &bounds, &offered, super::ROOM).unwrap()
+    profile::read(DEFAULT, "", &Rules::without_limits(&offered, super::ROOM)).unwrap()
 }
 
 fn table() -> Vec<Route> {
@@ -54,8 +53,14 @@ fn scoreboard() -> (Arc<Scoreboard>, SeatWriter) {
 /// Serves connections on one thread, as a worker does, until told to stop.
 async fn serve(listener: OwnedFd, seat: SeatWriter, mut stop: oneshot::Receiver<()>) {
     let seat = Arc::new(seat);
-    let limits =
-        Limits { delay: Duration::from_secs(1), cpu: Duration::from_secs(1), body: 1_000, in_flight: 1_000 };
+    let limits = Limits {
+        delay: Duration::from_secs(1),
+        cpu: Duration::from_secs(1),
+        body: 1_000,
+        bytes: 1_000,
+        memory: 1_000,
+        in_flight: 1_000,
+    };
     let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1 };
     let target = Target::new(limits, about, Arc::clone(&seat));
     let stack = service(router(table(), target.clone()));

@@ -34,6 +34,11 @@ impl<'t> Findings<'t> {
         self.found.is_empty()
     }
 
+    /// How many there are so far.
+    pub fn count(&self) -> usize {
+        self.found.len()
+    }
+
     /// Where a key stands.
     pub fn source(&self, at: usize, key: String) -> Source {
         let (line, column) = place(self.text, at);
@@ -155,6 +160,19 @@ impl<'t> Entry<'t> {
     /// As the TOML library has it.
     pub fn value(&self) -> &'t Spanned<DeValue<'t>> {
         self.value
+    }
+
+    /// A key's value, if it is a table, or the value at a place, if it is a list.
+    pub fn inside(&self, part: &str) -> Option<Self> {
+        let (key, value) = match self.value.get_ref() {
+            DeValue::Table(table) => {
+                let (_, value) = table.iter().find(|(key, _)| key.get_ref() == part)?;
+                (format!("{}.{part}", self.key), value)
+            }
+            DeValue::Array(values) => (self.key.clone(), values.iter().nth(part.parse().ok()?)?),
+            _ => return None,
+        };
+        Some(Self { key, value })
     }
 
     /// A string.

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::entry::Findings;
-use super::{Offered, Route};
+use super::{Route, Rules};
 
 /// Finds routes of the same method and pattern, patterns that can't be told apart, those that would hide what every
 /// target offers, and those that the route table has no room for.
-pub fn check(routes: &[Route], offered: &[Offered], room: usize, findings: &mut Findings<'_>) {
+pub fn check(routes: &[Route], rules: &Rules<'_>, findings: &mut Findings<'_>) {
+    let Rules { offered, room, .. } = rules;
     let mut seen: BTreeMap<(String, String), usize> = BTreeMap::new();
     let mut patterns = matchit::Router::new();
     let fixed = |path: &str| offered.iter().any(|offer| offer.is_fixed && offer.path == path);
@@ -45,7 +46,7 @@ pub fn check(routes: &[Route], offered: &[Offered], room: usize, findings: &mut 
         }
     }
     // What is offered besides may stand where a profile's {*rest} would.
-    for offer in offered {
+    for offer in *offered {
         let shape = shape(&offer.path);
         if let Err(matchit::InsertError::Conflict { with }) = patterns.insert(shape.clone(), 0)
             && with != shape
@@ -55,7 +56,7 @@ pub fn check(routes: &[Route], offered: &[Offered], room: usize, findings: &mut 
             findings.wrong(route.at, "route.path", allowed);
         }
     }
-    if names > room
+    if names > *room
         && let Some(last) = routes.last()
     {
         let allowed = format!(

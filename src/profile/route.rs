@@ -5,9 +5,12 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::entry::{Entry, Findings, Table};
-use super::{Bounds, Response, Route, Step};
+use super::{Response, Route, Rules, Step};
+use crate::delay::Delay;
+use crate::distribution;
 use crate::units::{Bytes, Spelled};
 use crate::work::cpu::{Amount, iterations_within};
+use crate::work::memory::Hold;
 
 /// Methods that a route may have. GET answers HEAD too.
 const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
@@ -28,23 +31,24 @@ const OURS: [&str; 8] = [
 ];
 
 /// What a step can be.
-const STEPS: [&str; 3] = ["cpu", "io", "bytes"];
+const STEPS: [&str; 4] = ["cpu", "io", "mem", "bytes"];
 
 /// Most values of a list in a route: what is longer is a slip of a script.
 const MOST: usize = 100;
 
 /// Reads a route. Each mistake is found; what is left of the route is `None` when it could not be served.
-pub fn read(entry: &Entry<'_>, bounds: &Bounds, findings: &mut Findings<'_>) -> Option<Route> {
+pub fn read(entry: &Entry<'_>, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Option<Route> {
     let table = entry.table(&["method", "path", "weight", "steps", "response"], findings)?;
     let methods = table.get("method").map_or_else(|| vec![Method::GET], |methods| read_methods(&methods, findings));
     let path = table.needed("path", "a path such as \"/users/{id}\"", findings);
     let path = path.and_then(|path| Some((read_path(&path, findings)?, path.at())));
+    let name = path.as_ref().map_or("", |(path, _)| path);
     let weight = table.get("weight").map_or(Some(1.0), |weight| weight.number(&(0.0..=1e6), findings));
-    let steps = table.get("steps").map_or_else(Vec::new, |steps| read_steps(&steps, bounds, findings));
+    let steps = table.get("steps").map_or_else(Vec::new, |steps| read_steps(&steps, name, rules, findings));
     let response = table.get("response");
-    let mut response = response
-        .map_or_else(|| Some(Response::default()), |response| read_response(&response, bounds, findings))?;
-    sum_up(&table, &steps, &mut response, bounds, findings);
+    let mut response =
+        response.map_or_else(|| Some(Response::default()), |response| read_response(&response, rules, findings))?;
+    sum_up(&table, &steps, &mut response, rules, findings);
     let (path, at) = path?;
     Some(Route { methods, path, at, weight: weight?, steps, response })
 }
@@ -87,16 +91,25 @@ fn read_path(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Option<String> {
     None
 }
 
-fn read_steps(entry: &Entry<'_>, bounds: &Bounds, findings: &mut Findings<'_>) -> Vec<Step> {
+fn read_steps(entry: &Entry<'_>, path: &str, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Vec<Step> {
     let steps = entry.list(findings);
     if steps.len() > MOST {
         findings.wrong(entry.at(), &entry.key, format!("must be at most {MOST} steps, not {}", steps.len()));
         return Vec::new();
     }
-    steps.iter().filter_map(|step| read_step(step, bounds, findings)).collect()
+    let seed = |number| seed_of(rules.seed, path, number);
+    steps.iter().enumerate().filter_map(|(number, step)| read_step(step, seed(number), rules, findings)).collect()
 }
 
-fn read_step(entry: &Entry<'_>, bounds: &Bounds, findings: &mut Findings<'_>) -> Option<Step> {
+/// Each delay has a seed of its own: two with the same one would be long for the same requests.
+fn seed_of(seed: u64, path: &str, number: usize) -> u64 {
+    // FNV-1a, the same on every machine.
+    const PRIME: u64 = 0x0000_0100_0000_01B3;
+    let bytes = seed.to_le_bytes().into_iter().chain(path.bytes()).chain((number as u64).to_le_bytes());
+    bytes.fold(0xCBF2_9CE4_8422_2325, |state: u64, byte| (state ^ u64::from(byte)).wrapping_mul(PRIME))
+}
+
+fn read_step(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Option<Step> {
     let table = entry.open_table(findings)?;
     let entries = table.entries();
     let [(name, span, step)] = &entries[..] else {
@@ -107,12 +120,13 @@ fn read_step(entry: &Entry<'_>, bounds: &Bounds, findings: &mut Findings<'_>) ->
         return None;
     };
     match *name {
-        "cpu" => read_cpu(step, bounds, findings).map(Step::Cpu),
-        "io" => read_io(step, bounds, findings).map(Step::Io),
+        "cpu" => read_cpu(step, rules, findings).map(Step::Cpu),
+        "io" => read_io(step, seed, rules, findings).map(Step::Io),
+        "mem" => read_mem(step, rules, findings).map(Step::Mem),
         "bytes" => {
             let table = step.table(&["size"], findings)?;
             let size = table.needed("size", "how many bytes the body has, such as 684 or \"64KiB\"", findings)?;
-            size.bytes(bounds.body, "--max-body", findings).map(Step::Bytes)
+            size.bytes(rules.bytes, "--max-bytes", findings).map(Step::Bytes)
         }
         "db" | "infer" => {
             let allowed = format!("this step is not there yet; a step is one of {}", STEPS.join(", "));
@@ -130,25 +144,45 @@ fn read_step(entry: &Entry<'_>, bounds: &Bounds, findings: &mut Findings<'_>) ->
     }
 }
 
-fn read_cpu(entry: &Entry<'_>, bounds: &Bounds, findings: &mut Findings<'_>) -> Option<Amount> {
+fn read_cpu(entry: &Entry<'_>, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Option<Amount> {
     const FLAG: &str = "--max-cpu";
     let table = entry.table(&["iterations", "ms"], findings)?;
     match one_of(&table, ["iterations", "ms"], findings)? {
         ("iterations", entry) => {
-            let whose = format!(" ({FLAG} {})", Spelled(bounds.cpu));
-            entry.whole(&(0..=iterations_within(bounds.cpu)), &whose, findings).map(Amount::Iterations)
+            let whose = format!(" ({FLAG} {})", Spelled(rules.cpu));
+            entry.whole(&(0..=iterations_within(rules.cpu)), &whose, findings).map(Amount::Iterations)
         }
-        (_, entry) => entry.milliseconds(bounds.cpu, FLAG, findings).map(Amount::Time),
+        (_, entry) => entry.milliseconds(rules.cpu, FLAG, findings).map(Amount::Time),
     }
 }
 
-fn read_io(entry: &Entry<'_>, bounds: &Bounds, findings: &mut Findings<'_>) -> Option<Duration> {
+fn read_io(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Option<Delay> {
     const FLAG: &str = "--max-delay";
     let table = entry.table(&["ms", "delay"], findings)?;
+    let grammar = distribution::Rules { most: rules.delay, flag: FLAG, read: rules.read };
     match one_of(&table, ["ms", "delay"], findings)? {
-        ("ms", entry) => entry.milliseconds(bounds.delay, FLAG, findings),
-        (_, entry) => entry.duration(&(Duration::ZERO..=bounds.delay), &format!(" ({FLAG})"), findings),
+        ("ms", entry) => {
+            let time = entry.milliseconds(rules.delay, FLAG, findings)?;
+            Delay::parse(&Spelled(time).to_string(), &grammar, seed).ok()
+        }
+        (_, entry) => match Delay::parse(entry.text(findings)?, &grammar, seed) {
+            Ok(delay) => Some(delay),
+            Err(mistake) => {
+                findings.wrong_value(&entry, format!("{mistake}; allowed: {}", mistake.allowed));
+                None
+            }
+        },
     }
+}
+
+fn read_mem(entry: &Entry<'_>, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Option<Hold> {
+    let table = entry.table(&["bytes", "ms"], findings)?;
+    let bytes = table.needed("bytes", "how much is taken, such as \"10MiB\"", findings);
+    let bytes = bytes.and_then(|bytes| bytes.bytes(rules.memory, "--max-mem", findings));
+    let time = table
+        .get("ms")
+        .map_or(Some(Duration::ZERO), |time| time.milliseconds(rules.delay, "--max-delay", findings));
+    Some(Hold { bytes: bytes?, time: time? })
 }
 
 /// The one of two keys that is there.
@@ -171,11 +205,11 @@ fn one_of<'t>(
     }
 }
 
-fn read_response(entry: &Entry<'_>, bounds: &Bounds, findings: &mut Findings<'_>) -> Option<Response> {
+fn read_response(entry: &Entry<'_>, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Option<Response> {
     let table = entry.table(&["status", "size", "headers"], findings)?;
     let status = table.get("status").map_or(Some(200), |status| status.whole(&(200..=599), "", findings));
     let status = status.and_then(|status| StatusCode::from_u16(u16::try_from(status).ok()?).ok());
-    let size = table.get("size").map(|size| (size.bytes(bounds.body, "--max-body", findings), size));
+    let size = table.get("size").map(|size| (size.bytes(rules.bytes, "--max-bytes", findings), size));
     if let (Some(status), Some((Some(1..), entry))) = (status, &size)
         && matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
     {
@@ -215,7 +249,7 @@ fn sum_up(
     table: &Table<'_>,
     steps: &[Step],
     response: &mut Response,
-    bounds: &Bounds,
+    rules: &Rules<'_>,
     findings: &mut Findings<'_>,
 ) {
     let (mut iterations, mut cpu, mut wait) = (0_u64, Duration::ZERO, Duration::ZERO);
@@ -224,28 +258,30 @@ fn sum_up(
         match step {
             Step::Cpu(Amount::Iterations(more)) => iterations = iterations.saturating_add(*more),
             Step::Cpu(Amount::Time(more)) => cpu = cpu.saturating_add(*more),
-            Step::Io(more) => wait = wait.saturating_add(*more),
+            // What is drawn is within the limit by itself; only what is fixed can be added up.
+            Step::Io(more) => wait = wait.saturating_add(more.always().unwrap_or_default()),
+            Step::Mem(hold) => wait = wait.saturating_add(hold.time),
             Step::Bytes(more) => body = Some(body.unwrap_or(0).saturating_add(*more)),
         }
     }
     let at = table.get("steps").map_or(table.span.start, |steps| steps.at());
     let key = table.key("steps");
-    if wait > bounds.delay {
+    if wait > rules.delay {
         let allowed =
-            format!("wait {} in all: must be at most {} (--max-delay)", Spelled(wait), Spelled(bounds.delay));
+            format!("wait {} in all: must be at most {} (--max-delay)", Spelled(wait), Spelled(rules.delay));
         findings.wrong(at, &key, allowed);
     }
-    let within = iterations_within(bounds.cpu.saturating_sub(cpu));
-    if cpu > bounds.cpu || iterations > within {
+    let within = iterations_within(rules.cpu.saturating_sub(cpu));
+    if cpu > rules.cpu || iterations > within {
         findings.wrong(
             at,
             &key,
-            format!("compute too much in all: must be at most --max-cpu {}", Spelled(bounds.cpu)),
+            format!("compute too much in all: must be at most --max-cpu {}", Spelled(rules.cpu)),
         );
     }
     let Some(bytes) = body else { return };
-    if bytes > bounds.body {
-        let allowed = format!("make {bytes} bytes in all: must be at most {} (--max-body)", Bytes(bounds.body));
+    if bytes > rules.bytes {
+        let allowed = format!("make {bytes} bytes in all: must be at most {} (--max-bytes)", Bytes(rules.bytes));
         findings.wrong(at, &key, allowed);
     }
     if response.size.is_some() {

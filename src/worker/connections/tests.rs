@@ -135,8 +135,14 @@ impl Served {
 
 async fn serve_all(listener: OwnedFd, seat: SeatWriter, mut stop: oneshot::Receiver<()>) {
     let seat = Arc::new(seat);
-    let limits =
-        Limits { delay: Duration::from_secs(1), cpu: Duration::from_secs(1), body: 1_000_000, in_flight: 1_000 };
+    let limits = Limits {
+        delay: Duration::from_secs(1),
+        cpu: Duration::from_secs(1),
+        body: 1_000_000,
+        bytes: 1_000_000,
+        memory: 1_000_000,
+        in_flight: 1_000,
+    };
     let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1 };
     let target = Target::new(limits, about, Arc::clone(&seat));
     let stack = service(router(table(), target.clone()));
