@@ -122,6 +122,8 @@ pub struct Config {
     pub max_bytes: Bytes,
     /// The most memory that a request may ask for, and that a worker holds for all of them.
     pub max_mem: Bytes,
+    /// The most memory that faults may leak, per worker.
+    pub max_leak: Bytes,
     /// Connections waiting to be accepted, per worker, before the kernel's own cap.
     pub backlog: u32,
     /// How long a connection may be idle; none is for ever.

@@ -12,6 +12,7 @@ mod error;
 mod gate;
 mod health;
 mod index;
+mod inject;
 mod io;
 mod mem;
 mod parameters;
@@ -27,6 +28,7 @@ mod unread;
 mod upload;
 
 pub use error::Refusal;
+pub use inject::{Faults, ListenerFault};
 pub use record::{Recorded, Stack, service};
 pub use route::{Route, UNMATCHED, router};
 pub use spoil::{Broken, Spoil};

@@ -26,13 +26,12 @@ use crate::delay::Delay;
 use crate::distribution::ReadFile;
 use crate::fault::{self, Written};
 use crate::spelling::nearest;
-use crate::units::Bytes;
 use crate::work::cpu::Amount;
 use crate::work::memory::Hold;
 use entry::{Findings, Table};
 
-/// What a target offers, and what it is meant for.
-#[derive(Clone, Debug, PartialEq)]
+/// What a target offers, and what it is meant for. The default has no routes of its own.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profile {
     /// The name of a built-in one, or the file.
     pub name: String,
@@ -167,12 +166,9 @@ pub fn fault_rules(config: &Config) -> fault::Rules {
         no_crash,
         no_refuse,
         max_delay: config.max_delay,
-        max_leak: MAX_LEAK,
+        max_leak: config.max_leak,
     }
 }
-
-/// `--max-leak`
-const MAX_LEAK: Bytes = Bytes(1 << 30);
 
 /// Resolves the configuration, whose file has been read, and the profile that it names, whose `[limits]` lie below the configuration file and above
 /// the defaults. `offered` is what is served anyway, `room` how many routes there can be in all.

@@ -47,6 +47,8 @@ pub struct Settings {
     pub max_connections: u64,
     /// `--pool-threads`
     pub pool_threads: usize,
+    /// `--backlog`
+    pub backlog: u32,
     /// `--keep-alive-timeout`; `None` is for ever.
     pub keep_alive_timeout: Option<Duration>,
     /// `--drain-delay`
@@ -130,7 +132,7 @@ async fn serve(settings: &Settings, seat: SeatWriter, control: &MemberEnd) -> Re
         tokio::select! {
             readable = control.readable() => {
                 readable.map_err(|error| failed("read its orders", error))?.clear_ready();
-                worker.obey_all(control.get_ref())?;
+                worker.obey_all(control.get_ref()).await?;
             }
             () = gauge.ended.notified() => {}
             () = until(deadline) => {}
@@ -179,6 +181,7 @@ impl Worker {
             own_process,
             max_connections,
             pool_threads: _,
+            backlog,
             keep_alive_timeout,
             drain_delay,
             shutdown_timeout,
@@ -195,7 +198,7 @@ impl Worker {
             shutdown_timeout: *shutdown_timeout,
             drain_delay: *drain_delay,
             target,
-            acceptors: Acceptors::default(),
+            acceptors: Acceptors::new(*backlog),
             connections: Arc::new(connections),
             seat,
             swept_ns: 0,
@@ -203,10 +206,10 @@ impl Worker {
     }
 
     /// Does what the supervisor has sent.
-    fn obey_all(&mut self, control: &MemberEnd) -> Result<(), String> {
+    async fn obey_all(&mut self, control: &MemberEnd) -> Result<(), String> {
         loop {
             match control.receive() {
-                Ok(Received::Message(order, descriptor)) => self.obey(order, descriptor, control)?,
+                Ok(Received::Message(order, descriptor)) => self.obey(order, descriptor, control).await?,
                 Ok(Received::Nothing) => return Ok(()),
                 Ok(Received::Closed) => return Err("the supervisor is gone".to_owned()),
                 Err(error) => {
@@ -216,7 +219,7 @@ impl Worker {
         }
     }
 
-    fn obey(
+    async fn obey(
         &mut self,
         order: Order,
         descriptor: Option<std::os::fd::OwnedFd>,
@@ -224,14 +227,14 @@ impl Worker {
     ) -> Result<(), String> {
         match (order, descriptor) {
             (Order::Listener { slot }, Some(listener)) => {
-                self.acceptors.add(slot, listener, &self.connections)?;
+                self.acceptors.add(slot, listener, &self.connections).await?;
                 self.beat();
                 control
                     .send(&Report::Ready, None)
                     .map_err(|error| format!("the supervisor can't be told: {error}"))?;
             }
             (Order::Lend { slot }, Some(listener)) if self.stage == Stage::Serving => {
-                self.acceptors.add(slot, listener, &self.connections)?;
+                self.acceptors.add(slot, listener, &self.connections).await?;
             }
             (Order::Reclaim { slot }, _) => self.acceptors.remove(slot),
             (Order::Drain(drain), _) => self.drain(drain),
@@ -268,7 +271,7 @@ impl Worker {
             Drain::Terminate => (Afterwards::Shut, IDLE_AFTER_TERM),
             Drain::Replace => (Afterwards::TakenOver, self.shutdown_timeout),
         };
-        self.acceptors.stop(afterwards).await;
+        self.acceptors.stop(afterwards, &self.connections).await;
         patience
     }
 
@@ -311,6 +314,7 @@ impl Worker {
             self.seat.used(&usage);
         }
         self.target.follow_orders();
+        self.target.faults().expire(now);
         if now.saturating_sub(self.swept_ns) >= SWEEP_NS {
             self.swept_ns = now;
             self.connections.sweep(now);

@@ -19,7 +19,7 @@ use crate::config::{COMMIT, Config, Mode, VERSION};
 use crate::http::{About, Limits};
 use crate::observer::columns::timestamp;
 use crate::observer::{self, Admin, Observation, Processes, RunFiles, run_record};
-use crate::profile::Profile;
+use crate::profile::{Profile, fault_rules};
 use crate::scoreboard::{SEATS, Scoreboard};
 use crate::snapshot::Snapshot;
 use crate::supervisor::{self, Arrangement, ObserverDuty, Plan, WorkerDuty};
@@ -102,6 +102,7 @@ fn worker_duty(config: &Config, profile: &Arc<Profile>) -> WorkerDuty {
             bytes: config.max_bytes.0,
             memory: config.max_mem.0,
             in_flight: config.max_inflight as u64,
+            leak: config.max_leak.0,
         },
         about: About {
             version: format!("{VERSION} ({COMMIT})"),
@@ -112,6 +113,7 @@ fn worker_duty(config: &Config, profile: &Arc<Profile>) -> WorkerDuty {
         own_process: config.mode == Mode::Cluster,
         max_connections: config.max_connections as u64,
         pool_threads: config.pool_threads,
+        backlog: config.backlog,
         keep_alive_timeout: config.keep_alive_timeout,
         drain_delay: config.drain_delay,
         shutdown_timeout: config.shutdown_timeout,
@@ -145,6 +147,7 @@ fn observer_duty(
                 Mode::Cluster => Processes::Cluster { supervisor },
                 Mode::Single | Mode::Threads => Processes::OneProcess { clocks: Arc::clone(&clocks) },
             },
+            rules: fault_rules(&config),
             listeners: listeners.clone(),
             files: directory
                 .as_ref()

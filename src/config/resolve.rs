@@ -37,6 +37,7 @@ pub fn resolve(layers: &Layers) -> Result<Config, Vec<Mistake>> {
         max_body: reader.read("max-body", bytes),
         max_bytes: reader.read("max-bytes", bytes),
         max_mem: reader.read("max-mem", bytes),
+        max_leak: reader.read("max-leak", bytes),
         backlog: reader.read("backlog", number),
         keep_alive_timeout: some_unless_zero(reader.read("keep-alive-timeout", duration)),
         shutdown_timeout: reader.read("shutdown-timeout", duration),

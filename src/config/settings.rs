@@ -265,6 +265,14 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Bytes(Bytes(1 << 40)),
     },
     Setting {
+        name: "max-leak",
+        placeholder: "BYTES",
+        default: "1GiB",
+        heading: LIMITS,
+        help: "The most memory that faults may leak, per worker",
+        kind: Kind::Bytes(Bytes(64 << 30)),
+    },
+    Setting {
         name: "backlog",
         placeholder: "N",
         default: "4096",

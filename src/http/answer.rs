@@ -103,7 +103,8 @@ impl Spent {
         let queue =
             exchange.queue_ns().map_or_else(String::new, |ns| format!("queue;dur={:.3}, ", milliseconds(ns)));
         format!(
-            "{queue}inject;dur=0.000, cpu;dur={:.3}, io;dur={:.3}, total;dur={:.3}",
+            "{queue}inject;dur={:.3}, cpu;dur={:.3}, io;dur={:.3}, total;dur={:.3}",
+            milliseconds(exchange.injected_ns()),
             milliseconds(self.cpu_ns),
             milliseconds(self.io_ns),
             milliseconds(clock::monotonic_ns().saturating_sub(exchange.arrival_ns())),

@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use super::inject::Faults;
 use crate::control::{OrdersReader, Standing};
-use crate::scoreboard::{RouteTable, SeatWriter, SharedIndex};
+use crate::scoreboard::{RouteTable, Scoreboard, SeatWriter, SharedIndex};
+use crate::sys::clock;
 use crate::work::memory::Memory;
 
 /// The caps that no request may exceed. A request that asks for more is refused, never cut down.
@@ -24,6 +26,8 @@ pub struct Limits {
     pub memory: u64,
     /// `--max-inflight`, per worker
     pub in_flight: u64,
+    /// `--max-leak`, in bytes, per worker
+    pub leak: u64,
 }
 
 /// What the target says of itself.
@@ -51,6 +55,7 @@ pub struct State {
     pub memory: Memory,
     seat: Arc<SeatWriter>,
     orders: OrdersReader,
+    faults: Faults,
     ready: AtomicBool,
     leaving: AtomicBool,
     closing: AtomicBool,
@@ -66,6 +71,7 @@ impl Target {
             about,
             orders: OrdersReader::new(Arc::clone(seat.board())),
             seat,
+            faults: Faults::default(),
             ready: AtomicBool::new(true),
             leaving: AtomicBool::new(false),
             closing: AtomicBool::new(false),
@@ -102,10 +108,23 @@ impl State {
 
     /// Follows the orders page if it has changed, and says so in the seat. One load when it hasn't.
     pub fn follow_orders(&self) {
-        if let Some((epoch, Standing { ready, faults: _ })) = self.orders.newer() {
+        if let Some((epoch, Standing { ready, faults })) = self.orders.newer() {
             self.ready.store(ready, Relaxed);
+            self.faults.follow(faults, self.board(), clock::monotonic_ns());
             self.seat.applied(epoch);
         }
+    }
+
+    /// The fault plans that it follows.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// The scoreboard that it writes on.
+    #[must_use]
+    pub fn board(&self) -> &Scoreboard {
+        self.seat.board()
     }
 
     /// It will be drained: no more ready, whatever standing orders say.

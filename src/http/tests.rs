@@ -11,7 +11,7 @@ use hyper::server::conn::http1;
 use tokio::sync::oneshot;
 
 use super::{About, Limits, Recorded, Route, Target, UNMATCHED, router, routes, service};
-use crate::profile::{self, DEFAULT, Profile, Rules};
+use crate::profile::Profile;
 use crate::scoreboard::{Scoreboard, SeatState, SeatWriter};
 use crate::snapshot;
 use crate::sys::listener::{self, Claim};
@@ -28,14 +28,9 @@ async fn panics_on_pool() -> &'static str {
     std::panic::resume_unwind(failure.map(|()| "never").unwrap_err().into_panic())
 }
 
-fn profile() -> Profile {
-    let offered = super::offered();
-    profile::read(DEFAULT, "", &Rules::without_limits(&offered, super::ROOM)).unwrap()
-}
-
 fn table() -> Vec<Route> {
     let extra = [Route::get("/panics", panics), Route::get("/panics-on-pool", panics_on_pool)];
-    routes(&profile()).into_iter().chain(extra).collect()
+    routes(&Profile::default()).into_iter().chain(extra).collect()
 }
 
 fn scoreboard() -> (Arc<Scoreboard>, SeatWriter) {
@@ -60,6 +55,7 @@ async fn serve(listener: OwnedFd, seat: SeatWriter, mut stop: oneshot::Receiver<
         bytes: 1_000,
         memory: 1_000,
         in_flight: 1_000,
+        leak: 0,
     };
     let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1 };
     let target = Target::new(limits, about, Arc::clone(&seat));

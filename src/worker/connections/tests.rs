@@ -142,6 +142,7 @@ async fn serve_all(listener: OwnedFd, seat: SeatWriter, mut stop: oneshot::Recei
         bytes: 1_000_000,
         memory: 1_000_000,
         in_flight: 1_000,
+        leak: 0,
     };
     let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1 };
     let target = Target::new(limits, about, Arc::clone(&seat));
