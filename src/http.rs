@@ -21,6 +21,7 @@ mod profile_route;
 mod record;
 mod route;
 mod spoil;
+mod status;
 mod stream;
 mod target;
 mod techempower;
@@ -74,6 +75,7 @@ fn built_in() -> Vec<Route> {
         Route::get("/drip", drip::drip),
         Route::post("/upload", upload::upload),
         Route::any("/echo", echo::echo),
+        Route::any("/status/{codes}", status::status),
         Route::any("/delay/{d}", delay::delay),
         Route::get("/plaintext", techempower::plaintext),
         Route::get("/json", techempower::json),

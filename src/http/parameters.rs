@@ -226,15 +226,20 @@ impl Query {
     }
 }
 
-/// No sign, no exponent, no NaN.
 fn read_milliseconds(text: &str) -> Option<Duration> {
+    millionths(text).map(Duration::from_nanos)
+}
+
+/// A plain number with up to six decimals, in millionths: no sign, no exponent, no NaN.
+#[must_use]
+pub fn millionths(text: &str) -> Option<u64> {
     const DECIMALS: usize = 6;
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     if fraction.is_empty() || fraction.len() > DECIMALS {
         return None;
     }
     let fraction = read_whole(&format!("{fraction:0<DECIMALS$}"))?;
-    read_whole(whole)?.checked_mul(1_000_000)?.checked_add(fraction).map(Duration::from_nanos)
+    read_whole(whole)?.checked_mul(1_000_000)?.checked_add(fraction)
 }
 
 fn read_seconds(text: &str) -> Option<Duration> {

@@ -177,6 +177,13 @@ impl Exchange {
         self.connection.set_route(number);
     }
 
+    /// The next index of its route, which no other request gets, in whichever worker.
+    #[must_use]
+    pub fn draw(&self) -> u64 {
+        let board = self.connection.seat().board();
+        board.route_index(self.connection.route()).draw()
+    }
+
     /// The worker that serves it: `slot.generation`.
     #[must_use]
     pub fn worker(&self) -> String {

@@ -23,6 +23,9 @@ use crate::profile::shape;
 /// The number and name of what matched no route.
 pub const UNMATCHED: (usize, &str) = (0, "(none)");
 
+/// The method of a route that takes all of them.
+const ANY: &str = "ANY";
+
 /// One entry of the route table.
 pub struct Route {
     /// Its method; HEAD is answered wherever GET is, and counts as GET.
@@ -66,7 +69,7 @@ impl Route {
         H: Handler<T, Target>,
         T: 'static,
     {
-        Self { method: "ANY".to_owned(), path: path.to_owned(), handler: any(handler) }
+        Self { method: ANY.to_owned(), path: path.to_owned(), handler: any(handler) }
     }
 }
 
@@ -80,7 +83,10 @@ pub fn router(routes: Vec<Route>, target: Target) -> Router {
     for Route { method, path, handler } in routes {
         let number = target.route_table().number(&method, &path).unwrap_or(UNMATCHED.0);
         let spelling = spellings.entry(shape(&path)).or_insert(path);
-        all = all.route(spelling, handler.route_layer(Numbered { number, target: target.clone() }));
+        let numbered = Numbered { number, target: target.clone() };
+        // Another method than the route's counts as unmatched, and where every method is the route's there is none.
+        let handler = if method == ANY { handler.layer(numbered) } else { handler.route_layer(numbered) };
+        all = all.route(spelling, handler);
     }
     all.fallback(error::not_found).method_not_allowed_fallback(error::method_not_allowed).with_state(target)
 }
