@@ -19,6 +19,7 @@ mod reports;
 mod slot;
 mod start;
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -26,7 +27,8 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::control::{Event, MemberEnd};
+use crate::control::{Event, MemberEnd, Order};
+use crate::fault::Written;
 use crate::scoreboard::{SEATS, Scoreboard, SeatWriter};
 use crate::snapshot::Snapshot;
 use crate::sys::clock;
@@ -82,6 +84,8 @@ pub type Reread = Box<dyn FnMut() -> Result<Option<Renewed>, Vec<String>>>;
 pub struct Renewed {
     /// What workers do from here on.
     pub worker: WorkerDuty,
+    /// The fault plans, if they have changed.
+    pub faults: Option<Vec<Written>>,
     /// What has changed, in a few words.
     pub detail: String,
 }
@@ -190,6 +194,8 @@ struct Supervisor {
     /// How many listeners the present observer has.
     observed: usize,
     events: Vec<Event>,
+    /// Fault plans of a changed profile that no observer has been told yet.
+    untold_faults: VecDeque<Order>,
     command: Option<Command>,
     ends_ns: Option<u64>,
     was_ready: bool,
@@ -212,6 +218,7 @@ impl Supervisor {
             observer_due_ns: None,
             observers: 0,
             events: Vec::new(),
+            untold_faults: VecDeque::new(),
             command: None,
             ends_ns: None,
             was_ready: false,

@@ -16,6 +16,7 @@ use std::sync::atomic::Ordering;
 use serde_json::{Value, json};
 
 use crate::config::{COMMIT, Config, Mode, VERSION};
+use crate::control;
 use crate::http::{About, Limits};
 use crate::observer::columns::timestamp;
 use crate::observer::{self, Admin, Observation, Processes, RunFiles, run_record};
@@ -58,6 +59,10 @@ fn serve(config: &Config, profile: Arc<Profile>, resolve: Resolve, command: &[St
     board.head().set_cpu_before(clock::process_cpu_ns(std::process::id()).unwrap_or(0));
     reread::number_routes(&board, &profile)?;
     let started_ns = clock::monotonic_ns();
+    if !profile.faults.is_empty() {
+        control::put_faults(&board, profile.faults.clone(), started_ns, None, false)
+            .map_err(|error| format!("{}: its fault plans can't be followed: {error}", profile.name))?;
+    }
     let record = record(config, command, descriptors, &sockets);
     let arrangement = match config.mode {
         Mode::Single | Mode::Threads => Arrangement::Threads,

@@ -8,6 +8,12 @@ use super::{Route, Rules};
 use crate::fault::{self, PLANS, Written, WrittenKind, WrittenWindow, understand};
 use crate::units::{Bytes, Rate};
 
+/// Longest plan, in bytes: it must fit a packet.
+const ONE: usize = 8 * 1024;
+
+/// All plans: they must fit the orders page.
+const ALL: usize = 48 * 1024;
+
 /// Reads all plans. A plan may be for what is served anyway, too.
 pub fn read(entry: &Entry<'_>, routes: &[Route], rules: &Rules<'_>, findings: &mut Findings<'_>) -> Vec<Written> {
     let offered = rules.offered.iter().map(|offer| (offer.method.clone(), offer.path.clone()));
@@ -20,7 +26,17 @@ pub fn read(entry: &Entry<'_>, routes: &[Route], rules: &Rules<'_>, findings: &m
         return Vec::new();
     }
     let numbered = (1..).zip(&entries);
-    numbered.filter_map(|(number, entry)| read_plan(entry, number, &rules, findings)).collect()
+    let plans: Vec<Written> =
+        numbered.filter_map(|(number, entry)| read_plan(entry, number, &rules, findings)).collect();
+    if plans.iter().map(length).sum::<usize>() > ALL {
+        findings.wrong(entry.at(), &entry.key, format!("take too much room: at most {ALL} bytes in all, as JSON"));
+    }
+    plans
+}
+
+/// Bytes of a plan on its way to the workers.
+fn length(plan: &Written) -> usize {
+    serde_json::to_vec(plan).map_or(usize::MAX, |text| text.len())
 }
 
 fn read_plan(
@@ -44,6 +60,10 @@ fn read_plan(
     }
     let written = Written { name, route, method, spacing, seed, kinds, window };
     match understand(&written, "", number, rules) {
+        Ok((_, understood)) if length(&understood) > ONE => {
+            findings.wrong(entry.at(), &entry.key, format!("takes too much room: at most {ONE} bytes, as JSON"));
+            None
+        }
         Ok((_, understood)) => Some(understood),
         Err(mistakes) => {
             for mistake in mistakes {

@@ -25,10 +25,13 @@ impl Supervisor {
         }
         match (self.plan.reread)() {
             Ok(None) => {}
-            Ok(Some(Renewed { worker, detail })) => {
+            Ok(Some(Renewed { worker, faults, detail })) => {
                 tracing::info!(detail, "the profile has changed");
                 self.plan.worker = worker;
                 self.note("profile", None, detail);
+                if let Some(faults) = faults {
+                    self.change_faults(faults);
+                }
             }
             Err(reasons) => return self.refuse_reload(&reasons),
         }

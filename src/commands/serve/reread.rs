@@ -22,10 +22,11 @@ pub fn reread(config: &Config, profile: Arc<Profile>, resolve: Resolve, board: &
             return Ok(None);
         }
         let added = number_routes(&board, &new_profile).map_err(|sentence| vec![sentence])?;
+        let faults = (new_profile.faults != profile.faults).then(|| new_profile.faults.clone());
         (config, profile) = (new_config, Arc::new(new_profile));
         let Profile { name, routes, .. } = &*profile;
         let detail = format!("{name}: {} routes, {added} names are new", routes.len());
-        Ok(Some(Renewed { worker: worker_duty(&config, &profile), detail }))
+        Ok(Some(Renewed { worker: worker_duty(&config, &profile), faults, detail }))
     })
 }
 
