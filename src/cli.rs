@@ -51,7 +51,7 @@ pub fn main() -> ExitCode {
     match resolve() {
         Ok((config, profile)) if mistakes.is_empty() => match verb {
             Verb::Serve => commands::serve::run(&config, profile, Box::new(resolve), &redact(&arguments)),
-            Verb::Check | Verb::Profiles(_) => commands::check::run(&config),
+            Verb::Check | Verb::Profiles(_) => commands::check::run(&config, &profile),
         },
         result => {
             mistakes.extend(result.err().into_iter().flatten());

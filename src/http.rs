@@ -48,7 +48,7 @@ pub fn offered() -> Vec<Offered> {
         let is_fixed = path == "/" || gate::is_watching(&path);
         Offered { method, path, is_fixed }
     };
-    built_in().into_iter().map(offer).collect()
+    built_in(&Profile::default()).into_iter().map(offer).collect()
 }
 
 /// What the target offers with a profile, whose routes take the place of built-in ones of the same method and pattern.
@@ -57,13 +57,13 @@ pub fn routes(profile: &Profile) -> Vec<Route> {
     let added = profile_route::routes(profile);
     let name = |route: &Route| (route.method.clone(), shape(&route.path));
     let taken: Vec<(String, String)> = added.iter().map(name).collect();
-    built_in().into_iter().filter(|route| !taken.contains(&name(route))).chain(added).collect()
+    built_in(profile).into_iter().filter(|route| !taken.contains(&name(route))).chain(added).collect()
 }
 
 /// What every target offers.
-fn built_in() -> Vec<Route> {
+fn built_in(profile: &Profile) -> Vec<Route> {
     vec![
-        Route::get("/", index::index),
+        index::route(profile),
         Route::get("/health", health::health),
         Route::get("/healthz", health::health),
         Route::get("/readyz", health::readyz),

@@ -5,6 +5,7 @@
 //! line calls, and HUP again; everything that is wrong is found at once, each mistake with its line and column.
 
 mod builtin;
+mod describe;
 mod entry;
 mod overlap;
 mod plan;
@@ -47,6 +48,15 @@ pub struct Profile {
     pub published: Vec<Published>,
     /// As it was written.
     pub text: String,
+}
+
+impl Profile {
+    /// All that its text says, as JSON.
+    #[must_use]
+    pub fn content(&self) -> serde_json::Value {
+        // It was read before: it is TOML.
+        toml::from_str(&self.text).unwrap_or_default()
+    }
 }
 
 /// A route of a profile.

@@ -63,7 +63,7 @@ fn serve(config: &Config, profile: Arc<Profile>, resolve: Resolve, command: &[St
         control::put_faults(&board, profile.faults.clone(), started_ns, None, false)
             .map_err(|error| format!("{}: its fault plans can't be followed: {error}", profile.name))?;
     }
-    let record = record(config, command, descriptors, &sockets);
+    let record = record(config, &profile, command, descriptors, &sockets);
     let arrangement = match config.mode {
         Mode::Single | Mode::Threads => Arrangement::Threads,
         Mode::Cluster => Arrangement::Processes,
@@ -164,7 +164,13 @@ fn observer_duty(
 }
 
 /// What `run.json` says from the start.
-fn record(config: &Config, command: &[String], descriptors: Option<u64>, sockets: &Sockets) -> Value {
+fn record(
+    config: &Config,
+    profile: &Profile,
+    command: &[String],
+    descriptors: Option<u64>,
+    sockets: &Sockets,
+) -> Value {
     json!({
         "version": VERSION,
         "commit": COMMIT,
@@ -174,6 +180,7 @@ fn record(config: &Config, command: &[String], descriptors: Option<u64>, sockets
         "addr": sockets.address.to_string(),
         "admin": sockets.admin_address(),
         "config": config.to_json(),
+        "profile": { "name": profile.name, "content": profile.content() },
         "seed": config.seed,
         "limits": { "open_files": descriptors, "backlog": backlog(config) },
         "machine": run_record::machine(),
