@@ -17,7 +17,7 @@ mod techempower;
 mod unread;
 
 pub use error::Refusal;
-pub use inject::{Faults, ListenerFault};
+pub use inject::{Faults, ListenerFault, ListenerOrder};
 pub use record::{Recorded, Stack, service};
 pub use route::{Route, UNMATCHED, router};
 pub use spoil::{Broken, Spoil};
