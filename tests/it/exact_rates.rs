@@ -92,6 +92,7 @@ fn three_in_a_thousand_are_thirty_of_ten_thousand() {
         let seen = statuses(&target, 8, ALL / 8);
         let expected = BTreeMap::from([(200, 6950), (418, 3000), (500, 30), (503, 20)]);
         assert_eq!(seen, expected, "{spacing:?}");
+        let stats = at_rest(&target);
         let of_stats: BTreeMap<u16, u64> =
             seen.keys().map(|status| (*status, stats["status"][status.to_string()].as_u64().unwrap())).collect();
         let turns = if spacing == Spacing::Shuffled { 1 } else { 2 };
