@@ -29,7 +29,7 @@ mod unread;
 mod upload;
 
 pub use error::Refusal;
-pub use inject::{Faults, ListenerFault};
+pub use inject::{Faults, ListenerFault, ListenerOrder};
 pub use record::{Recorded, Stack, service};
 pub use route::{Route, UNMATCHED, router};
 pub use spoil::{Broken, Spoil};

@@ -168,8 +168,8 @@ impl<'a> Rules<'a> {
 #[must_use]
 pub fn fault_rules(config: &Config) -> fault::Rules {
     let no_crash = (config.mode != Mode::Cluster).then_some("in mode cluster, where somebody replaces the worker");
-    let no_refuse =
-        config.listen.is_any_port().then_some("with a port of its own choice (--listen), which it can get back");
+    // A port that the kernel chose is lost with the listening, and a unix socket can't be listened on again.
+    let no_refuse = (!config.listen.is_numbered_port()).then_some("with --listen on a TCP port that is named");
     fault::Rules {
         routes: Vec::new(),
         seed: config.seed,

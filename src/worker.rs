@@ -13,14 +13,14 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::control::{Drain, MemberEnd, Order, Received, Report};
-use crate::http::{self, About, Limits, Target};
+use crate::http::{self, About, Limits, ListenerFault, ListenerOrder, Target};
 use crate::profile::Profile;
 use crate::scoreboard::{BEAT_NS, SeatWriter};
 use crate::sys::readiness::Watched;
 use crate::sys::threads::ThreadGroup;
 use crate::sys::{clock, process, timer, usage};
 use crate::work::sleep;
-use accept::{Acceptors, Afterwards};
+use accept::{Acceptors, Afterwards, Gate};
 use connections::Connections;
 
 /// How often a worker that nobody asks anything looks at its orders, its clock and its connections.
@@ -136,11 +136,13 @@ async fn serve(settings: &Settings, seat: SeatWriter, control: &MemberEnd) -> Re
             }
             () = gauge.ended.notified() => {}
             () = until(deadline) => {}
+            () = until(worker.gate_due) => {}
             due = beat.tick() => {
                 worker.late(due);
                 worker.beat();
             }
         }
+        worker.mind_listeners().await?;
         worker.advance().await;
     }
     Ok(())
@@ -166,6 +168,8 @@ struct Worker {
     drain_delay: Duration,
     target: Target,
     acceptors: Acceptors,
+    /// When the gate in front of the listeners has to be looked at again, if no order comes.
+    gate_due: Option<Instant>,
     connections: Arc<Connections>,
     seat: Arc<SeatWriter>,
     /// When connections were last looked through (monotonic).
@@ -199,6 +203,7 @@ impl Worker {
             drain_delay: *drain_delay,
             target,
             acceptors: Acceptors::new(*backlog),
+            gate_due: None,
             connections: Arc::new(connections),
             seat,
             swept_ns: 0,
@@ -227,6 +232,9 @@ impl Worker {
     ) -> Result<(), String> {
         match (order, descriptor) {
             (Order::Listener { slot }, Some(listener)) => {
+                // Standing orders may have it closed from the start.
+                self.target.follow_orders();
+                self.mind_listeners().await?;
                 self.acceptors.add(slot, listener, &self.connections).await?;
                 self.beat();
                 control
@@ -249,6 +257,26 @@ impl Worker {
             // Lent too late, or not for a worker.
             (Order::Lend { .. } | Order::Happened(_) | Order::Faults { .. } | Order::Finish, _) => {}
         }
+        Ok(())
+    }
+
+    /// Opens or closes the listeners as the fault plans have it.
+    async fn mind_listeners(&mut self) -> Result<(), String> {
+        let now_ns = clock::monotonic_ns();
+        let ListenerOrder { fault, until_ns } = self.target.faults().order_to_listeners(now_ns);
+        let left = until_ns.map(|until_ns| Duration::from_nanos(until_ns.saturating_sub(now_ns)));
+        self.gate_due = left.map(|left| Instant::now() + left);
+        let (gate, mark) = match fault {
+            None => (Gate::Open, None),
+            Some(ListenerFault::Freeze(mark)) => (Gate::Frozen, Some(mark)),
+            Some(ListenerFault::Refuse(mark)) => (Gate::Refusing, Some(mark)),
+        };
+        if self.acceptors.set(gate, &self.connections).await?
+            && let Some(mark) = mark
+        {
+            self.seat.board().head().faults.carried_out(mark);
+        }
+        self.target.confirm();
         Ok(())
     }
 

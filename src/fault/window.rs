@@ -60,10 +60,9 @@ impl Window {
         match self {
             Self::Always | Self::Requests { .. } => None,
             Self::Between { from, .. } if elapsed < *from => from.checked_sub(elapsed),
-            Self::Between { .. } => self.closes_in(elapsed),
             Self::Periods { every, open } if open >= every => None,
             Self::Periods { every, .. } if !self.is_open(elapsed) => every.checked_sub(phase(elapsed, *every)),
-            Self::Periods { .. } => self.closes_in(elapsed),
+            Self::Between { .. } | Self::Periods { .. } => self.closes_in(elapsed),
         }
     }
 

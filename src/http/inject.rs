@@ -81,6 +81,15 @@ pub struct Hit {
 }
 
 /// What the listeners are to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ListenerOrder {
+    /// `None`: accept.
+    pub fault: Option<ListenerFault>,
+    /// Until when (monotonic), if no plan comes or goes; `None` is for ever.
+    pub until_ns: Option<u64>,
+}
+
+/// A fault of the listeners.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListenerFault {
     /// Accept nothing.
@@ -139,31 +148,54 @@ impl Faults {
         lock(&self.current).hit(board, route, now_ns)
     }
 
+    /// Whether a plan is for the listeners.
+    #[must_use]
+    pub fn concern_listeners(&self) -> bool {
+        self.are_active() && lock(&self.current).of_listeners().next().is_some()
+    }
+
     /// What the listeners are to do now, by the first plan for them whose window is open.
     #[must_use]
-    pub fn of_listeners(&self, now_ns: u64) -> Option<ListenerFault> {
+    pub fn order_to_listeners(&self, now_ns: u64) -> ListenerOrder {
         if !self.are_active() {
-            return None;
+            return ListenerOrder::default();
         }
-        let active = Arc::clone(&lock(&self.current));
+        let active = lock(&self.current);
         if active.has_expired(now_ns) {
-            return None;
+            return ListenerOrder::default();
         }
-        active.plans.iter().find_map(|in_force| {
-            let InForce { placed, plan, .. } = &**in_force;
-            let mark = FaultMark { place: placed.place, kind: 0 };
-            if !plan.draws(since(placed, now_ns)) {
-                return None;
-            }
-            match plan.of_listeners()? {
-                Kind::Freeze => Some(ListenerFault::Freeze(mark)),
-                _ => Some(ListenerFault::Refuse(mark)),
-            }
-        })
+        let changes = active.of_listeners().filter_map(|(InForce { placed, plan, .. }, _)| {
+            let left = plan.window.changes_in(since(placed, now_ns))?;
+            Some(now_ns.max(placed.begin_ns).saturating_add(nanoseconds(left)))
+        });
+        let until_ns = changes.chain(active.expires_ns).min();
+        let mut open = active.of_listeners().filter(|(known, _)| known.plan.draws(since(&known.placed, now_ns)));
+        ListenerOrder { fault: open.next().map(|(_, fault)| fault), until_ns }
     }
 }
 
 impl Active {
+    /// The plans for the listeners, and what each has them do.
+    fn of_listeners(&self) -> impl Iterator<Item = (&InForce, ListenerFault)> {
+        self.plans.iter().filter_map(|known| {
+            let mark = FaultMark { place: known.placed.place, kind: 0 };
+            match known.plan.of_listeners()? {
+                Kind::Freeze => Some((&**known, ListenerFault::Freeze(mark))),
+                Kind::Refuse => Some((&**known, ListenerFault::Refuse(mark))),
+                Kind::Delay(_)
+                | Kind::Status(_)
+                | Kind::Empty
+                | Kind::Reset
+                | Kind::Truncate(_)
+                | Kind::Drip(_)
+                | Kind::Malformed
+                | Kind::Stall
+                | Kind::Crash
+                | Kind::Leak(_) => None,
+            }
+        })
+    }
+
     fn has_expired(&self, now_ns: u64) -> bool {
         self.expires_ns.is_some_and(|expires_ns| expires_ns <= now_ns)
     }

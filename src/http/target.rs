@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::inject::Faults;
@@ -56,6 +56,8 @@ pub struct State {
     seat: Arc<SeatWriter>,
     orders: OrdersReader,
     faults: Faults,
+    /// An epoch whose orders the listeners have yet to follow; 0 is none.
+    unconfirmed: AtomicU64,
     ready: AtomicBool,
     leaving: AtomicBool,
     closing: AtomicBool,
@@ -72,6 +74,7 @@ impl Target {
             orders: OrdersReader::new(Arc::clone(seat.board())),
             seat,
             faults: Faults::default(),
+            unconfirmed: AtomicU64::new(0),
             ready: AtomicBool::new(true),
             leaving: AtomicBool::new(false),
             closing: AtomicBool::new(false),
@@ -106,11 +109,26 @@ impl State {
         self.ready.load(Relaxed) && !self.leaving.load(Relaxed)
     }
 
-    /// Follows the orders page if it has changed, and says so in the seat. One load when it hasn't.
+    /// Follows the orders page if it has changed, and says so in the seat; what is for the listeners waits for
+    /// [`State::confirm`]. One load when it hasn't.
     pub fn follow_orders(&self) {
         if let Some((epoch, Standing { ready, faults })) = self.orders.newer() {
             self.ready.store(ready, Relaxed);
+            let before = self.faults.concern_listeners();
             self.faults.follow(faults, self.board(), clock::monotonic_ns());
+            if before || self.faults.concern_listeners() {
+                self.unconfirmed.store(epoch, Relaxed);
+            } else {
+                self.unconfirmed.store(0, Relaxed);
+                self.seat.applied(epoch);
+            }
+        }
+    }
+
+    /// The listeners do what the orders say.
+    pub fn confirm(&self) {
+        let epoch = self.unconfirmed.swap(0, Relaxed);
+        if epoch > 0 {
             self.seat.applied(epoch);
         }
     }

@@ -58,16 +58,17 @@ impl Acceptors {
         Ok(())
     }
 
-    /// Opens or closes all of them. What a listener that is to refuse has in its queue by then is taken.
-    pub async fn set(&mut self, gate: Gate, connections: &Arc<Connections>) -> Result<(), String> {
+    /// Opens or closes all of them. What a listener that is to refuse has in its queue by then is taken. Returns whether
+    /// that is new.
+    pub async fn set(&mut self, gate: Gate, connections: &Arc<Connections>) -> Result<bool, String> {
         if gate == self.gate {
-            return Ok(());
+            return Ok(false);
         }
         self.gate = gate;
         for acceptor in self.of_slots.values_mut() {
             acceptor.follow(gate, self.backlog, connections).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Leaves a slot's listener to somebody else.
