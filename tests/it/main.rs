@@ -38,6 +38,7 @@ mod rolling_restart;
 mod routes_and_methods;
 mod run_files;
 mod second_instance;
+mod stall_arithmetic;
 mod standing_orders;
 mod stats_and_admin;
 mod statuses_and_delays;
