@@ -145,7 +145,8 @@ fn refused(text: &str, place: &str, key: &str, says: &str) {
     let sentences = sentences(text);
     let (line, column) = place.split_once(':').unwrap();
     let begins = format!("p.toml line {line} column {column}: ");
-    let fits = |sentence: &&String| sentence.starts_with(&begins) && sentence.contains(says) && sentence.contains(key);
+    let fits =
+        |sentence: &&String| sentence.starts_with(&begins) && sentence.contains(says) && sentence.contains(key);
     assert!(sentences.iter().any(|sentence| fits(&sentence)), "{text}\n{place} {key} … {says}\n{sentences:#?}");
 }
 
@@ -174,7 +175,12 @@ users = 0
 ";
     let lines: Vec<String> = sentences(text).iter().map(|sentence| sentence[..13].to_owned()).collect();
     let places = [2, 4, 5, 8, 8, 9, 9, 10];
-    assert_eq!(lines, places.map(|line| format!("p.toml line {line}")).map(|text| text[..13].to_owned()), "{:#?}", sentences(text));
+    assert_eq!(
+        lines,
+        places.map(|line| format!("p.toml line {line}")).map(|text| text[..13].to_owned()),
+        "{:#?}",
+        sentences(text)
+    );
 }
 
 #[test]

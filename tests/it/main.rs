@@ -27,6 +27,7 @@ mod never_early;
 mod observer_death;
 mod over_limits;
 mod parent_death;
+mod profiles;
 mod readme;
 mod rejected;
 mod rolling_restart;
