@@ -9,11 +9,11 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::distribution::{Distribution, Mistake, Rules, split};
-use crate::partition::{Partition, Spacing};
+use crate::partition::{Partition, Spacing, TooMuch};
 use crate::units::Rate;
 
 /// Which requests are delayed, and how long.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delay {
     items: Vec<Item>,
     /// Which index gets which item; left out where all get the only one.
@@ -21,7 +21,7 @@ pub struct Delay {
     seed: u64,
 }
 
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Item {
     distribution: Distribution,
     rate: Rate,
@@ -37,16 +37,23 @@ impl Delay {
             [one] => vec![Item::parse(one, rules)?],
             several => several.iter().map(|item| Item::parse(item.trim(), rules)).collect::<Result<_, _>>()?,
         };
-        let rates: Vec<Rate> = items.iter().map(|item| item.rate).collect();
-        if let [Rate::ONE] = rates.as_slice() {
-            return Ok(Self { items, shares: None, seed });
-        }
-        let shares = Partition::new(Spacing::Shuffled, seed, &rates).map_err(|too_much| {
+        let shares = shares(&items, seed).map_err(|too_much| {
             let sum = Percent(too_much.parts);
             let reason = format!("gives its items {sum} % in sum (one without a percentage takes 100)");
             Mistake::new(text, reason, "at most 100 % in sum")
         })?;
-        Ok(Self { items, shares: Some(shares), seed })
+        Ok(Self { items, shares, seed })
+    }
+
+    /// The same, drawn from another seed.
+    ///
+    /// # Panics
+    /// Never: its rates were found to sum to at most 1 when it was read.
+    #[must_use]
+    pub fn keyed(self, seed: u64) -> Self {
+        let Self { items, shares: _, seed: _ } = self;
+        let shares = shares(&items, seed).expect("the rates were summed when it was read");
+        Self { items, shares, seed }
     }
 
     /// The delay of the request with this index, if it has one.
@@ -72,6 +79,15 @@ impl Delay {
     #[must_use]
     pub fn is_for_all(&self) -> bool {
         self.items.iter().map(|item| item.rate.parts()).sum::<u64>() == Rate::ONE.parts()
+    }
+}
+
+/// Which index gets which item, if not all get the only one.
+fn shares(items: &[Item], seed: u64) -> Result<Option<Partition>, TooMuch> {
+    let rates: Vec<Rate> = items.iter().map(|item| item.rate).collect();
+    match rates.as_slice() {
+        [Rate::ONE] => Ok(None),
+        rates => Partition::new(Spacing::Shuffled, seed, rates).map(Some),
     }
 }
 
@@ -163,6 +179,14 @@ mod tests {
         assert_ne!(drawn.at(0), drawn.at(1));
         assert_eq!(drawn.at(5), Some(Distribution::parse("normal(20ms,5ms)", &RULES).unwrap().draw(7, 5)));
         assert_eq!(read("20ms:0").at(3), None);
+    }
+
+    #[test]
+    fn another_seed_is_another_choice_and_other_values() {
+        let (one, other) = (read("exponential(20ms):50"), read("exponential(20ms):50").keyed(8));
+        assert!((0..100).any(|index| one.at(index).is_some() != other.at(index).is_some()));
+        assert_eq!(other.clone().keyed(7), one);
+        assert_eq!(other, Delay::parse("exponential(20ms):50", &RULES, 8).unwrap());
     }
 
     #[test]

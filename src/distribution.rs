@@ -38,6 +38,9 @@ pub struct Distribution {
     inside: Inside,
 }
 
+// Its numbers were read as plain decimals, which are never NaN.
+impl Eq for Distribution {}
+
 /// Where values may lie, and which part of the distribution function that is.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Inside {

@@ -30,8 +30,8 @@ mod upload;
 
 pub use error::Refusal;
 pub use inject::{Faults, ListenerFault, ListenerOrder};
-pub use record::{Recorded, Stack, service};
-pub use route::{Route, UNMATCHED, router};
+pub use record::Recorded;
+pub use route::{Route, Routes, UNMATCHED};
 pub use spoil::{Broken, Spoil};
 pub use target::{About, Limits, Target};
 
@@ -64,9 +64,9 @@ pub fn routes(profile: &Profile) -> Vec<Route> {
 fn built_in(profile: &Profile) -> Vec<Route> {
     vec![
         index::route(profile),
-        Route::get("/health", health::health),
-        Route::get("/healthz", health::health),
-        Route::get("/readyz", health::readyz),
+        Route::plain("/health", health::health),
+        Route::plain("/healthz", health::health),
+        Route::plain("/readyz", health::readyz),
         Route::get("/io", io::io),
         Route::get("/cpu", cpu::cpu),
         Route::get("/mem", mem::mem),
@@ -77,8 +77,8 @@ fn built_in(profile: &Profile) -> Vec<Route> {
         Route::any("/echo", echo::echo),
         Route::any("/status/{codes}", status::status),
         Route::any("/delay/{d}", delay::delay),
-        Route::get("/plaintext", techempower::plaintext),
-        Route::get("/json", techempower::json),
+        Route::plain("/plaintext", techempower::plaintext),
+        Route::plain("/json", techempower::json),
     ]
 }
 

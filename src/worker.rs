@@ -193,9 +193,9 @@ impl Worker {
         } = settings;
         let seat = Arc::new(seat);
         let target = Target::new(*limits, about.clone(), Arc::clone(&seat));
-        let stack = http::service(http::router(http::routes(profile), target.clone()));
+        let routes = Arc::new(http::Routes::new(http::routes(profile), &target));
         let connections =
-            Connections::new(Arc::clone(&seat), target.clone(), stack, *max_connections, *keep_alive_timeout);
+            Connections::new(Arc::clone(&seat), target.clone(), routes, *max_connections, *keep_alive_timeout);
         Self {
             stage: Stage::Serving,
             own_process: *own_process,

@@ -113,6 +113,7 @@ fn worker_duty(config: &Config, profile: &Arc<Profile>) -> WorkerDuty {
             version: format!("{VERSION} ({COMMIT})"),
             mode: config.mode.to_string(),
             workers: config.workers,
+            seed: config.seed,
         },
         profile: Arc::clone(profile),
         own_process: config.mode == Mode::Cluster,

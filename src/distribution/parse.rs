@@ -44,7 +44,7 @@ impl Mistake {
 impl fmt::Display for Mistake {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { value, reason, allowed: _ } = self;
-        if value.is_empty() { write!(formatter, "nothing {reason}") } else { write!(formatter, "{value} {reason}") }
+        write!(formatter, "{value} {reason}")
     }
 }
 

@@ -10,7 +10,6 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
-use tokio::time::{Sleep, sleep};
 
 use super::answer::Spent;
 use super::bytes::{BINARY, FLAG};
@@ -22,6 +21,7 @@ use crate::sys::clock;
 use crate::work::drip::Drip;
 use crate::work::io::{Io, Mode};
 use crate::work::payload::{self, DEFAULT_SEED, Payload};
+use crate::work::sleep::sleep;
 
 /// Statuses that have no body.
 const BODILESS: [u16; 3] = [204, 205, 304];
@@ -51,7 +51,7 @@ struct Dripping {
     drip: Drip,
     /// When the first byte was asked for (monotonic).
     begun_ns: Option<u64>,
-    alarm: Option<Pin<Box<Sleep>>>,
+    alarm: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
 }
 
 impl http_body::Body for Dripping {
@@ -75,7 +75,6 @@ impl http_body::Body for Dripping {
                 *alarm = None;
                 return Poll::Ready(payload.next(due).map(|slice| Ok(Frame::data(slice))));
             }
-            // tokio's timer counts in milliseconds from a start of its own, so that the clock is looked at again.
             let left = drip.due_at(sent + 1).saturating_sub(elapsed);
             ready!(alarm.get_or_insert_with(|| Box::pin(sleep(left))).as_mut().poll(context));
             *alarm = None;

@@ -17,6 +17,12 @@ const OFFER: &[(&str, &str)] = &[
     ("/io?ms=200", "waits without CPU; delay=200ms, mode=async|blocking|pool"),
     ("/cpu?iterations=1000000", "exact work, with a checksum; on=loop|pool"),
     ("/cpu?ms=10", "computes until the thread has used this much CPU"),
+    ("/mem?bytes=10MiB&ms=100", "takes memory, holds it, gives it back"),
+    ("/bytes/1MiB", "bytes that can be checked; seed=, Range, ETag; in chunks from /stream/1MiB"),
+    ("/drip?duration=1&numbytes=5", "bytes one by one; delay=, code=, seed="),
+    ("/status/200", "a status, or several by weight: 200:0.9,503:0.1; any method"),
+    ("/delay/0.5", "waits; a plain number is seconds; any method"),
+    ("/echo", "gives a body back; any method; POST /upload counts and checks one"),
     ("/plaintext", "Hello, World!"),
     ("/json", "the same as an object"),
 ];
@@ -30,7 +36,7 @@ struct Added {
 /// The route: version, arrangement and what is here.
 pub fn route(profile: &Profile) -> Route {
     let added = Arc::new(Added::new(profile));
-    Route::get("/", move |State(target): State<Target>, headers: HeaderMap| async move {
+    Route::plain("/", move |State(target): State<Target>, headers: HeaderMap| async move {
         let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("");
         if accepts.contains("text/html") {
             Html(page(&target.about, &added)).into_response()
@@ -69,7 +75,7 @@ impl Added {
 }
 
 fn text(about: &About, added: &Added) -> String {
-    let About { version, mode, workers } = about;
+    let About { version, mode, workers, seed: _ } = about;
     let heading = if added.heading.is_empty() { String::new() } else { format!("{}\n", added.heading) };
     let own = added.routes.iter().map(|(method, path, does)| line(method, path, does));
     let lines: String = own.chain(added.others().map(|(path, does)| line("GET", path, does))).collect();
@@ -77,11 +83,11 @@ fn text(about: &About, added: &Added) -> String {
 }
 
 fn line(method: &str, path: &str, does: &str) -> String {
-    format!("  {:<30}{does}\n", format!("{method} {path} "))
+    format!("  {:<34}{does}\n", format!("{method} {path} "))
 }
 
 fn page(about: &About, added: &Added) -> String {
-    let About { version, mode, workers } = about;
+    let About { version, mode, workers, seed: _ } = about;
     let own = added.routes.iter().map(|(method, path, does)| {
         let (path, does) = (escaped(path), escaped(does));
         // A pattern is no address.

@@ -25,8 +25,8 @@ pub async fn mem(
     State(target): State<Target>,
     exchange: Exchange,
 ) -> Result<Answer, Refusal> {
-    let held = hold.run(&target.memory).await.map_err(|reason| unavailable(&reason, &target.limits))?;
-    Ok(Answer { done: Done::Memory(held), exchange })
+    let done = hold.run(&target.memory).await.map(Done::Memory);
+    Ok(Answer { done: done.map_err(|reason| unavailable(&reason, &target.limits))?, exchange })
 }
 
 /// The answer to a request for memory that there isn't: 503.

@@ -8,6 +8,8 @@ use axum::http::request::Parts;
 
 use super::error::Refusal;
 use super::target::{Limits, Target};
+use crate::delay::Delay;
+use crate::distribution::{Mistake, Rules};
 use crate::spelling::nearest;
 use crate::units;
 
@@ -182,6 +184,20 @@ impl Query {
         };
         let value = (range.read)(text).ok_or_else(unreadable)?;
         range.check(name, value).map(Some)
+    }
+
+    /// A delay, in the one grammar for them; its seed is to be given.
+    ///
+    /// # Errors
+    /// What can't be read, or is over the limit.
+    pub fn delay(&self, name: &str, limits: &Limits) -> Result<Option<Delay>, Refusal> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let rules = Rules { most: limits.delay, flag: "--max-delay", read: None };
+        let refuse = |mistake: Mistake| {
+            let place = if mistake.value == text { String::new() } else { format!("{text}: ") };
+            Refusal::parameter(name, text, format!("{name}={place}{mistake}"), mistake.allowed)
+        };
+        Delay::parse(text, &rules, 0).map(Some).map_err(refuse)
     }
 
     /// A whole number between bounds that no flag changes.

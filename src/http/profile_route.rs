@@ -6,7 +6,6 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::MethodFilter;
 use serde::Serialize;
 
 use super::answer::{Shown, Spent};
@@ -26,13 +25,12 @@ use crate::work::{Done, Work};
 pub fn routes(profile: &Profile) -> Vec<Route> {
     let of = |route: &profile::Route| {
         let route = Arc::new(route.clone());
-        let methods = route.methods.iter().filter_map(|method| {
-            let filter = MethodFilter::try_from(method.clone()).ok()?;
+        let methods = route.methods.iter().map(|method| {
             let plan = Arc::clone(&route);
             let handler = move |State(target): State<Target>, exchange: Exchange| async move {
                 serve(&plan, &target, &exchange).await
             };
-            Some(Route::on(method, filter, &route.path, handler))
+            Route::on(method.as_str(), &route.path, handler)
         });
         methods.collect::<Vec<_>>()
     };
@@ -42,7 +40,7 @@ pub fn routes(profile: &Profile) -> Vec<Route> {
 /// Does the steps and answers.
 async fn serve(route: &profile::Route, target: &Target, exchange: &Exchange) -> Result<Response, Refusal> {
     let mut done = Vec::with_capacity(route.steps.len());
-    let mut index = Index { of: exchange, target, drawn: None };
+    let mut index = Index { of: exchange, drawn: None };
     for step in &route.steps {
         done.extend(run(step, target, &mut index).await?);
     }
@@ -52,14 +50,13 @@ async fn serve(route: &profile::Route, target: &Target, exchange: &Exchange) -> 
 /// The request's place among all requests of its route, drawn at most once.
 struct Index<'a> {
     of: &'a Exchange,
-    target: &'a Target,
     drawn: Option<u64>,
 }
 
 impl Index<'_> {
     fn get(&mut self) -> u64 {
-        let Self { of, target, drawn } = self;
-        *drawn.get_or_insert_with(|| target.route_index(of.route()).draw())
+        let Self { of, drawn } = self;
+        *drawn.get_or_insert_with(|| of.draw_index())
     }
 }
 
@@ -71,10 +68,10 @@ async fn run(step: &Step, target: &Target, index: &mut Index<'_>) -> Result<Opti
             let Some(delay) = delay else { return Ok(None) };
             Ok(Some(Work::Io(Io { delay, mode: Mode::Async }).run().await))
         }
-        Step::Mem(hold) => match hold.run(&target.memory).await {
-            Ok(held) => Ok(Some(Done::Memory(held))),
-            Err(reason) => Err(unavailable(&reason, &target.limits)),
-        },
+        Step::Mem(hold) => {
+            let done = hold.run(&target.memory).await.map(Done::Memory);
+            done.map(Some).map_err(|reason| unavailable(&reason, &target.limits))
+        }
         // They are in the answer's size.
         Step::Bytes(_) => Ok(None),
     }

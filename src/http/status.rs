@@ -1,9 +1,7 @@
 //! `/status/{code[:weight],…}`, by any method: a status, as httpbin users expect.
 
-use axum::Json;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 
 use super::answer::Spent;
 use super::error::Refusal;
@@ -35,15 +33,14 @@ pub async fn status(Params(codes): Params<Codes>, exchange: Exchange) -> Respons
     response
 }
 
-#[derive(Serialize)]
-struct Shown {
-    status: u16,
-}
-
 fn answer(code: StatusCode) -> Response {
     let mut response = match code {
         StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED => code.into_response(),
-        _ => (code, Json(Shown { status: code.as_u16() })).into_response(),
+        _ => {
+            let json = HeaderValue::from_static("application/json");
+            let body = format!("{{\"status\":{}}}\n", code.as_u16());
+            (code, [(header::CONTENT_TYPE, json)], body).into_response()
+        }
     };
     if let Some((name, value)) = company(code) {
         response.headers_mut().insert(name, HeaderValue::from_static(value));

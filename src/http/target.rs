@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::inject::Faults;
 use crate::control::{OrdersReader, Standing};
-use crate::scoreboard::{RouteTable, Scoreboard, SeatWriter, SharedIndex};
+use crate::scoreboard::{Scoreboard, SeatWriter};
 use crate::sys::clock;
 use crate::work::memory::Memory;
 
@@ -39,6 +39,8 @@ pub struct About {
     pub mode: String,
     /// Workers at the start.
     pub workers: usize,
+    /// What all chance of this run is drawn from.
+    pub seed: u64,
 }
 
 /// The state that every handler shares.
@@ -91,18 +93,6 @@ impl Deref for Target {
 }
 
 impl State {
-    /// Number → method and path.
-    #[must_use]
-    pub fn route_table(&self) -> &RouteTable {
-        &self.seat.board().head().routes
-    }
-
-    /// What the requests of a route draw their place from.
-    #[must_use]
-    pub fn route_index(&self, number: usize) -> &SharedIndex {
-        self.seat.board().route_index(number)
-    }
-
     /// Whether it wants traffic.
     #[must_use]
     pub fn is_ready(&self) -> bool {

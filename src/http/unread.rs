@@ -33,7 +33,7 @@ const PATIENCE: Duration = Duration::from_secs(15);
 pub struct Received {
     /// `None` once it has ended.
     body: Option<Incoming>,
-    /// `None` when there was nothing to read.
+    /// `None` once it was let go.
     rest: Option<Rest>,
     /// How much the handler has read.
     read: u64,
@@ -48,20 +48,13 @@ struct Rest {
 }
 
 impl Received {
-    /// `most` is how much may be read. With a body comes the refusal that its request deserves if it turns
+    /// `most` is how much may be read for nobody. With the body comes the refusal that its request deserves if it turns
     /// out to be broken: nobody will notice by reading on that the client has left.
     #[must_use]
-    pub fn new(
-        body: Incoming,
-        connection: &Arc<Connection>,
-        most: u64,
-    ) -> (Self, Option<oneshot::Receiver<Refusal>>) {
-        if body.is_end_stream() {
-            return (Self { body: Some(body), rest: None, read: 0, patience: Patience::default() }, None);
-        }
+    pub fn new(body: Incoming, connection: &Arc<Connection>, most: u64) -> (Self, oneshot::Receiver<Refusal>) {
         let (refuse, refused) = oneshot::channel();
         let rest = Rest { connection: Arc::clone(connection), most, refuse };
-        (Self { body: Some(body), rest: Some(rest), read: 0, patience: Patience::default() }, Some(refused))
+        (Self { body: Some(body), rest: Some(rest), read: 0, patience: Patience::default() }, refused)
     }
 
     /// What is wrong with the next frame, or its lack.

@@ -169,7 +169,7 @@ impl<'t> Entry<'t> {
                 let (_, value) = table.iter().find(|(key, _)| key.get_ref() == part)?;
                 (format!("{}.{part}", self.key), value)
             }
-            DeValue::Array(values) => (self.key.clone(), values.iter().nth(part.parse().ok()?)?),
+            DeValue::Array(values) => (self.key.clone(), values.get(part.parse::<usize>().ok()?)?),
             _ => return None,
         };
         Some(Self { key, value })

@@ -110,6 +110,7 @@ impl Payload {
 }
 
 /// Computes the bytes that are computed once, if this is the first to need them. Returns the CPU time that took.
+#[must_use]
 pub fn prepare(seed: u64) -> u64 {
     if seed != DEFAULT_SEED || LazyLock::get(&SHEET).is_some() {
         return 0;
