@@ -199,7 +199,7 @@ fn one_of<'t>(
             None
         }
         (None, None) => {
-            findings.wrong(table.span.start, &table.key(one), format!("is missing: give {one} or {other}"));
+            table.lacks(one, &format!("give {one} or {other}"), findings);
             None
         }
     }
