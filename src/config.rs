@@ -118,12 +118,12 @@ pub struct Config {
     pub max_cpu: Duration,
     /// The largest body that a request may send.
     pub max_body: Bytes,
-    /// The most memory that faults may leak, per worker.
-    pub max_leak: Bytes,
     /// The largest body that a request may ask for.
     pub max_bytes: Bytes,
     /// The most memory that a request may ask for, and that a worker holds for all of them.
     pub max_mem: Bytes,
+    /// The most memory that faults may leak, per worker.
+    pub max_leak: Bytes,
     /// Connections waiting to be accepted, per worker, before the kernel's own cap.
     pub backlog: u32,
     /// How long a connection may be idle; none is for ever.

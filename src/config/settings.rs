@@ -249,14 +249,6 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Bytes(Bytes(4 << 30)),
     },
     Setting {
-        name: "max-leak",
-        placeholder: "BYTES",
-        default: "1GiB",
-        heading: LIMITS,
-        help: "The most memory that faults may leak, per worker",
-        kind: Kind::Bytes(Bytes(64 << 30)),
-    },
-    Setting {
         name: "max-bytes",
         placeholder: "BYTES",
         default: "1GiB",
@@ -271,6 +263,14 @@ pub const SETTINGS: &[Setting] = &[
         heading: LIMITS,
         help: "The most memory that a request may ask for, and that a worker holds for all of them",
         kind: Kind::Bytes(Bytes(1 << 40)),
+    },
+    Setting {
+        name: "max-leak",
+        placeholder: "BYTES",
+        default: "1GiB",
+        heading: LIMITS,
+        help: "The most memory that faults may leak, per worker",
+        kind: Kind::Bytes(Bytes(64 << 30)),
     },
     Setting {
         name: "backlog",

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::routing::MethodFilter;
 use serde::Serialize;
 
 use super::answer::{Shown, Spent};
@@ -25,12 +26,13 @@ use crate::work::{Done, Work};
 pub fn routes(profile: &Profile) -> Vec<Route> {
     let of = |route: &profile::Route| {
         let route = Arc::new(route.clone());
-        let methods = route.methods.iter().map(|method| {
+        let methods = route.methods.iter().filter_map(|method| {
+            let filter = MethodFilter::try_from(method.clone()).ok()?;
             let plan = Arc::clone(&route);
             let handler = move |State(target): State<Target>, exchange: Exchange| async move {
                 serve(&plan, &target, &exchange).await
             };
-            Route::on(method.as_str(), &route.path, handler)
+            Some(Route::on(method, filter, &route.path, handler))
         });
         methods.collect::<Vec<_>>()
     };
@@ -40,31 +42,17 @@ pub fn routes(profile: &Profile) -> Vec<Route> {
 /// Does the steps and answers.
 async fn serve(route: &profile::Route, target: &Target, exchange: &Exchange) -> Result<Response, Refusal> {
     let mut done = Vec::with_capacity(route.steps.len());
-    let mut index = Index { of: exchange, drawn: None };
     for step in &route.steps {
-        done.extend(run(step, target, &mut index).await?);
+        done.extend(run(step, target, exchange).await?);
     }
     Ok(answer(&route.response, done, exchange))
 }
 
-/// The request's place among all requests of its route, drawn at most once.
-struct Index<'a> {
-    of: &'a Exchange,
-    drawn: Option<u64>,
-}
-
-impl Index<'_> {
-    fn get(&mut self) -> u64 {
-        let Self { of, drawn } = self;
-        *drawn.get_or_insert_with(|| of.draw_index())
-    }
-}
-
-async fn run(step: &Step, target: &Target, index: &mut Index<'_>) -> Result<Option<Done>, Refusal> {
+async fn run(step: &Step, target: &Target, exchange: &Exchange) -> Result<Option<Done>, Refusal> {
     match step {
         Step::Cpu(amount) => Ok(Some(Work::Cpu(Cpu { amount: *amount, place: Place::Loop }).run().await)),
         Step::Io(delay) => {
-            let delay = delay.always().or_else(|| delay.at(index.get()));
+            let delay = delay.always().or_else(|| delay.at(exchange.index()));
             let Some(delay) = delay else { return Ok(None) };
             Ok(Some(Work::Io(Io { delay, mode: Mode::Async }).run().await))
         }

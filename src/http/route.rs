@@ -1,6 +1,6 @@
 //! A route: a method, a path, a handler; and how a request finds its own.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -23,9 +23,6 @@ use crate::profile::shape;
 /// The number and name of what matched no route.
 pub const UNMATCHED: (usize, &str) = (0, "(none)");
 
-/// The method of a route that takes all of them.
-const ANY: &str = "ANY";
-
 /// A response in the making.
 pub type Answering = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
@@ -35,6 +32,8 @@ pub struct Route {
     pub method: String,
     /// Its path.
     pub path: String,
+    /// `None` takes every method.
+    filter: Option<MethodFilter>,
     handler: Arc<dyn Endpoint>,
     asks_nothing: bool,
 }
@@ -46,10 +45,10 @@ impl Route {
         H: Handler<T, Target, Future = Answering>,
         T: 'static,
     {
-        Self::on("GET", path, handler)
+        Self::on(&Method::GET, MethodFilter::GET, path, handler)
     }
 
-    /// A route that answers GET and HEAD, whose handler does not ask for the [`Exchange`]: it is spared to make one.
+    /// A route that answers GET and HEAD, whose handler does not ask for the `Exchange`: it is spared to make one.
     pub fn plain<H, T>(path: &str, handler: H) -> Self
     where
         H: Handler<T, Target, Future = Answering>,
@@ -64,7 +63,16 @@ impl Route {
         H: Handler<T, Target, Future = Answering>,
         T: 'static,
     {
-        Self::on("POST", path, handler)
+        Self::on(&Method::POST, MethodFilter::POST, path, handler)
+    }
+
+    /// A route of any one method.
+    pub fn on<H, T>(method: &Method, filter: MethodFilter, path: &str, handler: H) -> Self
+    where
+        H: Handler<T, Target, Future = Answering>,
+        T: 'static,
+    {
+        Self::new(method.as_str(), Some(filter), path, handler)
     }
 
     /// A route that answers every method; they count together.
@@ -73,17 +81,16 @@ impl Route {
         H: Handler<T, Target, Future = Answering>,
         T: 'static,
     {
-        Self::on(ANY, path, handler)
+        Self::new("ANY", None, path, handler)
     }
 
-    /// A route of one method.
-    pub fn on<H, T>(method: &str, path: &str, handler: H) -> Self
+    fn new<H, T>(method: &str, filter: Option<MethodFilter>, path: &str, handler: H) -> Self
     where
         H: Handler<T, Target, Future = Answering>,
         T: 'static,
     {
-        let (method, path) = (method.to_owned(), path.to_owned());
-        Self { method, path, handler: Arc::new(Handled(handler, PhantomData)), asks_nothing: false }
+        let handler = Arc::new(Handled(handler, PhantomData));
+        Self { method: method.to_owned(), path: path.to_owned(), filter, handler, asks_nothing: false }
     }
 }
 
@@ -150,31 +157,27 @@ pub struct Routes {
 }
 
 impl Routes {
-    /// A table's routes. A route's number is the one that its name has on the scoreboard; one that has none there counts
+    /// These routes, each with the number that its name has in the scoreboard's table. One that is not there counts
     /// as unmatched.
     #[must_use]
     pub fn new(routes: Vec<Route>, target: &Target) -> Self {
-        let table = &target.board().head().routes;
         let mut literal = HashMap::new();
         let mut others = Router::new();
         // Two methods of one pattern may name its parts differently, which axum's router can't have: the first one's
         // names stand for both.
-        let mut spellings: HashMap<String, String> = HashMap::new();
-        for Route { method, path, handler, asks_nothing } in routes {
-            let number = table.number(&method, &path).unwrap_or(UNMATCHED.0);
+        let mut spellings: BTreeMap<String, String> = BTreeMap::new();
+        for Route { method, path, filter, handler, asks_nothing } in routes {
+            let number = target.route_table().number(&method, &path).unwrap_or(UNMATCHED.0);
             let route = Numbered { number, handler, asks_nothing };
-            if method == "GET" && !path.contains(['{', '}']) {
+            if filter == Some(MethodFilter::GET) && !path.contains(['{', '}']) {
                 literal.insert(path.clone(), route.clone());
             }
             let spelling = spellings.entry(shape(&path)).or_insert(path);
-            let of_method = method.parse().ok().and_then(|method: Method| MethodFilter::try_from(method).ok());
-            others = others.route(
-                spelling,
-                match of_method {
-                    Some(filter) if method != ANY => on(filter, route),
-                    Some(_) | None => any(route),
-                },
-            );
+            let handler = match filter {
+                Some(method) => on(method, route),
+                None => any(route),
+            };
+            others = others.route(spelling, handler);
         }
         let rest = others
             .fallback(error::not_found)

@@ -52,9 +52,9 @@ async fn serve(listener: OwnedFd, seat: SeatWriter, mut stop: oneshot::Receiver<
         delay: Duration::from_secs(1),
         cpu: Duration::from_secs(1),
         body: 1_000,
-        in_flight: 1_000,
         bytes: 1_000,
         memory: 1_000,
+        in_flight: 1_000,
         leak: 0,
     };
     let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, seed: 0 };
