@@ -149,7 +149,9 @@ impl<'t> Table<'t> {
 
     /// The full name of one of its keys.
     pub fn key(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+        // Quoted, a key may hold anything.
+        let name = name.escape_debug();
+        if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) }
     }
 }
 
