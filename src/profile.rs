@@ -12,6 +12,9 @@ mod plan;
 mod plans;
 mod route;
 
+use std::fs::File;
+use std::io::Read;
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
@@ -27,9 +30,10 @@ use crate::delay::Delay;
 use crate::distribution::ReadFile;
 use crate::fault::{self, Written};
 use crate::spelling::nearest;
+use crate::units::Bytes;
 use crate::work::cpu::Amount;
 use crate::work::memory::Hold;
-use entry::{Findings, Table};
+use entry::{Entry, Findings, Table};
 
 /// What a target offers, and what it is meant for. The default has no routes of its own.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -218,7 +222,7 @@ fn text_of(name: &str) -> Result<String, String> {
     if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
         return Ok((*text).to_owned());
     }
-    std::fs::read_to_string(name).map_err(|error| {
+    read_file(Path::new(name), PROFILE).map_err(|error| {
         let names = BUILT_IN.map(|(known, _)| known);
         let hint = nearest(name, names).map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
         format!("is no built-in profile ({}) and can't be read as a file: {error}{hint}", names.join(", "))
@@ -228,7 +232,21 @@ fn text_of(name: &str) -> Result<String, String> {
 /// The file that a profile names, which stands beside it.
 fn read_beside(profile: &str, file: &str) -> Result<String, String> {
     let directory = Path::new(profile).parent().unwrap_or(Path::new(""));
-    std::fs::read_to_string(directory.join(file)).map_err(|error| error.to_string())
+    read_file(&directory.join(file), BESIDE)
+}
+
+/// Largest profile, in bytes.
+const PROFILE: u64 = 1 << 20;
+
+/// Largest file that a profile names, in bytes.
+const BESIDE: u64 = 16 << 20;
+
+/// Reads no more than that, whatever the file claims to be: the supervisor does it too.
+fn read_file(path: &Path, most: u64) -> Result<String, String> {
+    let mut text = String::new();
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    let read = file.take(most + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    if read as u64 > most { Err(format!("it has more than {}", Bytes(most))) } else { Ok(text) }
 }
 
 /// The line about a built-in profile.
@@ -243,17 +261,13 @@ pub fn summary_of(text: &str) -> String {
 fn limits(name: &str, text: &str) -> Vec<Limit> {
     let (table, _) = DeTable::parse_recoverable(text);
     let mut findings = Findings::new(name, text);
-    let Some((_, limits)) = table.get_ref().iter().find(|(key, _)| key.get_ref() == "limits") else {
-        return Vec::new();
-    };
-    let Some(limits) = limits.get_ref().as_table() else { return Vec::new() };
-    let table = Table::open("limits", 0..0, limits, &[], &mut findings);
-    let entries = table.entries().into_iter();
-    let one = |(key, span, entry): (&str, std::ops::Range<usize>, entry::Entry<'_>)| {
+    let table = Table::open("", 0..0, table.get_ref(), &[], &mut findings);
+    let limits = table.get("limits").and_then(|limits| limits.open_table(&mut findings));
+    let one = |(key, span, entry): (&str, Range<usize>, Entry<'_>)| {
         let source = findings.source(span.start, entry.key.clone());
         config::limit(key, entry.value(), text, source).ok()
     };
-    entries.filter_map(one).collect()
+    limits.iter().flat_map(Table::entries).filter_map(one).collect()
 }
 
 /// Reads a profile. Pure: what it is held to is given.

@@ -36,7 +36,7 @@ struct Added {
 /// The route: version, arrangement and what is here.
 pub fn route(profile: &Profile) -> Route {
     let added = Arc::new(Added::new(profile));
-    Route::get("/", move |State(target): State<Target>, headers: HeaderMap| async move {
+    Route::plain("/", move |State(target): State<Target>, headers: HeaderMap| async move {
         let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("");
         if accepts.contains("text/html") {
             Html(page(&target.about, &added)).into_response()
@@ -83,7 +83,7 @@ fn text(about: &About, added: &Added) -> String {
 }
 
 fn line(method: &str, path: &str, does: &str) -> String {
-    format!("  {:<30}{does}\n", format!("{method} {path} "))
+    format!("  {:<34}{does}\n", format!("{method} {path} "))
 }
 
 fn page(about: &About, added: &Added) -> String {

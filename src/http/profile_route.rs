@@ -56,10 +56,10 @@ async fn run(step: &Step, target: &Target, exchange: &Exchange) -> Result<Option
             let Some(delay) = delay else { return Ok(None) };
             Ok(Some(Work::Io(Io { delay, mode: Mode::Async }).run().await))
         }
-        Step::Mem(hold) => match hold.run(&target.memory).await {
-            Ok(held) => Ok(Some(Done::Memory(held))),
-            Err(reason) => Err(unavailable(&reason, &target.limits)),
-        },
+        Step::Mem(hold) => {
+            let done = hold.run(&target.memory).await.map(Done::Memory);
+            done.map(Some).map_err(|reason| unavailable(&reason, &target.limits))
+        }
         // They are in the answer's size.
         Step::Bytes(_) => Ok(None),
     }

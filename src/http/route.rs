@@ -48,7 +48,7 @@ impl Route {
         Self::on(&Method::GET, MethodFilter::GET, path, handler)
     }
 
-    /// A route that answers GET and HEAD, whose handler does not ask for the [`Exchange`]: it is spared to make one.
+    /// A route that answers GET and HEAD, whose handler does not ask for the `Exchange`: it is spared to make one.
     pub fn plain<H, T>(path: &str, handler: H) -> Self
     where
         H: Handler<T, Target, Future = Answering>,
@@ -169,7 +169,7 @@ impl Routes {
         for Route { method, path, filter, handler, asks_nothing } in routes {
             let number = target.route_table().number(&method, &path).unwrap_or(UNMATCHED.0);
             let route = Numbered { number, handler, asks_nothing };
-            if filter == Some(MethodFilter::GET) && !path.contains('{') {
+            if filter == Some(MethodFilter::GET) && !path.contains(['{', '}']) {
                 literal.insert(path.clone(), route.clone());
             }
             let spelling = spellings.entry(shape(&path)).or_insert(path);

@@ -88,6 +88,8 @@ pub struct Table<'t> {
     pub span: Range<usize>,
     path: String,
     entries: &'t DeTable<'t>,
+    /// Whether it has keys that are none: one of them may be what seems to be missing.
+    has_unknown: bool,
 }
 
 impl<'t> Table<'t> {
@@ -99,13 +101,14 @@ impl<'t> Table<'t> {
         known: &[&str],
         findings: &mut Findings<'_>,
     ) -> Self {
-        let table = Self { span, path: path.to_owned(), entries };
+        let mut table = Self { span, path: path.to_owned(), entries, has_unknown: false };
         for key in entries.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
             let name = key.get_ref();
             let hint = match nearest(name, known.iter().copied()) {
                 Some(meant) => format!("did you mean {meant}?"),
                 None => format!("allowed here: {}", known.join(", ")),
             };
+            table.has_unknown = true;
             findings.wrong(key.span().start, &table.key(name), format!("there is no such key; {hint}"));
         }
         table
@@ -132,14 +135,23 @@ impl<'t> Table<'t> {
     pub fn needed(&self, name: &str, allowed: &str, findings: &mut Findings<'_>) -> Option<Entry<'t>> {
         let entry = self.get(name);
         if entry.is_none() {
-            findings.wrong(self.span.start, &self.key(name), format!("is missing: {allowed}"));
+            self.lacks(name, allowed, findings);
         }
         entry
     }
 
+    /// Something is not there.
+    pub fn lacks(&self, name: &str, allowed: &str, findings: &mut Findings<'_>) {
+        if !self.has_unknown {
+            findings.wrong(self.span.start, &self.key(name), format!("is missing: {allowed}"));
+        }
+    }
+
     /// The full name of one of its keys.
     pub fn key(&self, name: &str) -> String {
-        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+        // Quoted, a key may hold anything.
+        let name = name.escape_debug();
+        if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) }
     }
 }
 
@@ -169,7 +181,7 @@ impl<'t> Entry<'t> {
                 let (_, value) = table.iter().find(|(key, _)| key.get_ref() == part)?;
                 (format!("{}.{part}", self.key), value)
             }
-            DeValue::Array(values) => (self.key.clone(), values.iter().nth(part.parse().ok()?)?),
+            DeValue::Array(values) => (self.key.clone(), values.get(part.parse::<usize>().ok()?)?),
             _ => return None,
         };
         Some(Self { key, value })
@@ -300,7 +312,7 @@ impl<'t> Entry<'t> {
             findings.wrong_type(self, "a table");
             return None;
         };
-        Some(Table { span: self.value.span(), path: self.key.clone(), entries })
+        Some(Table { span: self.value.span(), path: self.key.clone(), entries, has_unknown: false })
     }
 
     /// The values of a list.

@@ -113,7 +113,7 @@ fn read_step(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, findings: &mut Fin
     let table = entry.open_table(findings)?;
     let entries = table.entries();
     let [(name, span, step)] = &entries[..] else {
-        let names: Vec<&str> = entries.iter().map(|(name, ..)| *name).collect();
+        let names: Vec<String> = entries.iter().map(|(name, ..)| name.escape_debug().to_string()).collect();
         let found = if names.is_empty() { "nothing".to_owned() } else { names.join(" and ") };
         let allowed = format!("a step is one of {}, not {found}", STEPS.join(", "));
         findings.wrong(table.span.start, &entry.key, allowed);
@@ -199,7 +199,7 @@ fn one_of<'t>(
             None
         }
         (None, None) => {
-            findings.wrong(table.span.start, &table.key(one), format!("is missing: give {one} or {other}"));
+            table.lacks(one, &format!("give {one} or {other}"), findings);
             None
         }
     }

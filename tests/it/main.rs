@@ -32,6 +32,7 @@ mod observer_death;
 mod over_limits;
 mod parent_death;
 mod payloads;
+mod profiles;
 mod readme;
 mod rejected;
 mod rolling_restart;

@@ -1,0 +1,278 @@
+//! A profile's routes do exactly what it says, in every mode; HUP takes over what was changed, and refuses what is wrong.
+
+use std::fs;
+
+use quintain::http::{ROOM, offered};
+use quintain::profile::{BUILT_IN, Rules, read};
+use rustix::process::Signal;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::account::settle;
+use crate::support::load::Tally;
+use crate::support::target::{MODES, Target, at_rest, command, outcome, run};
+use crate::support::wait_for;
+
+/// A target with a profile in a file of its own directory.
+fn start(text: &str, arguments: &[&str]) -> Target {
+    let directory = TempDir::new().unwrap();
+    fs::write(directory.path().join("p.toml"), text).unwrap();
+    let fixed = "--profile p.toml --listen 127.0.0.1:0 --admin 127.0.0.1:0 --run-dir run --sample-interval 100ms";
+    let all: Vec<&str> = arguments.iter().copied().chain(fixed.split(' ')).collect();
+    Target::start_with(command(&all, directory.path()), directory)
+}
+
+/// Puts another profile in its place and sends HUP.
+fn change(target: &Target, text: &str) {
+    fs::write(target.directory.path().join("p.toml"), text).unwrap();
+    target.signal(Signal::HUP);
+}
+
+/// Waits until every slot has a worker of this generation, and the one before it has ended: until then, it may take a
+/// connection and answer by what was before.
+fn renewed(target: &Target, generation: u64) {
+    target.reaches(generation);
+    for slot in 0..target.workers().len() {
+        let said = format!("worker ended slot={slot} generation={} ", generation - 1);
+        wait_for(&said, || target.errors().contains(&said).then_some(()));
+    }
+}
+
+/// A route that does nothing.
+fn route(path: &str) -> String {
+    format!("[[route]]\npath = '{path}'\n")
+}
+
+/// Waits until `/stats` has so many under a route: an answer is counted when it is flushed, which its client may notice first.
+fn counts(target: &Target, method: &str, path: &str, count: u64) {
+    wait_for(&format!("{count} of {method} {path}"), || {
+        (counted(target, method, path) == Some(count)).then_some(())
+    });
+}
+
+/// What `/stats` has under a route.
+fn counted(target: &Target, method: &str, path: &str) -> Option<u64> {
+    let stats = target.stats();
+    let route =
+        stats["routes"].as_array().unwrap().iter().find(|one| one["method"] == method && one["route"] == path);
+    route.map(|route| route["finished"].as_u64().unwrap())
+}
+
+const SHOP: &str = "
+[[route]]
+method = ['GET', 'POST']
+path = '/users/{id}'
+steps = [ { cpu = { iterations = 20_000 } }, { io = { ms = 3 } }, { cpu = { iterations = 30_000 } }, { io = { delay = 'uniform(1ms,2ms)' } } ]
+response = { status = 201, size = 684, headers = { x-cache = 'miss', set-cookie = ['a=1', 'b=2'] } }
+[[route]]
+path = '/told'
+steps = [ { cpu = { iterations = 20_000 } }, { mem = { bytes = '64KiB', ms = 1 } }, { io = { ms = 2 } } ]
+[[route]]
+path = '/io'
+response = { status = 204 }
+[[route]]
+method = 'DELETE'
+path = '/bytes/{size}'
+steps = [ { bytes = { size = 3 } }, { bytes = { size = '1kB' } } ]
+";
+
+#[test]
+fn steps_are_done_in_order_and_the_answer_is_as_said() {
+    for mode in MODES {
+        let target = start(SHOP, mode);
+        let mut client = target.connect();
+        let users = client.get("/users/7?any=query").unwrap();
+        assert_eq!((users.status, users.body.len(), users.header("x-cache")), (201, 684, Some("miss")), "{mode:?}");
+        let cookies = users.headers.iter().filter(|(name, _)| name == "set-cookie").count();
+        assert_eq!(cookies, 2, "{users:?}");
+        assert!(users.timing("io") >= 4.0 && users.timing("cpu") > 0.0, "{users:?}");
+        assert!(users.timing("total") >= users.timing("io") + users.timing("cpu"), "{users:?}");
+        assert_eq!(users.body, client.get("/bytes/684").unwrap().body, "the bytes that a client can check");
+        client.send("POST /users/8 HTTP/1.1\r\nHost: target\r\nContent-Length: 5\r\n\r\nhello").unwrap();
+        assert_eq!(client.receive().unwrap().status, 201);
+        let told = client.get("/told").unwrap().json();
+        let [cpu, memory, io] = &told["steps"].as_array().unwrap()[..] else { panic!("{told}") };
+        assert_eq!(cpu["checksum"], client.get("/cpu?iterations=20000").unwrap().json()["checksum"], "{told}");
+        assert_eq!((&cpu["iterations"], &memory["bytes"]), (&20_000.into(), &65_536.into()), "{told}");
+        assert!(io["waited_ms"].as_f64() >= Some(2.0), "{told}");
+        let replaced = client.get("/io").unwrap();
+        assert_eq!((replaced.status, &*replaced.text()), (204, ""), "the profile's, not the target's own");
+        assert_eq!(client.request("DELETE", "/bytes/9").unwrap().body.len(), 1_003, "{mode:?}");
+        assert_eq!(client.request("HEAD", "/users/7").unwrap().header("content-length"), Some("684"));
+        assert_eq!(client.request("PUT", "/users/7").unwrap().header("allow"), Some("GET,HEAD,POST"));
+        let page = client.get("/").unwrap().text();
+        assert!(
+            page.contains("POST /users/{id} ") && page.contains("computes 20000 iterations, waits 3ms"),
+            "{page}"
+        );
+        drop(client);
+        at_rest(&target);
+        for (method, path, count) in [("GET", "/users/{id}", 2), ("POST", "/users/{id}", 1), ("GET", "/io", 1)] {
+            counts(&target, method, path, count);
+        }
+        settle(target, &Tally::default().and_answered(10), false);
+    }
+}
+
+#[test]
+fn every_built_in_one_starts_and_serves_its_routes() {
+    let offered = offered();
+    for (name, text) in BUILT_IN {
+        let target = Target::start(&["--profile", name]);
+        let profile = read(name, text, &Rules::without_limits(&offered, ROOM)).unwrap();
+        for route in &profile.routes {
+            // One of them may be among the errors that it has on purpose.
+            wait_for(&format!("200 of {}", route.path), || (target.get(&route.path).status == 200).then_some(()));
+            wait_for("its count", || counted(&target, "GET", &route.path).filter(|count| *count > 0));
+        }
+        let faults = target.stats()["faults"].as_array().unwrap().len();
+        assert_eq!((faults, target.get("/health").status), (profile.faults.len(), 200), "{name}");
+        let left = target.end();
+        let record: Value = serde_json::from_slice(&fs::read(left.file("run.json")).unwrap()).unwrap();
+        assert_eq!((&record["profile"]["name"], &record["config"]["profile"]), (&name.into(), &name.into()));
+        assert_eq!(record["profile"]["content"]["summary"], profile.summary, "{name}");
+    }
+}
+
+#[test]
+fn hup_takes_over_what_is_right_and_refuses_what_is_wrong() {
+    let first = "[limits]\nmax_delay = '10ms'\n".to_owned() + &route("/a") + &route("/b");
+    let second = "[limits]\nmax_delay = '20ms'\n".to_owned() + &route("/b") + &route("/c");
+    for mode in MODES {
+        let target = start(&first, mode);
+        let statuses = |paths: [&str; 4]| paths.map(|path| target.get(path).status);
+        assert_eq!(statuses(["/a", "/b", "/c", "/io?ms=15"]), [200, 200, 404, 400], "{mode:?}");
+        change(&target, &second);
+        renewed(&target, 2);
+        assert_eq!(statuses(["/a", "/b", "/c", "/io?ms=15"]), [404, 200, 200, 200], "{mode:?}");
+        counts(&target, "GET", "/a", 1);
+        counts(&target, "GET", "/b", 2);
+        for (wrong, says) in [
+            (
+                second.clone() + "[[route]]\npaht = '/d'\n",
+                "p.toml line 8 column 1: route.paht: there is no such key",
+            ),
+            ("route = [".to_owned(), "not valid TOML"),
+            ("[limits]\nmax_delay = '2h'\n".to_owned() + &route("/d"), "limits.max_delay = 2h: must be 0 to 1h"),
+        ] {
+            change(&target, &wrong);
+            wait_for(says, || target.errors().contains(says).then_some(()));
+        }
+        fs::remove_file(target.directory.path().join("p.toml")).unwrap();
+        target.signal(Signal::HUP);
+        wait_for("a refusal", || target.errors().contains("can't be read as a file").then_some(()));
+        assert!(target.workers().iter().all(|worker| worker.generation == 2), "a refused HUP changes nothing");
+        assert_eq!(statuses(["/a", "/b", "/c", "/io?ms=15"]), [404, 200, 200, 200], "{mode:?}");
+        change(&target, &first);
+        renewed(&target, 3);
+        assert_eq!(statuses(["/a", "/b", "/c", "/io?ms=15"]), [200, 200, 404, 400], "{mode:?}");
+        counts(&target, "GET", "/a", 2);
+        let left = settle(target, &Tally::default().and_answered(16), false);
+        let events = left.csv("events.csv");
+        let of = |kind: &str| events.iter().filter(|event| event["kind"] == kind).count();
+        assert_eq!((of("profile"), of("refused")), (2, 4), "{events:?}");
+    }
+}
+
+#[test]
+fn a_name_keeps_its_number_and_there_is_room_for_64() {
+    let routes =
+        |letter: char, count: usize| -> String { (0..count).map(|n| route(&format!("/{letter}{n}"))).collect() };
+    let target = start(&routes('a', 20), &["--mode", "cluster", "--workers", "2"]);
+    change(&target, &routes('b', 60));
+    wait_for("a refusal", || target.errors().contains("too many routes").then_some(()));
+    let left = ROOM - offered().len() - 20;
+    change(&target, &routes('c', left + 1));
+    wait_for("a refusal", || target.errors().contains("keeps its number for the whole run").then_some(()));
+    assert_eq!((target.get("/a19").status, target.get("/c0").status), (200, 404));
+    change(&target, &routes('d', left));
+    renewed(&target, 2);
+    let last = format!("/d{}", left - 1);
+    assert_eq!((target.get("/a19").status, target.get(&last).status), (404, 200));
+    change(&target, &routes('a', 20));
+    renewed(&target, 3);
+    assert_eq!((target.get("/a19").status, target.get(&last).status), (200, 404));
+    counts(&target, "GET", "/a19", 2);
+    counts(&target, "GET", &last, 1);
+    settle(target, &Tally::default().and_answered(6), false);
+}
+
+#[test]
+fn its_fault_plans_begin_with_the_run_and_go_on_over_a_hup_that_leaves_them() {
+    let plan = |rate: &str| {
+        format!(
+            "[[fault]]\nroute = '/a'\nspacing = 'even'\nkinds = [ {{ kind = 'status', code = 503, rate = {rate} }} ]\n"
+        )
+    };
+    for mode in MODES {
+        let target = start(&(plan("0.25") + &route("/a")), mode);
+        let failed = |count: usize| (0..count).filter(|_| target.get("/a").status == 503).count();
+        let matched = || target.stats()["faults"][0]["matched"].as_u64();
+        let before = failed(10);
+        change(&target, &(plan("0.25") + &route("/a") + &route("/b")));
+        renewed(&target, 2);
+        assert_eq!((before + failed(30), matched()), (10, Some(40)), "{mode:?}: it goes on");
+        change(&target, &(plan("0.5") + &route("/a")));
+        renewed(&target, 3);
+        wait_for("the other plan", || (matched() == Some(0)).then_some(()));
+        // The workers follow it on their next request.
+        assert_eq!((failed(20), matched()), (10, Some(20)), "{mode:?}: another begins at 0");
+        change(&target, &route("/a"));
+        renewed(&target, 4);
+        wait_for("no plan", || (target.stats()["faults"] == Value::Array(Vec::new())).then_some(()));
+        assert_eq!(failed(20), 0, "{mode:?}");
+        settle(target, &Tally::default().and_answered(80), false);
+    }
+}
+
+#[test]
+fn flags_win_over_environment_over_file_over_profile() {
+    let directory = TempDir::new().unwrap();
+    let limits = "[limits]\nmax_delay = '1s'\nmax_cpu = '1s'\nmax_body = 1\nmax_inflight = 1\n";
+    fs::write(directory.path().join("p.toml"), limits.to_owned() + &route("/a")).unwrap();
+    fs::write(
+        directory.path().join("q.toml"),
+        "profile = 'p.toml'\nmax_cpu = '2s'\nmax_body = 2\nmax_inflight = 2\n",
+    )
+    .unwrap();
+    let arguments = ["check", "--config", "q.toml", "--max-inflight", "4"];
+    let mut command = command(&arguments, directory.path());
+    let (code, output, errors) = outcome(command.env("QUINTAIN_MAX_BODY", "3").env("QUINTAIN_MAX_INFLIGHT", "3"));
+    assert_eq!(code, Some(0), "{errors}");
+    for line in
+        ["max_delay = \"1s\"", "max_cpu = \"2s\"", "max_body = \"3\"", "max_inflight = 4", "profile = \"p.toml\""]
+    {
+        assert!(output.lines().any(|printed| printed == line), "{line} in {output}");
+    }
+    assert!(output.contains("GET /a: 200"), "{output}");
+}
+
+#[test]
+fn profiles_are_listed_and_printed_and_their_mistakes_all_said() {
+    let (code, list, errors) = run(&["profiles"]);
+    assert_eq!((code, &*errors, list.lines().count()), (Some(0), "", BUILT_IN.len()));
+    for (name, text) in BUILT_IN {
+        assert!(list.lines().any(|line| line.starts_with(&format!("{name} "))), "{name} in {list}");
+        assert_eq!(run(&["profiles", name]), (Some(0), text.to_owned(), String::new()));
+    }
+    let (code, output, errors) = run(&["profiles", "baselin"]);
+    assert_eq!((code, &*output), (Some(2), ""));
+    assert!(errors.contains("did you mean baseline?"), "{errors}");
+    let (code, _, errors) = run(&["check", "--profile", "nod-cluster"]);
+    assert_eq!(code, Some(2));
+    assert!(
+        errors.contains("--profile nod-cluster: ") && errors.contains("did you mean node-cluster?"),
+        "{errors}"
+    );
+    let directory = TempDir::new().unwrap();
+    fs::write(directory.path().join("p.toml"), "[[route]]\npath = 'a'\nweight = -1\nsteps = [ { cpi = 1 } ]\n")
+        .unwrap();
+    let arguments = ["check", "--profile", "p.toml", "--workers", "0"];
+    let (code, output, errors) = outcome(&mut command(&arguments, directory.path()));
+    assert_eq!((code, &*output), (Some(2), ""), "{errors}");
+    for part in
+        ["4 mistakes", "--workers 0: ", "line 2 column 8: route.path = a", "line 3 column 10", "line 4 column 13"]
+    {
+        assert!(errors.contains(part), "{part} in {errors}");
+    }
+}
