@@ -250,7 +250,7 @@ fn what_is_no_plan_is_refused_with_its_place_and_changes_nothing() {
             json!({"faults": [{"kinds": [{"kind": "refuse"}], "window": {"to": "1s"}}]}),
             400,
             "faults[0].kinds[0].kind",
-            "with a port of its own choice",
+            "on a TCP port that is named",
         ),
         (json!({"faults": [{"kinds": [status(500, 2.0)]}]}), 400, "faults[0].kinds[0].rate", "2 is too large"),
         (
