@@ -106,26 +106,30 @@ impl Faults {
 
     /// Follows these plans from now on. Plans that were in force before go on; what the others have leaked is freed,
     /// and whoever waits for the end of their windows goes on.
-    pub fn follow(&self, faults: fault::Faults, board: &Scoreboard, now_ns: u64) {
+    pub fn follow(&self, faults: fault::Faults, board: &Scoreboard, max_delay: Duration, now_ns: u64) {
         let before = Arc::clone(&lock(&self.current));
         let fault::Faults { plans, expires_ns, next_place: _ } = faults;
         let expired = expires_ns.is_some_and(|expires_ns| expires_ns <= now_ns);
         let plans: Vec<Arc<InForce>> = if expired {
             Vec::new()
         } else {
-            plans.into_iter().take(fault::PLANS).filter_map(|placed| self.in_force(placed, &before)).collect()
+            plans
+                .into_iter()
+                .take(fault::PLANS)
+                .filter_map(|placed| self.in_force(placed, &before, max_delay))
+                .collect()
         };
         let by_route = (0..ROUTES).map(|number| concerning(&plans, board, number)).collect();
         self.active.store(!plans.is_empty(), Relaxed);
         *lock(&self.current) = Arc::new(Active { plans, by_route, expires_ns });
     }
 
-    fn in_force(&self, placed: Placed, before: &Active) -> Option<Arc<InForce>> {
+    fn in_force(&self, placed: Placed, before: &Active, max_delay: Duration) -> Option<Arc<InForce>> {
         if let Some(known) = before.plans.iter().find(|known| known.placed == placed) {
             return Some(Arc::clone(known));
         }
-        // It was checked before it was published.
-        let (plan, _) = understand(&placed.plan, "faults", 0, &Rules::none()).ok()?;
+        // It was checked before it was published. A distribution is what it is within its limit.
+        let (plan, _) = understand(&placed.plan, "faults", 0, &Rules { max_delay, ..Rules::none() }).ok()?;
         let leaks = Leaks { kept: Mutex::default(), leaked: Arc::clone(&self.leaked) };
         Some(Arc::new(InForce { placed, plan, leaks, alive: watch::channel(()).0 }))
     }

@@ -59,7 +59,7 @@ fn what_is_ordered_is_shown_and_followed_until_it_is_removed() {
 
 #[test]
 fn the_sentence_of_an_injected_status_says_that_it_is_one() {
-    let target = Target::start(&MODES[0][..]);
+    let target = Target::start(MODES[0]);
     target.order_faults(&json!([{"name": "now and then", "kinds": [status(500, 1.0)]}]));
     let answer = target.get("/io?ms=0");
     assert_eq!(answer.json(), json!({"error": "this status is injected by the fault plan \"now and then\""}));
@@ -239,7 +239,7 @@ fn a_leak_is_kept_limited_and_freed() {
 
 #[test]
 fn what_is_no_plan_is_refused_with_its_place_and_changes_nothing() {
-    let target = Target::start(&MODES[1][..]);
+    let target = Target::start(MODES[1]);
     target.order_faults(&json!([{"name": "old", "kinds": [status(500, 0.0)]}]));
     // It fits a body, and with what is filled in no page.
     let cut = json!({"kind": "truncate", "bytes": 1_000_000_000, "rate": 0.050_000_001});
@@ -293,7 +293,7 @@ fn whoever_does_not_follow_is_named() {
 
 #[test]
 fn a_foreign_page_orders_nothing() {
-    let target = Target::start(&MODES[0][..]);
+    let target = Target::start(MODES[0]);
     let host = &target.ready["admin"];
     for (method, body) in [("PUT", r#"{"faults": []}"#), ("DELETE", "")] {
         let mut client = target.admin();
