@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::watch;
 
@@ -144,11 +144,11 @@ impl Faults {
 
     /// The fault of a request whose head was parsed at `now_ns`, if it gets one. Draws from every plan that concerns it.
     #[must_use]
-    pub fn hit(&self, board: &Scoreboard, route: usize, now_ns: u64) -> Option<Hit> {
+    pub fn hit(&self, board: &Scoreboard, route: usize, method: &Method, now_ns: u64) -> Option<Hit> {
         if !self.are_active() {
             return None;
         }
-        lock(&self.current).hit(board, route, now_ns)
+        lock(&self.current).hit(board, route, method, now_ns)
     }
 
     /// Whether a plan is for the listeners.
@@ -203,7 +203,7 @@ impl Active {
         self.expires_ns.is_some_and(|expires_ns| expires_ns <= now_ns)
     }
 
-    fn hit(&self, board: &Scoreboard, route: usize, now_ns: u64) -> Option<Hit> {
+    fn hit(&self, board: &Scoreboard, route: usize, method: &Method, now_ns: u64) -> Option<Hit> {
         let mut left = self.by_route.get(route).copied().filter(|plans| *plans > 0)?;
         if self.has_expired(now_ns) {
             return None;
@@ -212,7 +212,7 @@ impl Active {
         while left > 0 {
             let in_force = &self.plans[left.trailing_zeros() as usize];
             left &= left - 1;
-            let hit = in_force.draw(board, now_ns);
+            let hit = in_force.draw(board, method, now_ns);
             first = first.or_else(|| hit.map(|(draw, kind)| in_force.hit(draw, kind, now_ns)));
         }
         first
@@ -221,9 +221,9 @@ impl Active {
 
 impl InForce {
     /// The draw and the place of the kind that it comes to.
-    fn draw(self: &Arc<Self>, board: &Scoreboard, now_ns: u64) -> Option<(u64, usize)> {
-        let Self { placed, plan, .. } = &**self;
-        if !plan.draws(since(placed, now_ns)) {
+    fn draw(&self, board: &Scoreboard, method: &Method, now_ns: u64) -> Option<(u64, usize)> {
+        let Self { placed, plan, .. } = self;
+        if !plan.is_for(method.as_str()) || !plan.draws(since(placed, now_ns)) {
             return None;
         }
         let draw = board.head().faults.plan(placed.place).index().draw();

@@ -34,7 +34,7 @@ fn what_is_ordered_is_shown_and_followed_until_it_is_removed() {
         let put = target.faults("PUT", &body.to_string());
         let plan = json!({
             "name": "fault 1", "route": "*", "spacing": "shuffled", "seed": 11,
-            "kinds": [{"kind": "status", "rate": 0.5, "code": 503}], "matched": 0, "executed": {"status 503": 0},
+            "kinds": [{"kind": "status", "rate": 0.5, "code": 503}], "matched": 0, "planned": {"status 503": 0}, "executed": {"status 503": 0},
         });
         assert_eq!(
             (put.status, &put.json()["epoch"], ageless(put.json()["faults"].clone())),
@@ -96,6 +96,19 @@ fn the_first_plan_that_hits_wins_and_every_matching_plan_counts() {
         })
         .collect();
     assert_eq!(counts, [(41, 21.into()), (44, 23.into()), (41, 0.into()), (0, 0.into())], "{known}");
+}
+
+#[test]
+fn a_plan_with_a_method_leaves_the_others_of_its_route_alone() {
+    let target = Target::start(MODES[0]);
+    for (method, hit) in [("POST", &["POST"][..]), ("GET", &["GET", "HEAD"]), ("HEAD", &["HEAD"])] {
+        target.order_faults(&json!([{"route": "/echo", "method": method, "kinds": [status(503, 1.0)]}]));
+        for asked in ["GET", "HEAD", "POST", "PUT"] {
+            let wanted = if hit.contains(&asked) { 503 } else { 200 };
+            assert_eq!(target.connect().request(asked, "/echo").unwrap().status, wanted, "{asked} under {method}");
+        }
+        assert_eq!(target.faults_in_force()[0]["matched"], hit.len());
+    }
 }
 
 #[test]
@@ -260,7 +273,12 @@ fn what_is_no_plan_is_refused_with_its_place_and_changes_nothing() {
             "did you mean /json?",
         ),
         (json!({"faults": [{"route": "/health", "kinds": [always("reset")]}]}), 400, "faults[0].route", "exempt"),
-        (json!({"faults": [{"method": "POST", "kinds": [always("reset")]}]}), 400, "faults[0].method", "GET"),
+        (
+            json!({"faults": [{"route": "/json", "method": "POST", "kinds": [always("reset")]}]}),
+            400,
+            "faults[0].method",
+            "GET",
+        ),
         (json!({"faults": [], "ttl": "never"}), 400, "ttl", "a number and a unit"),
         (json!([]), 400, "the body", "allowed: {\"faults\""),
         (json!({"faults": long}), 413, "", "the page holds 65536"),
