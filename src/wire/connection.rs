@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::Breakage;
+use super::arrival::{Reading, WallClock};
 use crate::scoreboard::{FaultMark, Finished, Outcome, SeatWriter};
 use crate::sys::socket::Received;
 use crate::sys::{clock, socket};
@@ -36,12 +37,13 @@ pub struct Timeouts {
     pub stall: Duration,
 }
 
-/// Wakes the worker when its last connection has ended.
+/// What the connections of a worker share: it wakes the worker when the last one has ended.
 #[derive(Default)]
 pub struct Gauge {
     /// Notified at the end of each connection while [`Gauge::watch`] is on.
     pub ended: Notify,
     watched: AtomicBool,
+    wall_clock: WallClock,
 }
 
 impl Gauge {
@@ -85,6 +87,8 @@ pub struct Connection {
     arrival_ns: AtomicU64,
     stamped: AtomicBool,
     route: AtomicUsize,
+    /// The index that the request in the router has drawn, plus one; 0 is none yet.
+    index: AtomicU64,
     /// Somebody is [`Waiting`].
     awaited: AtomicBool,
     broken: AtomicBool,
@@ -113,6 +117,7 @@ impl Connection {
             arrival_ns: AtomicU64::new(0),
             stamped: AtomicBool::new(false),
             route: AtomicUsize::new(0),
+            index: AtomicU64::new(0),
             awaited: AtomicBool::new(false),
             broken: AtomicBool::new(false),
             breakage: AtomicU8::new(0),
@@ -151,6 +156,18 @@ impl Connection {
     /// The router has found the request's route.
     pub fn set_route(&self, number: usize) {
         self.route.store(number, Relaxed);
+        self.index.store(0, Relaxed);
+    }
+
+    /// The index of the request in the router among those of its route that draw one, whichever worker serves them.
+    #[must_use]
+    pub fn index(&self) -> u64 {
+        if let Some(drawn) = self.index.load(Relaxed).checked_sub(1) {
+            return drawn;
+        }
+        let drawn = self.seat.board().route_index(self.route()).draw();
+        self.index.store(drawn + 1, Relaxed);
+        drawn
     }
 
     /// A head was parsed. Interim responses are for clients of HTTP/1.1.
@@ -209,10 +226,12 @@ impl Connection {
     pub(super) fn received(&self, received: Received, in_head: bool, in_body: bool) {
         let Received { bytes, arrival_realtime_ns } = received;
         self.seat.bytes_in(bytes);
-        let now = clock::monotonic_ns();
-        let waited = arrival_realtime_ns.map(|arrival| clock::realtime_ns().saturating_sub(arrival));
-        self.arrival_ns.store(now.saturating_sub(waited.unwrap_or(0)), Relaxed);
-        self.stamped.store(waited.is_some(), Relaxed);
+        let read = || Reading { monotonic_ns: clock::monotonic_ns(), realtime_ns: clock::realtime_ns() };
+        let reading = read();
+        let arrival = arrival_realtime_ns.and_then(|stamp| self.gauge.wall_clock.arrival_ns(stamp, reading, read));
+        let now = reading.monotonic_ns;
+        self.arrival_ns.store(arrival.unwrap_or(now), Relaxed);
+        self.stamped.store(arrival.is_some(), Relaxed);
         self.in_body.store(in_body, Relaxed);
         if in_head && self.phase() == Phase::Idle {
             self.enter(Phase::Head, now);
