@@ -7,7 +7,7 @@ use super::processes::Depth;
 use crate::sample::StrainReading;
 use crate::scoreboard::{BEAT_NS, Scoreboard, SeatState};
 use crate::snapshot::{Snapshot, WorkerReading};
-use crate::sys::listener::{AcceptQueue, accept_queue};
+use crate::sys::listener::{self, AcceptQueue};
 use crate::sys::procfs::{CgroupFiles, PressureFiles};
 use crate::sys::usage;
 
@@ -43,17 +43,22 @@ impl StrainReader {
             cgroup: self.cgroup.read(),
             pressure: self.pressure.read(),
             accept_queue: self.accept_queue(),
+            listen_drops: self.listen_drops(),
             loop_lag_ns: lags.max(),
         }
     }
 
-    /// The fullest queue, since a full one drops whatever room the others have; and the drops of all of them.
+    /// The fullest queue: a full one drops, whatever room the others have.
     fn accept_queue(&self) -> Option<AcceptQueue> {
-        let read = self.listeners.iter().filter_map(|listener| accept_queue(listener.as_fd()));
-        read.reduce(|sum, queue| {
-            let fullest = if queue.depth > sum.depth { queue } else { sum };
-            AcceptQueue { drops: sum.drops + queue.drops, ..fullest }
-        })
+        let read = self.listeners.iter().filter_map(|listener| listener::accept_queue(listener.as_fd()));
+        read.reduce(|fullest, queue| if queue.depth > fullest.depth { queue } else { fullest })
+    }
+
+    fn listen_drops(&self) -> Option<u64> {
+        self.listeners
+            .iter()
+            .filter_map(|listener| listener::drops(listener.as_fd()))
+            .reduce(|sum, more| sum + more)
     }
 }
 

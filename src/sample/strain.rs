@@ -16,8 +16,10 @@ pub struct StrainReading {
     pub cgroup: Cgroup,
     /// Stalls on the machine.
     pub pressure: Pressure,
-    /// The fullest accept queue, and the drops of all.
+    /// The fullest accept queue of those that listen.
     pub accept_queue: Option<AcceptQueue>,
+    /// What all accept queues together have dropped.
+    pub listen_drops: Option<u64>,
     /// How late the latest beat of any worker was since the tick before.
     pub loop_lag_ns: Option<u64>,
 }
@@ -45,8 +47,10 @@ pub struct StrainSample {
     pub memory_pressure: Option<f64>,
     /// The same for input and output.
     pub io_pressure: Option<f64>,
-    /// The fullest accept queue, and the drops of all.
+    /// The fullest accept queue of those that listen.
     pub accept_queue: Option<AcceptQueue>,
+    /// What all accept queues together have dropped.
+    pub listen_drops: Option<u64>,
     /// How late the latest beat of any worker was.
     pub loop_lag_ns: Option<u64>,
     /// The busiest slot's requests over the live slots' mean.
@@ -60,7 +64,7 @@ pub(super) fn between(
     (cores, interval_ns): (Option<f64>, Option<u64>),
     slots: &[SlotSample],
 ) -> StrainSample {
-    let StrainReading { waited_ns, usage, cgroup, pressure, accept_queue, loop_lag_ns } = now;
+    let StrainReading { waited_ns, usage, cgroup, pressure, accept_queue, listen_drops, loop_lag_ns } = now;
     let switched = |count: fn(&Usage) -> u64| {
         let (before, now) = (count(&earlier.usage?), count(&usage?));
         rate_per_second(before, now, interval_ns)
@@ -82,6 +86,7 @@ pub(super) fn between(
         memory_pressure: stalled(earlier.pressure.memory_us, pressure.memory_us),
         io_pressure: stalled(earlier.pressure.io_us, pressure.io_us),
         accept_queue,
+        listen_drops,
         loop_lag_ns,
         imbalance: imbalance(slots),
     }

@@ -125,24 +125,34 @@ pub struct AcceptQueue {
     pub depth: u64,
     /// How many there may be.
     pub limit: u64,
-    /// How many clients' connections were dropped because there was no room, since the socket was made.
-    pub drops: u64,
 }
 
 /// A TCP listener's accept queue; `None` for a socket of another family, and for one that does not listen.
 #[must_use]
 pub fn accept_queue(listener: BorrowedFd<'_>) -> Option<AcceptQueue> {
-    // SAFETY: tcp_info is made of integers, for which all zeros is valid.
-    let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
-    option(listener, libc::IPPROTO_TCP, libc::TCP_INFO, &mut info)?;
+    let info = tcp_info(listener)?;
     if info.tcpi_state != LISTEN {
         return None;
     }
+    // On a listener these two fields are its queue (net/ipv4/tcp.c, tcp_get_info).
+    Some(AcceptQueue { depth: info.tcpi_unacked.into(), limit: info.tcpi_sacked.into() })
+}
+
+/// How many clients' connections a TCP listener has dropped because its queue had no room, since it was made, whether
+/// it listens now or not; `None` for a socket of another family.
+#[must_use]
+pub fn drops(listener: BorrowedFd<'_>) -> Option<u64> {
+    tcp_info(listener)?;
     let mut memory = [0_u32; MEMORY_FIGURES];
     option(listener, libc::SOL_SOCKET, libc::SO_MEMINFO, &mut memory)?;
-    // On a listener these two fields are its queue (net/ipv4/tcp.c, tcp_get_info).
-    let (depth, limit) = (info.tcpi_unacked.into(), info.tcpi_sacked.into());
-    Some(AcceptQueue { depth, limit, drops: memory[MEMORY_FIGURES - 1].into() })
+    Some(memory[MEMORY_FIGURES - 1].into())
+}
+
+fn tcp_info(socket: BorrowedFd<'_>) -> Option<libc::tcp_info> {
+    // SAFETY: tcp_info is made of integers, for which all zeros is valid.
+    let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
+    option(socket, libc::IPPROTO_TCP, libc::TCP_INFO, &mut info)?;
+    Some(info)
 }
 
 /// `TCP_LISTEN` (`include/net/tcp_states.h`).
@@ -180,13 +190,13 @@ mod tests {
     fn the_queue_has_its_depth_its_limit_and_its_drops() {
         let listener = tcp("127.0.0.1:0".parse().unwrap(), 2, Claim::First).unwrap();
         let address = address_of(&listener).unwrap();
-        assert_eq!(accept_queue(listener.as_fd()), Some(AcceptQueue { depth: 0, limit: 2, drops: 0 }));
+        assert_eq!(accept_queue(listener.as_fd()), Some(AcceptQueue { depth: 0, limit: 2 }));
         let _waiting = TcpStream::connect(address).unwrap();
         assert_eq!(accept_queue(listener.as_fd()).unwrap().depth, 1);
         accept(listener.as_fd()).unwrap();
-        assert_eq!(accept_queue(listener.as_fd()), Some(AcceptQueue { depth: 0, limit: 2, drops: 0 }));
+        assert_eq!(accept_queue(listener.as_fd()), Some(AcceptQueue { depth: 0, limit: 2 }));
         let unix = UnixListener::bind(tempfile::TempDir::new().unwrap().path().join("socket")).unwrap();
-        assert_eq!(accept_queue(unix.as_fd()), None);
+        assert_eq!((accept_queue(unix.as_fd()), drops(unix.as_fd())), (None, None));
     }
 
     /// Stopping and starting to listen costs it none of its options, and their heirs neither.
@@ -197,6 +207,7 @@ mod tests {
         stop_listening(listener.as_fd()).unwrap();
         assert!(!is_listening(listener.as_fd()));
         assert_eq!((TcpStream::connect(port).is_err(), accept_queue(listener.as_fd())), (true, None));
+        assert_eq!(drops(listener.as_fd()), Some(0));
         listen_again(listener.as_fd(), 2).unwrap();
         assert_eq!(accept_queue(listener.as_fd()).unwrap().limit, 2);
         let _client = TcpStream::connect(port).unwrap();

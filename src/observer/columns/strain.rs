@@ -40,7 +40,7 @@ pub fn columns() -> [Column<TargetSample>; 19] {
         column("acceptq_max", "count", "TCP_INFO of the listeners", "how many one accept queue holds: --backlog, capped by somaxconn",
             |row| known(row.figures.strain.accept_queue.map(|queue| queue.limit))),
         column("listen_drops_total", "count", "SO_MEMINFO of the listeners", "connection attempts that all accept queues together have dropped",
-            |row| known(row.figures.strain.accept_queue.map(|queue| queue.drops))),
+            |row| known(row.figures.strain.listen_drops)),
         column("loop_lag_max_us", "µs", "scoreboard", "how late the latest beat of any worker's loop was, in steps of about 1 ms; the same waiting hits requests",
             |row| known(row.figures.strain.loop_lag_ns.map(|lag_ns| lag_ns / 1_000))),
         column("worker_imbalance", "ratio", "scoreboard", "requests of the busiest slot over the mean of the live ones; empty when nobody did any",

@@ -35,8 +35,10 @@ fn whoever_never_reads_is_not_read_either() {
     for _ in 0..50 {
         assert_eq!(target.get("/json").status, 200, "others are served");
     }
-    let totals = target.stats()["totals"].clone();
-    assert!(totals["in_flight"].as_u64().unwrap() <= 8, "{totals}");
+    // An answer may arrive a moment before its record ends.
+    wait_for("none but theirs in flight", || {
+        (target.stats()["totals"]["in_flight"].as_u64().unwrap() <= 8).then_some(())
+    });
     for (number, client) in stuck.into_iter().enumerate() {
         if number % 2 == 0 { drop(client) } else { client.reset() }
     }
