@@ -53,7 +53,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether the plan concerns a route, by the method and the pattern of the route table.
+    /// Whether the plan may concern a request of a route, by the method and the pattern of the route table.
     #[must_use]
     pub fn concerns(&self, method: &str, path: &str) -> bool {
         let its_route = match &self.route {
@@ -61,6 +61,12 @@ impl Plan {
             None => !EXEMPT.contains(&path) && path.starts_with('/'),
         };
         its_route && self.method.as_deref().is_none_or(|wanted| takes(method, wanted))
+    }
+
+    /// Whether a request's method is the plan's. The route may take more methods than one.
+    #[must_use]
+    pub fn is_for(&self, method: &str) -> bool {
+        self.method.as_deref().is_none_or(|wanted| wanted == method || (wanted == "GET" && method == "HEAD"))
     }
 
     /// Whether a request that comes so long after the plan's begin draws an index.
@@ -77,6 +83,21 @@ impl Plan {
             // It has no rate: it concerns every request.
             [Kind::Stall | Kind::Freeze | Kind::Refuse] => Some(0),
             _ => self.partition.kind_at(index),
+        }
+    }
+
+    /// How often each kind is to be carried out for so many draws; `None` where that is left to chance, or is no matter of
+    /// draws.
+    #[must_use]
+    pub fn planned(&self, draws: u64) -> Option<Vec<u64>> {
+        let indices = match self.window {
+            Window::Requests { after, count } => draws.saturating_sub(after).min(count.unwrap_or(u64::MAX)),
+            Window::Always | Window::Between { .. } | Window::Periods { .. } => draws,
+        };
+        match self.kinds.as_slice() {
+            [Kind::Stall] => Some(vec![indices]),
+            [Kind::Freeze | Kind::Refuse] => None,
+            _ => self.partition.planned(indices),
         }
     }
 

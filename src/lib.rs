@@ -42,8 +42,8 @@
 //!
 //! # Two pipelines
 //!
-//! A request: `bytes → head → Host → record(start) → limits → route → parameters → work → response → flush →
-//! record(end)`; read `http/record.rs` from top to bottom.
+//! A request: `bytes → head → Host → record(start) → limits → route → faults → parameters → work → response →
+//! flush → record(end)`; read `http/record.rs` from top to bottom.
 //!
 //! A figure: `seat → snapshot → sample::between(earlier, later) → row`; read the tick in `observer.rs`.
 //!

@@ -25,7 +25,7 @@ pub enum Spacing {
     /// rate, each kind's within 2 of n × its own. The seed changes nothing.
     Even,
     /// In a random order that is exact in each block of [`BLOCK`]: in block b (from 0) each kind has
-    /// ⌊(b+1)·10000·r⌋ − ⌊b·10000·r⌋ hits by its own rate r; the last kind gives way where all would exceed the block.
+    /// ⌊(b+1)·10000·r⌋ − ⌊b·10000·r⌋ hits by its own rate r; the last kinds give way where all would exceed the block.
     #[default]
     Shuffled,
     /// Each index by itself, by chance.
@@ -104,6 +104,18 @@ impl Partition {
                 let drawn = below(WHOLE, hash(*seed, index));
                 place(parts.iter().copied(), drawn)
             }
+        }
+    }
+}
+
+impl Partition {
+    /// How many of the first `count` indices each kind gets; `None` where that is left to chance.
+    #[must_use]
+    pub fn planned(&self, count: u64) -> Option<Vec<u64>> {
+        match &self.law {
+            Law::Even(even) => Some(even.planned(count)),
+            Law::Shuffled { seed, parts } => Some(shuffled::planned(*seed, parts, count)),
+            Law::Random { .. } => None,
         }
     }
 }

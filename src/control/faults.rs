@@ -18,6 +18,9 @@ pub struct Counted {
     pub age_ms: u64,
     /// Draws of its index: requests that came in while its window was open.
     pub matched: u64,
+    /// By kind, what those draws come to, unless that is left to chance.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub planned: Option<BTreeMap<String, u64>>,
     /// By kind, how often it was carried out.
     pub executed: BTreeMap<String, u64>,
 }
@@ -76,15 +79,22 @@ pub fn counted_faults(board: &Scoreboard, now_ns: u64) -> (u64, Vec<Counted>) {
 fn count(board: &Scoreboard, placed: Placed, now_ns: u64) -> Counted {
     let Placed { plan, place, begin_ns } = placed;
     let record = board.head().faults.plan(place);
-    let mut executed = BTreeMap::new();
+    let matched = record.index().drawn();
+    let (mut planned, mut executed) = (None, BTreeMap::new());
     if let Ok((understood, _)) = understand(&plan, "", 0, &Rules::none()) {
-        for (number, kind) in understood.kinds.iter().enumerate() {
-            // Kinds that are called the same are counted together.
-            *executed.entry(kind.to_string()).or_insert(0) += record.executed(number);
-        }
+        let by_kind = |counts: Vec<u64>| {
+            let mut sums = BTreeMap::new();
+            for (kind, count) in understood.kinds.iter().zip(counts) {
+                // Kinds that are called the same are counted together.
+                *sums.entry(kind.to_string()).or_insert(0) += count;
+            }
+            sums
+        };
+        planned = understood.planned(matched).map(by_kind);
+        executed = by_kind((0..understood.kinds.len()).map(|number| record.executed(number)).collect());
     }
     let age_ms = now_ns.saturating_sub(begin_ns) / clock::MILLISECOND;
-    Counted { plan, age_ms, matched: record.index().drawn(), executed }
+    Counted { plan, age_ms, matched, planned, executed }
 }
 
 #[cfg(test)]

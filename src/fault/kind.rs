@@ -3,7 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::units::{Bytes, Spelled, UnitError, parse_duration};
+use crate::distribution::{Distribution, Mistake, Rules};
+use crate::partition::hash;
+use crate::units::Bytes;
 
 /// What a request gets, or, of the last three before `Crash`, what is the same for all while the window is open.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,40 +36,36 @@ pub enum Kind {
     Leak(u64),
 }
 
-/// How long a delay is. A fixed time; the one place where distributions come in.
+/// How long a delay is: a distribution, drawn by the index of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delay(Duration);
+pub struct Delay {
+    distribution: Distribution,
+    seed: u64,
+}
 
 impl Delay {
-    /// Reads a delay that is at most so long.
+    /// Reads a delay that is at most so long, of the plan's n-th kind.
     ///
     /// # Errors
-    /// A clause that follows the text.
-    pub fn parse(text: &str, most: Duration) -> Result<Self, DelayError> {
-        let delay = parse_duration(text).map_err(DelayError::Unreadable)?;
-        if delay > most { Err(DelayError::TooLong) } else { Ok(Self(delay)) }
+    /// What is wrong with it.
+    pub fn parse(text: &str, most: Duration, (seed, number): (u64, usize)) -> Result<Self, Mistake> {
+        let rules = Rules { most, flag: "--max-delay", read: None };
+        // Not the seed that has chosen the index, or those chosen would all be short.
+        let seed = hash(hash(seed, u64::MAX), number as u64);
+        Ok(Self { distribution: Distribution::parse(text, &rules)?, seed })
     }
 
     /// The delay of an index.
     #[must_use]
-    pub fn at(&self, _index: u64) -> Duration {
-        self.0
+    pub fn at(&self, index: u64) -> Duration {
+        self.distribution.draw(self.seed, index)
     }
 }
 
 impl fmt::Display for Delay {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        Spelled(self.0).fmt(formatter)
+        self.distribution.fmt(formatter)
     }
-}
-
-/// Why a text is no delay.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum DelayError {
-    /// It can't be read, with the clause why.
-    Unreadable(UnitError),
-    /// It is over the limit.
-    TooLong,
 }
 
 impl Kind {

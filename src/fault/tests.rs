@@ -26,7 +26,8 @@ fn read(text: &str) -> Result<Plan, Vec<String>> {
     let json = serde_json::to_string(&understood).unwrap();
     let again: Written = serde_json::from_str(&json).unwrap();
     assert_eq!(again, understood);
-    assert_eq!(understand(&again, "faults[0]", 1, &Rules::none()).unwrap().0, plan);
+    let of_worker = Rules { max_delay: rules().max_delay, ..Rules::none() };
+    assert_eq!(understand(&again, "faults[0]", 1, &of_worker).unwrap().0, plan);
     Ok(plan)
 }
 
@@ -109,11 +110,11 @@ fn each_mistake_in_kinds_is_a_sentence() {
         ),
         (
             "kinds = [{ kind = 'delay', delay = '5', rate = 0.5 }]",
-            "kinds[0].delay: \"5\" needs a unit: 5s for seconds",
+            "kinds[0].delay: \"5\" is not a duration such as 500us",
         ),
         (
             "kinds = [{ kind = 'delay', delay = '61s', rate = 0.5 }]",
-            "delay: \"61s\" is over --max-delay; allowed: 0 to 1m",
+            "delay: \"61s\" is over the limit that --max-delay sets; allowed: 0 to 1m",
         ),
         (
             "kinds = [{ kind = 'leak', bytes = '2GiB', rate = 0.5 }]",
@@ -222,4 +223,18 @@ fn the_arithmetic_of_a_stall() {
     }
     let mean = waits.iter().sum::<u64>() / waits.len() as u64;
     assert!(mean.abs_diff(STALL_US * STALL_US / 2 / PERIOD_US) <= EVERY_US, "{mean}");
+}
+
+/// The seed that has chosen an index must not choose its delay as well: all the delays would be from one end.
+#[test]
+fn the_delays_of_the_chosen_are_drawn_from_all_of_the_distribution() {
+    for spacing in ["even", "shuffled", "random"] {
+        let text = "[{ kind = 'delay', delay = 'uniform(0ms,100ms)', rate = 0.1 }]";
+        let plan = plan(&format!("spacing = '{spacing}'\nkinds = {text}"));
+        let Kind::Delay(delay) = &plan.kinds[0] else { panic!("{plan:?}") };
+        let delays: Vec<Duration> =
+            (0..10_000).filter(|draw| plan.kind_of(*draw).is_some()).map(|draw| delay.at(draw)).collect();
+        let mean = delays.iter().sum::<Duration>() / u32::try_from(delays.len()).unwrap();
+        assert!((Duration::from_millis(45)..Duration::from_millis(55)).contains(&mean), "{spacing}: {mean:?}");
+    }
 }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use super::kind::{Delay, DelayError, Kind};
+use super::kind::{Delay, Kind};
 use super::window::Window;
 use super::written::{Written, WrittenKind, WrittenWindow};
 use super::{EVERY_ROUTE, EXEMPT, KINDS, Mistake, Plan, takes};
+use crate::distribution::Mistake as Wrong;
 use crate::partition::{Partition, Spacing};
 use crate::spelling;
 use crate::units::{Bytes, Rate, Spelled, parse_duration};
@@ -71,7 +72,7 @@ pub fn understand(
     number: usize,
     rules: &Rules,
 ) -> Result<(Plan, Written), Vec<Mistake>> {
-    let mut reading = Reading { place: place.to_owned(), rules, mistakes: Vec::new() };
+    let mut reading = Reading { place: place.to_owned(), rules, stream: (0, 0), mistakes: Vec::new() };
     let read = reading.plan(written, number);
     if reading.mistakes.is_empty() { read.ok_or_else(Vec::new) } else { Err(reading.mistakes) }
 }
@@ -79,6 +80,8 @@ pub fn understand(
 struct Reading<'a> {
     place: String,
     rules: &'a Rules,
+    /// The plan's seed, and which of its kinds is being read.
+    stream: (u64, usize),
     mistakes: Vec<Mistake>,
 }
 
@@ -97,6 +100,7 @@ impl Reading<'_> {
         self.target(&route, method.as_deref());
         let spacing = self.spacing(spacing.as_deref());
         let seed = seed.unwrap_or(self.rules.seed);
+        self.stream.0 = seed;
         let window = self.window(written.window.as_ref());
         let kinds = self.kinds(&written.kinds);
         if let (Some(kinds), Some(window)) = (&kinds, &window) {
@@ -256,6 +260,7 @@ impl Reading<'_> {
         let mut kinds = Vec::new();
         for (number, kind) in written.iter().enumerate() {
             self.place = format!("{outer}.kinds[{number}]");
+            self.stream.1 = number;
             kinds.extend(self.kind(kind));
         }
         self.place = outer;
@@ -329,14 +334,13 @@ impl Reading<'_> {
     }
 
     fn delay(&mut self, text: &str) -> Option<Delay> {
-        let most = self.rules.max_delay;
-        let (wrong, allowed) = match Delay::parse(text, most) {
-            Ok(delay) => return Some(delay),
-            Err(DelayError::Unreadable(error)) => (error.to_string(), "a duration such as 200ms".to_owned()),
-            Err(DelayError::TooLong) => ("is over --max-delay".to_owned(), format!("0 to {}", Spelled(most))),
-        };
-        self.wrong("delay", Some(format!("{text:?}")), wrong, allowed);
-        None
+        match Delay::parse(text, self.rules.max_delay, self.stream) {
+            Ok(delay) => Some(delay),
+            Err(Wrong { value, reason, allowed }) => {
+                self.wrong("delay", Some(format!("{value:?}")), reason, allowed);
+                None
+            }
+        }
     }
 
     fn code(&mut self, code: i64) -> Option<u16> {

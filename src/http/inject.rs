@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use tokio::sync::watch;
 
@@ -106,26 +106,30 @@ impl Faults {
 
     /// Follows these plans from now on. Plans that were in force before go on; what the others have leaked is freed,
     /// and whoever waits for the end of their windows goes on.
-    pub fn follow(&self, faults: fault::Faults, board: &Scoreboard, now_ns: u64) {
+    pub fn follow(&self, faults: fault::Faults, board: &Scoreboard, max_delay: Duration, now_ns: u64) {
         let before = Arc::clone(&lock(&self.current));
         let fault::Faults { plans, expires_ns, next_place: _ } = faults;
         let expired = expires_ns.is_some_and(|expires_ns| expires_ns <= now_ns);
         let plans: Vec<Arc<InForce>> = if expired {
             Vec::new()
         } else {
-            plans.into_iter().take(fault::PLANS).filter_map(|placed| self.in_force(placed, &before)).collect()
+            plans
+                .into_iter()
+                .take(fault::PLANS)
+                .filter_map(|placed| self.in_force(placed, &before, max_delay))
+                .collect()
         };
         let by_route = (0..ROUTES).map(|number| concerning(&plans, board, number)).collect();
         self.active.store(!plans.is_empty(), Relaxed);
         *lock(&self.current) = Arc::new(Active { plans, by_route, expires_ns });
     }
 
-    fn in_force(&self, placed: Placed, before: &Active) -> Option<Arc<InForce>> {
+    fn in_force(&self, placed: Placed, before: &Active, max_delay: Duration) -> Option<Arc<InForce>> {
         if let Some(known) = before.plans.iter().find(|known| known.placed == placed) {
             return Some(Arc::clone(known));
         }
-        // It was checked before it was published.
-        let (plan, _) = understand(&placed.plan, "faults", 0, &Rules::none()).ok()?;
+        // It was checked before it was published. A distribution is what it is within its limit.
+        let (plan, _) = understand(&placed.plan, "faults", 0, &Rules { max_delay, ..Rules::none() }).ok()?;
         let leaks = Leaks { kept: Mutex::default(), leaked: Arc::clone(&self.leaked) };
         Some(Arc::new(InForce { placed, plan, leaks, alive: watch::channel(()).0 }))
     }
@@ -140,11 +144,11 @@ impl Faults {
 
     /// The fault of a request whose head was parsed at `now_ns`, if it gets one. Draws from every plan that concerns it.
     #[must_use]
-    pub fn hit(&self, board: &Scoreboard, route: usize, now_ns: u64) -> Option<Hit> {
+    pub fn hit(&self, board: &Scoreboard, route: usize, method: &Method, now_ns: u64) -> Option<Hit> {
         if !self.are_active() {
             return None;
         }
-        lock(&self.current).hit(board, route, now_ns)
+        lock(&self.current).hit(board, route, method, now_ns)
     }
 
     /// Whether a plan is for the listeners.
@@ -199,7 +203,7 @@ impl Active {
         self.expires_ns.is_some_and(|expires_ns| expires_ns <= now_ns)
     }
 
-    fn hit(&self, board: &Scoreboard, route: usize, now_ns: u64) -> Option<Hit> {
+    fn hit(&self, board: &Scoreboard, route: usize, method: &Method, now_ns: u64) -> Option<Hit> {
         let mut left = self.by_route.get(route).copied().filter(|plans| *plans > 0)?;
         if self.has_expired(now_ns) {
             return None;
@@ -208,7 +212,7 @@ impl Active {
         while left > 0 {
             let in_force = &self.plans[left.trailing_zeros() as usize];
             left &= left - 1;
-            let hit = in_force.draw(board, now_ns);
+            let hit = in_force.draw(board, method, now_ns);
             first = first.or_else(|| hit.map(|(draw, kind)| in_force.hit(draw, kind, now_ns)));
         }
         first
@@ -217,9 +221,9 @@ impl Active {
 
 impl InForce {
     /// The draw and the place of the kind that it comes to.
-    fn draw(self: &Arc<Self>, board: &Scoreboard, now_ns: u64) -> Option<(u64, usize)> {
-        let Self { placed, plan, .. } = &**self;
-        if !plan.draws(since(placed, now_ns)) {
+    fn draw(&self, board: &Scoreboard, method: &Method, now_ns: u64) -> Option<(u64, usize)> {
+        let Self { placed, plan, .. } = self;
+        if !plan.is_for(method.as_str()) || !plan.draws(since(placed, now_ns)) {
             return None;
         }
         let draw = board.head().faults.plan(placed.place).index().draw();

@@ -120,7 +120,7 @@ impl Numbered {
     fn answer(&self, request: Request<Body>, exchange: Exchange, target: &Target) -> Answering {
         exchange.set_route(self.number);
         // Most of the time that is one load.
-        match target.faults().hit(target.board(), self.number, exchange.head_ns()) {
+        match target.faults().hit(target.board(), self.number, request.method(), exchange.head_ns()) {
             None => self.handle(request, exchange, target.clone()),
             Some(hit) => Box::pin(inject(hit, target.clone(), self.clone(), request, exchange)),
         }

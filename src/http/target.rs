@@ -111,7 +111,7 @@ impl State {
         if let Some((epoch, Standing { ready, faults })) = self.orders.newer() {
             self.ready.store(ready, Relaxed);
             let before = self.faults.concern_listeners();
-            self.faults.follow(faults, self.board(), clock::monotonic_ns());
+            self.faults.follow(faults, self.board(), self.limits.delay, clock::monotonic_ns());
             if before || self.faults.concern_listeners() {
                 self.unconfirmed.store(epoch, Relaxed);
             } else {

@@ -15,6 +15,8 @@ use super::WHOLE;
 pub(super) struct Even {
     /// The summed rate, in parts.
     sum: u64,
+    /// How many kinds there are, those that never hit included.
+    kinds: usize,
     /// The kinds' tree; none without a kind.
     root: Option<Share>,
 }
@@ -27,6 +29,10 @@ enum Share {
 
 impl Even {
     pub(super) fn new(parts: &[u64]) -> Self {
+        Self { kinds: parts.len(), ..Self::of(parts) }
+    }
+
+    fn of(parts: &[u64]) -> Self {
         let mut shares: Vec<(u64, Share)> = parts
             .iter()
             .enumerate()
@@ -36,8 +42,10 @@ impl Even {
         loop {
             // The smallest at the end. The sort is stable, so that equal rates always make the same tree.
             shares.sort_by_key(|(parts, _)| std::cmp::Reverse(*parts));
-            let Some((parts, share)) = shares.pop() else { return Self { sum: 0, root: None } };
-            let Some((others, other)) = shares.pop() else { return Self { sum: parts, root: Some(share) } };
+            let Some((parts, share)) = shares.pop() else { return Self { sum: 0, kinds: 0, root: None } };
+            let Some((others, other)) = shares.pop() else {
+                return Self { sum: parts, kinds: 0, root: Some(share) };
+            };
             let both = parts + others;
             shares.push((both, Share::Split { first: others, both, children: Box::new([other, share]) }));
         }
@@ -56,6 +64,30 @@ impl Even {
                         (hit, share) = (hit - rounded(*first, *both, hit), &children[1]);
                     }
                 }
+            }
+        }
+    }
+}
+
+impl Even {
+    /// How many of the first `count` indices each kind gets.
+    pub(super) fn planned(&self, count: u64) -> Vec<u64> {
+        let mut planned = vec![0; self.kinds];
+        if let Some(root) = &self.root {
+            root.share_out(rounded(self.sum, WHOLE, count), &mut planned);
+        }
+        planned
+    }
+}
+
+impl Share {
+    fn share_out(&self, hits: u64, planned: &mut [u64]) {
+        match self {
+            Self::Kind(kind) => planned[*kind] = hits,
+            Self::Split { first, both, children } => {
+                let of_first = rounded(*first, *both, hits);
+                children[0].share_out(of_first, planned);
+                children[1].share_out(hits - of_first, planned);
             }
         }
     }

@@ -23,6 +23,36 @@ pub(super) fn kind_at(seed: u64, parts: &[u64], index: u64) -> Option<usize> {
     place(parts.iter().map(hits), permuted(hash(seed, block), at))
 }
 
+/// How many of the first `count` indices each kind gets.
+pub(super) fn planned(seed: u64, parts: &[u64], count: u64) -> Vec<u64> {
+    let (blocks, rest) = (count / BLOCK, count % BLOCK);
+    let may_exceed = parts.iter().map(|parts| parts / PARTS + 1).sum::<u64>() > BLOCK;
+    let mut planned = vec![0; parts.len()];
+    if may_exceed {
+        // The same again after so many blocks.
+        let (rounds, within) = (blocks / PARTS, blocks % PARTS);
+        for block in 0..if rounds == 0 { within } else { PARTS } {
+            let times = rounds + u64::from(block < within);
+            let mut left = BLOCK;
+            for (planned, parts) in planned.iter_mut().zip(parts) {
+                let hits = hits_in(*parts, block).min(left);
+                *planned += hits * times;
+                left -= hits;
+            }
+        }
+    } else {
+        for (planned, parts) in planned.iter_mut().zip(parts) {
+            *planned = blocks / PARTS * parts + blocks % PARTS * parts / PARTS;
+        }
+    }
+    for index in blocks * BLOCK..blocks * BLOCK + rest {
+        if let Some(kind) = kind_at(seed, parts, index) {
+            planned[kind] += 1;
+        }
+    }
+    planned
+}
+
 /// ⌊(b+1)·10000·r⌋ − ⌊b·10000·r⌋
 fn hits_in(parts: u64, block: u64) -> u64 {
     // The same again after so many blocks, in which the rate has a whole number of hits.

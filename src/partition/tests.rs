@@ -113,6 +113,33 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn what_is_planned_is_what_there_is(parts in kinds(), seed: u64, n in 0_u64..25_000) {
+        for spacing in [Spacing::Even, Spacing::Shuffled] {
+            let partition = Partition::new(spacing, seed, &rates(&parts)).unwrap();
+            prop_assert_eq!(partition.planned(n).unwrap(), count(&partition, parts.len(), 0, n));
+        }
+    }
+
+    #[test]
+    fn in_whole_rounds_as_much_is_planned_as_the_rates_say(parts in kinds(), rounds in 0_u64..20) {
+        let expected: Vec<u64> = parts.iter().map(|parts| rounds * parts).collect();
+        let planned = |spacing| Partition::new(spacing, 1, &rates(&parts)).unwrap().planned(rounds * WHOLE).unwrap();
+        for (planned, expected) in planned(Spacing::Even).iter().zip(&expected) {
+            prop_assert!(planned.abs_diff(*expected) <= 2);
+        }
+        let shuffled = planned(Spacing::Shuffled);
+        if parts.iter().sum::<u64>() < WHOLE - 100_000 * parts.len() as u64 {
+            prop_assert_eq!(shuffled, expected);
+        } else {
+            prop_assert!(shuffled.iter().zip(&expected).all(|(planned, expected)| planned <= expected));
+        }
+    }
+}
+
 #[test]
 fn more_than_everything_is_refused() {
     let refused = Partition::new(Spacing::Even, 0, &rates(&[WHOLE, 1])).unwrap_err();

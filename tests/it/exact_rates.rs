@@ -77,6 +77,9 @@ fn every_spacing_counts_exactly_in_every_mode_and_width() {
             let known = &target.faults_in_force()[0];
             assert_eq!(known["matched"], CLIENTS * EACH, "{mode:?} {spacing:?}: {known}");
             assert_eq!(known["executed"], executed(&seen), "{mode:?} {spacing:?}: {known}");
+            // Chance plans nothing.
+            let planned = if spacing == Spacing::Random { &Value::Null } else { &known["executed"] };
+            assert_eq!(&known["planned"], planned, "{mode:?} {spacing:?}: {known}");
             assert_eq!(ageless(stats["faults"].clone())[0], *known, "{mode:?} {spacing:?}");
         }
         settle(target, &answered(CLIENTS * EACH * 3), false);

@@ -34,7 +34,7 @@ fn what_is_ordered_is_shown_and_followed_until_it_is_removed() {
         let put = target.faults("PUT", &body.to_string());
         let plan = json!({
             "name": "fault 1", "route": "*", "spacing": "shuffled", "seed": 11,
-            "kinds": [{"kind": "status", "rate": 0.5, "code": 503}], "matched": 0, "executed": {"status 503": 0},
+            "kinds": [{"kind": "status", "rate": 0.5, "code": 503}], "matched": 0, "planned": {"status 503": 0}, "executed": {"status 503": 0},
         });
         assert_eq!(
             (put.status, &put.json()["epoch"], ageless(put.json()["faults"].clone())),
@@ -59,7 +59,7 @@ fn what_is_ordered_is_shown_and_followed_until_it_is_removed() {
 
 #[test]
 fn the_sentence_of_an_injected_status_says_that_it_is_one() {
-    let target = Target::start(&MODES[0][..]);
+    let target = Target::start(MODES[0]);
     target.order_faults(&json!([{"name": "now and then", "kinds": [status(500, 1.0)]}]));
     let answer = target.get("/io?ms=0");
     assert_eq!(answer.json(), json!({"error": "this status is injected by the fault plan \"now and then\""}));
@@ -96,6 +96,19 @@ fn the_first_plan_that_hits_wins_and_every_matching_plan_counts() {
         })
         .collect();
     assert_eq!(counts, [(41, 21.into()), (44, 23.into()), (41, 0.into()), (0, 0.into())], "{known}");
+}
+
+#[test]
+fn a_plan_with_a_method_leaves_the_others_of_its_route_alone() {
+    let target = Target::start(MODES[0]);
+    for (method, hit) in [("POST", &["POST"][..]), ("GET", &["GET", "HEAD"]), ("HEAD", &["HEAD"])] {
+        target.order_faults(&json!([{"route": "/echo", "method": method, "kinds": [status(503, 1.0)]}]));
+        for asked in ["GET", "HEAD", "POST", "PUT"] {
+            let wanted = if hit.contains(&asked) { 503 } else { 200 };
+            assert_eq!(target.connect().request(asked, "/echo").unwrap().status, wanted, "{asked} under {method}");
+        }
+        assert_eq!(target.faults_in_force()[0]["matched"], hit.len());
+    }
 }
 
 #[test]
@@ -239,7 +252,7 @@ fn a_leak_is_kept_limited_and_freed() {
 
 #[test]
 fn what_is_no_plan_is_refused_with_its_place_and_changes_nothing() {
-    let target = Target::start(&MODES[1][..]);
+    let target = Target::start(MODES[1]);
     target.order_faults(&json!([{"name": "old", "kinds": [status(500, 0.0)]}]));
     // It fits a body, and with what is filled in no page.
     let cut = json!({"kind": "truncate", "bytes": 1_000_000_000, "rate": 0.050_000_001});
@@ -250,7 +263,7 @@ fn what_is_no_plan_is_refused_with_its_place_and_changes_nothing() {
             json!({"faults": [{"kinds": [{"kind": "refuse"}], "window": {"to": "1s"}}]}),
             400,
             "faults[0].kinds[0].kind",
-            "with a port of its own choice",
+            "on a TCP port that is named",
         ),
         (json!({"faults": [{"kinds": [status(500, 2.0)]}]}), 400, "faults[0].kinds[0].rate", "2 is too large"),
         (
@@ -260,7 +273,12 @@ fn what_is_no_plan_is_refused_with_its_place_and_changes_nothing() {
             "did you mean /json?",
         ),
         (json!({"faults": [{"route": "/health", "kinds": [always("reset")]}]}), 400, "faults[0].route", "exempt"),
-        (json!({"faults": [{"method": "POST", "kinds": [always("reset")]}]}), 400, "faults[0].method", "GET"),
+        (
+            json!({"faults": [{"route": "/json", "method": "POST", "kinds": [always("reset")]}]}),
+            400,
+            "faults[0].method",
+            "GET",
+        ),
         (json!({"faults": [], "ttl": "never"}), 400, "ttl", "a number and a unit"),
         (json!([]), 400, "the body", "allowed: {\"faults\""),
         (json!({"faults": long}), 413, "", "the page holds 65536"),
@@ -293,7 +311,7 @@ fn whoever_does_not_follow_is_named() {
 
 #[test]
 fn a_foreign_page_orders_nothing() {
-    let target = Target::start(&MODES[0][..]);
+    let target = Target::start(MODES[0]);
     let host = &target.ready["admin"];
     for (method, body) in [("PUT", r#"{"faults": []}"#), ("DELETE", "")] {
         let mut client = target.admin();
