@@ -19,13 +19,12 @@ const WHOLE: &str = "Hello, World!";
 
 /// These kinds on one route.
 fn order(target: &Target, route: &str, kinds: &Value) {
-    let plans = json!({ "faults": [{ "name": "breaks", "route": route, "kinds": kinds }] });
-    let answer = target.admin_request("PUT", "/faults", &plans.to_string());
-    assert_eq!(answer.status, 200, "{}", answer.text());
+    target.order_faults(&json!([{ "name": "breaks", "route": route, "kinds": kinds }]));
 }
 
-fn faults(target: &Target) -> Value {
-    target.admin_request("GET", "/faults", "").json()
+/// How often each kind was carried out.
+fn executed(target: &Target) -> Value {
+    target.faults_in_force()[0]["executed"].clone()
 }
 
 fn always(kind: &str) -> Value {
@@ -107,7 +106,7 @@ fn each_kind_arrives_as_what_it_is_and_is_counted_once() {
             assert_eq!((&plaintext["finished"], &plaintext["client_gone"]), (&broken.into(), &0.into()));
             assert_eq!(plaintext["status"].as_object().unwrap().len(), 0, "{mode:?} {kind}: {plaintext}");
             assert_eq!(stats["totals"]["errors"], broken, "{mode:?} {kind}");
-            let executed = &faults(&target)["faults"][0]["executed"];
+            let executed = executed(&target);
             assert_eq!(
                 executed.as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum::<u64>(),
                 3,
@@ -197,7 +196,7 @@ fn under_load_the_accounts_balance_to_the_request() {
         let tally = load.stop();
         let stats = at_rest(&target);
         let json = of_route(&stats, "/json");
-        let executed = faults(&target)["faults"][0]["executed"].clone();
+        let executed = executed(&target);
         let of = |name: &str| executed[name].as_u64().unwrap_or_else(|| panic!("{name}: {executed}"));
         assert_eq!(of("reset") + of("empty") + of("truncate 3"), tally.failed, "{mode:?} {executed} {tally:?}");
         assert_eq!(

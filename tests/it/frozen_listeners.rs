@@ -23,11 +23,11 @@ fn order(target: &Target, kind: &str) -> Response {
 
 fn order_for(target: &Target, kind: &str, window: &Value) -> Response {
     let plan = json!({ "name": kind, "route": "*", "kinds": [{ "kind": kind }], "window": window });
-    target.admin_request("PUT", "/faults", &json!({ "faults": [plan] }).to_string())
+    target.faults("PUT", &json!({ "faults": [plan] }).to_string())
 }
 
 fn remove(target: &Target) {
-    assert_eq!(target.admin_request("DELETE", "/faults", "").status, 200);
+    assert_eq!(target.faults("DELETE", "").status, 200);
 }
 
 /// A target on a port that was told to it by number.
@@ -191,7 +191,7 @@ fn windows_open_and_close_by_themselves() {
             Client::connect(target.address()).ok()?.get("/health").ok()
         });
     }
-    let plan = target.admin_request("GET", "/faults", "").json()["faults"][0].clone();
+    let plan = target.faults_in_force()[0].clone();
     assert!(plan["executed"]["refuse"].as_u64().unwrap() >= 3, "a window each: {plan}");
     remove(&target);
     assert_eq!(target.end().code, Some(0));
