@@ -1,23 +1,26 @@
 #!/usr/bin/env bash
 # What a request costs, side by side with a peer, in the same run: the tool by which a change is judged.
 #
-#   scripts/bench.sh [health|new|all] [--against COMMIT] [--connections "50 256 1000"] [--rounds N] [--seconds N]
+#   scripts/bench.sh [health|new|bytes|upload|all] [--against COMMIT] [--connections "50 256 1000"] [--rounds N] [--seconds N]
 #
 #   health   keep-alive requests for /health
 #   new      a new connection for each request
+#   bytes    keep-alive requests for /bytes/1048576: CPU a MiB (50 connections unless given)
+#   upload   1 MiB to /upload: CPU a MiB (50 connections unless given)
 #
-# The peer is nginx answering the same status, body and headers, or quintain as it was at COMMIT.
+# The peer is nginx answering the same status, body and headers (a file of 1 MiB with sendfile off; an upload
+# discarded), or quintain as it was at COMMIT.
 # Target and generator are pinned apart (CPU 0, CPU 1); the sides alternate A B B A after a warm-up.
 # Figures: CPU µs a request, from the scheduler's account of every thread of the target's process tree; medians over
 # the rounds, the ratio round by round with its spread. requests/s stand only where the target's core was ≥ 95 % busy.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-usage() { sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2; }
-what=health against="" connections="50 256 1000" rounds=6 seconds=3
+usage() { sed -n '2,15s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+what=health against="" connections="" rounds=6 seconds=3
 while [ $# -gt 0 ]; do
     case $1 in
-        health | new | all) what=$1 ;;
+        health | new | bytes | upload | all) what=$1 ;;
         --against) against=${2:?--against takes a commit}; shift ;;
         --connections) connections=${2:?--connections takes numbers}; shift ;;
         --rounds) rounds=${2:?--rounds takes a number}; shift ;;
@@ -58,12 +61,23 @@ start_quintain() { # program name
 
 start_nginx() {
     local port=$((20000 + RANDOM % 10000))
+    mkdir -p "$work/files/bytes"
+    head -c 1048576 /dev/urandom >"$work/files/bytes/1048576"
+    # Who runs it owns the files, which another user could not read.
+    local user=""
+    [ "$(id -u)" -ne 0 ] || user="user root;"
+    local timing="queue;dur=0.126, inject;dur=0.000, cpu;dur=0.000, io;dur=0.000, total;dur=0.163"
     cat >"$work/nginx.conf" <<CONF
-worker_processes 1; daemon off; pid $work/nginx.pid; error_log $work/nginx.log; worker_rlimit_nofile 20000;
+$user worker_processes 1; daemon off; pid $work/nginx.pid; error_log $work/nginx.log; worker_rlimit_nofile 20000;
 events { worker_connections 16384; }
 http {
     access_log off; keepalive_requests 1000000000; default_type "text/plain; charset=utf-8"; server_tokens off;
-    server { listen 127.0.0.1:$port backlog=4096; location = /health { return 200 "OK"; } }
+    server { listen 127.0.0.1:$port backlog=4096; location = /health { return 200 "OK"; }
+        location /bytes/ { root $work/files; sendfile off; default_type application/octet-stream; add_header Server-Timing "$timing"; add_header X-Quintain-Worker 0.1; }
+        location = /upload {
+            client_max_body_size 2m; default_type application/json; add_header Server-Timing "$timing"; add_header X-Quintain-Worker 0.1;
+            return 200 '{"bytes":1048576,"crc32":"7464f382","first_byte_ms":0.435983,"last_byte_ms":2.168781}\n';
+        } }
 }
 CONF
     taskset -c 0 nginx -c "$work/nginx.conf" -p "$work" &
@@ -82,16 +96,22 @@ cpu() { # pid
 
 # One measurement: CPU µs a request, requests/s, how busy the core was in %.
 measure() { # pid url connections route
-    local before after output header=()
-    [ "$4" = new ] && header=(-H "Connection: close")
+    local before after output options=() path=/health
+    case $4 in
+        new) options=(-H "Connection: close") ;;
+        bytes) path=/bytes/1048576 ;;
+        upload) path=/upload options=(-s "$work/upload.lua") ;;
+    esac
     before=$(cpu "$1")
-    output=$(taskset -c 1 wrk -t1 -c"$3" -d"${seconds}s" "${header[@]}" "$2/health")
+    output=$(taskset -c 1 wrk -t1 -c"$3" -d"${seconds}s" "${options[@]}" "$2$path")
     after=$(cpu "$1")
     awk -v used=$((after - before)) -v wall="$seconds" '
         /requests in/ { requests = $1 }
         /Non-2xx|Socket errors/ { print "bench.sh: wrk saw " $0 > "/dev/stderr" }
         END { printf "%.4f %.0f %.1f\n", used / 1000 / requests, requests / wall, used / 1e7 / wall }' <<<"$output"
 }
+
+echo 'wrk.method = "POST" wrk.body = string.rep("x", 1048576)' >"$work/upload.lua"
 
 cargo build --quiet --release --locked
 cp "${CARGO_TARGET_DIR:-target}/release/quintain" "$work/quintain"
@@ -112,10 +132,14 @@ else
 fi
 theirs=$pid theirs_url=$url
 
-[ "$what" = all ] && routes="health new" || routes=$what
+[ "$what" = all ] && routes="health new bytes upload" || routes=$what
 printf '%s%-8s %5s  %-22s %-22s %-24s %s%s\n' "$bold" route c "quintain" "$peer" "ratio, CPU a request" "req/s (core ≥ 95 % busy)" "$plain"
 for route in $routes; do
-    for count in $connections; do
+    case $route in
+        bytes | upload) counts=${connections:-50} ;;
+        *) counts=${connections:-50 256 1000} ;;
+    esac
+    for count in $counts; do
         progress "$route c=$count: warm-up"
         measure "$ours" "$ours_url" "$count" "$route" >/dev/null
         measure "$theirs" "$theirs_url" "$count" "$route" >/dev/null

@@ -113,10 +113,14 @@ pub struct Config {
     pub max_delay: Duration,
     /// The most CPU time that a request may ask for.
     pub max_cpu: Duration,
-    /// The largest body that a request may send or ask for.
+    /// The largest body that a request may send.
     pub max_body: Bytes,
     /// The most memory that faults may leak, per worker.
     pub max_leak: Bytes,
+    /// The largest body that a request may ask for.
+    pub max_bytes: Bytes,
+    /// The most memory that a request may ask for, and that a worker holds for all of them.
+    pub max_mem: Bytes,
     /// Connections waiting to be accepted, per worker, before the kernel's own cap.
     pub backlog: u32,
     /// How long a connection may be idle; none is for ever.
@@ -135,6 +139,8 @@ pub struct Config {
     pub log: String,
     /// How events are told.
     pub log_format: LogFormat,
+    /// How long before the end of a sleep a worker starts to look at the clock without a pause.
+    pub spin: Duration,
     /// How long after ready the run ends; none is when it is told to.
     pub duration: Option<Duration>,
     /// The command during which the target is up.

@@ -26,11 +26,12 @@
 //! | [`sys`] | the kernel, and all the `unsafe` there is |
 //! | [`histogram`] | a latency histogram in shared memory |
 //! | [`partition`] | which index gets what, exactly, by rates and a seed |
+//! | [`distribution`], [`delay`] | how long a delay is, drawn by an index; which requests have one: one grammar everywhere |
 //! | [`fault`] | plans of faults: which request gets what |
 //! | [`scoreboard`] | seats, base, roster, route table: who writes what |
 //! | [`snapshot`], [`sample`] | one reading of all of it; the difference of two, with rates |
 //! | [`control`] | the messages between the roles, and the orders page |
-//! | [`work`] | computing and waiting, done and measured |
+//! | [`work`] | computing, waiting, memory and bodies, done and measured |
 //! | [`wire`] | the socket as we need it: arrival stamps, counts, the end of a record in the flush |
 //! | [`config`] | the settings, resolved and typed, all mistakes at once |
 //! | [`http`] | the route table, handlers, parameters, refusals, the record of a request |
@@ -54,6 +55,8 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod control;
+pub mod delay;
+pub mod distribution;
 pub mod fault;
 pub mod histogram;
 pub mod http;

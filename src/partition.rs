@@ -120,9 +120,9 @@ fn place(lengths: impl Iterator<Item = u64>, at: u64) -> Option<usize> {
     None
 }
 
-/// A number that looks random, from two. The finalizer is `splitmix64`'s (Steele, Lea, Flood: Fast splittable
+/// A number that looks random, from two; the same two give the same one for ever. The finalizer is `splitmix64`'s (Steele, Lea, Flood: Fast splittable
 /// pseudorandom number generators, 2014).
-fn hash(key: u64, value: u64) -> u64 {
+pub(crate) fn hash(key: u64, value: u64) -> u64 {
     mix(mix(key).wrapping_add(value.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
 }
 

@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod control_socket;
 pub mod listener;
+pub mod pages;
 pub mod process;
 pub mod procfs;
 pub mod readiness;
@@ -13,4 +14,5 @@ pub mod shared;
 pub mod signals;
 pub mod socket;
 pub mod threads;
+pub mod timer;
 pub mod usage;

@@ -4,16 +4,15 @@
 //! flush after its body is done: hyper drops a body *before* it writes it, so the body cannot tell. What comes in
 //! passes `framing`, which makes unparsable what different readers would understand differently.
 //!
-//! A client that has ended its sending direction has left, or waits for its answer: the kernel shows the same of
-//! both. hyper would take it for gone. Here hyper is not told while a request is served; instead the client is
-//! sent a `100 Continue`, which whoever still reads must ignore, and which whoever has left answers with a reset.
-//! HTTP/1.0 has no interim responses; there a client that has left is noticed when it is answered.
+//! A client that has ended its sending direction has left, or waits for its answer: [`Departure`] finds out. hyper is
+//! not told while a request is served.
 //!
 //! A [`Connection`] is what the socket, the requests on it and the worker's sweep share. All of them live on
 //! one thread; the atomics are there because the router wants `Send + Sync`, and cost plain loads and stores.
 
 mod breakage;
 mod connection;
+mod departure;
 mod framing;
 mod linger;
 
@@ -21,42 +20,24 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 pub use breakage::Breakage;
 pub use connection::{Connection, Ending, Gauge, Phase, Timeouts};
+pub use departure::Departure;
 use framing::Framing;
 pub use framing::TARGET;
 use hyper::rt::{Read, ReadBufCursor, Write};
 pub use linger::{linger, read_some};
-use tokio::time::{Instant, Sleep, sleep};
 
-use crate::sys::readiness::Watched;
 use crate::sys::socket::{self, Received};
 
 /// Up to this size, copying a response's parts together costs less than having the kernel look at each.
 const SMALL: usize = 512;
 
-/// What any client must be able to ignore before its answer (RFC 9110, 15.2).
-const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
-
-/// How often a client that has ended its sending direction is looked at for its reset. The closed state of a
-/// descriptor stays ready, so that epoll can't be waited for.
-const LOOK: Duration = Duration::from_millis(50);
-
 /// A connected socket, as hyper reads and writes it.
 pub struct Wire {
-    socket: Watched<Arc<Connection>>,
+    departure: Arc<Departure>,
     framing: Framing,
-    /// hyper has something to write that the kernel has not all taken.
-    unflushed: bool,
-    ended: Option<Ended>,
-}
-
-/// A client that sends no more and waits for an answer, or has left.
-struct Ended {
-    asked: bool,
-    look: Pin<Box<Sleep>>,
 }
 
 impl Wire {
@@ -65,8 +46,7 @@ impl Wire {
     /// # Errors
     /// What `epoll_ctl(2)` says.
     pub fn new(connection: Arc<Connection>) -> io::Result<Self> {
-        let socket = Watched::new(connection)?;
-        Ok(Self { socket, framing: Framing::default(), unflushed: false, ended: None })
+        Ok(Self { departure: Arc::new(Departure::new(connection)?), framing: Framing::default() })
     }
 
     /// Waits until there is something to read, or the end of the stream. Until then a connection costs this
@@ -75,58 +55,37 @@ impl Wire {
     /// # Errors
     /// When the runtime ends.
     pub async fn readable(&self) -> io::Result<()> {
-        self.socket.readable().await?.retain_ready();
+        self.departure.socket.readable().await?.retain_ready();
         Ok(())
     }
 
     /// What it shares with the requests.
     #[must_use]
     pub fn connection(&self) -> &Arc<Connection> {
-        self.socket.get_ref()
+        self.departure.connection()
+    }
+
+    /// Tells those who serve its requests whether the client has left.
+    #[must_use]
+    pub fn departure(&self) -> &Arc<Departure> {
+        &self.departure
     }
 
     /// See [`linger()`].
     pub async fn linger(&self, most: usize) {
-        linger(&self.socket, most).await;
+        linger(&self.departure.socket, most).await;
     }
 
     /// Nothing more comes. hyper is told when it would wait for it, and not when an answer is on its way: it would
     /// drop that.
-    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_end(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let connection = self.connection();
         let waits = connection.phase() != Phase::Busy || self.framing.is_in_body();
         if waits || connection.is_broken() {
             return Poll::Ready(Ok(()));
         }
         // What was cut is refused by the gate, which closes.
-        if self.framing.is_over() { Poll::Pending } else { self.poll_left(context) }
-    }
-
-    /// Waits until the client has left. It may as well be waiting for its answer, and never leave.
-    fn poll_left(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let connection = Arc::clone(self.connection());
-        let Some(Ended { asked, look }) = &mut self.ended else {
-            self.ended = Some(Ended { asked: false, look: Box::pin(sleep(LOOK)) });
-            // The answer may be at hand; then nobody needs to be asked.
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        };
-        if !*asked && !self.unflushed && connection.takes_interim() {
-            *asked = true;
-            match socket::write(connection.socket(), CONTINUE) {
-                Ok(bytes) if bytes == CONTINUE.len() => connection.sent(bytes),
-                // It has room for nothing, so it is asked at the next look.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => *asked = false,
-                Ok(_) | Err(_) => return Poll::Ready(Ok(())),
-            }
-        }
-        loop {
-            if socket::has_failed(connection.socket()) {
-                return Poll::Ready(Ok(()));
-            }
-            ready!(look.as_mut().poll(context));
-            look.as_mut().reset(Instant::now() + LOOK);
-        }
+        if self.framing.is_over() { Poll::Pending } else { self.departure.poll_left(context).map(Ok) }
     }
 }
 
@@ -136,7 +95,8 @@ impl Read for Wire {
         context: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self { socket: watched, framing, .. } = &mut *self;
+        let Self { departure, framing } = &mut *self;
+        let watched = &departure.socket;
         if framing.is_over() {
             return self.poll_end(context);
         }
@@ -152,7 +112,7 @@ impl Read for Wire {
                     if received.bytes < room {
                         ready.clear_ready();
                     }
-                    connection.received(received, framing.is_in_head());
+                    connection.received(received, framing.is_in_head(), framing.is_in_body());
                     return Poll::Ready(Ok(()));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
@@ -171,7 +131,7 @@ impl Wire {
         send: impl Fn() -> io::Result<usize>,
     ) -> Poll<io::Result<usize>> {
         loop {
-            let Poll::Ready(ready) = self.socket.poll_write_ready(context) else {
+            let Poll::Ready(ready) = self.departure.socket.poll_write_ready(context) else {
                 self.connection().stalled();
                 return Poll::Pending;
             };
@@ -193,19 +153,19 @@ impl Wire {
 }
 
 impl Write for Wire {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.unflushed = true;
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let connection = self.connection();
+        connection.set_unflushed(true);
         self.poll_send(context, bytes.len(), || socket::write(connection.socket(), bytes))
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.unflushed = true;
         let connection = self.connection();
+        connection.set_unflushed(true);
         let wanted = parts.iter().map(|part| part.len()).sum();
         let mut small = [0; SMALL];
         match gather(parts, wanted, &mut small) {
@@ -219,10 +179,10 @@ impl Write for Wire {
     }
 
     /// hyper calls this once its own buffer is written: the requests whose bodies ended before are done.
-    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.unflushed = false;
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         let connection = self.connection();
-        if (self.ended.is_some() || connection.has_unread()) && socket::has_failed(connection.socket()) {
+        connection.set_unflushed(false);
+        if (self.departure.is_suspected() || connection.has_unread()) && socket::has_failed(connection.socket()) {
             // It had left, and resets what it is sent.
             connection.broken();
         }

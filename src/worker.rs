@@ -17,7 +17,8 @@ use crate::http::{self, About, Limits, ListenerFault, ListenerOrder, Target};
 use crate::scoreboard::{BEAT_NS, SeatWriter};
 use crate::sys::readiness::Watched;
 use crate::sys::threads::ThreadGroup;
-use crate::sys::{clock, process, usage};
+use crate::sys::{clock, process, timer, usage};
+use crate::work::sleep;
 use accept::{Acceptors, Afterwards, Gate};
 use connections::Connections;
 
@@ -51,6 +52,8 @@ pub struct Settings {
     pub drain_delay: Duration,
     /// `--shutdown-timeout`
     pub shutdown_timeout: Duration,
+    /// `--spin-us`
+    pub spin: Duration,
 }
 
 /// What makes one worker this one.
@@ -72,6 +75,7 @@ pub fn run(settings: &Settings, assignment: Assignment) -> Result<(), String> {
     let slot = seat.slot();
     process::name_thread(&format!("w{slot}"));
     threads.enter();
+    timer::without_slack();
     let result = match runtime(settings, slot, &threads) {
         Ok(runtime) => {
             let result = runtime.block_on(serve(settings, seat, &control));
@@ -110,6 +114,12 @@ async fn serve(settings: &Settings, seat: SeatWriter, control: &MemberEnd) -> Re
     let slot = seat.slot();
     let failed = |what: &str, error: std::io::Error| format!("worker {slot} can't {what}: {error}");
     let control = Watched::new(control).map_err(|error| failed("watch its control socket", error))?;
+    let sleeping = sleep::Service::start(settings.spin).map_err(|error| failed("make a timer", error))?;
+    tokio::spawn(async move {
+        if let Err(error) = sleeping.run().await {
+            tracing::error!(slot, %error, "a worker's timer fails; sleeps are only precise to a millisecond from here on");
+        }
+    });
     let mut worker = Worker::new(settings, seat);
     let mut beat = tokio::time::interval(BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -175,12 +185,13 @@ impl Worker {
             keep_alive_timeout,
             drain_delay,
             shutdown_timeout,
+            spin: _,
         } = settings;
         let seat = Arc::new(seat);
         let target = Target::new(*limits, about.clone(), Arc::clone(&seat));
-        let stack = http::service(http::router(http::routes(), target.clone()));
+        let routes = Arc::new(http::Routes::new(http::routes(), &target));
         let connections =
-            Connections::new(Arc::clone(&seat), target.clone(), stack, *max_connections, *keep_alive_timeout);
+            Connections::new(Arc::clone(&seat), target.clone(), routes, *max_connections, *keep_alive_timeout);
         Self {
             stage: Stage::Serving,
             own_process: *own_process,

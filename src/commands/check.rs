@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::config::Config;
+use crate::units::Bytes;
 
 /// Prints the configuration as TOML on stdout, to be kept or given to `--config`.
 #[must_use]
@@ -18,9 +19,10 @@ pub fn run(config: &Config) -> ExitCode {
 }
 
 fn print(config: &Config, output: &mut impl Write) -> io::Result<()> {
-    let Config { workers, max_connections, max_inflight, .. } = config;
+    let Config { workers, max_connections, max_inflight, max_mem, .. } = config;
     output.write_all(config.to_toml().as_bytes())?;
     writeln!(output, "# max_connections × workers = {}", max_connections * workers)?;
     writeln!(output, "# max_inflight × workers = {}", max_inflight * workers)?;
+    writeln!(output, "# max_mem × workers = {}", Bytes(max_mem.0.saturating_mul(*workers as u64)))?;
     output.flush()
 }

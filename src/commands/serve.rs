@@ -106,6 +106,8 @@ fn worker_duty(config: &Config) -> WorkerDuty {
             delay: config.max_delay,
             cpu: config.max_cpu,
             body: config.max_body.0,
+            bytes: config.max_bytes.0,
+            memory: config.max_mem.0,
             in_flight: config.max_inflight as u64,
             leak: config.max_leak.0,
         },
@@ -113,6 +115,7 @@ fn worker_duty(config: &Config) -> WorkerDuty {
             version: format!("{VERSION} ({COMMIT})"),
             mode: config.mode.to_string(),
             workers: config.workers,
+            seed: config.seed,
         },
         own_process: config.mode == Mode::Cluster,
         max_connections: config.max_connections as u64,
@@ -121,6 +124,7 @@ fn worker_duty(config: &Config) -> WorkerDuty {
         keep_alive_timeout: config.keep_alive_timeout,
         drain_delay: config.drain_delay,
         shutdown_timeout: config.shutdown_timeout,
+        spin: config.spin,
     };
     Arc::new(move |seat, control, threads| worker::run(&settings, Assignment { seat, control, threads }))
 }

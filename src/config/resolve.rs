@@ -35,6 +35,8 @@ pub fn resolve(layers: &Layers) -> Result<Config, Vec<Mistake>> {
         max_cpu: reader.read("max-cpu", duration),
         max_body: reader.read("max-body", bytes),
         max_leak: reader.read("max-leak", bytes),
+        max_bytes: reader.read("max-bytes", bytes),
+        max_mem: reader.read("max-mem", bytes),
         backlog: reader.read("backlog", number),
         keep_alive_timeout: some_unless_zero(reader.read("keep-alive-timeout", duration)),
         shutdown_timeout: reader.read("shutdown-timeout", duration),
@@ -44,6 +46,7 @@ pub fn resolve(layers: &Layers) -> Result<Config, Vec<Mistake>> {
         csv: !reader.read("no-csv", switch),
         log: reader.read("log", filter),
         log_format: reader.read("log-format", |text, kind| one_of(&LogFormat::ALL, text, kind)),
+        spin: Duration::from_micros(reader.read("spin-us", number)),
         duration: reader.read_if_given("duration", duration),
         while_command: reader.read_if_given("while", some_text),
     };

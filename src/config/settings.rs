@@ -233,7 +233,7 @@ pub const SETTINGS: &[Setting] = &[
         placeholder: "BYTES",
         default: "64MiB",
         heading: LIMITS,
-        help: "The largest body that a request may send or ask for",
+        help: "The largest body that a request may send",
         kind: Kind::Bytes(Bytes(4 << 30)),
     },
     Setting {
@@ -243,6 +243,22 @@ pub const SETTINGS: &[Setting] = &[
         heading: LIMITS,
         help: "The most memory that faults may leak, per worker",
         kind: Kind::Bytes(Bytes(64 << 30)),
+    },
+    Setting {
+        name: "max-bytes",
+        placeholder: "BYTES",
+        default: "1GiB",
+        heading: LIMITS,
+        help: "The largest body that a request may ask for",
+        kind: Kind::Bytes(Bytes(1 << 40)),
+    },
+    Setting {
+        name: "max-mem",
+        placeholder: "BYTES",
+        default: "256MiB",
+        heading: LIMITS,
+        help: "The most memory that a request may ask for, and that a worker holds for all of them",
+        kind: Kind::Bytes(Bytes(1 << 40)),
     },
     Setting {
         name: "backlog",
@@ -275,6 +291,14 @@ pub const SETTINGS: &[Setting] = &[
         heading: TIMES,
         help: "How long after TERM connections are still taken while /readyz says 503",
         kind: Kind::Duration(Duration::ZERO, Duration::from_mins(10)),
+    },
+    Setting {
+        name: "spin-us",
+        placeholder: "N",
+        default: "0",
+        heading: TIMES,
+        help: "Microseconds before the end of each sleep in which a worker does nothing but watch the clock",
+        kind: Kind::Number(0, 1_000),
     },
     Setting {
         name: "sample-interval",

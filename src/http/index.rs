@@ -13,6 +13,12 @@ const OFFER: &[(&str, &str)] = &[
     ("/io?ms=200", "waits without CPU; delay=200ms, mode=async|blocking|pool"),
     ("/cpu?iterations=1000000", "exact work, with a checksum; on=loop|pool"),
     ("/cpu?ms=10", "computes until the thread has used this much CPU"),
+    ("/mem?bytes=10MiB&ms=100", "takes memory, holds it, gives it back"),
+    ("/bytes/1MiB", "bytes that can be checked; seed=, Range, ETag; in chunks from /stream/1MiB"),
+    ("/drip?duration=1&numbytes=5", "bytes one by one; delay=, code=, seed="),
+    ("/status/200", "a status, or several by weight: 200:0.9,503:0.1; any method"),
+    ("/delay/0.5", "waits; a plain number is seconds; any method"),
+    ("/echo", "gives a body back; any method; POST /upload counts and checks one"),
     ("/plaintext", "Hello, World!"),
     ("/json", "the same as an object"),
 ];
@@ -28,13 +34,13 @@ pub async fn index(State(target): State<Target>, headers: HeaderMap) -> Response
 }
 
 fn text(about: &About) -> String {
-    let About { version, mode, workers } = about;
-    let lines: Vec<String> = OFFER.iter().map(|(path, does)| format!("  GET {path:<26}{does}\n")).collect();
+    let About { version, mode, workers, seed: _ } = about;
+    let lines: Vec<String> = OFFER.iter().map(|(path, does)| format!("  GET {path:<30}{does}\n")).collect();
     format!("quintain {version}: a load-test target\nmode {mode}, {workers} worker(s)\n\n{}", lines.concat())
 }
 
 fn page(about: &About) -> String {
-    let About { version, mode, workers } = about;
+    let About { version, mode, workers, seed: _ } = about;
     let rows: Vec<String> = OFFER
         .iter()
         .map(|(path, does)| format!("<tr><td><a href=\"{path}\"><code>GET {path}</code></a><td>{does}\n"))

@@ -6,7 +6,6 @@
 //!
 //! Without a plan that is one load. With one it is a draw, by `fetch_add`, for each plan that concerns the request.
 
-use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -15,10 +14,10 @@ use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tokio::sync::watch;
-use tower::{Service, ServiceExt};
 
 use super::error::Refusal;
 use super::record::Exchange;
+use super::route::Numbered;
 use super::spoil::Spoil;
 use super::target::Target;
 use crate::fault::{self, Kind, Placed, Plan, Rules, understand};
@@ -263,15 +262,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 /// Carries out a fault around a handler.
-pub(super) async fn inject<S>(
+pub(super) async fn inject(
     hit: Hit,
     target: Target,
-    handler: S,
-    mut request: Request,
-) -> Result<Response, Infallible>
-where
-    S: Service<Request, Response = Response, Error = Infallible>,
-{
+    route: Numbered,
+    request: Request,
+    mut exchange: Exchange,
+) -> Response {
     let Hit { kind, mark, index, closes_ns, in_force, removed } = hit;
     let begun_ns = clock::monotonic_ns();
     let carried_out = || target.board().head().faults.carried_out(mark);
@@ -294,25 +291,23 @@ where
             }
             None
         }
-        Kind::Status(code) => return Ok(marked(answer(code, &in_force), mark)),
-        Kind::Crash => crash(&request, carried_out),
-        Kind::Empty => return Ok(marked(Spoil::Empty.alone(), mark)),
-        Kind::Reset => return Ok(marked(Spoil::Reset.alone(), mark)),
-        Kind::Malformed => return Ok(marked(Spoil::Malformed.alone(), mark)),
+        Kind::Status(code) => return marked(answer(code, &in_force), mark),
+        Kind::Crash => crash(&exchange, carried_out),
+        Kind::Empty => return marked(Spoil::Empty.alone(), mark),
+        Kind::Reset => return marked(Spoil::Reset.alone(), mark),
+        Kind::Malformed => return marked(Spoil::Malformed.alone(), mark),
         Kind::Truncate(bytes) => Some(Spoil::Truncate { bytes }),
         Kind::Drip(delay) => Some(Spoil::Drip { delay: delay.at(index) }),
         // Theirs are not the requests.
         Kind::Freeze | Kind::Refuse => None,
     };
-    if let Some(exchange) = request.extensions_mut().get_mut::<Exchange>() {
-        exchange.add_injected(clock::monotonic_ns().saturating_sub(begun_ns));
-    }
-    let mut response = handler.oneshot(request).await?;
+    exchange.add_injected(clock::monotonic_ns().saturating_sub(begun_ns));
+    let mut response = route.handle(request, exchange, target).await;
     if let Some(spoil) = spoil {
         response.extensions_mut().insert(spoil);
         response = marked(response, mark);
     }
-    Ok(response)
+    response
 }
 
 /// The record of the request counts the fault once the response is flushed or broken as was ordered.
@@ -345,12 +340,10 @@ async fn until_removed(mut removed: watch::Receiver<()>, waiting: impl Future<Ou
 }
 
 /// The request is finished as broken by a fault, and the worker is gone: the kernel closes its sockets.
-fn crash(request: &Request, carried_out: impl Fn()) -> ! {
+fn crash(exchange: &Exchange, carried_out: impl Fn()) -> ! {
     carried_out();
-    if let Some(exchange) = request.extensions().get::<Exchange>() {
-        exchange.finish_broken();
-        tracing::warn!(worker = exchange.worker(), "crashes, as its fault plan says");
-    }
+    exchange.finish_broken();
+    tracing::warn!(worker = exchange.worker(), "crashes, as its fault plan says");
     std::process::exit(CRASHED)
 }
 

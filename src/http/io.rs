@@ -2,35 +2,69 @@
 
 use std::time::Duration;
 
+use axum::extract::State;
+
 use super::answer::Answer;
 use super::error::Refusal;
-use super::parameters::{FromQuery, Params, Query, duration, milliseconds};
+use super::parameters::{FromQuery, Params, Query, milliseconds};
 use super::record::Exchange;
-use super::target::Limits;
+use super::target::{Limits, Target};
+use crate::delay::Delay;
+use crate::partition::hash;
 use crate::work::Work;
 use crate::work::io::{Io, Mode};
 
 /// How long a `/io` waits that does not say.
 pub const DEFAULT_DELAY: Duration = Duration::from_millis(200);
 
+/// The key of `delay=`, by which it hits other requests than other modifiers do.
+const DELAY: u64 = 1;
+
 /// Waits: `ms=` or `delay=`, and `mode=`.
-pub async fn io(Params(wait): Params<Io>, exchange: Exchange) -> Answer {
-    Answer { done: Work::Io(wait).run().await, exchange }
+pub async fn io(State(target): State<Target>, Params(asked): Params<Asked>, exchange: Exchange) -> Answer {
+    let Asked { wait, mode } = asked;
+    let delay = match wait {
+        Wait::Always(delay) => delay,
+        Wait::Drawn(delay) => {
+            let seed = hash(hash(target.about.seed, DELAY), exchange.route() as u64);
+            delay.keyed(seed).at(exchange.draw_index()).unwrap_or(DEFAULT_DELAY)
+        }
+    };
+    Answer { done: Work::Io(Io { delay, mode }).run().await, exchange }
 }
 
-impl FromQuery for Io {
+/// What a query asks for.
+pub struct Asked {
+    wait: Wait,
+    mode: Mode,
+}
+
+enum Wait {
+    /// The same for each request.
+    Always(Duration),
+    /// By the request's index; the default for whom it leaves out.
+    Drawn(Delay),
+}
+
+impl FromQuery for Asked {
     const NAMES: &'static [&'static str] = &["ms", "delay", "mode"];
 
     fn from_query(query: &Query, limits: &Limits) -> Result<Self, Refusal> {
-        const FLAG: &str = "--max-delay";
-        let milliseconds = milliseconds(limits.delay, FLAG);
+        let milliseconds = milliseconds(limits.delay, "--max-delay");
         query.not_both("ms", "delay")?;
         let named = query.ranged("ms", &milliseconds)?;
-        let named = named.or(query.ranged("delay", &duration(limits.delay, FLAG))?);
+        let delay = query.delay("delay", limits)?;
         let modes = [Mode::Async, Mode::Blocking, Mode::Pool].map(|mode| (mode.name(), mode));
         let mode = query.one_of("mode", &modes)?.unwrap_or(Mode::Async);
-        // The default is held to the limit too: a shorter wait would not be the documented one.
-        let delay = named.map_or_else(|| milliseconds.check("ms", DEFAULT_DELAY), Ok)?;
-        Ok(Self { delay, mode })
+        let is_default = named.is_none() && delay.as_ref().is_none_or(|delay| !delay.is_for_all());
+        if is_default {
+            // It is held to the limit too: a shorter wait would not be the documented one.
+            milliseconds.check("ms", DEFAULT_DELAY)?;
+        }
+        let wait = match delay {
+            None => Wait::Always(named.unwrap_or(DEFAULT_DELAY)),
+            Some(delay) => delay.always().map_or_else(|| Wait::Drawn(delay), Wait::Always),
+        };
+        Ok(Self { wait, mode })
     }
 }

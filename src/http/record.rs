@@ -1,7 +1,7 @@
 //! A request, from its parsed head to the flush of its response: the pipeline, top to bottom.
 //!
 //! ```text
-//! head → gate → record(start) → limits → router → inject → parameters → work → response → body → flush → record(end)
+//! head → gate → record(start) → limits → route → faults → inject → parameters → work → response → body → flush → record(end)
 //! ```
 //!
 //! [`Recorded`] is hyper's service for one connection. The record begins when hyper hands over a head and is
@@ -12,11 +12,11 @@
 
 use std::any::Any;
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use axum::Router;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Request, Response, StatusCode, Version, header};
@@ -24,49 +24,32 @@ use axum::response::IntoResponse;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use hyper::body::Incoming;
-use pin_project_lite::pin_project;
 use tokio::sync::oneshot;
-use tower::Service;
-use tower_http::catch_panic::CatchPanic;
 
 use super::error::{self, Refusal};
 use super::gate;
+use super::route::{Answering, Routes};
 use super::spoil::{Broken, Spoil, Spoiling};
 use super::target::Target;
 use super::unread::Received;
 use crate::scoreboard::{FaultMark, Outcome};
 use crate::sys::clock;
-use crate::wire::{Breakage, Connection, Ending};
-
-/// The router, and around it what must hold whatever a handler does.
-pub type Stack = CatchPanic<Router, fn(Box<dyn Any + Send>) -> Response<axum::body::Body>>;
-
-/// Builds what one worker serves every request with.
-#[must_use]
-pub fn service(router: Router) -> Stack {
-    CatchPanic::custom(router, answer_panic)
-}
-
-#[allow(clippy::needless_pass_by_value)] // the shape that tower-http asks for
-fn answer_panic(panic: Box<dyn Any + Send>) -> Response<axum::body::Body> {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-    tracing::error!(panic = text, "a handler panicked");
-    error::panicked().into_response()
-}
+use crate::wire::{Breakage, Connection, Departure, Ending, Wire};
 
 /// hyper's service for one connection.
 pub struct Recorded {
-    stack: Stack,
+    routes: Arc<Routes>,
     target: Target,
     connection: Arc<Connection>,
+    departure: Arc<Departure>,
 }
 
 impl Recorded {
-    /// Serves the requests of `connection`.
+    /// Serves the requests of the connection behind `wire`.
     #[must_use]
-    pub fn new(stack: Stack, target: Target, connection: Arc<Connection>) -> Self {
-        Self { stack, target, connection }
+    pub fn new(routes: Arc<Routes>, target: Target, wire: &Wire) -> Self {
+        let (connection, departure) = (Arc::clone(wire.connection()), Arc::clone(wire.departure()));
+        Self { routes, target, connection, departure }
     }
 
     /// The answer to a request that never was one: not started, counted as rejected, connection closed.
@@ -90,7 +73,7 @@ impl hyper::service::Service<Request<Incoming>> for Recorded {
         if let Err(refusal) = gate::request(&request) {
             return self.reject(refusal);
         }
-        let (mut parts, body) = request.into_parts();
+        let (parts, body) = request.into_parts();
         let exchange = Exchange::begin(&self.connection, now);
         let record = Some(Record::of(exchange.clone()));
         let limits = &self.target.limits;
@@ -103,10 +86,15 @@ impl hyper::service::Service<Request<Incoming>> for Recorded {
             self.connection.leave_unread();
             return InFlight::Refused { response: Some(closing(response)), record };
         }
-        let (body, refused) = Received::new(body, &self.connection, limits.body);
-        parts.extensions.insert(exchange);
-        let response = self.stack.clone().call(Request::from_parts(parts, body));
-        InFlight::Routed { response, refused, record, target: self.target.clone() }
+        let (body, refused) = if body.is_end_stream() {
+            (axum::body::Body::empty(), None)
+        } else {
+            let (body, refused) = Received::new(body, &self.connection, limits.body);
+            (axum::body::Body::new(body), Some(refused))
+        };
+        let response = self.routes.answer(Request::from_parts(parts, body), exchange, &self.target);
+        let departure = Arc::clone(&self.departure);
+        InFlight::Routed { response, refused, record, target: self.target.clone(), departure: Some(departure) }
     }
 }
 
@@ -166,9 +154,33 @@ impl Exchange {
         Ending { route: connection.route(), outcome, fault, head_ns, arrival_ns, stamped }
     }
 
+    /// A handler asks for it on a route that has none.
+    pub(super) fn missing() -> Refusal {
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "this handler runs outside of a connection")
+    }
+
+    /// The number of its route.
+    #[must_use]
+    pub fn route(&self) -> usize {
+        self.connection.route()
+    }
+
+    /// The next of the indices that the requests of its route draw, in all workers together.
+    #[must_use]
+    pub fn draw_index(&self) -> u64 {
+        self.connection.seat().board().route_index(self.route()).draw()
+    }
+
     /// The router has found its route.
     pub(super) fn set_route(&self, number: usize) {
         self.connection.set_route(number);
+    }
+
+    /// The next index of its route, which no other request gets, in whichever worker.
+    #[must_use]
+    pub fn draw(&self) -> u64 {
+        let board = self.connection.seat().board();
+        board.route_index(self.connection.route()).draw()
     }
 
     /// The worker that serves it: `slot.generation`.
@@ -183,14 +195,12 @@ impl<S: Send + Sync> FromRequestParts<S> for Exchange {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        let missing =
-            || Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "this router runs outside of a connection");
-        parts.extensions.get().cloned().ok_or_else(missing)
+        parts.extensions.get().cloned().ok_or_else(Self::missing)
     }
 }
 
 /// A started request. Dropping it ends the record, or hands it to the connection to be ended by the flush.
-pub(super) struct Record {
+pub struct Record {
     exchange: Exchange,
     /// How it has ended if all that is written by then is flushed. Before there is a response, only the client can
     /// have given it up.
@@ -226,49 +236,46 @@ impl Drop for Record {
     }
 }
 
-pin_project! {
-    /// A request on its way to a response.
-    #[project = InFlightProjection]
-    pub enum InFlight {
-        /// In the router.
-        Routed {
-            #[pin]
-            response: <Stack as Service<Request<Received>>>::Future,
-            refused: Option<oneshot::Receiver<Refusal>>,
-            record: Option<Record>,
-            target: Target,
-        },
-        /// Refused before it.
-        Refused {
-            response: Option<Response<axum::body::Body>>,
-            record: Option<Record>,
-        },
-        /// To be broken off, once the answers before it are on their way.
-        Breaking {
-            breakage: Breakage,
-            record: Option<Record>,
-        },
-    }
+/// A request on its way to a response.
+pub enum InFlight {
+    /// With its route.
+    Routed {
+        response: Answering,
+        refused: Option<oneshot::Receiver<Refusal>>,
+        record: Option<Record>,
+        target: Target,
+        departure: Option<Arc<Departure>>,
+    },
+    /// Refused before it.
+    Refused { response: Option<Response<axum::body::Body>>, record: Option<Record> },
+    /// To be broken off, once the answers before it are on their way.
+    Breaking { breakage: Breakage, record: Option<Record> },
 }
 
 impl Future for InFlight {
     type Output = Result<Response<Tracked>, Broken>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let (mut response, record) = match self.as_mut().project() {
-            InFlightProjection::Routed { response, refused, record, target } => match response.poll(context) {
-                Poll::Ready(Ok(response)) => {
-                    let response = response.map(axum::body::Body::new);
-                    (if target.closes_connections() { closing(response) } else { response }, record)
+        let (mut response, record, departure) = match &mut *self {
+            Self::Routed { response, refused, record, target, departure } => match poll_answer(response, context) {
+                Poll::Ready(response) => {
+                    let response = if target.closes_connections() { closing(response) } else { response };
+                    (response, record, departure.take())
                 }
-                Poll::Pending => (closing(ready!(poll_refused(refused, context)).into_response()), record),
+                Poll::Pending => {
+                    if departure.as_ref().is_some_and(|departure| departure.poll(context).is_ready()) {
+                        return Poll::Ready(Err(Broken));
+                    }
+                    let refusal = ready!(poll_refused(refused, context));
+                    (closing(refusal.into_response()), record, None)
+                }
             },
-            InFlightProjection::Refused { response, record } => {
+            Self::Refused { response, record } => {
                 // A future that is polled after it was ready has no response left.
                 let Some(response) = response.take() else { return Poll::Pending };
-                (response, record)
+                (response, record, None)
             }
-            InFlightProjection::Breaking { breakage, record } => return poll_break(*breakage, record, context),
+            Self::Breaking { breakage, record } => return poll_break(*breakage, record, context),
         };
         let status = response.status().as_u16();
         let (spoil, fault) = (response.extensions_mut().remove::<Spoil>(), response.extensions_mut().remove());
@@ -284,12 +291,25 @@ impl Future for InFlight {
             None => None,
             Some(Ok(spoiling)) => Some(Box::new(spoiling)),
             Some(Err(breakage)) => {
-                self.set(InFlight::Breaking { breakage, record });
+                *self = Self::Breaking { breakage, record };
                 return self.poll(context);
             }
         };
-        Poll::Ready(Ok(response.map(|body| Tracked { body, spoiling, record })))
+        Poll::Ready(Ok(response.map(|body| Tracked { body, departure, spoiling, record })))
     }
+}
+
+/// A handler's answer. A panic in it is a 500.
+fn poll_answer(answering: &mut Answering, context: &mut Context<'_>) -> Poll<Response<axum::body::Body>> {
+    let polled = catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(context)));
+    polled.unwrap_or_else(|panic| Poll::Ready(answer_panic(&*panic)))
+}
+
+fn answer_panic(panic: &(dyn Any + Send)) -> Response<axum::body::Body> {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    tracing::error!(panic = text, "a handler panicked");
+    error::panicked().into_response()
 }
 
 /// Lets go of the connection once the answers to earlier requests are with the kernel.
@@ -326,6 +346,7 @@ fn closing(mut response: Response<axum::body::Body>) -> Response<axum::body::Bod
 /// A response body that carries its request's record.
 pub struct Tracked {
     body: axum::body::Body,
+    departure: Option<Arc<Departure>>,
     spoiling: Option<Box<Spoiling>>,
     /// Held for its drop.
     record: Option<Record>,
@@ -339,11 +360,16 @@ impl Body for Tracked {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let Self { body, spoiling, record } = &mut *self;
-        match spoiling {
+        let Self { body, departure, spoiling, record } = &mut *self;
+        let frame = match spoiling {
             None => Pin::new(body).poll_frame(context),
             Some(spoiling) => spoiling.poll_frame(body, record, context),
+        };
+        let mut left = || departure.as_ref().is_some_and(|departure| departure.poll(context).is_ready());
+        if frame.is_pending() && left() {
+            return Poll::Ready(Some(Err(axum::Error::new(Broken))));
         }
+        frame
     }
 
     fn is_end_stream(&self) -> bool {

@@ -64,13 +64,13 @@ impl Spoil {
     }
 }
 
-/// A connection is to be broken: what makes hyper let go of it.
+/// A connection is to be broken, or its client has left: what makes hyper let go of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Broken;
 
 impl fmt::Display for Broken {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("broken by a fault")
+        formatter.write_str("broken by a fault, or left by the client")
     }
 }
 

@@ -9,6 +9,7 @@ use super::inject::Faults;
 use crate::control::{OrdersReader, Standing};
 use crate::scoreboard::{Scoreboard, SeatWriter};
 use crate::sys::clock;
+use crate::work::memory::Memory;
 
 /// The caps that no request may exceed. A request that asks for more is refused, never cut down.
 #[derive(Clone, Copy, Debug)]
@@ -17,8 +18,12 @@ pub struct Limits {
     pub delay: Duration,
     /// `--max-cpu`
     pub cpu: Duration,
-    /// `--max-body`, in bytes
+    /// `--max-body`, in bytes: of a request's body
     pub body: u64,
+    /// `--max-bytes`: of a response's body
+    pub bytes: u64,
+    /// `--max-mem`, in bytes: of one request, and of all in a worker
+    pub memory: u64,
     /// `--max-inflight`, per worker
     pub in_flight: u64,
     /// `--max-leak`, in bytes, per worker
@@ -34,6 +39,8 @@ pub struct About {
     pub mode: String,
     /// Workers at the start.
     pub workers: usize,
+    /// What all chance of this run is drawn from.
+    pub seed: u64,
 }
 
 /// The state that every handler shares.
@@ -46,6 +53,8 @@ pub struct State {
     pub limits: Limits,
     /// Name and arrangement.
     pub about: About,
+    /// What `/mem` takes, from all that a worker may hold.
+    pub memory: Memory,
     seat: Arc<SeatWriter>,
     orders: OrdersReader,
     faults: Faults,
@@ -61,6 +70,7 @@ impl Target {
     #[must_use]
     pub fn new(limits: Limits, about: About, seat: Arc<SeatWriter>) -> Self {
         Self(Arc::new(State {
+            memory: Memory::new(limits.memory),
             limits,
             about,
             orders: OrdersReader::new(Arc::clone(seat.board())),

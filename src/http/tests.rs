@@ -10,7 +10,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use tokio::sync::oneshot;
 
-use super::{About, Limits, Recorded, Route, Target, UNMATCHED, router, routes, service};
+use super::{About, Limits, Recorded, Route, Routes, Target, UNMATCHED, routes};
 use crate::scoreboard::{Scoreboard, SeatState, SeatWriter};
 use crate::snapshot;
 use crate::sys::listener::{self, Claim};
@@ -52,11 +52,13 @@ async fn serve(listener: OwnedFd, seat: SeatWriter, mut stop: oneshot::Receiver<
         cpu: Duration::from_secs(1),
         body: 1_000,
         in_flight: 1_000,
+        bytes: 1_000,
+        memory: 1_000,
         leak: 0,
     };
-    let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1 };
+    let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, seed: 0 };
     let target = Target::new(limits, about, Arc::clone(&seat));
-    let stack = service(router(table(), target.clone()));
+    let routes = Arc::new(Routes::new(table(), &target));
     let listener = Watched::new(listener).unwrap();
     let gauge = Arc::<Gauge>::default();
     loop {
@@ -70,7 +72,7 @@ async fn serve(listener: OwnedFd, seat: SeatWriter, mut stop: oneshot::Receiver<
         };
         let connection = Connection::new(socket, Arc::clone(&seat), Arc::clone(&gauge));
         let wire = Wire::new(Arc::clone(&connection)).unwrap();
-        let recorded = Recorded::new(stack.clone(), target.clone(), connection);
+        let recorded = Recorded::new(Arc::clone(&routes), target.clone(), &wire);
         tokio::spawn(http1::Builder::new().serve_connection(wire, recorded));
     }
 }

@@ -20,9 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Between two looks at whether they have.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// A 200 whose first chunk has no size: what `WireMock` calls `MALFORMED_RESPONSE_CHUNK`.
+/// A 200 whose first chunk has no size, as of `WireMock`'s fault `MALFORMED_RESPONSE_CHUNK`.
 const MALFORMED: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n\
-    lskdu018973t09sylgasjkfg1][]'./.sdlv";
+    a chunk begins with its size, and this is none\r\n";
 
 /// How a connection is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +76,7 @@ impl Wire {
         let mut sent = 0;
         while sent < bytes.len() {
             let more = self
+                .departure
                 .socket
                 .async_io(Interest::WRITABLE, |watched| socket::write(watched.socket(), &bytes[sent..]))
                 .await?;

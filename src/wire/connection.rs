@@ -92,6 +92,8 @@ pub struct Connection {
     breakage: AtomicU8,
     takes_interim: AtomicBool,
     unread: AtomicBool,
+    in_body: AtomicBool,
+    unflushed: AtomicBool,
     /// Since when the kernel takes nothing of what is to be written; 0 while it does.
     stalled_ns: AtomicU64,
     waiting: Mutex<Waiting>,
@@ -116,6 +118,8 @@ impl Connection {
             breakage: AtomicU8::new(0),
             takes_interim: AtomicBool::new(false),
             unread: AtomicBool::new(false),
+            in_body: AtomicBool::new(false),
+            unflushed: AtomicBool::new(false),
             stalled_ns: AtomicU64::new(0),
             waiting: Mutex::default(),
         })
@@ -166,6 +170,20 @@ impl Connection {
         self.takes_interim.load(Relaxed)
     }
 
+    /// Whether what was read last ended inside of a body.
+    pub(super) fn is_in_body(&self) -> bool {
+        self.in_body.load(Relaxed)
+    }
+
+    /// Whether hyper has something to write that the kernel has not all taken.
+    pub(super) fn is_unflushed(&self) -> bool {
+        self.unflushed.load(Relaxed)
+    }
+
+    pub(super) fn set_unflushed(&self, unflushed: bool) {
+        self.unflushed.store(unflushed, Relaxed);
+    }
+
     /// Some of a request is left in the socket, and nobody will read it.
     pub fn leave_unread(&self) {
         self.unread.store(true, Relaxed);
@@ -187,14 +205,15 @@ impl Connection {
         [Phase::Idle, Phase::Head].into_iter().find(|&known| known as u8 == phase).unwrap_or(Phase::Busy)
     }
 
-    /// Something was read; `in_head` says whether it ended inside of a head.
-    pub(super) fn received(&self, received: Received, in_head: bool) {
+    /// Something was read, which ended inside of a head, of a body, or between requests.
+    pub(super) fn received(&self, received: Received, in_head: bool, in_body: bool) {
         let Received { bytes, arrival_realtime_ns } = received;
         self.seat.bytes_in(bytes);
         let now = clock::monotonic_ns();
         let waited = arrival_realtime_ns.map(|arrival| clock::realtime_ns().saturating_sub(arrival));
         self.arrival_ns.store(now.saturating_sub(waited.unwrap_or(0)), Relaxed);
         self.stamped.store(waited.is_some(), Relaxed);
+        self.in_body.store(in_body, Relaxed);
         if in_head && self.phase() == Phase::Idle {
             self.enter(Phase::Head, now);
         }

@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use super::on_pool;
+use super::{on_pool, sleep};
 use crate::sys::clock;
 
 /// What waits.
@@ -55,22 +55,10 @@ impl Io {
         let Self { delay, mode } = self;
         let begun = clock::monotonic_ns();
         match mode {
-            Mode::Async => asleep(begun, delay).await,
+            Mode::Async => sleep::sleep(delay).await,
             Mode::Blocking => thread::sleep(delay),
             Mode::Pool => on_pool(move || thread::sleep(delay)).await,
         }
         Waited { asked: delay, mode, waited_ns: clock::monotonic_ns() - begun }
-    }
-}
-
-/// tokio's timer counts in milliseconds from a start of its own; this looks at the clock before it believes it.
-async fn asleep(begun: u64, delay: Duration) {
-    let deadline = begun + u64::try_from(delay.as_nanos()).unwrap_or(u64::MAX / 2);
-    loop {
-        let left = deadline.saturating_sub(clock::monotonic_ns());
-        if left == 0 {
-            return;
-        }
-        tokio::time::sleep(Duration::from_nanos(left)).await;
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 
 use super::turn_away::turn_away;
-use crate::http::{Recorded, Stack, Target};
+use crate::http::{Recorded, Routes, Target};
 use crate::scoreboard::SeatWriter;
 use crate::sys::clock;
 use crate::wire::{Connection, Gauge, Timeouts, Wire};
@@ -28,7 +28,7 @@ const LINGER_BYTES: usize = 1024 * 1024;
 pub struct Connections {
     seat: Arc<SeatWriter>,
     target: Target,
-    stack: Stack,
+    routes: Arc<Routes>,
     http: http1::Builder,
     most: u64,
     timeouts: Timeouts,
@@ -39,14 +39,22 @@ pub struct Connections {
 
 impl Connections {
     /// None yet.
-    pub fn new(seat: Arc<SeatWriter>, target: Target, stack: Stack, most: u64, idle: Option<Duration>) -> Self {
+    pub fn new(
+        seat: Arc<SeatWriter>,
+        target: Target,
+        routes: Arc<Routes>,
+        most: u64,
+        idle: Option<Duration>,
+    ) -> Self {
         let mut http = http1::Builder::new();
         // The buffer's size alone is no limit: it grows by more than it needs.
         http.max_buf_size(HEAD_BYTES).max_header_size(HEAD_BYTES);
+        // Whether a client has left is for `wire::Departure` to find out.
+        http.half_close(true);
         Self {
             seat,
             target,
-            stack,
+            routes,
             http,
             most,
             timeouts: Timeouts { head: HEAD_TIMEOUT, idle, stall: STALL_TIMEOUT },
@@ -81,7 +89,7 @@ impl Connections {
                 return;
             }
         };
-        let service = Recorded::new(self.stack.clone(), self.target.clone(), connection);
+        let service = Recorded::new(Arc::clone(&self.routes), self.target.clone(), &wire);
         tokio::spawn(serve(self.http.clone(), wire, service));
     }
 

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["units", "spelling", "sys", "histogram"],
     &["partition"],
+    &["distribution"],
+    &["delay"],
     &["scoreboard", "fault", "work", "config"],
     &["snapshot"],
     &["sample", "control", "wire"],

@@ -19,13 +19,10 @@ const ENOUGH: u64 = 48;
 /// Descriptors with which none gets as far as its first worker.
 const LEAST: u64 = 5;
 
-/// One worker, and an observer that opens little: else it is not the workers that fail first. In cluster a worker never
-/// does, as it needs fewer than its supervisor.
-const MODES: [(&[&str], bool); 3] = [
-    (&["--mode", "single"], true),
-    (&["--mode", "threads", "--workers", "1"], true),
-    (&["--mode", "cluster", "--workers", "1"], false),
-];
+/// One worker, and an observer that opens little: else it is not the workers that fail first. In cluster too, where a
+/// worker closes what is its supervisor's, and with its timer needs one more than that.
+const MODES: [&[&str]; 3] =
+    [&["--mode", "single"], &["--mode", "threads", "--workers", "1"], &["--mode", "cluster", "--workers", "1"]];
 
 /// How a start with few descriptors went.
 enum Outcome {
@@ -37,7 +34,7 @@ enum Outcome {
 /// is too low.
 #[test]
 fn with_too_few_descriptors_every_start_is_clean_or_refused_cleanly() {
-    for (mode, workers_fail) in MODES {
+    for mode in MODES {
         assert!(matches!(start_with(mode, ENOUGH), Outcome::Ready), "{mode:?}");
         let outcomes = (LEAST..ENOUGH).map(|descriptors| (descriptors, start_with(mode, descriptors)));
         let mut by_workers = 0;
@@ -48,7 +45,7 @@ fn with_too_few_descriptors_every_start_is_clean_or_refused_cleanly() {
             assert!(errors.lines().any(says_why), "{mode:?} {descriptors}: {errors}");
             by_workers += u32::from(code == 1 && errors.contains("error: worker "));
         }
-        assert_eq!(by_workers > 0, workers_fail, "{mode:?}: {by_workers}");
+        assert!(by_workers > 0, "{mode:?}");
     }
 }
 

@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::support::faults::ageless;
 use crate::support::load::Tally;
-use crate::support::target::{MODES, Target, is_stopped, send};
+use crate::support::target::{MODES, Target, at_rest, is_stopped, send};
 use crate::support::{account, wait_for};
 
 const CLUSTER: [&str; 4] = ["--mode", "cluster", "--workers", "2"];
@@ -35,7 +36,10 @@ fn what_is_ordered_is_shown_and_followed_until_it_is_removed() {
             "name": "fault 1", "route": "*", "spacing": "shuffled", "seed": 11,
             "kinds": [{"kind": "status", "rate": 0.5, "code": 503}], "matched": 0, "executed": {"status 503": 0},
         });
-        assert_eq!((put.status, &put.json()["epoch"], &put.json()["faults"]), (200, &1.into(), &json!([plan])));
+        assert_eq!(
+            (put.status, &put.json()["epoch"], ageless(put.json()["faults"].clone())),
+            (200, &1.into(), json!([plan]))
+        );
         assert!(put.json()["expires_in_ms"].as_u64().unwrap() > 3_500_000, "{mode:?}: {}", put.text());
         let seen = statuses(&target, "/json", 100);
         assert!(seen.contains(&503) && seen.contains(&200), "{mode:?}: {seen:?}");
@@ -78,6 +82,7 @@ fn the_first_plan_that_hits_wins_and_every_matching_plan_counts() {
     // HEAD is answered wherever GET is, and counts as GET.
     assert_eq!(target.connect().request("HEAD", "/json").unwrap().status, 500);
     assert_eq!(statuses(&target, "/plaintext", 3), [503; 3]);
+    at_rest(&target);
     let known = target.faults_in_force();
     let counts: Vec<(u64, Value)> = known
         .as_array()
@@ -245,7 +250,7 @@ fn what_is_no_plan_is_refused_with_its_place_and_changes_nothing() {
             json!({"faults": [{"kinds": [{"kind": "refuse"}], "window": {"to": "1s"}}]}),
             400,
             "faults[0].kinds[0].kind",
-            "with a port of its own choice",
+            "on a TCP port that is named",
         ),
         (json!({"faults": [{"kinds": [status(500, 2.0)]}]}), 400, "faults[0].kinds[0].rate", "2 is too large"),
         (

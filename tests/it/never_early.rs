@@ -7,12 +7,15 @@ use crate::support::client::Client;
 use crate::support::target::{MODES, Target};
 
 /// A query, and the nanoseconds that it asks for.
-const ASKED: [(&str, f64); 8] = [
+const ASKED: [(&str, f64); 11] = [
     ("ms=0", 0.0),
     ("ms=0.000001", 1.0),
     ("ms=0.7", 700_000.0),
     ("ms=1", 1_000_000.0),
     ("ms=12.345678", 12_345_678.0),
+    ("delay=1us", 1_000.0),
+    ("delay=50us", 50_000.0),
+    ("delay=200us", 200_000.0),
     ("delay=1500us", 1_500_000.0),
     ("delay=3ms", 3_000_000.0),
     ("delay=0.0123s", 12_300_000.0),
@@ -55,7 +58,15 @@ fn in_each_way_of_waiting() {
 
 #[test]
 fn with_many_that_wait_at_once() {
-    let target = Target::start(&["--mode", "single"]);
+    at_once(&Target::start(&["--mode", "single"]));
+}
+
+#[test]
+fn with_a_spin_before_the_end() {
+    at_once(&Target::start(&["--mode", "single", "--spin-us", "300"]));
+}
+
+fn at_once(target: &Target) {
     let address = target.address();
     for mode in ["async", "pool"] {
         thread::scope(|scope| {

@@ -54,7 +54,7 @@ fn what_the_client_does_not_take_ends_it_wherever_it_stands() {
 #[test]
 fn a_slow_head_ends_it_and_is_counted_once() {
     let (connection, client) = connection();
-    connection.received(Received { bytes: 1, arrival_realtime_ns: None }, true);
+    connection.received(Received { bytes: 1, arrival_realtime_ns: None }, true, false);
     assert!(!ends_after(&connection, &client, 9));
     assert!(ends_after(&connection, &client, 11));
     assert!(ends_after(&connection, &client, 22));

@@ -4,7 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use super::*;
-use crate::http::{About, Limits, Target, router, routes, service};
+use crate::http::{About, Limits, Routes, Target, routes};
 use crate::scoreboard::{Scoreboard, SeatState, SeatWriter};
 use crate::sys::listener::{Claim, accept_queue, address_of, tcp};
 
@@ -21,12 +21,14 @@ fn connections() -> (Arc<Connections>, impl Fn() -> u64) {
         cpu: Duration::from_secs(1),
         body: 1_000,
         in_flight: 1_000,
+        bytes: 1_000,
+        memory: 1_000,
         leak: 0,
     };
-    let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1 };
+    let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, seed: 0 };
     let target = Target::new(limits, about, Arc::clone(&seat));
-    let stack = service(router(routes(), target.clone()));
-    let connections = Connections::new(seat, target, stack, 100, None);
+    let routes = Arc::new(Routes::new(routes(), &target));
+    let connections = Connections::new(seat, target, routes, 100, None);
     (Arc::new(connections), move || board.slots()[0].seat(0).counters().read().accepts)
 }
 

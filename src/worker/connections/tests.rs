@@ -17,7 +17,7 @@ use http_body::Frame;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::http::{About, Limits, Route, Spoil, UNMATCHED, router, service};
+use crate::http::{About, Limits, Route, Routes, Spoil, UNMATCHED};
 use crate::scoreboard::{Scoreboard, SeatState};
 use crate::snapshot::{self, RouteReading, Snapshot};
 use crate::sys::listener::{self, Claim};
@@ -140,12 +140,14 @@ async fn serve_all(listener: OwnedFd, seat: SeatWriter, mut stop: oneshot::Recei
         cpu: Duration::from_secs(1),
         body: 1_000_000,
         in_flight: 1_000,
+        bytes: 1_000,
+        memory: 1_000,
         leak: 0,
     };
-    let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1 };
+    let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, seed: 0 };
     let target = Target::new(limits, about, Arc::clone(&seat));
-    let stack = service(router(table(), target.clone()));
-    let connections = Connections::new(seat, target, stack, 100, None);
+    let routes = Arc::new(Routes::new(table(), &target));
+    let connections = Connections::new(seat, target, routes, 100, None);
     let listener = Watched::new(listener).unwrap();
     loop {
         let mut ready = tokio::select! {

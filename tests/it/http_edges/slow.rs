@@ -62,11 +62,20 @@ fn slow_clients_are_let_go() {
         (answer(to(&patient, &long.replace("/json", "/io?ms=20"))), None, body),
     ];
     let ends = clients.map(|(client, drip, after)| (after, std::thread::spawn(move || held(client, since, drip))));
+    // One that is wanted, and of which nothing comes.
+    let mut silent = sending(&long.replace("GET /json", "POST /upload"));
+    let refused = std::thread::spawn(move || {
+        let refusal = silent.receive().unwrap();
+        assert_eq!((refusal.status, refusal.closes()), (408, true), "{}", refusal.text());
+        held(silent, since, None)
+    });
     for (number, (after, end)) in ends.into_iter().enumerate() {
         let took = end.join().unwrap().as_secs_f64();
         let least = f64::from(after) - 0.1;
         assert!(took >= least && took < f64::from(after) + 4.0, "client {number}: {took} s for {after}");
     }
+    let took = refused.join().unwrap().as_secs_f64();
+    assert!((14.9..19.0).contains(&took), "{took} s for a body that does not come");
     let stats = at_rest(&target);
     assert_eq!(stats["totals"]["rejected"], 3, "those whose head did not end: {stats}");
     assert_eq!(at_rest(&patient)["totals"]["rejected"], 0);

@@ -159,6 +159,11 @@ impl Client {
         }
     }
 
+    /// What was received beyond the last response.
+    pub fn unread(&self) -> &[u8] {
+        &self.unread
+    }
+
     /// Everything until the other side closes.
     pub fn read_to_end(&mut self) -> io::Result<Vec<u8>> {
         loop {

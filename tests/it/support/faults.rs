@@ -26,10 +26,18 @@ impl Target {
         answer.json()["faults"].clone()
     }
 
-    /// The plans in force.
+    /// The plans in force, but for what changes from one look to the next.
     pub fn faults_in_force(&self) -> Value {
-        self.faults("GET", "").json()["faults"].clone()
+        ageless(self.faults("GET", "").json()["faults"].clone())
     }
+}
+
+/// Plans without their ages.
+pub fn ageless(mut plans: Value) -> Value {
+    for plan in plans.as_array_mut().unwrap() {
+        assert!(plan.as_object_mut().unwrap().remove("age_ms").unwrap().is_u64(), "{plan}");
+    }
+    plans
 }
 
 /// Statuses with rates, of which a plan can be made and its outcome foretold.

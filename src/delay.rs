@@ -1,0 +1,232 @@
+//! The one grammar for delays, in a query, a profile and a fault: `item[,item…]`, `item = (duration |
+//! distribution(…))[:percent]`. Pure.
+//!
+//! `20ms` is always; `10ms:20,1s:0.5` is 10 ms for 20 % of the requests, 1 s for 0.5 %, and nothing for the rest. Which
+//! request gets which item is exact ([`Partition`], shuffled); how long a distribution's delay is, is drawn by the
+//! same index.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::distribution::{Distribution, Mistake, Rules, split};
+use crate::partition::{Partition, Spacing, TooMuch};
+use crate::units::Rate;
+
+/// Which requests are delayed, and how long.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delay {
+    items: Vec<Item>,
+    /// Which index gets which item; left out where all get the only one.
+    shares: Option<Partition>,
+    seed: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Item {
+    distribution: Distribution,
+    rate: Rate,
+}
+
+impl Delay {
+    /// Reads a delay. The seed is for this use alone: two delays with the same seed hit the same requests.
+    ///
+    /// # Errors
+    /// What is wrong with it: no such item, no percentage, or more than 100 % in sum.
+    pub fn parse(text: &str, rules: &Rules<'_>, seed: u64) -> Result<Self, Mistake> {
+        let items: Vec<Item> = match split(text, ',')?.as_slice() {
+            [one] => vec![Item::parse(one, rules)?],
+            several => several.iter().map(|item| Item::parse(item.trim(), rules)).collect::<Result<_, _>>()?,
+        };
+        let shares = shares(&items, seed).map_err(|too_much| {
+            let sum = Percent(too_much.parts);
+            let reason = format!("gives its items {sum} % in sum (one without a percentage takes 100)");
+            Mistake::new(text, reason, "at most 100 % in sum")
+        })?;
+        Ok(Self { items, shares, seed })
+    }
+
+    /// The same, drawn from another seed.
+    ///
+    /// # Panics
+    /// Never: its rates were found to sum to at most 1 when it was read.
+    #[must_use]
+    pub fn keyed(self, seed: u64) -> Self {
+        let Self { items, shares: _, seed: _ } = self;
+        let shares = shares(&items, seed).expect("the rates were summed when it was read");
+        Self { items, shares, seed }
+    }
+
+    /// The delay of the request with this index, if it has one.
+    #[must_use]
+    pub fn at(&self, index: u64) -> Option<Duration> {
+        let place = match &self.shares {
+            None => 0,
+            Some(shares) => shares.kind_at(index)?,
+        };
+        Some(self.items.get(place)?.distribution.draw(self.seed, index))
+    }
+
+    /// The delay, where it is the same for each request: no index need be drawn then.
+    #[must_use]
+    pub fn always(&self) -> Option<Duration> {
+        match (self.items.as_slice(), &self.shares) {
+            ([item], None) => item.distribution.always(),
+            _ => None,
+        }
+    }
+
+    /// Whether each request has a delay.
+    #[must_use]
+    pub fn is_for_all(&self) -> bool {
+        self.items.iter().map(|item| item.rate.parts()).sum::<u64>() == Rate::ONE.parts()
+    }
+}
+
+/// Which index gets which item, if not all get the only one.
+fn shares(items: &[Item], seed: u64) -> Result<Option<Partition>, TooMuch> {
+    let rates: Vec<Rate> = items.iter().map(|item| item.rate).collect();
+    match rates.as_slice() {
+        [Rate::ONE] => Ok(None),
+        rates => Partition::new(Spacing::Shuffled, seed, rates).map(Some),
+    }
+}
+
+impl Item {
+    fn parse(text: &str, rules: &Rules<'_>) -> Result<Self, Mistake> {
+        let parts = split(text, ':')?;
+        let (distribution, rate) = match parts.as_slice() {
+            [distribution] => (*distribution, Rate::ONE),
+            [distribution, percent] => {
+                let percent = percent.trim();
+                let rate = Rate::from_percent(percent).map_err(|error| {
+                    let reason = error.to_string();
+                    let reason = reason.split(';').next().unwrap_or_default();
+                    Mistake::new(percent, format!("{reason}: it stands for a percentage"), PERCENT)
+                })?;
+                (distribution.trim(), rate)
+            }
+            _ => return Err(Mistake::new(text, "has more than one percentage", PERCENT)),
+        };
+        Ok(Self { distribution: Distribution::parse(distribution, rules)?, rate })
+    }
+}
+
+/// What a percentage may be.
+const PERCENT: &str = "0 to 100 with up to seven decimals";
+
+/// Parts in 10⁹, as a percentage.
+struct Percent(u64);
+
+impl fmt::Display for Percent {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const ONE: u64 = 10_000_000;
+        let (whole, decimals) = (self.0 / ONE, format!("{:07}", self.0 % ONE));
+        match decimals.trim_end_matches('0') {
+            "" => write!(formatter, "{whole}"),
+            decimals => write!(formatter, "{whole}.{decimals}"),
+        }
+    }
+}
+
+impl fmt::Display for Delay {
+    /// As it was understood; [`Delay::parse`] reads it back.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, Item { distribution, rate }) in self.items.iter().enumerate() {
+            let comma = if number == 0 { "" } else { "," };
+            write!(formatter, "{comma}{distribution}")?;
+            if *rate != Rate::ONE {
+                write!(formatter, ":{}", Percent(rate.parts()))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl serde::Serialize for Delay {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: Rules<'static> = Rules { most: Duration::from_mins(1), flag: "--max-delay", read: None };
+
+    fn read(text: &str) -> Delay {
+        Delay::parse(text, &RULES, 7).unwrap_or_else(|mistake| panic!("{text}: {mistake}"))
+    }
+
+    #[test]
+    fn each_item_has_its_share_exactly_and_the_rest_none() {
+        let delay = read("10ms:20,1s:0.5");
+        let mut counts = std::collections::BTreeMap::new();
+        for index in 0..10_000 {
+            *counts.entry(delay.at(index)).or_insert(0) += 1;
+        }
+        let (short, long) = (Duration::from_millis(10), Duration::from_secs(1));
+        assert_eq!(counts.into_iter().collect::<Vec<_>>(), [(None, 7_950), (Some(short), 2_000), (Some(long), 50)]);
+        assert!(!delay.is_for_all() && delay.always().is_none());
+    }
+
+    #[test]
+    fn an_item_alone_is_for_all() {
+        let fixed = read("20ms");
+        assert_eq!((fixed.always(), fixed.at(9)), (Some(Duration::from_millis(20)), fixed.always()));
+        let drawn = read("normal(20ms,5ms)");
+        assert!(drawn.is_for_all() && drawn.always().is_none());
+        assert_ne!(drawn.at(0), drawn.at(1));
+        assert_eq!(drawn.at(5), Some(Distribution::parse("normal(20ms,5ms)", &RULES).unwrap().draw(7, 5)));
+        assert_eq!(read("20ms:0").at(3), None);
+    }
+
+    #[test]
+    fn another_seed_is_another_choice_and_other_values() {
+        let (one, other) = (read("exponential(20ms):50"), read("exponential(20ms):50").keyed(8));
+        assert!((0..100).any(|index| one.at(index).is_some() != other.at(index).is_some()));
+        assert_eq!(other.clone().keyed(7), one);
+        assert_eq!(other, Delay::parse("exponential(20ms):50", &RULES, 8).unwrap());
+    }
+
+    #[test]
+    fn it_prints_as_it_was_understood() {
+        for (text, printed) in [
+            ("0.02s:100", "20ms"),
+            ("10ms:20, 1000ms:0.50", "10ms:20,1s:0.5"),
+            (
+                "normal( 20ms,5ms ):99.9999999,mixture(1:1ms,2:2ms):0.0000001",
+                "normal(20ms,5ms):99.9999999,mixture(1:1ms,2:2ms):0.0000001",
+            ),
+        ] {
+            assert_eq!(read(text).to_string(), printed);
+            assert_eq!(read(printed), read(text));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named() {
+        for (text, value, says) in [
+            ("", "", "is not a duration"),
+            (" 1s", " 1s", "is not a duration"),
+            ("10ms,", "", "is not a duration"),
+            (",", "", "is not a duration"),
+            ("10ms:20,61s:1", "61s", "over the limit"),
+            ("10ms:", "", "percentage"),
+            ("10ms:x", "x", "percentage"),
+            ("10ms:-1", "-1", "percentage"),
+            ("10ms:NaN", "NaN", "percentage"),
+            ("10ms:1e1", "1e1", "percentage"),
+            ("10ms:101", "101", "too large"),
+            ("10ms:0.00000001", "0.00000001", "too fine"),
+            ("10ms:1:2", "10ms:1:2", "more than one percentage"),
+            ("10ms:60,20ms:40.5", "10ms:60,20ms:40.5", "100.5 % in sum"),
+            ("10ms,20ms:1", "10ms,20ms:1", "101 % in sum (one without a percentage takes 100)"),
+            ("normal(1ms,1ms:5", "normal(1ms,1ms:5", "without its other one"),
+        ] {
+            let mistake = Delay::parse(text, &RULES, 0).expect_err(text);
+            assert_eq!(mistake.value, value, "{text}: {mistake}");
+            assert!(mistake.to_string().contains(says), "{text}: {mistake}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Sleeping, to the microsecond: never early, and late by little more than the kernel needs to wake a thread.
+//!
+//! tokio's timer counts milliseconds. A worker's thread has a [`Service`] instead: its sleepers stand in one order, and
+//! one kernel timer is set to the first of them. The service is a task of the worker's loop that runs when the timer
+//! fires, or when someone comes who must be woken before all others; requests that don't sleep never meet it.
+//!
+//! A thread without a service sleeps by tokio's timer: later, and never early either.
+
+mod deadlines;
+
+use std::cell::RefCell;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use crate::sys::clock;
+use crate::sys::readiness::Watched;
+use crate::sys::timer::Timer;
+use deadlines::{Deadlines, Ticket};
+
+/// Waits, on a runtime with a timer, at least this long.
+pub async fn sleep(duration: Duration) {
+    let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    until(clock::monotonic_ns().saturating_add(nanoseconds)).await;
+}
+
+/// Waits until a time on the monotonic clock.
+pub async fn until(deadline_ns: u64) {
+    Sleeper { deadline_ns, ticket: None }.await;
+    // Where nobody serves.
+    loop {
+        let left = deadline_ns.saturating_sub(clock::monotonic_ns());
+        if left == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_nanos(left)).await;
+    }
+}
+
+thread_local! {
+    /// Those who sleep on this thread. A future that is awaited must be `Send` here, and so can't hold on to it.
+    static BED: RefCell<Bed> = const {
+        RefCell::new(Bed { sleepers: Deadlines::new(), set_to_ns: u64::MAX, service: None })
+    };
+}
+
+struct Bed {
+    sleepers: Deadlines<Waker>,
+    /// The deadline that the timer is set for; the largest number when it is set for none.
+    set_to_ns: u64,
+    /// Wakes the service, where there is one.
+    service: Option<Waker>,
+}
+
+impl Bed {
+    fn get<T>(act: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        // The thread may be on its way out, when a sleeper that is dropped has nothing left to leave.
+        BED.try_with(|bed| act(&mut bed.borrow_mut())).ok()
+    }
+
+    /// The service, when it must look at its timer.
+    fn alarm(&self, deadline_ns: u64) -> Option<Waker> {
+        if deadline_ns < self.set_to_ns { self.service.clone() } else { None }
+    }
+}
+
+/// Ready when its deadline has passed, or when nobody serves it.
+struct Sleeper {
+    deadline_ns: u64,
+    ticket: Option<Ticket>,
+}
+
+impl Future for Sleeper {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.deadline_ns <= clock::monotonic_ns() {
+            return Poll::Ready(());
+        }
+        let (waker, deadline_ns) = (context.waker(), self.deadline_ns);
+        let alarm = Bed::get(|bed| {
+            bed.service.as_ref()?;
+            match self.ticket.and_then(|ticket| bed.sleepers.get_mut(ticket)) {
+                Some(known) => known.clone_from(waker),
+                None => self.ticket = Some(bed.sleepers.enter(deadline_ns, waker.clone())),
+            }
+            Some(bed.alarm(deadline_ns))
+        });
+        match alarm.flatten() {
+            None => Poll::Ready(()),
+            Some(alarm) => {
+                if let Some(service) = alarm {
+                    service.wake();
+                }
+                Poll::Pending
+            }
+        }
+    }
+}
+
+impl Drop for Sleeper {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            // Out of the borrow: dropping a waker may drop a task, and with it another sleeper.
+            let _waker = Bed::get(|bed| bed.sleepers.leave(ticket));
+        }
+    }
+}
+
+/// Wakes those who sleep on the thread that it was made on.
+pub struct Service {
+    timer: Watched<Timer>,
+    spin_ns: u64,
+}
+
+impl Service {
+    /// Serves the calling thread, and its runtime, from here on until it is dropped.
+    ///
+    /// From `spin` before a deadline on it looks at the clock without a pause, and nothing else runs meanwhile: more
+    /// precise, at up to that much CPU for each wake-up.
+    ///
+    /// # Errors
+    /// When the kernel gives no timer.
+    pub fn start(spin: Duration) -> io::Result<Self> {
+        let timer = Watched::new(Timer::new()?)?;
+        Bed::get(|bed| bed.service = Some(Waker::noop().clone()));
+        Ok(Self { timer, spin_ns: u64::try_from(spin.as_nanos()).unwrap_or(u64::MAX) })
+    }
+
+    /// Serves for ever; to be spawned on the thread's runtime.
+    ///
+    /// # Errors
+    /// When the timer can't be set or watched any more; those who sleep go on by tokio's.
+    pub async fn run(self) -> io::Result<()> {
+        let mut due = Vec::new();
+        poll_fn(|context| {
+            loop {
+                self.wake_due(&mut due);
+                self.set(context.waker())?;
+                match self.timer.poll_read_ready(context)? {
+                    Poll::Ready(mut guard) => guard.clear_ready(),
+                    Poll::Pending => return Poll::Pending,
+                }
+                Bed::get(|bed| bed.set_to_ns = u64::MAX);
+            }
+        })
+        .await
+    }
+
+    /// Wakes those whose deadline has passed, or will have after a spin.
+    fn wake_due(&self, due: &mut Vec<Waker>) {
+        let mut now = clock::monotonic_ns();
+        let next = Bed::get(|bed| bed.sleepers.next()).flatten();
+        if let Some(next) = next.filter(|next| next.saturating_sub(self.spin_ns) <= now) {
+            while now < next {
+                std::hint::spin_loop();
+                now = clock::monotonic_ns();
+            }
+        }
+        Bed::get(|bed| due.extend(std::iter::from_fn(|| bed.sleepers.take_due(now))));
+        for waker in due.drain(..) {
+            waker.wake();
+        }
+    }
+
+    /// Sets the timer for the first sleeper, unless it is set for one as early. It may fire for one who has left.
+    fn set(&self, service: &Waker) -> io::Result<()> {
+        let next = Bed::get(|bed| {
+            bed.service.iter_mut().for_each(|known| known.clone_from(service));
+            let next = bed.sleepers.next().filter(|next| *next < bed.set_to_ns)?;
+            bed.set_to_ns = next;
+            Some(next)
+        });
+        next.flatten().map_or(Ok(()), |next| self.timer.get_ref().set(next.saturating_sub(self.spin_ns)))
+    }
+}
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let sleepers = Bed::get(|bed| {
+            bed.service = None;
+            bed.set_to_ns = u64::MAX;
+            std::iter::from_fn(|| bed.sleepers.take_due(u64::MAX)).collect::<Vec<_>>()
+        });
+        for sleeper in sleepers.into_iter().flatten() {
+            sleeper.wake();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
