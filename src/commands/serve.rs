@@ -172,8 +172,7 @@ fn rules(config: &Config) -> Rules {
         seed: config.seed,
         no_crash: (config.mode != Mode::Cluster).then_some("in mode cluster, where somebody replaces the worker"),
         // A port that the kernel chose is lost with the listening, and a unix socket can't be listened on again.
-        no_refuse: (!config.listen.is_numbered_port())
-            .then_some("with a port of its own choice (--listen), which it can get back"),
+        no_refuse: (!config.listen.is_numbered_port()).then_some("with --listen on a TCP port that is named"),
         max_delay: config.max_delay,
         max_leak: config.max_leak,
     }

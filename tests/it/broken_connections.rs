@@ -159,6 +159,40 @@ fn what_is_short_enough_is_not_truncated() {
     settle(target, &Tally { sent: 5, answered: 4, failed: 1, ..Tally::default() }, false);
 }
 
+/// Bodies that are made while they are sent: of a length that is told, or in chunks.
+#[test]
+fn what_is_made_while_it_is_sent_is_cut_where_it_was_ordered() {
+    let target = Target::start(&["--mode", "threads", "--workers", "2"]);
+    let whole = target.get("/bytes/3000000").body;
+    order(&target, "*", &json!([{ "kind": "truncate", "rate": 1, "bytes": 2_500_001 }]));
+    for (path, head) in [("/bytes/3000000", "content-length: 3000000"), ("/stream/3000000", "chunked")] {
+        let mut client = target.connect();
+        client.send(get(path)).unwrap();
+        let bytes = client.read_to_end().unwrap();
+        let end = bytes.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+        assert!(String::from_utf8_lossy(&bytes[..end]).contains(head), "{path}");
+        let (arrived, last) =
+            if head == "chunked" { unchunked(&bytes[end..]) } else { (bytes[end..].to_vec(), false) };
+        assert!(arrived == whole[..2_500_001] && !last, "{path}: {} bytes", arrived.len());
+    }
+    let tally = Tally { sent: 3, answered: 1, failed: 2, ..Tally::default() };
+    settle(target, &tally, false);
+}
+
+/// The data of all chunks, each of them whole, and whether the last one was there.
+fn unchunked(mut rest: &[u8]) -> (Vec<u8>, bool) {
+    let mut data = Vec::new();
+    while let Some(line) = rest.windows(2).position(|end| end == b"\r\n") {
+        let size = usize::from_str_radix(std::str::from_utf8(&rest[..line]).unwrap(), 16).unwrap();
+        if size == 0 {
+            return (data, true);
+        }
+        data.extend(&rest[line + 2..line + 2 + size]);
+        rest = &rest[line + 2 + size + 2..];
+    }
+    (data, false)
+}
+
 #[test]
 fn a_drip_takes_its_time_and_arrives_whole() {
     let target = Target::start(&["--mode", "single"]);
