@@ -30,91 +30,17 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-missing=()
-command -v wrk >/dev/null || missing+=(wrk)
-[ -n "$against" ] || command -v nginx >/dev/null || missing+=(nginx)
-if [ ${#missing[@]} -gt 0 ]; then
-    echo "installing ${missing[*]}" >&2
-    { apt-get update -qq && apt-get install -y -qq "${missing[@]}"; } >/dev/null
-fi
+. scripts/lib.sh
+need wrk
+[ -n "$against" ] || need nginx
 
-work=$(mktemp -d)
-pids=()
-finish() {
-    [ ${#pids[@]} -eq 0 ] || kill "${pids[@]}" 2>/dev/null || true
-    wait 2>/dev/null || true
-    rm -rf "$work"
-}
-trap finish EXIT
-bold="" plain=""
-if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\e[1m' plain=$'\e[0m'; fi
-progress() { [ ! -t 2 ] || printf '\r\e[K%s' "$*" >&2; }
-
-# Starts quintain, with recording and sampling on; sets pid and url.
+# With recording and sampling on.
 start_quintain() { # program name
-    taskset -c 0 "$1" --listen 127.0.0.1:0 --admin off --run-dir "$work/$2" --log warn >"$work/$2.ready" &
-    pid=$!
-    pids+=("$pid")
-    until grep -q '^ready ' "$work/$2.ready"; do kill -0 "$pid"; done
-    url=http://$(sed -n 's/.*addr=\([^ ]*\).*/\1/p' "$work/$2.ready")
+    under=(taskset -c 0)
+    program=$1 at_admin=off start "$2"
 }
 
-start_nginx() {
-    local port=$((20000 + RANDOM % 10000))
-    mkdir -p "$work/files/bytes"
-    head -c 1048576 /dev/urandom >"$work/files/bytes/1048576"
-    # Who runs it owns the files, which another user could not read.
-    local user=""
-    [ "$(id -u)" -ne 0 ] || user="user root;"
-    local timing="queue;dur=0.126, inject;dur=0.000, cpu;dur=0.000, io;dur=0.000, total;dur=0.163"
-    cat >"$work/nginx.conf" <<CONF
-$user worker_processes 1; daemon off; pid $work/nginx.pid; error_log $work/nginx.log; worker_rlimit_nofile 20000;
-events { worker_connections 16384; }
-http {
-    access_log off; keepalive_requests 1000000000; default_type "text/plain; charset=utf-8"; server_tokens off;
-    server { listen 127.0.0.1:$port backlog=4096; location = /health { return 200 "OK"; }
-        location /bytes/ { root $work/files; sendfile off; default_type application/octet-stream; add_header Server-Timing "$timing"; add_header X-Quintain-Worker 0.1; }
-        location = /upload {
-            client_max_body_size 2m; default_type application/json; add_header Server-Timing "$timing"; add_header X-Quintain-Worker 0.1;
-            return 200 '{"bytes":1048576,"crc32":"7464f382","first_byte_ms":0.435983,"last_byte_ms":2.168781}\n';
-        } }
-}
-CONF
-    taskset -c 0 nginx -c "$work/nginx.conf" -p "$work" &
-    pid=$!
-    pids+=("$pid")
-    url=http://127.0.0.1:$port
-    until (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do kill -0 "$pid"; done
-}
-
-# CPU of a process and its children, in ns.
-cpu() { # pid
-    local tree
-    tree="$1 $(cat "/proc/$1/task/$1/children")"
-    for one in $tree; do cat "/proc/$one"/task/*/schedstat; done | awk '{ sum += $1 } END { printf "%.0f\n", sum }'
-}
-
-# One measurement: CPU µs a request, requests/s, how busy the core was in %.
-measure() { # pid url connections route
-    local before after output options=() path=/health
-    case $4 in
-        new) options=(-H "Connection: close") ;;
-        bytes) path=/bytes/1048576 ;;
-        upload) path=/upload options=(-s "$work/upload.lua") ;;
-    esac
-    before=$(cpu "$1")
-    output=$(taskset -c 1 wrk -t1 -c"$3" -d"${seconds}s" "${options[@]}" "$2$path")
-    after=$(cpu "$1")
-    awk -v used=$((after - before)) -v wall="$seconds" '
-        /requests in/ { requests = $1 }
-        /Non-2xx|Socket errors/ { print "bench.sh: wrk saw " $0 > "/dev/stderr" }
-        END { printf "%.4f %.0f %.1f\n", used / 1000 / requests, requests / wall, used / 1e7 / wall }' <<<"$output"
-}
-
-echo 'wrk.method = "POST" wrk.body = string.rep("x", 1048576)' >"$work/upload.lua"
-
-cargo build --quiet --release --locked
-cp "${CARGO_TARGET_DIR:-target}/release/quintain" "$work/quintain"
+program ""
 start_quintain "$work/quintain" ours
 ours=$pid ours_url=$url
 if [ -n "$against" ]; then
@@ -127,7 +53,8 @@ if [ -n "$against" ]; then
     start_quintain "$work/before" theirs
     peer=$commit
 else
-    start_nginx
+    under=(taskset -c 0)
+    start_nginx 1
     peer=nginx
 fi
 theirs=$pid theirs_url=$url
@@ -140,22 +67,7 @@ for route in $routes; do
         *) counts=${connections:-50 256 1000} ;;
     esac
     for count in $counts; do
-        progress "$route c=$count: warm-up"
-        measure "$ours" "$ours_url" "$count" "$route" >/dev/null
-        measure "$theirs" "$theirs_url" "$count" "$route" >/dev/null
-        : >"$work/rounds"
-        for ((round = 1; round <= rounds; round++)); do
-            progress "$route c=$count: round $round of $rounds"
-            if ((round % 2)); then
-                a=$(measure "$ours" "$ours_url" "$count" "$route")
-                b=$(measure "$theirs" "$theirs_url" "$count" "$route")
-            else
-                b=$(measure "$theirs" "$theirs_url" "$count" "$route")
-                a=$(measure "$ours" "$ours_url" "$count" "$route")
-            fi
-            echo "$a $b" >>"$work/rounds"
-        done
-        progress ""
+        alternate "$route c=$count" "$ours" "$ours_url" "$theirs" "$theirs_url" "$count" "$route"
         awk -v route="$route" -v count="$count" '
             function median(values, n,    i, j, swap) {
                 for (i = 2; i <= n; i++) for (j = i; j > 1 && values[j - 1] > values[j]; j--) {

@@ -10,6 +10,7 @@
 //! A [`Connection`] is what the socket, the requests on it and the worker's sweep share. All of them live on
 //! one thread; the atomics are there because the router wants `Send + Sync`, and cost plain loads and stores.
 
+mod arrival;
 mod breakage;
 mod connection;
 mod departure;

@@ -49,8 +49,9 @@ fn replace(path: &Path, record: &Value) -> io::Result<()> {
     let unfinished = path.with_extension("json.part");
     let write = || {
         let mut file = File::create(&unfinished)?;
-        serde_json::to_writer_pretty(&mut file, record)?;
-        file.write_all(b"\n")?;
+        // One write: a writer of JSON makes one for each of its tokens.
+        let text = serde_json::to_string_pretty(record)? + "\n";
+        file.write_all(text.as_bytes())?;
         file.sync_all()?;
         std::fs::rename(&unfinished, path)
     };

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::Breakage;
+use super::arrival::{Reading, WallClock};
 use crate::scoreboard::{FaultMark, Finished, Outcome, SeatWriter};
 use crate::sys::socket::Received;
 use crate::sys::{clock, socket};
@@ -36,12 +37,13 @@ pub struct Timeouts {
     pub stall: Duration,
 }
 
-/// Wakes the worker when its last connection has ended.
+/// What the connections of a worker share: it wakes the worker when the last one has ended.
 #[derive(Default)]
 pub struct Gauge {
     /// Notified at the end of each connection while [`Gauge::watch`] is on.
     pub ended: Notify,
     watched: AtomicBool,
+    wall_clock: WallClock,
 }
 
 impl Gauge {
@@ -209,10 +211,12 @@ impl Connection {
     pub(super) fn received(&self, received: Received, in_head: bool, in_body: bool) {
         let Received { bytes, arrival_realtime_ns } = received;
         self.seat.bytes_in(bytes);
-        let now = clock::monotonic_ns();
-        let waited = arrival_realtime_ns.map(|arrival| clock::realtime_ns().saturating_sub(arrival));
-        self.arrival_ns.store(now.saturating_sub(waited.unwrap_or(0)), Relaxed);
-        self.stamped.store(waited.is_some(), Relaxed);
+        let read = || Reading { monotonic_ns: clock::monotonic_ns(), realtime_ns: clock::realtime_ns() };
+        let reading = read();
+        let arrival = arrival_realtime_ns.and_then(|stamp| self.gauge.wall_clock.arrival_ns(stamp, reading, read));
+        let now = reading.monotonic_ns;
+        self.arrival_ns.store(arrival.unwrap_or(now), Relaxed);
+        self.stamped.store(arrival.is_some(), Relaxed);
         self.in_body.store(in_body, Relaxed);
         if in_head && self.phase() == Phase::Idle {
             self.enter(Phase::Head, now);

@@ -1,0 +1,131 @@
+#!/usr/bin/env bash
+# Crowds: thousands of connections that wait, thousands that come at once, replacements under full load, both cores at work.
+#
+#   scripts/crowd.sh [waiting|opening|hups|cores|all] [--seconds N] [--rounds N] [--binary PATH]
+#
+#   waiting   /io?ms=200 with 1,000 and 10,000 keep-alive connections in one worker
+#   opening   10,000 connections at once, and the kernel's overflow counters
+#   hups      ten HUPs in a cluster of 4 under full load
+#   cores     /cpu with one worker, a cluster of 2 and 2 threads
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+what=all seconds=10 rounds=5 binary=""
+while [ $# -gt 0 ]; do
+    case $1 in
+        waiting | opening | hups | cores | all) what=$1; shift; continue ;;
+        --seconds) seconds=${2:?--seconds takes a number} ;;
+        --rounds) rounds=${2:?--rounds takes a number} ;;
+        --binary) binary=${2:?--binary takes a path} ;;
+        *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    esac
+    shift 2
+done
+
+. scripts/lib.sh
+need wrk curl jq python3
+program "$binary"
+ulimit -n "$(ulimit -Hn)"
+[ "$(ulimit -n)" -ge 10100 ] || { echo "crowd.sh: 10,000 connections need ulimit -n 10100, and this is $(ulimit -n)" >&2; exit 2; }
+
+# What wrk could not do: sockets, and statuses that are none of 2xx.
+failures() { awk '/Socket errors|Non-2xx/ { for (i = 1; i <= NF; i++) sum += $i } END { printf "%.0f\n", sum }' <<<"$1"; }
+requests() { awk '/requests in/ { print $1 }' <<<"$1"; }
+
+waiting() {
+    local count output p99 failed target
+    start waiting --mode single --workers 1
+    for count in 1000 10000; do
+        progress "waiting: $count connections"
+        output=$(wrk -t1 -c"$count" -d"${seconds}s" --timeout 20s --latency "$url/io?ms=200")
+        progress ""
+        failed=$(failures "$output")
+        figure "/io?ms=200, $count connections: failed of $(requests "$output")" "$failed" 0 "[ $failed = 0 ]"
+        p99=$(awk '$1 == "99%" { print $2 }' <<<"$output" | awk '/ms$/ { print $1 + 0; next } /us$/ { print $1 / 1000; next } { print $1 * 1000 }')
+        target=""
+        [ "$count" != 1000 ] || target="at_most $p99 210"
+        figure "  p99, seen by the client" "$p99 ms" "${target:+≤ 210 ms}" "$target"
+        figure "  p99, seen by the target" "$(stats '.routes[] | select(.route == "/io") | .lat_us.p99 / 1000') ms" "" ""
+    done
+    end "$pid"
+}
+
+# The whole machine's.
+overflows() { awk '/^TcpExt:/ && !named { split($0, name); named = 1; next } /^TcpExt:/ { for (i = 2; i <= NF; i++) if (name[i] == "ListenOverflows" || name[i] == "ListenDrops") print $i }' /proc/net/netstat | paste -sd' '; }
+
+opening() {
+    local mode before after seen
+    for mode in single "cluster --workers 2"; do
+        # shellcheck disable=SC2086 # Two arguments.
+        start "opening-${mode%% *}" --mode $mode
+        progress "opening: $mode"
+        before=$(overflows)
+        seen=$(python3 scripts/clients.py burst "$url" 10000)
+        after=$(overflows)
+        progress ""
+        figure "10,000 connections opened in ${seen##* } s, $mode: failed" "$(cut -d' ' -f2 <<<"$seen")" 0 "[ '${seen% *}' = '10000 0' ]"
+        figure "  ListenOverflows, ListenDrops" "+$((${after% *} - ${before% *})), +$((${after#* } - ${before#* }))" "+0, +0" "[ '$before' = '$after' ]"
+        end "$pid"
+    done
+}
+
+hups() {
+    local load number failed total=0 times=0
+    start hups --mode cluster --workers 4
+    : >"$work/answers"
+    # wrk doesn't pipeline, and so no request of it may fail.
+    while [ "$total" -lt 1000000 ] || [ "$times" -lt 10 ]; do
+        wrk -t1 -c64 -d"$((seconds * 3))s" --timeout 20s "$url/health" >"$work/answers.one" &
+        load=$!
+        pids+=("$load")
+        for ((number = 1; number <= 10 && times < 10; number++)); do
+            progress "hups: $times done, $total requests"
+            sleep "$(awk -v seconds="$seconds" 'BEGIN { print seconds / 5 }')"
+            kill -HUP "$pid"
+            await 40 eval '[ "$(stats "[.workers[] | select(.state == \"live\" and .generation == '$((times + 2))')] | length")" = 4 ]' || break
+            times=$((times + 1))
+        done
+        wait "$load"
+        cat "$work/answers.one" >>"$work/answers"
+        total=$(awk '/requests in/ { sum += $1 } END { printf "%.0f\n", sum }' "$work/answers")
+        [ "$total" -gt 0 ] || break
+    done
+    progress ""
+    failed=$(failures "$(<"$work/answers")")
+    figure "HUPs carried out under load, cluster of 4" "$times" 10 "[ $times = 10 ]"
+    figure "  requests" "$total" "≥ 1000000" "[ $total -ge 1000000 ]"
+    figure "  failed, lost" "$failed, $(stats .totals.lost)" "0, 0" "[ $failed = 0 -a $(stats .totals.lost) = 0 ]"
+    end "$pid"
+}
+
+cores() {
+    local round name output
+    local -A at=() pid_of=()
+    start cores-single --mode single
+    at[single]=$url pid_of[single]=$pid
+    start cores-threads --mode threads --workers 2
+    at[threads]=$url pid_of[threads]=$pid
+    start cores-cluster --mode cluster --workers 2
+    at[cluster]=$url pid_of[cluster]=$pid
+    for ((round = 0; round <= rounds; round++)); do
+        for name in single threads cluster; do
+            progress "cores: $name, round $round of $rounds"
+            output=$(wrk -t1 -c32 -d"${seconds}s" --timeout 20s "${at[$name]}/cpu?iterations=1000000")
+            # The first is the warm-up.
+            [ "$round" = 0 ] || awk '/^Requests\/sec/ { print $2 }' <<<"$output" >>"$work/cores.$name"
+        done
+    done
+    progress ""
+    local single threads cluster
+    single=$(median <"$work/cores.single") threads=$(median <"$work/cores.threads") cluster=$(median <"$work/cores.cluster")
+    figure "/cpu?iterations=1000000, requests/s: single" "$single" "" ""
+    figure "  cluster of 2 : single" "$(ratio "$cluster" "$single")" "≥ 1.9" "at_least $cluster 1.9 $single"
+    figure "  2 threads : cluster of 2" "$(ratio "$threads" "$cluster")" "0.97 to 1.03" "at_least $threads 0.97 $cluster && at_most $threads 1.03 $cluster"
+    for name in single threads cluster; do end "${pid_of[$name]}"; done
+}
+
+table
+for one in waiting opening hups cores; do
+    if [ "$what" = "$one" ] || [ "$what" = all ]; then "$one"; fi
+done
+exit $missed

@@ -1,0 +1,229 @@
+# shellcheck shell=bash
+# What the scripts share; each sources it from the repository's root. It holds no policy: starting, asking, reading, printing.
+
+bold="" plain="" green="" red=""
+if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\e[1m' plain=$'\e[0m' green=$'\e[32m' red=$'\e[31m'; fi
+
+# A line that the next one replaces; on a terminal only.
+progress() { [ ! -t 2 ] || printf '\r\e[K%s' "$*" >&2; }
+
+# The same with a bar.
+bar() { # done total text
+    local filled=$(($1 * 30 / $2)) drawn
+    printf -v drawn '%*s' "$filled" ''
+    progress "$(printf '[%-30s] %s' "${drawn// /#}" "$3")"
+}
+
+# Installs from Debian what is not there: a command, or command=package where they differ.
+need() {
+    local one missing=()
+    for one in "$@"; do
+        command -v "${one%%=*}" >/dev/null || missing+=("${one##*=}")
+    done
+    [ ${#missing[@]} -eq 0 ] || install_packages "${missing[@]}"
+}
+install_packages() {
+    echo "installing $*" >&2
+    { apt-get update -qq && apt-get install -y -qq "$@"; } >/dev/null
+}
+
+work=$(mktemp -d)
+# Some drills run as a user that may do less.
+chmod 711 "$work"
+pids=()
+finish() {
+    local one
+    for one in "${pids[@]}"; do kill -CONT "$one" 2>/dev/null || true; kill "$one" 2>/dev/null || true; done
+    wait 2>/dev/null || true
+    rm -rf "$work"
+}
+trap finish EXIT
+
+# The program under test, as $work/quintain: a release build, unless another one is given.
+program() { # [path]
+    local built=${1:-}
+    if [ -z "$built" ]; then
+        progress "building"
+        cargo build --quiet --release --locked
+        progress ""
+        built=${CARGO_TARGET_DIR:-target}/release/quintain
+    fi
+    install -m 755 "$built" "$work/quintain"
+}
+
+# Starts quintain on free ports, or as `program`, `listen`, `at_admin` and `directory` say; sets pid, url, admin and run.
+# What stands in `under` runs it.
+under=()
+start() { # name argument...
+    local name=$1 ready
+    shift
+    run=${directory:-$work/$name}
+    : >"$work/$name.out"
+    "${under[@]}" "${program:-$work/quintain}" --listen "${listen:-127.0.0.1:0}" --admin "${at_admin:-127.0.0.1:0}" --run-dir "$run" --log "${log:-warn}" "$@" \
+        >"$work/$name.out" 2>"$work/$name.err" &
+    pid=$!
+    pids+=("$pid")
+    until grep -q '^ready ' "$work/$name.out"; do
+        kill -0 "$pid" 2>/dev/null || { cat "$work/$name.err" >&2; return 1; }
+        sleep 0.02
+    done
+    ready=$(<"$work/$name.out")
+    url=http://$(sed -n 's/^ready addr=\([^ ]*\).*/\1/p' <<<"$ready")
+    admin=http://$(sed -n 's/.* admin=\([^ ]*\).*/\1/p' <<<"$ready")
+}
+
+# TERM, and the exit code, in `code`.
+end() { # pid
+    code=0
+    kill "$1" 2>/dev/null || true
+    wait "$1" || code=$?
+}
+
+# Tries until it succeeds, at most so many seconds.
+await() { # seconds command...
+    local deadline=$((SECONDS + $1))
+    shift
+    until "$@" >/dev/null 2>&1; do
+        [ $SECONDS -le $deadline ] || return 1
+        sleep 0.02
+    done
+}
+
+# A figure out of /stats, by jq.
+stats() { # filter
+    curl -s "$admin/stats" | jq -r "$1"
+}
+
+# Asks so often on one connection; prints how many answers were 200.
+good() { # url count
+    curl -s --max-time 20 -o /dev/null -w '%{http_code}\n' "$1/health#[1-$2]" | grep -c '^200$' || true
+}
+
+# The values of a column, a line each. Only the last column of events.csv may hold commas.
+column() { # name file
+    awk -F, -v name="$1" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) at = i; next } at { print $at }' "$2"
+}
+
+median() { sort -n | awk '{ value[NR] = $1 } END { if (NR) print NR % 2 ? value[(NR + 1) / 2] : (value[NR / 2] + value[NR / 2 + 1]) / 2 }'; }
+
+# A process and everything that it has started.
+tree() { # pid
+    local child
+    echo "$1"
+    for child in $(cat "/proc/$1/task/"*/children 2>/dev/null); do tree "$child"; done
+}
+
+# CPU of a tree in ns, from the scheduler's account of every thread.
+cpu() { # pid
+    local one
+    for one in $(tree "$1"); do cat "/proc/$one"/task/*/schedstat 2>/dev/null || true; done | awk '{ sum += $1 } END { printf "%.0f\n", sum }'
+}
+
+# Resident memory of a tree in bytes, each shared page counted once.
+memory() { # pid
+    local one
+    for one in $(tree "$1"); do grep ^Pss: "/proc/$one/smaps_rollup" || true; done | awk '{ sum += $2 } END { print sum * 1024 }'
+}
+
+# Open descriptors of a tree.
+descriptors() { # pid
+    local one
+    for one in $(tree "$1"); do ls "/proc/$one/fd"; done | wc -l
+}
+
+now_ms() { echo $((${EPOCHREALTIME/[.,]/} / 1000)); }
+
+# Writes $work/nginx.conf: /health, /bytes/1048576 and /upload like ours, with the same headers.
+nginx_conf() { # workers port
+    mkdir -p "$work/files/bytes"
+    head -c 1048576 /dev/urandom >"$work/files/bytes/1048576"
+    # Who runs it owns the files, which another user could not read.
+    local user=""
+    [ "$(id -u)" -ne 0 ] || user="user root;"
+    local timing='add_header Server-Timing "queue;dur=0.126, inject;dur=0.000, cpu;dur=0.000, io;dur=0.000, total;dur=0.163"'
+    local worker="add_header X-Quintain-Worker 0.1"
+    cat >"$work/nginx.conf" <<CONF
+$user worker_processes $1; daemon off; pid $work/nginx.pid; error_log $work/nginx.log; worker_rlimit_nofile 20000;
+events { worker_connections 16384; }
+http {
+    access_log off; keepalive_requests 1000000000; default_type "text/plain; charset=utf-8"; server_tokens off;
+    server {
+        listen 127.0.0.1:$2 backlog=4096;
+        location = /health { return 200 "OK"; }
+        location /bytes/ { root $work/files; sendfile off; default_type application/octet-stream; $timing; $worker; }
+        location = /upload {
+            client_max_body_size 2m; default_type application/json; $timing; $worker;
+            return 200 '{"bytes":1048576,"crc32":"7464f382","first_byte_ms":0.435983,"last_byte_ms":2.168781}\n';
+        }
+    }
+}
+CONF
+}
+# Starts it; sets pid and url.
+start_nginx() { # workers
+    local port=$((20000 + RANDOM % 10000))
+    nginx_conf "$1" "$port"
+    "${under[@]}" nginx -c "$work/nginx.conf" -p "$work" &
+    pid=$! url=http://127.0.0.1:$port
+    pids+=("$pid")
+    until_listening "$port"
+}
+until_listening() { # port
+    until (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; do kill -0 "$pid"; done
+}
+
+# A table of figures, each with its target; `missed` becomes 1 when one is not reached.
+missed=0
+table() { printf '%s%-58s %22s  %-12s %s%s\n' "$bold" figure measured target "" "$plain"; }
+figure() { # what measured target condition
+    local verdict=""
+    if [ -n "$4" ]; then
+        if eval "$4"; then verdict="${green}reached${plain}"; else verdict="${red}missed${plain}" missed=1; fi
+    fi
+    printf '%-58s %22s  %-12s %s\n' "$1" "$2" "$3" "$verdict"
+}
+ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f", b ? a / b : 0 }'; }
+at_most() { awk -v a="$1" -v most="$2" -v of="${3:-1}" 'BEGIN { exit !(a <= most * of) }'; }
+at_least() { awk -v a="$1" -v least="$2" -v of="${3:-1}" 'BEGIN { exit !(a >= least * of) }'; }
+
+# One measurement with wrk on CPU 1: CPU µs a request, requests/s, how busy one core was in %.
+measure() { # pid url connections route
+    local before after output options=() path=/health
+    case $4 in
+        new) options=(-H "Connection: close") ;;
+        bytes) path=/bytes/1048576 ;;
+        upload)
+            path=/upload options=(-s "$work/upload.lua")
+            echo 'wrk.method = "POST" wrk.body = string.rep("x", 1048576)' >"$work/upload.lua"
+            ;;
+    esac
+    before=$(cpu "$1")
+    output=$(taskset -c 1 wrk -t1 -c"$3" -d"${seconds}s" "${options[@]}" "$2$path")
+    after=$(cpu "$1")
+    awk -v used=$((after - before)) -v wall="$seconds" -v script="${0##*/}" '
+        /requests in/ { requests = $1 }
+        /Non-2xx|Socket errors/ { print script ": wrk saw " $0 > "/dev/stderr" }
+        END { printf "%.4f %.0f %.1f\n", used / 1000 / requests, requests / wall, used / 1e7 / wall }' <<<"$output"
+}
+
+# Measures two sides A B B A after a warm-up: a line a round in $work/rounds, ours before theirs.
+alternate() { # text ours_pid ours_url theirs_pid theirs_url connections route
+    local text=$1 round a b
+    shift
+    progress "$text: warm-up"
+    measure "$1" "$2" "$5" "$6" >/dev/null
+    measure "$3" "$4" "$5" "$6" >/dev/null
+    : >"$work/rounds"
+    for ((round = 1; round <= rounds; round++)); do
+        progress "$text: round $round of $rounds"
+        if ((round % 2)); then
+            a=$(measure "$1" "$2" "$5" "$6")
+            b=$(measure "$3" "$4" "$5" "$6")
+        else
+            b=$(measure "$3" "$4" "$5" "$6")
+            a=$(measure "$1" "$2" "$5" "$6")
+        fi
+        echo "$a $b" >>"$work/rounds"
+    done
+    progress ""
+}
