@@ -1,4 +1,5 @@
-//! The route table, and nothing else. A route's number is its place here plus one; 0 is what matched none.
+//! The route table, and nothing else. A route's number is that of its name in the scoreboard's table;
+//! 0 is what matched none.
 
 mod answer;
 mod bytes;
@@ -16,6 +17,7 @@ mod io;
 mod mem;
 mod parameters;
 mod patience;
+mod profile_route;
 mod record;
 mod route;
 mod spoil;
@@ -33,11 +35,35 @@ pub use route::{Route, Routes, UNMATCHED};
 pub use spoil::{Broken, Spoil};
 pub use target::{About, Limits, Target};
 
-/// What the target offers, in the order of the numbers.
+use crate::profile::{Offered, Profile, shape};
+use crate::scoreboard::ROUTES;
+
+/// How many routes there can be, beside what matches none.
+pub const ROOM: usize = ROUTES - 1;
+
+/// What every target offers, as a profile must know it.
 #[must_use]
-pub fn routes() -> Vec<Route> {
+pub fn offered() -> Vec<Offered> {
+    let offer = |Route { method, path, .. }: Route| {
+        let is_fixed = path == "/" || gate::is_watching(&path);
+        Offered { method, path, is_fixed }
+    };
+    built_in(&Profile::default()).into_iter().map(offer).collect()
+}
+
+/// What the target offers with a profile, whose routes take the place of built-in ones of the same method and pattern.
+#[must_use]
+pub fn routes(profile: &Profile) -> Vec<Route> {
+    let added = profile_route::routes(profile);
+    let name = |route: &Route| (route.method.clone(), shape(&route.path));
+    let taken: Vec<(String, String)> = added.iter().map(name).collect();
+    built_in(profile).into_iter().filter(|route| !taken.contains(&name(route))).chain(added).collect()
+}
+
+/// What every target offers.
+fn built_in(profile: &Profile) -> Vec<Route> {
     vec![
-        Route::plain("/", index::index),
+        index::route(profile),
         Route::plain("/health", health::health),
         Route::plain("/healthz", health::health),
         Route::plain("/readyz", health::readyz),

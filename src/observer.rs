@@ -10,8 +10,8 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::sleep;
 
-use crate::control::{Event, MemberEnd, Order, Received, Report};
-use crate::fault::Rules;
+use crate::control::{Event, MemberEnd, Order, Received, Report, put_faults};
+use crate::fault::{Rules, Written};
 use crate::sample::{Earlier, Sample, SlotSample, between};
 use crate::scoreboard::Scoreboard;
 use crate::sys::readiness::Watched;
@@ -126,6 +126,8 @@ struct Observer {
     thorough_ns: u64,
     /// The slots whose counters could not be true in the last tick.
     implausible: Vec<usize>,
+    /// Fault plans of a changed profile, until all of them are here.
+    brought: Vec<Written>,
 }
 
 /// What an order comes to.
@@ -152,8 +154,16 @@ impl Observer {
             Some(files) => Some(OpenFiles::open_again(files, mode, schedule.started_ns)),
         };
         let earlier = notes::recall(&board);
-        let mut observer =
-            Self { board, reader, schedule, files, earlier, thorough_ns: 0, implausible: Vec::new() };
+        let mut observer = Self {
+            board,
+            reader,
+            schedule,
+            files,
+            earlier,
+            thorough_ns: 0,
+            implausible: Vec::new(),
+            brought: Vec::new(),
+        };
         if generation > 1 {
             observer.note_respawn(generation);
         }
@@ -188,6 +198,26 @@ impl Observer {
         Ok(())
     }
 
+    /// The plans of a changed profile take the place of all; those that were in force before go on with their index.
+    fn follow_profile(&mut self) {
+        let plans = std::mem::take(&mut self.brought);
+        let now_ns = clock::monotonic_ns();
+        let detail = match put_faults(&self.board, plans, now_ns, None, true) {
+            Ok(epoch) => format!("epoch {epoch}: those of the profile"),
+            Err(error) => format!("those of the profile are refused: {error}"),
+        };
+        tracing::info!("fault plans, {detail}");
+        self.write_down(&Event {
+            at_ns: now_ns,
+            realtime_ns: clock::realtime_ns(),
+            kind: "fault plan".to_owned(),
+            slot: None,
+            generation: None,
+            pid: None,
+            detail,
+        });
+    }
+
     fn obey(&mut self, order: Option<(Order, Option<OwnedFd>)>) -> Then {
         match order {
             Some((Order::Happened(event), _)) => {
@@ -196,6 +226,17 @@ impl Observer {
             }
             Some((Order::Listener { slot: _ }, Some(listener))) => {
                 self.reader.watch(listener);
+                Then::GoOn
+            }
+            Some((Order::Faults { part, plans, more }, _)) => {
+                if part == 0 {
+                    // Of an earlier change that was overtaken.
+                    self.brought.clear();
+                }
+                self.brought.extend(plans);
+                if !more {
+                    self.follow_profile();
+                }
                 Then::GoOn
             }
             Some((Order::Finish, _)) => Then::Finish,

@@ -14,6 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::control::{Drain, MemberEnd, Order, Received, Report};
 use crate::http::{self, About, Limits, ListenerFault, ListenerOrder, Target};
+use crate::profile::Profile;
 use crate::scoreboard::{BEAT_NS, SeatWriter};
 use crate::sys::readiness::Watched;
 use crate::sys::threads::ThreadGroup;
@@ -38,6 +39,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What it says of itself.
     pub about: About,
+    /// What it serves besides the target's own routes.
+    pub profile: Arc<Profile>,
     /// Whether each worker has a process of its own, so that what the kernel counts by process is the worker's.
     pub own_process: bool,
     /// `--max-connections`
@@ -178,6 +181,7 @@ impl Worker {
         let Settings {
             limits,
             about,
+            profile,
             own_process,
             max_connections,
             pool_threads: _,
@@ -189,7 +193,7 @@ impl Worker {
         } = settings;
         let seat = Arc::new(seat);
         let target = Target::new(*limits, about.clone(), Arc::clone(&seat));
-        let routes = Arc::new(http::Routes::new(http::routes(), &target));
+        let routes = Arc::new(http::Routes::new(http::routes(profile), &target));
         let connections =
             Connections::new(Arc::clone(&seat), target.clone(), routes, *max_connections, *keep_alive_timeout);
         Self {
@@ -251,7 +255,7 @@ impl Worker {
                 tracing::warn!(slot, "a slot's socket can't be borrowed: Too many open files");
             }
             // Lent too late, or not for a worker.
-            (Order::Lend { .. } | Order::Happened(_) | Order::Finish, _) => {}
+            (Order::Lend { .. } | Order::Happened(_) | Order::Faults { .. } | Order::Finish, _) => {}
         }
         Ok(())
     }

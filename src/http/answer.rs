@@ -24,9 +24,11 @@ pub struct Answer {
     pub exchange: Exchange,
 }
 
+/// A finished piece of work, as the JSON that it is answered with.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Shown {
+#[allow(missing_docs)] // the names are the answer's
+pub enum Shown {
     Cpu { iterations: u64, checksum: String, cpu_us: f64, wall_us: f64 },
     Io { asked_ms: f64, waited_ms: f64, mode: &'static str },
     Memory { bytes: u64, pages: u64, held_ms: f64, cpu_us: f64 },

@@ -40,9 +40,9 @@ pub async fn bytes(Params(payload): Params<Payload>, conditions: Conditions, exc
 fn answer(payload: Payload, wanted: Wanted) -> Response {
     let length = payload.left();
     match wanted {
-        Wanted::Whole => sized(payload),
+        Wanted::Whole => whole(payload),
         Wanted::Part(part) => {
-            let mut response = sized(payload.part(part.start, part.end));
+            let mut response = whole(payload.part(part.start, part.end));
             *response.status_mut() = StatusCode::PARTIAL_CONTENT;
             let place = format!("bytes {}-{}/{length}", part.start, part.end - 1);
             insert(response.headers_mut(), header::CONTENT_RANGE, place);
@@ -73,8 +73,13 @@ fn insert(headers: &mut HeaderMap, name: header::HeaderName, value: String) {
     }
 }
 
-fn sized(payload: Payload) -> Response {
-    ([(header::CONTENT_TYPE, BINARY)], Body::new(Sized(payload))).into_response()
+fn whole(payload: Payload) -> Response {
+    ([(header::CONTENT_TYPE, BINARY)], sized(payload)).into_response()
+}
+
+/// A body that says how long it is, without a copy.
+pub fn sized(payload: Payload) -> Body {
+    Body::new(Sized(payload))
 }
 
 /// A body that says how long it is.

@@ -27,7 +27,7 @@ pub async fn io(State(target): State<Target>, Params(asked): Params<Asked>, exch
         Wait::Always(delay) => delay,
         Wait::Drawn(delay) => {
             let seed = hash(hash(target.about.seed, DELAY), exchange.route() as u64);
-            delay.keyed(seed).at(exchange.draw_index()).unwrap_or(DEFAULT_DELAY)
+            delay.keyed(seed).at(exchange.index()).unwrap_or(DEFAULT_DELAY)
         }
     };
     Answer { done: Work::Io(Io { delay, mode }).run().await, exchange }

@@ -29,7 +29,8 @@ pub async fn mem(
     Ok(Answer { done: done.map_err(|reason| unavailable(&reason, &target.limits))?, exchange })
 }
 
-fn unavailable(reason: &Unavailable, limits: &Limits) -> Refusal {
+/// The answer to a request for memory that there isn't: 503.
+pub fn unavailable(reason: &Unavailable, limits: &Limits) -> Refusal {
     let sentence = format!("{reason}; --max-mem {} is for all of them", limits.memory);
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, sentence)
 }

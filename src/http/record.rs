@@ -127,6 +127,12 @@ impl Exchange {
         self.stamped.then(|| self.head_ns.saturating_sub(self.arrival_ns))
     }
 
+    /// The number of its route, once the router has found it.
+    #[must_use]
+    pub fn route(&self) -> usize {
+        self.connection.route()
+    }
+
     /// When its head was parsed (monotonic).
     pub(super) fn head_ns(&self) -> u64 {
         self.head_ns
@@ -159,28 +165,15 @@ impl Exchange {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "this handler runs outside of a connection")
     }
 
-    /// The number of its route.
-    #[must_use]
-    pub fn route(&self) -> usize {
-        self.connection.route()
-    }
-
-    /// The next of the indices that the requests of its route draw, in all workers together.
-    #[must_use]
-    pub fn draw_index(&self) -> u64 {
-        self.connection.seat().board().route_index(self.route()).draw()
-    }
-
     /// The router has found its route.
     pub(super) fn set_route(&self, number: usize) {
         self.connection.set_route(number);
     }
 
-    /// The next index of its route, which no other request gets, in whichever worker.
+    /// Its index among the requests of its route that draw one, in all workers together. Drawn when it is first asked for.
     #[must_use]
-    pub fn draw(&self) -> u64 {
-        let board = self.connection.seat().board();
-        board.route_index(self.connection.route()).draw()
+    pub fn index(&self) -> u64 {
+        self.connection.index()
     }
 
     /// The worker that serves it: `slot.generation`.

@@ -1,6 +1,6 @@
 //! A route: a method, a path, a handler; and how a request finds its own.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -11,19 +11,17 @@ use axum::body::Body;
 use axum::handler::Handler;
 use axum::http::{Method, Request, Response};
 use axum::response::IntoResponse;
-use axum::routing::{any, get, post};
+use axum::routing::{MethodFilter, any, on};
 use tower::Service;
 
 use super::error;
 use super::inject::inject;
 use super::record::Exchange;
 use super::target::Target;
+use crate::profile::shape;
 
 /// The number and name of what matched no route.
 pub const UNMATCHED: (usize, &str) = (0, "(none)");
-
-/// The method of a route that takes all of them.
-const ANY: &str = "ANY";
 
 /// A response in the making.
 pub type Answering = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
@@ -31,25 +29,27 @@ pub type Answering = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 /// One entry of the route table.
 pub struct Route {
     /// Its method; HEAD is answered wherever GET is, and counts as GET.
-    pub method: &'static str,
+    pub method: String,
     /// Its path.
-    pub path: &'static str,
+    pub path: String,
+    /// `None` takes every method.
+    filter: Option<MethodFilter>,
     handler: Arc<dyn Endpoint>,
     asks_nothing: bool,
 }
 
 impl Route {
     /// A route that answers GET and HEAD.
-    pub fn get<H, T>(path: &'static str, handler: H) -> Self
+    pub fn get<H, T>(path: &str, handler: H) -> Self
     where
         H: Handler<T, Target, Future = Answering>,
         T: 'static,
     {
-        Self::on("GET", path, handler)
+        Self::on(&Method::GET, MethodFilter::GET, path, handler)
     }
 
     /// A route that answers GET and HEAD, whose handler does not ask for the [`Exchange`]: it is spared to make one.
-    pub fn plain<H, T>(path: &'static str, handler: H) -> Self
+    pub fn plain<H, T>(path: &str, handler: H) -> Self
     where
         H: Handler<T, Target, Future = Answering>,
         T: 'static,
@@ -58,29 +58,39 @@ impl Route {
     }
 
     /// A route that answers POST.
-    pub fn post<H, T>(path: &'static str, handler: H) -> Self
+    pub fn post<H, T>(path: &str, handler: H) -> Self
     where
         H: Handler<T, Target, Future = Answering>,
         T: 'static,
     {
-        Self::on("POST", path, handler)
+        Self::on(&Method::POST, MethodFilter::POST, path, handler)
+    }
+
+    /// A route of any one method.
+    pub fn on<H, T>(method: &Method, filter: MethodFilter, path: &str, handler: H) -> Self
+    where
+        H: Handler<T, Target, Future = Answering>,
+        T: 'static,
+    {
+        Self::new(method.as_str(), Some(filter), path, handler)
     }
 
     /// A route that answers every method; they count together.
-    pub fn any<H, T>(path: &'static str, handler: H) -> Self
+    pub fn any<H, T>(path: &str, handler: H) -> Self
     where
         H: Handler<T, Target, Future = Answering>,
         T: 'static,
     {
-        Self::on(ANY, path, handler)
+        Self::new("ANY", None, path, handler)
     }
 
-    fn on<H, T>(method: &'static str, path: &'static str, handler: H) -> Self
+    fn new<H, T>(method: &str, filter: Option<MethodFilter>, path: &str, handler: H) -> Self
     where
         H: Handler<T, Target, Future = Answering>,
         T: 'static,
     {
-        Self { method, path, handler: Arc::new(Handled(handler, PhantomData)), asks_nothing: false }
+        let handler = Arc::new(Handled(handler, PhantomData));
+        Self { method: method.to_owned(), path: path.to_owned(), filter, handler, asks_nothing: false }
     }
 }
 
@@ -141,30 +151,33 @@ impl Handler<(), Target> for Numbered {
 pub struct Routes {
     /// GET of a path without parameters, which is most requests, finds its route here: a look into a map costs less
     /// than the router's boxes, which were 8 % of `/health`.
-    literal: HashMap<&'static str, Numbered>,
+    literal: HashMap<String, Numbered>,
     /// All others, with 404 and 405.
     router: Router,
 }
 
 impl Routes {
-    /// A table's routes; a route's number is its place plus one.
+    /// These routes, each with the number that its name has in the scoreboard's table. One that is not there counts
+    /// as unmatched.
     #[must_use]
     pub fn new(routes: Vec<Route>, target: &Target) -> Self {
         let mut literal = HashMap::new();
         let mut others = Router::new();
-        for (number, Route { method, path, handler, asks_nothing }) in (UNMATCHED.0 + 1..).zip(routes) {
+        // Two methods of one pattern may name its parts differently, which axum's router can't have: the first one's
+        // names stand for both.
+        let mut spellings: BTreeMap<String, String> = BTreeMap::new();
+        for Route { method, path, filter, handler, asks_nothing } in routes {
+            let number = target.route_table().number(&method, &path).unwrap_or(UNMATCHED.0);
             let route = Numbered { number, handler, asks_nothing };
-            if method == "GET" && !path.contains('{') {
-                literal.insert(path, route.clone());
+            if filter == Some(MethodFilter::GET) && !path.contains('{') {
+                literal.insert(path.clone(), route.clone());
             }
-            others = others.route(
-                path,
-                match method {
-                    ANY => any(route),
-                    "POST" => post(route),
-                    _ => get(route),
-                },
-            );
+            let spelling = spellings.entry(shape(&path)).or_insert(path);
+            let handler = match filter {
+                Some(method) => on(method, route),
+                None => any(route),
+            };
+            others = others.route(spelling, handler);
         }
         let rest = others
             .fallback(error::not_found)

@@ -27,7 +27,7 @@ const ALLOWED: &str = "a status from 200 to 599, or up to 16 with weights, such 
 
 /// One of the codes. Each gets its share of the route's requests, exactly, when all carry the same list.
 pub async fn status(Params(codes): Params<Codes>, exchange: Exchange) -> Response {
-    let code = codes.at(|| exchange.draw());
+    let code = codes.at(|| exchange.index());
     let mut response = answer(code);
     Spent::default().stamp(response.headers_mut(), &exchange);
     response

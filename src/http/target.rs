@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::inject::Faults;
 use crate::control::{OrdersReader, Standing};
-use crate::scoreboard::{Scoreboard, SeatWriter};
+use crate::scoreboard::{RouteTable, Scoreboard, SeatWriter};
 use crate::sys::clock;
 use crate::work::memory::Memory;
 
@@ -93,6 +93,12 @@ impl Deref for Target {
 }
 
 impl State {
+    /// Number → method and path.
+    #[must_use]
+    pub fn route_table(&self) -> &RouteTable {
+        &self.seat.board().head().routes
+    }
+
     /// Whether it wants traffic.
     #[must_use]
     pub fn is_ready(&self) -> bool {

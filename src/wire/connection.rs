@@ -87,6 +87,8 @@ pub struct Connection {
     arrival_ns: AtomicU64,
     stamped: AtomicBool,
     route: AtomicUsize,
+    /// The index that the request in the router has drawn, plus one; 0 is none yet.
+    index: AtomicU64,
     /// Somebody is [`Waiting`].
     awaited: AtomicBool,
     broken: AtomicBool,
@@ -115,6 +117,7 @@ impl Connection {
             arrival_ns: AtomicU64::new(0),
             stamped: AtomicBool::new(false),
             route: AtomicUsize::new(0),
+            index: AtomicU64::new(0),
             awaited: AtomicBool::new(false),
             broken: AtomicBool::new(false),
             breakage: AtomicU8::new(0),
@@ -153,6 +156,18 @@ impl Connection {
     /// The router has found the request's route.
     pub fn set_route(&self, number: usize) {
         self.route.store(number, Relaxed);
+        self.index.store(0, Relaxed);
+    }
+
+    /// The index of the request in the router among those of its route that draw one, whichever worker serves them.
+    #[must_use]
+    pub fn index(&self) -> u64 {
+        if let Some(drawn) = self.index.load(Relaxed).checked_sub(1) {
+            return drawn;
+        }
+        let drawn = self.seat.board().route_index(self.route()).draw();
+        self.index.store(drawn + 1, Relaxed);
+        drawn
     }
 
     /// A head was parsed. Interim responses are for clients of HTTP/1.1.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::sleep::sleep;
+use super::sleep;
 use crate::sys::clock;
 use crate::sys::pages::Pages;
 
@@ -101,7 +101,7 @@ impl Hold {
         let touched = pages.touch() as u64;
         let taking_cpu = clock::thread_cpu_ns() - begun_cpu;
         let begun = clock::monotonic_ns();
-        sleep(time).await;
+        sleep::sleep(time).await;
         let held_ns = clock::monotonic_ns() - begun;
         let freeing = clock::thread_cpu_ns();
         drop((pages, share));

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use super::*;
 use crate::http::{About, Limits, Routes, Target, routes};
+use crate::profile::Profile;
 use crate::scoreboard::{Scoreboard, SeatState, SeatWriter};
 use crate::sys::listener::{Claim, accept_queue, address_of, tcp};
 
@@ -20,14 +21,14 @@ fn connections() -> (Arc<Connections>, impl Fn() -> u64) {
         delay: Duration::from_secs(1),
         cpu: Duration::from_secs(1),
         body: 1_000,
-        in_flight: 1_000,
         bytes: 1_000,
         memory: 1_000,
+        in_flight: 1_000,
         leak: 0,
     };
     let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, seed: 0 };
     let target = Target::new(limits, about, Arc::clone(&seat));
-    let routes = Arc::new(Routes::new(routes(), &target));
+    let routes = Arc::new(Routes::new(routes(&Profile::default()), &target));
     let connections = Connections::new(seat, target, routes, 100, None);
     (Arc::new(connections), move || board.slots()[0].seat(0).counters().read().accepts)
 }

@@ -85,7 +85,7 @@ impl Served {
         let board = Scoreboard::map(1).unwrap();
         board.head().routes.append("", UNMATCHED.1);
         for route in table() {
-            board.head().routes.append(route.method, route.path);
+            board.head().routes.append(&route.method, &route.path);
         }
         board.slots()[0].occupy(0, 1, 1);
         board.slots()[0].roster(0).set_state(SeatState::Live);
@@ -139,9 +139,9 @@ async fn serve_all(listener: OwnedFd, seat: SeatWriter, mut stop: oneshot::Recei
         delay: Duration::from_secs(1),
         cpu: Duration::from_secs(1),
         body: 1_000_000,
+        bytes: 1_000_000,
+        memory: 1_000_000,
         in_flight: 1_000,
-        bytes: 1_000,
-        memory: 1_000,
         leak: 0,
     };
     let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, seed: 0 };
