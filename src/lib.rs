@@ -32,7 +32,7 @@
 //! | [`snapshot`], [`sample`] | one reading of all of it; the difference of two, with rates |
 //! | [`control`] | the messages between the roles, and the orders page |
 //! | [`work`] | computing, waiting, memory and bodies, done and measured |
-//! | [`wire`] | the socket as we need it: arrival stamps, counts, the end of a record in the flush |
+//! | [`wire`] | the socket as we need it: arrival stamps, counts, the end of a record in the flush, breaks on purpose |
 //! | [`config`] | the settings, resolved and typed, all mistakes at once |
 //! | [`profile`] | TOML in, routes out, all mistakes at once; the built-in ones |
 //! | [`http`] | the route table, handlers, parameters, refusals, the record of a request |

@@ -12,10 +12,11 @@ use axum::body::Body;
 use axum::http::Response;
 use bytes::Bytes;
 use http_body::{Body as _, Frame};
-use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::record::Record;
+use crate::sys::clock;
 use crate::wire::Breakage;
+use crate::work::sleep::sleep;
 
 /// A body that drips comes in so many pieces at most.
 const PIECES: u32 = 10;
@@ -164,9 +165,11 @@ impl Truncate {
 }
 
 pub(super) struct Drip {
-    begin: Instant,
+    /// When the head was there (monotonic).
+    begun_ns: u64,
     delay: Duration,
-    alarm: Pin<Box<Sleep>>,
+    /// While it waits for a piece's time.
+    alarm: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     /// Of the body, where it is known.
     length: Option<u64>,
     pieces: u32,
@@ -181,11 +184,10 @@ pub(super) struct Drip {
 
 impl Drip {
     fn new(delay: Duration, length: Option<u64>) -> Self {
-        let begin = Instant::now();
         let bytes = length.and_then(|length| u32::try_from(length).ok());
         let pieces = bytes.map_or(PIECES, |bytes| bytes.clamp(1, PIECES));
-        let alarm = Box::pin(sleep_until(begin));
-        Self { begin, delay, alarm, length, pieces, piece: 0, sent: 0, held: Bytes::new(), ended: false }
+        let (begun_ns, alarm, held) = (clock::monotonic_ns(), None, Bytes::new());
+        Self { begun_ns, delay, alarm, length, pieces, piece: 0, sent: 0, held, ended: false }
     }
 
     fn poll_frame(&mut self, body: &mut Body, context: &mut Context<'_>) -> Polled {
@@ -216,11 +218,15 @@ impl Drip {
     /// Waits for the time of a piece.
     fn poll_turn(&mut self, piece: u32, context: &mut Context<'_>) -> Poll<()> {
         let after = if piece >= self.pieces { self.delay } else { self.delay / self.pieces * piece };
-        let due = self.begin + after;
-        if self.alarm.deadline() != due {
-            self.alarm.as_mut().reset(due);
+        loop {
+            let elapsed = Duration::from_nanos(clock::monotonic_ns().saturating_sub(self.begun_ns));
+            let Some(left) = after.checked_sub(elapsed).filter(|left| !left.is_zero()) else {
+                return Poll::Ready(());
+            };
+            // One for each piece: a piece is waited for to the end before the next.
+            ready!(self.alarm.get_or_insert_with(|| Box::pin(sleep(left))).as_mut().poll(context));
+            self.alarm = None;
         }
-        self.alarm.as_mut().poll(context)
     }
 
     /// Where in the body a piece ends.

@@ -12,7 +12,7 @@ use super::Wire;
 use crate::sys::socket;
 
 /// How much of what the client goes on to send is read, so that an end arrives as an end and not as a reset.
-const LINGER_BYTES: usize = 1024 * 1024;
+const LINGER_BYTES: usize = 64 * 1024 * 1024;
 
 /// How long earlier answers may take to arrive before a reset, which would overtake them.
 const PATIENCE: Duration = Duration::from_secs(1);

@@ -265,7 +265,8 @@ impl Connection {
         self.end(ending, clock::monotonic_ns(), ending.outcome);
     }
 
-    /// Waits until the answers to all earlier requests are with the kernel.
+    /// Waits until the answers to all earlier requests are with the kernel. hyper goes on to a request before that when
+    /// the body of the one before has ended after its answer.
     pub fn poll_earlier_flushed(&self, context: &Context<'_>) -> Poll<()> {
         if self.waiting().endings.is_empty() {
             return Poll::Ready(());

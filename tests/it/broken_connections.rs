@@ -19,13 +19,12 @@ const WHOLE: &str = "Hello, World!";
 
 /// These kinds on one route.
 fn order(target: &Target, route: &str, kinds: &Value) {
-    let plans = json!({ "faults": [{ "name": "breaks", "route": route, "kinds": kinds }] });
-    let answer = target.admin_request("PUT", "/faults", &plans.to_string());
-    assert_eq!(answer.status, 200, "{}", answer.text());
+    target.order_faults(&json!([{ "name": "breaks", "route": route, "kinds": kinds }]));
 }
 
-fn faults(target: &Target) -> Value {
-    target.admin_request("GET", "/faults", "").json()
+/// How often each kind was carried out.
+fn executed(target: &Target) -> Value {
+    target.faults_in_force()[0]["executed"].clone()
 }
 
 fn always(kind: &str) -> Value {
@@ -107,7 +106,7 @@ fn each_kind_arrives_as_what_it_is_and_is_counted_once() {
             assert_eq!((&plaintext["finished"], &plaintext["client_gone"]), (&broken.into(), &0.into()));
             assert_eq!(plaintext["status"].as_object().unwrap().len(), 0, "{mode:?} {kind}: {plaintext}");
             assert_eq!(stats["totals"]["errors"], broken, "{mode:?} {kind}");
-            let executed = &faults(&target)["faults"][0]["executed"];
+            let executed = executed(&target);
             assert_eq!(
                 executed.as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum::<u64>(),
                 3,
@@ -134,9 +133,14 @@ fn a_body_that_nobody_has_read_changes_nothing() {
             client
                 .send(format!("GET /plaintext HTTP/1.1\r\nHost: target\r\nContent-Length: {told}\r\n\r\n"))
                 .unwrap();
-            // The break may come before all is sent.
-            let _ = client.send(&body[..sent]);
-            breaks(&mut client, kind);
+            match client.send(&body[..sent]) {
+                // It may come before all is sent, and is told once.
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => assert_eq!(kind, "reset"),
+                sent => {
+                    sent.unwrap();
+                    breaks(&mut client, kind);
+                }
+            }
             tally = Tally { sent: tally.sent + 1, failed: tally.failed + 1, ..tally };
         }
     }
@@ -158,6 +162,40 @@ fn what_is_short_enough_is_not_truncated() {
     assert!(text.ends_with("\r\n\r\n{\"message\":\"H") && !reset, "{text}");
     drop(client);
     settle(target, &Tally { sent: 5, answered: 4, failed: 1, ..Tally::default() }, false);
+}
+
+/// Bodies that are made while they are sent: of a length that is told, or in chunks.
+#[test]
+fn what_is_made_while_it_is_sent_is_cut_where_it_was_ordered() {
+    let target = Target::start(&["--mode", "threads", "--workers", "2"]);
+    let whole = target.get("/bytes/3000000").body;
+    order(&target, "*", &json!([{ "kind": "truncate", "rate": 1, "bytes": 2_500_001 }]));
+    for (path, head) in [("/bytes/3000000", "content-length: 3000000"), ("/stream/3000000", "chunked")] {
+        let mut client = target.connect();
+        client.send(get(path)).unwrap();
+        let bytes = client.read_to_end().unwrap();
+        let end = bytes.windows(4).position(|end| end == b"\r\n\r\n").unwrap() + 4;
+        assert!(String::from_utf8_lossy(&bytes[..end]).contains(head), "{path}");
+        let (arrived, last) =
+            if head == "chunked" { unchunked(&bytes[end..]) } else { (bytes[end..].to_vec(), false) };
+        assert!(arrived == whole[..2_500_001] && !last, "{path}: {} bytes", arrived.len());
+    }
+    let tally = Tally { sent: 3, answered: 1, failed: 2, ..Tally::default() };
+    settle(target, &tally, false);
+}
+
+/// The data of all chunks, each of them whole, and whether the last one was there.
+fn unchunked(mut rest: &[u8]) -> (Vec<u8>, bool) {
+    let mut data = Vec::new();
+    while let Some(line) = rest.windows(2).position(|end| end == b"\r\n") {
+        let size = usize::from_str_radix(std::str::from_utf8(&rest[..line]).unwrap(), 16).unwrap();
+        if size == 0 {
+            return (data, true);
+        }
+        data.extend(&rest[line + 2..line + 2 + size]);
+        rest = &rest[line + 2 + size + 2..];
+    }
+    (data, false)
 }
 
 #[test]
@@ -197,7 +235,7 @@ fn under_load_the_accounts_balance_to_the_request() {
         let tally = load.stop();
         let stats = at_rest(&target);
         let json = of_route(&stats, "/json");
-        let executed = faults(&target)["faults"][0]["executed"].clone();
+        let executed = executed(&target);
         let of = |name: &str| executed[name].as_u64().unwrap_or_else(|| panic!("{name}: {executed}"));
         assert_eq!(of("reset") + of("empty") + of("truncate 3"), tally.failed, "{mode:?} {executed} {tally:?}");
         assert_eq!(

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::client::{Client, Response};
-use crate::support::kernel::queued;
-use crate::support::target::{MODES, Target, command, is_alive, run, send};
+use crate::support::kernel::all_queued;
+use crate::support::target::{MODES, Target, at_rest, command, is_alive, run, send};
 use crate::support::wait_for;
 
 /// New connections enough for the kernel to ask each worker.
@@ -23,11 +23,11 @@ fn order(target: &Target, kind: &str) -> Response {
 
 fn order_for(target: &Target, kind: &str, window: &Value) -> Response {
     let plan = json!({ "name": kind, "route": "*", "kinds": [{ "kind": kind }], "window": window });
-    target.admin_request("PUT", "/faults", &json!({ "faults": [plan] }).to_string())
+    target.faults("PUT", &json!({ "faults": [plan] }).to_string())
 }
 
 fn remove(target: &Target) {
-    assert_eq!(target.admin_request("DELETE", "/faults", "").status, 200);
+    assert_eq!(target.faults("DELETE", "").status, 200);
 }
 
 /// A target on a port that was told to it by number.
@@ -60,12 +60,12 @@ fn answered(clients: Vec<Client>) {
     }
 }
 
-/// Connects, and waits until so many more than before wait in the queues; returns those that do.
+/// Connects, and waits until all of them wait in the queues, from which nobody takes them; returns them.
 fn nobody_is_accepted(target: &Target, many: usize) -> Vec<Client> {
-    let (before, accepts) = (queued(target.port()), target.total("accepts"));
+    let accepts = target.total("accepts");
     let waiting = ask(target, many);
-    // The kernel's list may miss one, or have one twice, while others come and go.
-    wait_for("all of them in the queues", || (queued(target.port()) == before + many).then_some(()));
+    let ports: Vec<u16> = waiting.iter().map(Client::port).collect();
+    wait_for("all of them in the queues", || all_queued(target.port(), &ports).then_some(()));
     assert_eq!(target.total("accepts"), accepts);
     waiting
 }
@@ -157,6 +157,8 @@ fn it_holds_for_successors_and_loans() {
         holds(&target);
         remove(&target);
         answered(ask(&target, MANY));
+        // What was answered a moment ago may not be recorded yet.
+        at_rest(&target);
         // Who comes when it is over knows nothing of it.
         send(target.worker(0).pid, Signal::KILL);
         wait_for("a successor", || (target.worker(0).generation == 4).then_some(()));
@@ -191,7 +193,7 @@ fn windows_open_and_close_by_themselves() {
             Client::connect(target.address()).ok()?.get("/health").ok()
         });
     }
-    let plan = target.admin_request("GET", "/faults", "").json()["faults"][0].clone();
+    let plan = target.faults_in_force()[0].clone();
     assert!(plan["executed"]["refuse"].as_u64().unwrap() >= 3, "a window each: {plan}");
     remove(&target);
     assert_eq!(target.end().code, Some(0));

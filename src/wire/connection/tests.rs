@@ -60,3 +60,39 @@ fn a_slow_head_ends_it_and_is_counted_once() {
     assert!(ends_after(&connection, &client, 22));
     assert_eq!(Snapshot::read(connection.seat().board(), |_| 0).totals().counts.rejected, 1);
 }
+
+#[test]
+fn a_break_waits_for_the_flush_of_earlier_answers() {
+    let (connection, _client) = connection();
+    let waker = Arc::new(Woken(AtomicBool::new(false)));
+    let (task, woken) = (Waker::from(Arc::clone(&waker)), || waker.0.load(Relaxed));
+    let context = Context::from_waker(&task);
+    assert!(connection.poll_earlier_flushed(&context).is_ready(), "nothing is in front");
+    for (number, outcome) in [(1, Outcome::Answered(200)), (2, Outcome::Broken)] {
+        connection.seat().started();
+        let now = clock::monotonic_ns();
+        let ending = Ending { route: 0, outcome, fault: None, head_ns: now, arrival_ns: now, stamped: false };
+        connection.body_ended(ending);
+        assert!(connection.poll_earlier_flushed(&context).is_pending() && !woken());
+        if number == 1 {
+            connection.flushed(false);
+            assert!(woken() && connection.poll_earlier_flushed(&context).is_ready());
+            waker.0.store(false, Relaxed);
+        } else {
+            connection.order(Breakage::Reset);
+            assert_eq!(connection.ordered(), Some(Breakage::Reset));
+            connection.carried_out();
+        }
+        let counts = Snapshot::read(connection.seat().board(), |_| 0).totals().counts;
+        assert_eq!((counts.finished, counts.errors), (number, number - 1));
+    }
+}
+
+/// What a task is told, kept.
+struct Woken(AtomicBool);
+
+impl std::task::Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Relaxed);
+    }
+}

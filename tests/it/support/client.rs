@@ -80,6 +80,14 @@ impl Client {
         Ok(client)
     }
 
+    /// Its own port: of a TCP connection.
+    pub fn port(&self) -> u16 {
+        match &self.socket {
+            Socket::Tcp(socket) => socket.local_addr().unwrap().port(),
+            Socket::Unix(_) => panic!("a unix socket has no port"),
+        }
+    }
+
     /// How long a read may take.
     pub fn give_up_after(&self, time: Duration) -> io::Result<()> {
         match &self.socket {

@@ -8,20 +8,39 @@ struct Connection {
     state: TcpState,
     /// 0 until somebody has accepted it, and again once nobody holds it.
     inode: u64,
+    /// The client's.
+    remote_port: u16,
+}
+
+impl Connection {
+    fn waits(&self) -> bool {
+        self.inode == 0 && matches!(self.state, TcpState::Established | TcpState::CloseWait)
+    }
 }
 
 fn connections(port: u16) -> Vec<Connection> {
     let all = procfs::net::tcp().unwrap().into_iter();
     let ours = all.filter(|entry| entry.local_address.port() == port && entry.state != TcpState::Listen);
-    ours.map(|entry| Connection { state: entry.state, inode: entry.inode }).collect()
+    ours.map(|entry| Connection {
+        state: entry.state,
+        inode: entry.inode,
+        remote_port: entry.remote_address.port(),
+    })
+    .collect()
 }
 
 /// Connections that wait in an accept queue.
 pub fn queued(port: u16) -> usize {
-    let waits = |connection: &&Connection| {
-        connection.inode == 0 && matches!(connection.state, TcpState::Established | TcpState::CloseWait)
-    };
-    connections(port).iter().filter(waits).count()
+    connections(port).iter().filter(|connection| connection.waits()).count()
+}
+
+/// Whether all of these clients wait in an accept queue, by their ports. The kernel's list may miss one, or have one twice,
+/// while others come and go.
+pub fn all_queued(port: u16, clients: &[u16]) -> bool {
+    let connections = connections(port);
+    let waits =
+        |client: &u16| connections.iter().any(|connection| connection.remote_port == *client && connection.waits());
+    clients.iter().all(waits)
 }
 
 /// Connections that the target's side has closed first, not long ago.

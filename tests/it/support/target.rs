@@ -125,14 +125,10 @@ impl Target {
 
     /// A request to the admin listener, with a JSON body.
     pub fn admin_post(&self, path: &str, body: &str) -> Response {
-        self.admin_request("POST", path, body)
-    }
-
-    pub fn admin_request(&self, method: &str, path: &str, body: &str) -> Response {
         let (host, length) = (&self.ready["admin"], body.len());
         let mut client = self.admin();
         client
-            .send(format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n{body}"))
+            .send(format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n{body}"))
             .unwrap();
         client.receive().unwrap()
     }
