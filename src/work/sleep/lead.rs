@@ -1,0 +1,71 @@
+//! How much earlier than its deadline a timer is set, because no wake-up is sooner than that. Pure.
+//!
+//! From the timer's interrupt until the service runs pass at least some microseconds. A timer that is set so much earlier
+//! costs nothing and takes them off each lateness; what is sometimes too early is spent watching the clock. So the lead
+//! follows the smallest delays: slowly up, quickly down.
+
+/// Nanoseconds before a deadline.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lead(u64);
+
+impl Lead {
+    /// Where wake-ups are so slow that more would help, the machine is busy, and time spent watching the clock is dear.
+    const MOST_NS: u64 = 15_000;
+
+    /// At most so much up a wake-up …
+    const STEP_NS: u64 = 50;
+
+    /// … and this part of what it was too much down.
+    const BACK: u64 = 4;
+
+    pub fn ns(self) -> u64 {
+        self.0
+    }
+
+    /// After a wake-up that came so long after its timer's time.
+    #[must_use]
+    pub fn after(self, delay_ns: u64) -> Self {
+        let Self(lead) = self;
+        match delay_ns.checked_sub(lead) {
+            Some(over) => Self((lead + over.min(Self::STEP_NS)).min(Self::MOST_NS)),
+            None => Self(lead - (lead - delay_ns).div_ceil(Self::BACK)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn it_finds_a_steady_delay() {
+        let lead = (0..1_000).fold(Lead::default(), |lead, _| lead.after(7_000));
+        assert_eq!(lead.ns(), 7_000);
+    }
+
+    #[test]
+    fn it_stays_among_the_shortest_delays() {
+        // Of 10 to 30 us, evenly.
+        let mut lead = Lead::default();
+        let mut too_early = 0;
+        for wake in 0_u64..100_000 {
+            let delay = 10_000 + wake * 7_919 % 20_000;
+            too_early += u64::from(delay < lead.ns());
+            lead = lead.after(delay);
+        }
+        assert!((10_000..13_000).contains(&lead.ns()), "{lead:?}");
+        assert!(too_early < 10_000, "{too_early}");
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_never_more_than_its_most(delays in proptest::collection::vec(any::<u64>(), 0..2_000)) {
+            let mut lead = Lead::default();
+            for delay in delays {
+                lead = lead.after(delay);
+                prop_assert!(lead.ns() <= Lead::MOST_NS);
+            }
+        }
+    }
+}
