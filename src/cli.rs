@@ -14,6 +14,8 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::commands;
 use crate::config::{self, COMMIT, CONFIG, Kind, Layers, Mistake, REDACTED, SETTINGS, Setting, VERSION};
+use crate::http;
+use crate::profile;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -21,10 +23,14 @@ Examples:
   quintain --mode cluster --workers 4           a pre-forked cluster on one port
   quintain --listen 127.0.0.1:0 --duration 30s  a free port, for half a minute
   quintain --while 'wrk -d 10 {url}/health'     up, loaded, down; exits with wrk's code
+  quintain --profile mine.toml                  your own routes; `quintain profiles` has some to start from
   quintain check --mode cluster > quintain.toml
   quintain --config quintain.toml --workers 2   flags win over environment over file
 
 Every setting is also an environment variable (QUINTAIN_MAX_BODY) and a key of the file (max_body).";
+
+/// The one argument of `quintain profiles`.
+const NAME: &str = "NAME";
 
 /// Runs the program: 0 when all went well, 2 when it was told what it can't do, and whatever a command says.
 #[must_use]
@@ -35,11 +41,17 @@ pub fn main() -> ExitCode {
         Err(error) => return exit_with(&error),
     };
     let Asked { verb, flags, mut mistakes } = asked;
-    let layers = Layers { flags, environment: environment(), file: None, processors: processors() };
-    match config::load(layers) {
-        Ok(config) if mistakes.is_empty() => match verb {
-            Verb::Serve => commands::serve::run(&config, &redact(&arguments)),
-            Verb::Check => commands::check::run(&config),
+    if let (Verb::Profiles(name), []) = (&verb, &mistakes[..]) {
+        return commands::profiles::run(name.as_deref());
+    }
+    let mut layers =
+        Layers { flags, environment: environment(), file: None, profile: Vec::new(), processors: processors() };
+    mistakes.extend(layers.read_file().err());
+    let resolve = move || profile::load(layers.clone(), &http::offered(), http::ROOM);
+    match resolve() {
+        Ok((config, profile)) if mistakes.is_empty() => match verb {
+            Verb::Serve => commands::serve::run(&config, profile, Box::new(resolve), &redact(&arguments)),
+            Verb::Check | Verb::Profiles(_) => commands::check::run(&config, &profile),
         },
         result => {
             mistakes.extend(result.err().into_iter().flatten());
@@ -56,26 +68,32 @@ struct Asked {
     mistakes: Vec<Mistake>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Verb {
     Serve,
     Check,
+    /// With the name of the one to print.
+    Profiles(Option<String>),
 }
 
 impl Verb {
-    const ALL: [Self; 2] = [Self::Serve, Self::Check];
+    const ALL: [Self; 3] = [Self::Serve, Self::Check, Self::Profiles(None)];
 
-    fn name(self) -> &'static str {
+    fn name(&self) -> &'static str {
         match self {
             Self::Serve => "serve",
             Self::Check => "check",
+            Self::Profiles(_) => "profiles",
         }
     }
 
-    fn help(self) -> &'static str {
+    fn help(&self) -> &'static str {
         match self {
             Self::Serve => "Run the target; this is what happens when no command is given",
-            Self::Check => "Resolve the configuration and print it as TOML",
+            Self::Check => {
+                "Resolve configuration and profile, say every mistake, and print the configuration as TOML"
+            }
+            Self::Profiles(_) => "List the built-in profiles, or print the one that is named, to start from",
         }
     }
 }
@@ -100,6 +118,7 @@ fn parse(mut arguments: Vec<OsString>) -> Result<Asked, clap::Error> {
 fn asked(matches: &ArgMatches, mistakes: Vec<Mistake>) -> Asked {
     let (verb, behind) = match matches.subcommand() {
         Some((name, behind)) if name == Verb::Check.name() => (Verb::Check, Some(behind)),
+        Some(("profiles", behind)) => (Verb::Profiles(behind.get_one::<String>(NAME).cloned()), None),
         Some((_, behind)) => (Verb::Serve, Some(behind)),
         None => (Verb::Serve, None),
     };
@@ -162,10 +181,12 @@ fn take_out_unknown(error: &clap::Error, arguments: &mut Vec<OsString>) -> Optio
 /// The program as clap knows it: the settings are flags of the program and of each command.
 fn program() -> Command {
     let commands = Verb::ALL.map(|verb| {
-        Command::new(verb.name())
-            .about(verb.help())
-            .args(settings().map(flag))
-            .after_help("`quintain --help` has examples.")
+        let command = Command::new(verb.name()).about(verb.help());
+        match verb {
+            Verb::Serve | Verb::Check => command.args(settings().map(flag)),
+            Verb::Profiles(_) => command.arg(Arg::new(NAME).help("Which one to print")),
+        }
+        .after_help("`quintain --help` has examples.")
     });
     Command::new("quintain")
         .version(format!("{VERSION} ({COMMIT})"))

@@ -1,4 +1,5 @@
 //! The commands, a page each.
 
 pub mod check;
+pub mod profiles;
 pub mod serve;

@@ -1,8 +1,8 @@
 //! The configuration: resolved once, typed, and every mistake in it reported together.
 //!
 //! `settings` is the table that everything else is derived from; `layers` puts flags over environment over file;
-//! `resolve` makes a [`Config`] of what won; `print` writes one down. [`load`] is what the command line calls; it
-//! reads the configuration file and nothing else from the world.
+//! `resolve` makes a [`Config`] of what won; `print` writes one down. `profile` puts a profile's
+//! limits below the other layers. It reads the configuration file and nothing else from the world.
 
 mod address;
 mod file;
@@ -18,8 +18,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub use address::Address;
+pub use file::{limit, place};
 pub(crate) use layers::unknown_flag;
-pub use layers::{File, Layers, load};
+pub use layers::{File, Layers, Limit};
 pub use mistake::{Mistake, Source};
 pub use resolve::resolve;
 pub use secret::{REDACTED, Secret};
@@ -95,6 +96,8 @@ pub struct Config {
     pub admin: Option<Address>,
     /// What a write to the admin routes must show beyond loopback.
     pub admin_token: Option<Secret>,
+    /// What is served: the name of a built-in profile, or a file.
+    pub profile: String,
     /// How the workers are arranged.
     pub mode: Mode,
     /// How many workers: 1 in `single`, at most `max_workers` otherwise.
@@ -113,8 +116,14 @@ pub struct Config {
     pub max_delay: Duration,
     /// The most CPU time that a request may ask for.
     pub max_cpu: Duration,
-    /// The largest body that a request may send or ask for.
+    /// The largest body that a request may send.
     pub max_body: Bytes,
+    /// The largest body that a request may ask for.
+    pub max_bytes: Bytes,
+    /// The most memory that a request may ask for, and that a worker holds for all of them.
+    pub max_mem: Bytes,
+    /// The most memory that faults may leak, per worker.
+    pub max_leak: Bytes,
     /// Connections waiting to be accepted, per worker, before the kernel's own cap.
     pub backlog: u32,
     /// How long a connection may be idle; none is for ever.

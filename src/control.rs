@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Orderin
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::fault::Faults;
+use crate::fault::{Faults, Written};
 use crate::scoreboard::{ORDERS, Scoreboard};
 use crate::sys::control_socket::{ControlSocket, Packet};
 
@@ -49,6 +49,15 @@ pub enum Order {
     Abandon,
     /// To the observer: something happened that belongs into `events.csv`.
     Happened(Event),
+    /// To the observer: a HUP has brought other fault plans. In parts that fit a packet each, the last one without more.
+    Faults {
+        /// Which part it is, from 0.
+        part: usize,
+        /// As understood.
+        plans: Vec<Written>,
+        /// Whether another part follows.
+        more: bool,
+    },
     /// To the observer: all workers are reaped. Write the last row and end.
     Finish,
 }

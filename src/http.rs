@@ -1,36 +1,82 @@
-//! The route table, and nothing else. A route's number is its place here plus one; 0 is what matched none.
+//! The route table, and nothing else. A route's number is that of its name in the scoreboard's table;
+//! 0 is what matched none.
 
 mod answer;
+mod bytes;
+mod conditions;
 mod cpu;
+mod delay;
+mod drip;
+mod echo;
 mod error;
 mod gate;
 mod health;
 mod index;
+mod inject;
 mod io;
+mod mem;
 mod parameters;
+mod patience;
+mod profile_route;
 mod record;
 mod route;
 mod spoil;
+mod status;
+mod stream;
 mod target;
 mod techempower;
 mod unread;
+mod upload;
 
 pub use error::Refusal;
+pub use inject::{Faults, ListenerFault, ListenerOrder};
 pub use record::{Recorded, Stack, service};
 pub use route::{Route, UNMATCHED, router};
 pub use spoil::{Broken, Spoil};
 pub use target::{About, Limits, Target};
 
-/// What the target offers, in the order of the numbers.
+use crate::profile::{Offered, Profile, shape};
+use crate::scoreboard::ROUTES;
+
+/// How many routes there can be, beside what matches none.
+pub const ROOM: usize = ROUTES - 1;
+
+/// What every target offers, as a profile must know it.
 #[must_use]
-pub fn routes() -> Vec<Route> {
+pub fn offered() -> Vec<Offered> {
+    let offer = |Route { method, path, .. }: Route| {
+        let is_fixed = path == "/" || gate::is_watching(&path);
+        Offered { method, path, is_fixed }
+    };
+    built_in(&Profile::default()).into_iter().map(offer).collect()
+}
+
+/// What the target offers with a profile, whose routes take the place of built-in ones of the same method and pattern.
+#[must_use]
+pub fn routes(profile: &Profile) -> Vec<Route> {
+    let added = profile_route::routes(profile);
+    let name = |route: &Route| (route.method.clone(), shape(&route.path));
+    let taken: Vec<(String, String)> = added.iter().map(name).collect();
+    built_in(profile).into_iter().filter(|route| !taken.contains(&name(route))).chain(added).collect()
+}
+
+/// What every target offers.
+fn built_in(profile: &Profile) -> Vec<Route> {
     vec![
-        Route::get("/", index::index),
+        index::route(profile),
         Route::get("/health", health::health),
         Route::get("/healthz", health::health),
         Route::get("/readyz", health::readyz),
         Route::get("/io", io::io),
         Route::get("/cpu", cpu::cpu),
+        Route::get("/mem", mem::mem),
+        Route::get("/bytes/{n}", bytes::bytes),
+        Route::get("/stream/{n}", stream::stream),
+        Route::get("/drip", drip::drip),
+        Route::post("/upload", upload::upload),
+        Route::any("/echo", echo::echo),
+        Route::any("/status/{codes}", status::status),
+        Route::any("/delay/{d}", delay::delay),
         Route::get("/plaintext", techempower::plaintext),
         Route::get("/json", techempower::json),
     ]

@@ -34,6 +34,7 @@
 //! | [`work`] | computing and waiting, done and measured |
 //! | [`wire`] | the socket as we need it: arrival stamps, counts, the end of a record in the flush |
 //! | [`config`] | the settings, resolved and typed, all mistakes at once |
+//! | [`profile`] | TOML in, routes out, all mistakes at once; the built-in ones |
 //! | [`http`] | the route table, handlers, parameters, refusals, the record of a request |
 //! | [`supervisor`], [`worker`], [`observer`] | the roles, which don't know each other |
 //! | [`commands`] | a command each; `serve` hands the supervisor its worker and observer as functions |
@@ -62,6 +63,7 @@ pub mod histogram;
 pub mod http;
 pub mod observer;
 pub mod partition;
+pub mod profile;
 pub mod sample;
 pub mod scoreboard;
 pub mod snapshot;

@@ -7,9 +7,11 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::sleep;
 
-use crate::control::{Event, MemberEnd, Order, Received, Report};
+use crate::control::{Event, MemberEnd, Order, Received, Report, put_faults};
+use crate::fault::{Rules, Written};
 use crate::sample::{Earlier, Sample, SlotSample, between};
 use crate::scoreboard::Scoreboard;
 use crate::sys::readiness::Watched;
@@ -51,6 +53,8 @@ pub struct Observation {
     pub mode: &'static str,
     /// Which processes there are.
     pub processes: Processes,
+    /// What fault plans are held against, but for the routes.
+    pub rules: Rules,
     /// The listeners whose accept queues are shown.
     pub listeners: Vec<Arc<OwnedFd>>,
     /// Where to write, unless nothing is to be written.
@@ -70,8 +74,19 @@ pub fn run(observation: Observation) -> Result<(), String> {
     process::name_thread("observer");
     // A file that reaches the limit on its size is one that can't be written, and no reason to die.
     signals::hold_back(signals::FILE_TOO_LARGE);
-    let Observation { board, control, admin, mode, processes, listeners, files, sample_interval, started_ns } =
-        observation;
+    let Observation {
+        board,
+        control,
+        admin,
+        mode,
+        processes,
+        rules,
+        listeners,
+        files,
+        sample_interval,
+        started_ns,
+    } = observation;
+    let (events, happened) = unbounded_channel();
     let interval_ns = u64::try_from(sample_interval.as_nanos()).unwrap_or(u64::MAX / 4).max(1);
     let schedule = Schedule { started_ns, interval_ns };
     let started = start(&control, move || {
@@ -79,13 +94,14 @@ pub fn run(observation: Observation) -> Result<(), String> {
         let runtime = runtime.map_err(|error| format!("the observer's runtime could not start: {error}"))?;
         if let Some(admin) = admin {
             let _guard = runtime.enter();
-            admin::open(admin, admin::Target { board: Arc::clone(&board), processes: processes.clone(), mode })?;
+            let (board, processes) = (Arc::clone(&board), processes.clone());
+            admin::open(admin, admin::Target { board, processes, mode, rules: Arc::new(rules), events })?;
         }
         let reader = Reader::new(Arc::clone(&board), processes, listeners);
         Ok((runtime, Observer::begin(board, reader, mode, schedule, files)?))
     });
     let (runtime, observer) = started?;
-    runtime.block_on(observer.observe(&control))
+    runtime.block_on(observer.observe(&control, happened))
 }
 
 /// Tells the supervisor how a start went.
@@ -110,6 +126,8 @@ struct Observer {
     thorough_ns: u64,
     /// The slots whose counters could not be true in the last tick.
     implausible: Vec<usize>,
+    /// Fault plans of a changed profile, until all of them are here.
+    brought: Vec<Written>,
 }
 
 /// What an order comes to.
@@ -136,8 +154,16 @@ impl Observer {
             Some(files) => Some(OpenFiles::open_again(files, mode, schedule.started_ns)),
         };
         let earlier = notes::recall(&board);
-        let mut observer =
-            Self { board, reader, schedule, files, earlier, thorough_ns: 0, implausible: Vec::new() };
+        let mut observer = Self {
+            board,
+            reader,
+            schedule,
+            files,
+            earlier,
+            thorough_ns: 0,
+            implausible: Vec::new(),
+            brought: Vec::new(),
+        };
         if generation > 1 {
             observer.note_respawn(generation);
         }
@@ -145,7 +171,7 @@ impl Observer {
         Ok(observer)
     }
 
-    async fn observe(mut self, control: &MemberEnd) -> Result<(), String> {
+    async fn observe(mut self, control: &MemberEnd, mut happened: UnboundedReceiver<Event>) -> Result<(), String> {
         let control =
             Watched::new(control).map_err(|error| format!("the observer can't wait for its orders: {error}"))?;
         loop {
@@ -156,6 +182,8 @@ impl Observer {
                     let depth = self.depth(due_ns);
                     self.tick(due_ns, depth);
                 }
+                // Without an admin listener nobody is left to tell anything.
+                Some(event) = happened.recv() => self.write_down(&event),
                 order = next_order(&control) => match self.obey(order) {
                     Then::GoOn => {}
                     Then::Finish => break,
@@ -170,16 +198,45 @@ impl Observer {
         Ok(())
     }
 
+    /// The plans of a changed profile take the place of all; those that were in force before go on with their index.
+    fn follow_profile(&mut self) {
+        let plans = std::mem::take(&mut self.brought);
+        let now_ns = clock::monotonic_ns();
+        let detail = match put_faults(&self.board, plans, now_ns, None, true) {
+            Ok(epoch) => format!("epoch {epoch}: those of the profile"),
+            Err(error) => format!("those of the profile are refused: {error}"),
+        };
+        tracing::info!("fault plans, {detail}");
+        self.write_down(&Event {
+            at_ns: now_ns,
+            realtime_ns: clock::realtime_ns(),
+            kind: "fault plan".to_owned(),
+            slot: None,
+            generation: None,
+            pid: None,
+            detail,
+        });
+    }
+
     fn obey(&mut self, order: Option<(Order, Option<OwnedFd>)>) -> Then {
         match order {
             Some((Order::Happened(event), _)) => {
-                if let Some(files) = &mut self.files {
-                    files.event(&event);
-                }
+                self.write_down(&event);
                 Then::GoOn
             }
             Some((Order::Listener { slot: _ }, Some(listener))) => {
                 self.reader.watch(listener);
+                Then::GoOn
+            }
+            Some((Order::Faults { part, plans, more }, _)) => {
+                if part == 0 {
+                    // Of an earlier change that was overtaken.
+                    self.brought.clear();
+                }
+                self.brought.extend(plans);
+                if !more {
+                    self.follow_profile();
+                }
                 Then::GoOn
             }
             Some((Order::Finish, _)) => Then::Finish,
@@ -195,6 +252,12 @@ impl Observer {
                 tracing::warn!("the observer was given a worker's order, {order:?}, and ignores it");
                 Then::GoOn
             }
+        }
+    }
+
+    fn write_down(&mut self, event: &Event) {
+        if let Some(files) = &mut self.files {
+            files.event(event);
         }
     }
 

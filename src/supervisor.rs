@@ -19,6 +19,7 @@ mod reports;
 mod slot;
 mod start;
 
+use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -26,7 +27,8 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::control::{Event, MemberEnd};
+use crate::control::{Event, MemberEnd, Order};
+use crate::fault::Written;
 use crate::scoreboard::{SEATS, Scoreboard, SeatWriter};
 use crate::snapshot::Snapshot;
 use crate::sys::clock;
@@ -72,6 +74,22 @@ pub type WorkerDuty = Arc<dyn Fn(SeatWriter, MemberEnd, Arc<ThreadGroup>) -> Res
 /// The observer's duty: its end of the channel.
 pub type ObserverDuty = Arc<dyn Fn(MemberEnd) -> Result<(), String> + Send + Sync>;
 
+/// Reads again what may have changed since the workers were started: `None` when nothing has.
+///
+/// # Errors
+/// A sentence for each reason why all must stay as it is.
+pub type Reread = Box<dyn FnMut() -> Result<Option<Renewed>, Vec<String>>>;
+
+/// What a HUP has brought.
+pub struct Renewed {
+    /// What workers do from here on.
+    pub worker: WorkerDuty,
+    /// The fault plans, if they have changed.
+    pub faults: Option<Vec<Written>>,
+    /// What has changed, in a few words.
+    pub detail: String,
+}
+
 /// A further listening socket, for a slot that is added.
 pub type MakeListener = Box<dyn Fn() -> io::Result<Arc<OwnedFd>>>;
 
@@ -91,6 +109,8 @@ pub struct Plan {
     pub clocks: Arc<Vec<[Arc<ThreadGroup>; SEATS]>>,
     /// What a worker does.
     pub worker: WorkerDuty,
+    /// What HUP asks before it replaces the workers.
+    pub reread: Reread,
     /// What the observer does.
     pub observer: ObserverDuty,
     /// `--shutdown-timeout`
@@ -174,6 +194,8 @@ struct Supervisor {
     /// How many listeners the present observer has.
     observed: usize,
     events: Vec<Event>,
+    /// Fault plans of a changed profile that no observer has been told yet.
+    untold_faults: VecDeque<Order>,
     command: Option<Command>,
     ends_ns: Option<u64>,
     was_ready: bool,
@@ -196,6 +218,7 @@ impl Supervisor {
             observer_due_ns: None,
             observers: 0,
             events: Vec::new(),
+            untold_faults: VecDeque::new(),
             command: None,
             ends_ns: None,
             was_ready: false,

@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod control_socket;
 pub mod listener;
+pub mod pages;
 pub mod process;
 pub mod procfs;
 pub mod readiness;

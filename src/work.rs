@@ -2,10 +2,17 @@
 //!
 //! What is reported is what happened: CPU from the clock of the thread that computed, waiting from the monotonic
 //! clock around it. Nothing here knows HTTP.
+//!
+//! What can fail for want of memory ([`memory`]) and what goes with a body ([`payload`], [`drip`], [`upload`]) is
+//! called by its own name; [`Work`] is what a value alone describes.
 
 pub mod cpu;
+pub mod drip;
 pub mod io;
+pub mod memory;
+pub mod payload;
 pub mod sleep;
+pub mod upload;
 
 use std::panic::resume_unwind;
 
@@ -25,6 +32,10 @@ pub enum Done {
     Cpu(cpu::Computed),
     /// It waited.
     Io(io::Waited),
+    /// It held memory.
+    Memory(memory::Held),
+    /// It read what was sent.
+    Upload(upload::Uploaded),
 }
 
 impl Work {
@@ -44,15 +55,19 @@ impl Done {
         match self {
             Self::Cpu(computed) => computed.cpu_ns,
             Self::Io(_) => 0,
+            Self::Memory(held) => held.cpu_ns,
+            Self::Upload(uploaded) => uploaded.cpu_ns,
         }
     }
 
-    /// Time that the work waited on purpose.
+    /// Time that the work waited, on purpose or for what is sent.
     #[must_use]
     pub fn io_ns(&self) -> u64 {
         match self {
             Self::Cpu(_) => 0,
             Self::Io(waited) => waited.waited_ns,
+            Self::Memory(held) => held.held_ns,
+            Self::Upload(uploaded) => uploaded.waited_ns(),
         }
     }
 }

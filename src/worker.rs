@@ -13,13 +13,14 @@ use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::control::{Drain, MemberEnd, Order, Received, Report};
-use crate::http::{self, About, Limits, Target};
+use crate::http::{self, About, Limits, ListenerFault, ListenerOrder, Target};
+use crate::profile::Profile;
 use crate::scoreboard::{BEAT_NS, SeatWriter};
 use crate::sys::readiness::Watched;
 use crate::sys::threads::ThreadGroup;
 use crate::sys::{clock, process, timer, usage};
 use crate::work::sleep;
-use accept::{Acceptors, Afterwards};
+use accept::{Acceptors, Afterwards, Gate};
 use connections::Connections;
 
 /// How often a worker that nobody asks anything looks at its orders, its clock and its connections.
@@ -38,12 +39,16 @@ pub struct Settings {
     pub limits: Limits,
     /// What it says of itself.
     pub about: About,
+    /// What it serves besides the target's own routes.
+    pub profile: Arc<Profile>,
     /// Whether each worker has a process of its own, so that what the kernel counts by process is the worker's.
     pub own_process: bool,
     /// `--max-connections`
     pub max_connections: u64,
     /// `--pool-threads`
     pub pool_threads: usize,
+    /// `--backlog`
+    pub backlog: u32,
     /// `--keep-alive-timeout`; `None` is for ever.
     pub keep_alive_timeout: Option<Duration>,
     /// `--drain-delay`
@@ -127,15 +132,17 @@ async fn serve(settings: &Settings, seat: SeatWriter, control: &MemberEnd) -> Re
         tokio::select! {
             readable = control.readable() => {
                 readable.map_err(|error| failed("read its orders", error))?.clear_ready();
-                worker.obey_all(control.get_ref())?;
+                worker.obey_all(control.get_ref()).await?;
             }
             () = gauge.ended.notified() => {}
             () = until(deadline) => {}
+            () = until(worker.gate_due) => {}
             due = beat.tick() => {
                 worker.late(due);
                 worker.beat();
             }
         }
+        worker.mind_listeners().await?;
         worker.advance().await;
     }
     Ok(())
@@ -161,6 +168,8 @@ struct Worker {
     drain_delay: Duration,
     target: Target,
     acceptors: Acceptors,
+    /// When the gate in front of the listeners has to be looked at again, if no order comes.
+    gate_due: Option<Instant>,
     connections: Arc<Connections>,
     seat: Arc<SeatWriter>,
     /// When connections were last looked through (monotonic).
@@ -172,9 +181,11 @@ impl Worker {
         let Settings {
             limits,
             about,
+            profile,
             own_process,
             max_connections,
             pool_threads: _,
+            backlog,
             keep_alive_timeout,
             drain_delay,
             shutdown_timeout,
@@ -182,7 +193,7 @@ impl Worker {
         } = settings;
         let seat = Arc::new(seat);
         let target = Target::new(*limits, about.clone(), Arc::clone(&seat));
-        let stack = http::service(http::router(http::routes(), target.clone()));
+        let stack = http::service(http::router(http::routes(profile), target.clone()));
         let connections =
             Connections::new(Arc::clone(&seat), target.clone(), stack, *max_connections, *keep_alive_timeout);
         Self {
@@ -191,7 +202,8 @@ impl Worker {
             shutdown_timeout: *shutdown_timeout,
             drain_delay: *drain_delay,
             target,
-            acceptors: Acceptors::default(),
+            acceptors: Acceptors::new(*backlog),
+            gate_due: None,
             connections: Arc::new(connections),
             seat,
             swept_ns: 0,
@@ -199,10 +211,10 @@ impl Worker {
     }
 
     /// Does what the supervisor has sent.
-    fn obey_all(&mut self, control: &MemberEnd) -> Result<(), String> {
+    async fn obey_all(&mut self, control: &MemberEnd) -> Result<(), String> {
         loop {
             match control.receive() {
-                Ok(Received::Message(order, descriptor)) => self.obey(order, descriptor, control)?,
+                Ok(Received::Message(order, descriptor)) => self.obey(order, descriptor, control).await?,
                 Ok(Received::Nothing) => return Ok(()),
                 Ok(Received::Closed) => return Err("the supervisor is gone".to_owned()),
                 Err(error) => {
@@ -212,7 +224,7 @@ impl Worker {
         }
     }
 
-    fn obey(
+    async fn obey(
         &mut self,
         order: Order,
         descriptor: Option<std::os::fd::OwnedFd>,
@@ -220,14 +232,17 @@ impl Worker {
     ) -> Result<(), String> {
         match (order, descriptor) {
             (Order::Listener { slot }, Some(listener)) => {
-                self.acceptors.add(slot, listener, &self.connections)?;
+                // Standing orders may have it closed from the start.
+                self.target.follow_orders();
+                self.mind_listeners().await?;
+                self.acceptors.add(slot, listener, &self.connections).await?;
                 self.beat();
                 control
                     .send(&Report::Ready, None)
                     .map_err(|error| format!("the supervisor can't be told: {error}"))?;
             }
             (Order::Lend { slot }, Some(listener)) if self.stage == Stage::Serving => {
-                self.acceptors.add(slot, listener, &self.connections)?;
+                self.acceptors.add(slot, listener, &self.connections).await?;
             }
             (Order::Reclaim { slot }, _) => self.acceptors.remove(slot),
             (Order::Drain(drain), _) => self.drain(drain),
@@ -240,8 +255,28 @@ impl Worker {
                 tracing::warn!(slot, "a slot's socket can't be borrowed: Too many open files");
             }
             // Lent too late, or not for a worker.
-            (Order::Lend { .. } | Order::Happened(_) | Order::Finish, _) => {}
+            (Order::Lend { .. } | Order::Happened(_) | Order::Faults { .. } | Order::Finish, _) => {}
         }
+        Ok(())
+    }
+
+    /// Opens or closes the listeners as the fault plans have it.
+    async fn mind_listeners(&mut self) -> Result<(), String> {
+        let now_ns = clock::monotonic_ns();
+        let ListenerOrder { fault, until_ns } = self.target.faults().order_to_listeners(now_ns);
+        let left = until_ns.map(|until_ns| Duration::from_nanos(until_ns.saturating_sub(now_ns)));
+        self.gate_due = left.map(|left| Instant::now() + left);
+        let (gate, mark) = match fault {
+            None => (Gate::Open, None),
+            Some(ListenerFault::Freeze(mark)) => (Gate::Frozen, Some(mark)),
+            Some(ListenerFault::Refuse(mark)) => (Gate::Refusing, Some(mark)),
+        };
+        if self.acceptors.set(gate, &self.connections).await?
+            && let Some(mark) = mark
+        {
+            self.seat.board().head().faults.carried_out(mark);
+        }
+        self.target.confirm();
         Ok(())
     }
 
@@ -264,7 +299,7 @@ impl Worker {
             Drain::Terminate => (Afterwards::Shut, IDLE_AFTER_TERM),
             Drain::Replace => (Afterwards::TakenOver, self.shutdown_timeout),
         };
-        self.acceptors.stop(afterwards).await;
+        self.acceptors.stop(afterwards, &self.connections).await;
         patience
     }
 
@@ -307,6 +342,7 @@ impl Worker {
             self.seat.used(&usage);
         }
         self.target.follow_orders();
+        self.target.faults().expire(now);
         if now.saturating_sub(self.swept_ns) >= SWEEP_NS {
             self.swept_ns = now;
             self.connections.sweep(now);

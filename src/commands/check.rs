@@ -4,11 +4,13 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use crate::config::Config;
+use crate::profile::Profile;
+use crate::units::Bytes;
 
 /// Prints the configuration as TOML on stdout, to be kept or given to `--config`.
 #[must_use]
-pub fn run(config: &Config) -> ExitCode {
-    match print(config, &mut io::stdout().lock()) {
+pub fn run(config: &Config, profile: &Profile) -> ExitCode {
+    match print(config, profile, &mut io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: can't write the configuration to stdout: {error}");
@@ -17,10 +19,17 @@ pub fn run(config: &Config) -> ExitCode {
     }
 }
 
-fn print(config: &Config, output: &mut impl Write) -> io::Result<()> {
-    let Config { workers, max_connections, max_inflight, .. } = config;
+fn print(config: &Config, profile: &Profile, output: &mut impl Write) -> io::Result<()> {
+    let Config { workers, max_connections, max_inflight, max_mem, .. } = config;
     output.write_all(config.to_toml().as_bytes())?;
     writeln!(output, "# max_connections × workers = {}", max_connections * workers)?;
     writeln!(output, "# max_inflight × workers = {}", max_inflight * workers)?;
+    writeln!(output, "# max_mem × workers = {}", Bytes(max_mem.0.saturating_mul(*workers as u64)))?;
+    let Profile { name, routes, faults, .. } = profile;
+    writeln!(output, "# profile {}: routes {}, fault plans {}", name.escape_debug(), routes.len(), faults.len())?;
+    for route in routes {
+        let methods: Vec<&str> = route.methods.iter().map(AsRef::as_ref).collect();
+        writeln!(output, "#   {} {}: {route}", methods.join(", "), route.path)?;
+    }
     output.flush()
 }

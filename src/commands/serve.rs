@@ -4,6 +4,7 @@
 //! the supervisor is handed its worker and its observer, so that the roles don't know each other.
 
 mod log;
+mod reread;
 mod run_directory;
 mod sockets;
 
@@ -15,26 +16,29 @@ use std::sync::atomic::Ordering;
 use serde_json::{Value, json};
 
 use crate::config::{COMMIT, Config, Mode, VERSION};
-use crate::http::{self, About, Limits};
+use crate::control;
+use crate::http::{About, Limits};
 use crate::observer::columns::timestamp;
 use crate::observer::{self, Admin, Observation, Processes, RunFiles, run_record};
+use crate::profile::{Profile, fault_rules};
 use crate::scoreboard::{SEATS, Scoreboard};
 use crate::snapshot::Snapshot;
 use crate::supervisor::{self, Arrangement, ObserverDuty, Plan, WorkerDuty};
 use crate::sys::threads::ThreadGroup;
 use crate::sys::{clock, process, procfs};
 use crate::worker::{self, Assignment, Settings};
+pub use reread::Resolve;
 use run_directory::RunDirectory;
 use sockets::Sockets;
 
 /// The exit code of whatever is wrong before the start.
 const USAGE: u8 = 2;
 
-/// Runs the target. `command` is the command line as it was typed, for `run.json`, with the token redacted.
+/// Runs the target. `resolve` is what HUP calls to read the profile again; `command` is the command line as it was typed, for `run.json`, with the token redacted.
 #[must_use]
-pub fn run(config: &Config, command: &[String]) -> ExitCode {
+pub fn run(config: &Config, profile: Profile, resolve: Resolve, command: &[String]) -> ExitCode {
     log::start(config);
-    match serve(config, command) {
+    match serve(config, Arc::new(profile), resolve, command) {
         Ok(code) => ExitCode::from(code),
         Err(sentence) => {
             complain(&sentence);
@@ -43,7 +47,7 @@ pub fn run(config: &Config, command: &[String]) -> ExitCode {
     }
 }
 
-fn serve(config: &Config, command: &[String]) -> Result<u8, String> {
+fn serve(config: &Config, profile: Arc<Profile>, resolve: Resolve, command: &[String]) -> Result<u8, String> {
     let descriptors = process::raise_descriptor_limit()
         .map_err(|error| format!("the descriptor limit can't be raised: {error}"))?;
     // Before any thread, so that every thread inherits the mask.
@@ -53,9 +57,13 @@ fn serve(config: &Config, command: &[String]) -> Result<u8, String> {
     let board = Scoreboard::map(config.max_workers)
         .map_err(|error| format!("no memory for --max-workers {}: {error}", config.max_workers))?;
     board.head().set_cpu_before(clock::process_cpu_ns(std::process::id()).unwrap_or(0));
-    number_routes(&board);
+    reread::number_routes(&board, &profile)?;
     let started_ns = clock::monotonic_ns();
-    let record = record(config, command, descriptors, &sockets);
+    if !profile.faults.is_empty() {
+        control::put_faults(&board, profile.faults.clone(), started_ns, None, false)
+            .map_err(|error| format!("{}: its fault plans can't be followed: {error}", profile.name))?;
+    }
+    let record = record(config, &profile, command, descriptors, &sockets);
     let arrangement = match config.mode {
         Mode::Single | Mode::Threads => Arrangement::Threads,
         Mode::Cluster => Arrangement::Processes,
@@ -69,7 +77,8 @@ fn serve(config: &Config, command: &[String]) -> Result<u8, String> {
         make_listener: sockets.maker(config),
         board: Arc::clone(&board),
         clocks: Arc::clone(&clocks),
-        worker: worker_duty(config),
+        worker: worker_duty(config, &profile),
+        reread: reread::reread(config, profile, resolve, &board),
         observer: observer_duty(config, &board, &clocks, &sockets, &directory, (record, started_ns)),
         shutdown_timeout: config.shutdown_timeout,
         drain_delay: config.drain_delay,
@@ -89,23 +98,16 @@ fn serve(config: &Config, command: &[String]) -> Result<u8, String> {
     Ok(summary.exit_code)
 }
 
-/// Number → name, before anybody can ask.
-fn number_routes(board: &Scoreboard) {
-    let table = &board.head().routes;
-    let (_, unmatched) = http::UNMATCHED;
-    table.append("", unmatched);
-    for route in http::routes() {
-        table.append(route.method, route.path);
-    }
-}
-
-fn worker_duty(config: &Config) -> WorkerDuty {
+fn worker_duty(config: &Config, profile: &Arc<Profile>) -> WorkerDuty {
     let settings = Settings {
         limits: Limits {
             delay: config.max_delay,
             cpu: config.max_cpu,
             body: config.max_body.0,
+            bytes: config.max_bytes.0,
+            memory: config.max_mem.0,
             in_flight: config.max_inflight as u64,
+            leak: config.max_leak.0,
         },
         about: About {
             version: format!("{VERSION} ({COMMIT})"),
@@ -113,9 +115,11 @@ fn worker_duty(config: &Config) -> WorkerDuty {
             workers: config.workers,
             seed: config.seed,
         },
+        profile: Arc::clone(profile),
         own_process: config.mode == Mode::Cluster,
         max_connections: config.max_connections as u64,
         pool_threads: config.pool_threads,
+        backlog: config.backlog,
         keep_alive_timeout: config.keep_alive_timeout,
         drain_delay: config.drain_delay,
         shutdown_timeout: config.shutdown_timeout,
@@ -149,6 +153,7 @@ fn observer_duty(
                 Mode::Cluster => Processes::Cluster { supervisor },
                 Mode::Single | Mode::Threads => Processes::OneProcess { clocks: Arc::clone(&clocks) },
             },
+            rules: fault_rules(&config),
             listeners: listeners.clone(),
             files: directory
                 .as_ref()
@@ -160,7 +165,13 @@ fn observer_duty(
 }
 
 /// What `run.json` says from the start.
-fn record(config: &Config, command: &[String], descriptors: Option<u64>, sockets: &Sockets) -> Value {
+fn record(
+    config: &Config,
+    profile: &Profile,
+    command: &[String],
+    descriptors: Option<u64>,
+    sockets: &Sockets,
+) -> Value {
     json!({
         "version": VERSION,
         "commit": COMMIT,
@@ -170,6 +181,7 @@ fn record(config: &Config, command: &[String], descriptors: Option<u64>, sockets
         "addr": sockets.address.to_string(),
         "admin": sockets.admin_address(),
         "config": config.to_json(),
+        "profile": { "name": profile.name, "content": profile.content() },
         "seed": config.seed,
         "limits": { "open_files": descriptors, "backlog": backlog(config) },
         "machine": run_record::machine(),

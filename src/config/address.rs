@@ -49,6 +49,12 @@ impl Address {
         }
     }
 
+    /// Whether it is a TCP port that is named, and not for the kernel to find.
+    #[must_use]
+    pub fn is_numbered_port(&self) -> bool {
+        matches!(self, Self::Tcp(address) if address.port() != 0)
+    }
+
     /// Whether listening on one forbids listening on the other. Port 0 never clashes: the kernel finds a free one.
     pub(super) fn clashes(&self, other: &Self) -> bool {
         match (self, other) {

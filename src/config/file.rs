@@ -3,8 +3,10 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::layers::{Given, Winners, unknown};
+use super::layers::{Given, Limit, Winners, unknown};
+use super::settings::LIMITS;
 use super::{CONFIG, Kind, Mistake, SETTINGS, Setting, Source};
+use crate::spelling::nearest;
 
 /// Takes the values of a file called `name`. Broken TOML yields its mistakes and no values.
 pub(super) fn take(name: &str, text: &str, winners: &mut Winners, mistakes: &mut Vec<Mistake>) {
@@ -35,6 +37,24 @@ pub(super) fn take(name: &str, text: &str, winners: &mut Winners, mistakes: &mut
             Err(mistake) => mistakes.push(mistake),
         }
     }
+}
+
+/// Takes one entry of a profile's `[limits]`: a setting that caps what a request may ask for, as in a configuration file.
+///
+/// # Errors
+/// A mistake at `source`: no such limit, or a value of another type than its setting's.
+pub fn limit(key: &str, value: &Spanned<DeValue>, file: &str, source: Source) -> Result<Limit, Mistake> {
+    let limits: Vec<String> =
+        SETTINGS.iter().filter(|setting| setting.heading == LIMITS).map(Setting::key).collect();
+    if !limits.iter().any(|limit| limit == key) {
+        let hint = match nearest(key, limits.iter().map(String::as_str)) {
+            Some(name) => format!("did you mean {name}?"),
+            None => format!("a profile sets {}", limits.join(", ")),
+        };
+        return Err(Mistake { source, value: None, allowed: format!("there is no such limit; {hint}") });
+    }
+    let (setting, given) = take_entry(key, value, file, source)?;
+    Ok(Limit { name: setting.name, given })
 }
 
 fn take_entry(
@@ -98,8 +118,9 @@ fn article(noun: &str) -> &'static str {
     if noun.starts_with(['a', 'i']) { "an" } else { "a" }
 }
 
-/// Line and column of a byte of the file, both from 1.
-fn place(text: &str, offset: usize) -> (usize, usize) {
+/// Line and column of a byte of a text, both from 1, the column in characters.
+#[must_use]
+pub fn place(text: &str, offset: usize) -> (usize, usize) {
     let before = text.get(..offset).unwrap_or(text);
     let line = before.matches('\n').count() + 1;
     let start = before.rfind('\n').map_or(0, |newline| newline + 1);

@@ -1,10 +1,10 @@
-//! Flags over environment over file: which value of each setting wins. Only the winner is checked later; but a name
+//! Flags over environment over file over profile: which value of each setting wins. Only the winner is checked later; but a name
 //! that is no setting is a mistake in any layer, since a misspelt setting is one that silently does nothing.
 
 use std::collections::BTreeMap;
 
-use super::settings::PREFIX;
-use super::{CONFIG, Config, Mistake, SETTINGS, Setting, Source, file, resolve};
+use super::settings::{PREFIX, PROFILE};
+use super::{CONFIG, Mistake, SETTINGS, Setting, Source, file};
 use crate::spelling::nearest;
 
 /// What was given, as text, before anything is understood of it.
@@ -16,6 +16,8 @@ pub struct Layers {
     pub environment: Vec<(String, Option<String>)>,
     /// The configuration file, if there is one.
     pub file: Option<File>,
+    /// What the profile says under `[limits]`.
+    pub profile: Vec<Limit>,
     /// How many CPUs this process may use: the default number of workers.
     pub processors: usize,
 }
@@ -29,6 +31,14 @@ pub struct File {
     pub text: String,
 }
 
+/// A limit that a profile sets.
+#[derive(Clone, Debug)]
+pub struct Limit {
+    /// The setting's name.
+    pub(super) name: &'static str,
+    pub(super) given: Given,
+}
+
 /// A value and where it came from.
 #[derive(Clone, Debug)]
 pub(super) struct Given {
@@ -39,40 +49,42 @@ pub(super) struct Given {
 /// The winning value of each setting that was given at all, by its name.
 pub(super) type Winners = BTreeMap<&'static str, Given>;
 
-/// Reads the configuration file that flags or environment name, and resolves all layers together.
-///
-/// # Errors
-/// Every mistake, in the order of the layers and then of the settings; a file that can't be read is one of them.
-pub fn load(mut layers: Layers) -> Result<Config, Vec<Mistake>> {
-    let mut mistakes = Vec::new();
-    if let Some(Given { source, text: name }) = config_file(&layers) {
+impl Layers {
+    /// Reads the configuration file that flags or environment name.
+    ///
+    /// # Errors
+    /// That it can't be read; the other layers are as they were.
+    pub fn read_file(&mut self) -> Result<(), Mistake> {
+        let (mut winners, mut ignored) = (Winners::new(), Vec::new());
+        take_environment(&self.environment, &mut winners, &mut ignored);
+        take_flags(&self.flags, &mut winners, &mut ignored);
+        let Some(Given { source, text: name }) = winners.remove(CONFIG.name) else { return Ok(()) };
         match std::fs::read_to_string(&name) {
-            Ok(text) => layers.file = Some(File { name, text }),
+            Ok(text) => {
+                self.file = Some(File { name, text });
+                Ok(())
+            }
             Err(error) => {
-                mistakes.push(Mistake { source, value: Some(name), allowed: format!("can't be read: {error}") });
+                let allowed = format!("can't be read: {error}");
+                Err(Mistake { source, value: Some(name), allowed })
             }
         }
     }
-    match resolve(&layers) {
-        Ok(config) if mistakes.is_empty() => Ok(config),
-        Ok(_) => Err(mistakes),
-        Err(more) => {
-            mistakes.extend(more);
-            Err(mistakes)
-        }
-    }
-}
 
-fn config_file(layers: &Layers) -> Option<Given> {
-    let (mut winners, mut ignored) = (Winners::new(), Vec::new());
-    take_environment(&layers.environment, &mut winners, &mut ignored);
-    take_flags(&layers.flags, &mut winners, &mut ignored);
-    winners.remove(CONFIG.name)
+    /// Which profile they name, and where; nothing when none of them does.
+    #[must_use]
+    pub fn profile(&self) -> Option<(Source, String)> {
+        let (mut winners, _) = gather(self);
+        winners.remove(PROFILE).map(|Given { source, text }| (source, text))
+    }
 }
 
 /// Puts the layers over each other, the strongest last.
 pub(super) fn gather(layers: &Layers) -> (Winners, Vec<Mistake>) {
     let (mut winners, mut mistakes) = (Winners::new(), Vec::new());
+    for Limit { name, given } in &layers.profile {
+        winners.insert(name, given.clone());
+    }
     if let Some(File { name, text }) = &layers.file {
         file::take(name, text, &mut winners, &mut mistakes);
     }

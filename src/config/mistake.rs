@@ -18,7 +18,18 @@ pub enum Source {
         /// As it stands there.
         key: String,
     },
-    /// A place in the configuration file that is not TOML.
+    /// A key of a profile.
+    Entry {
+        /// The profile, as it was named.
+        file: String,
+        /// Counted from 1.
+        line: usize,
+        /// In characters, counted from 1.
+        column: usize,
+        /// With the tables that it stands in: `route.response.size`.
+        key: String,
+    },
+    /// A place in a file that is not TOML.
     Place {
         /// The file, as it was named.
         file: String,
@@ -34,6 +45,9 @@ impl fmt::Display for Source {
         match self {
             Self::Flag(name) | Self::Environment(name) => formatter.write_str(name),
             Self::Key { file, line, key } => write!(formatter, "{file} line {line}: {key}"),
+            Self::Entry { file, line, column, key } => {
+                write!(formatter, "{file} line {line} column {column}: {key}")
+            }
             Self::Place { file, line, column } => {
                 write!(formatter, "{file} line {line} column {column}")
             }
@@ -62,7 +76,7 @@ impl fmt::Display for Mistake {
         };
         let equals = match source {
             Source::Environment(_) => "=",
-            Source::Key { .. } => " = ",
+            Source::Key { .. } | Source::Entry { .. } => " = ",
             Source::Flag(_) | Source::Place { .. } => " ",
         };
         // Quotes show an empty value, and keep one with spaces or control characters apart from the sentence.

@@ -97,6 +97,9 @@ impl Setting {
 /// How the environment variables begin.
 pub(super) const PREFIX: &str = "QUINTAIN_";
 
+/// The setting that names the profile.
+pub(super) const PROFILE: &str = "profile";
+
 /// The file that the other settings may stand in; so it can't stand there itself.
 pub const CONFIG: Setting = Setting {
     name: "config",
@@ -119,8 +122,9 @@ pub(super) fn setting(name: &str) -> &'static Setting {
 }
 
 const ADDRESSES: &str = "Addresses";
+const WHAT: &str = "What is served";
 const WORKERS: &str = "Workers";
-const LIMITS: &str = "Limits";
+pub(super) const LIMITS: &str = "Limits";
 const TIMES: &str = "Connections and shutdown";
 const RECORDS: &str = "Records";
 const RUN: &str = "Run";
@@ -154,6 +158,14 @@ pub const SETTINGS: &[Setting] = &[
         help: "What a write to the admin routes must show when they listen beyond loopback; better \
                given by the environment, where `ps` doesn't show it",
         kind: Kind::Secret,
+    },
+    Setting {
+        name: "profile",
+        placeholder: "NAME|FILE",
+        default: "default",
+        heading: WHAT,
+        help: "What is served: a built-in profile (`quintain profiles` lists them) or a TOML file of routes",
+        kind: Kind::Text,
     },
     Setting {
         name: "mode",
@@ -233,8 +245,32 @@ pub const SETTINGS: &[Setting] = &[
         placeholder: "BYTES",
         default: "64MiB",
         heading: LIMITS,
-        help: "The largest body that a request may send or ask for",
+        help: "The largest body that a request may send",
         kind: Kind::Bytes(Bytes(4 << 30)),
+    },
+    Setting {
+        name: "max-bytes",
+        placeholder: "BYTES",
+        default: "1GiB",
+        heading: LIMITS,
+        help: "The largest body that a request may ask for",
+        kind: Kind::Bytes(Bytes(1 << 40)),
+    },
+    Setting {
+        name: "max-mem",
+        placeholder: "BYTES",
+        default: "256MiB",
+        heading: LIMITS,
+        help: "The most memory that a request may ask for, and that a worker holds for all of them",
+        kind: Kind::Bytes(Bytes(1 << 40)),
+    },
+    Setting {
+        name: "max-leak",
+        placeholder: "BYTES",
+        default: "1GiB",
+        heading: LIMITS,
+        help: "The most memory that faults may leak, per worker",
+        kind: Kind::Bytes(Bytes(64 << 30)),
     },
     Setting {
         name: "backlog",

@@ -6,6 +6,7 @@ use std::io;
 use super::{Standing, publish, standing};
 use crate::fault::{Faults, Placed, Rules, Written, understand};
 use crate::scoreboard::{FAULT_PLACES, Scoreboard};
+use crate::sys::clock;
 
 /// A plan in force, with its counts.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -13,6 +14,8 @@ pub struct Counted {
     /// As understood.
     #[serde(flatten)]
     pub plan: Written,
+    /// How long ago it began: where its window is.
+    pub age_ms: u64,
     /// Draws of its index: requests that came in while its window was open.
     pub matched: u64,
     /// By kind, how often it was carried out.
@@ -67,11 +70,11 @@ pub fn counted_faults(board: &Scoreboard, now_ns: u64) -> (u64, Vec<Counted>) {
     if faults.have_expired(now_ns) {
         return (epoch, Vec::new());
     }
-    (epoch, faults.plans.into_iter().map(|placed| count(board, placed)).collect())
+    (epoch, faults.plans.into_iter().map(|placed| count(board, placed, now_ns)).collect())
 }
 
-fn count(board: &Scoreboard, placed: Placed) -> Counted {
-    let Placed { plan, place, begin_ns: _ } = placed;
+fn count(board: &Scoreboard, placed: Placed, now_ns: u64) -> Counted {
+    let Placed { plan, place, begin_ns } = placed;
     let record = board.head().faults.plan(place);
     let mut executed = BTreeMap::new();
     if let Ok((understood, _)) = understand(&plan, "", 0, &Rules::none()) {
@@ -80,7 +83,8 @@ fn count(board: &Scoreboard, placed: Placed) -> Counted {
             *executed.entry(kind.to_string()).or_insert(0) += record.executed(number);
         }
     }
-    Counted { plan, matched: record.index().drawn(), executed }
+    let age_ms = now_ns.saturating_sub(begin_ns) / clock::MILLISECOND;
+    Counted { plan, age_ms, matched: record.index().drawn(), executed }
 }
 
 #[cfg(test)]

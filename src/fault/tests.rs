@@ -202,3 +202,24 @@ fn all_mistakes_of_a_plan_come_at_once() {
     let sentences = read(text).unwrap_err();
     assert_eq!(sentences.len(), 4, "{sentences:#?}");
 }
+
+/// For a stall of S in every P, requests that arrive at a constant rate wait S − (1 − q)·P at quantile q, nothing below
+/// q = 1 − S/P, and S²/2P on average.
+#[test]
+fn the_arithmetic_of_a_stall() {
+    const PERIOD_US: u64 = 10_000_000;
+    const STALL_US: u64 = 500_000;
+    const EVERY_US: u64 = 100;
+    let plan = plan("window = { every = '10s', for = '500ms' }\nkinds = [{ kind = 'stall' }]");
+    let arrivals = (0..3 * PERIOD_US / EVERY_US).map(|number| Duration::from_micros(number * EVERY_US));
+    let wait = |at| plan.window.closes_in(at).map_or(0, |wait| u64::try_from(wait.as_micros()).unwrap());
+    let mut waits: Vec<u64> = arrivals.map(wait).collect();
+    waits.sort_unstable();
+    let per_mille = |q: u64| waits[usize::try_from(waits.len() as u64 * q / 1000).unwrap() - 1];
+    for q in [500, 900, 950, 960, 990, 999, 1000] {
+        let formula = STALL_US.saturating_sub((1000 - q) * PERIOD_US / 1000);
+        assert!(per_mille(q).abs_diff(formula) <= EVERY_US, "q {q}: {} against {formula}", per_mille(q));
+    }
+    let mean = waits.iter().sum::<u64>() / waits.len() as u64;
+    assert!(mean.abs_diff(STALL_US * STALL_US / 2 / PERIOD_US) <= EVERY_US, "{mean}");
+}

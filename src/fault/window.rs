@@ -54,6 +54,18 @@ impl Window {
         }
     }
 
+    /// How long until it next opens or closes, if it does by time.
+    #[must_use]
+    pub fn changes_in(&self, elapsed: Duration) -> Option<Duration> {
+        match self {
+            Self::Always | Self::Requests { .. } => None,
+            Self::Between { from, .. } if elapsed < *from => from.checked_sub(elapsed),
+            Self::Periods { every, open } if open >= every => None,
+            Self::Periods { every, .. } if !self.is_open(elapsed) => every.checked_sub(phase(elapsed, *every)),
+            Self::Between { .. } | Self::Periods { .. } => self.closes_in(elapsed),
+        }
+    }
+
     /// The longest that it is open at a stretch; `None` is without end.
     #[must_use]
     pub fn longest(&self) -> Option<Duration> {
@@ -114,6 +126,31 @@ mod tests {
                 (open, closes.map(ms)),
                 "{window:?} {at}"
             );
+        }
+    }
+
+    #[test]
+    fn the_next_change_is_the_next_moment_at_which_it_is_otherwise() {
+        let between = Window::Between { from: ms(30), to: Some(ms(60)) };
+        let periods = Window::Periods { every: ms(10), open: ms(3) };
+        for (window, at, changes) in [
+            (Window::Always, 0, None),
+            (between, 0, Some(30)),
+            (between, 30, Some(30)),
+            (between, 60, None),
+            (Window::Between { from: ms(5), to: None }, 5, None),
+            (periods, 0, Some(3)),
+            (periods, 3, Some(7)),
+            (periods, 19, Some(1)),
+            (Window::Periods { every: ms(10), open: ms(10) }, 4, None),
+        ] {
+            assert_eq!(window.changes_in(ms(at)), changes.map(ms), "{window:?} {at}");
+            for later in at + 1..at + changes.unwrap_or(20) {
+                assert_eq!(window.is_open(ms(later)), window.is_open(ms(at)), "{window:?} {later}");
+            }
+            if let Some(changes) = changes {
+                assert_ne!(window.is_open(ms(at + changes)), window.is_open(ms(at)), "{window:?} {at}");
+            }
         }
     }
 

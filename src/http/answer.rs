@@ -1,7 +1,7 @@
 //! The answer to a workload: what was done, as JSON, with the measured times in `Server-Timing`.
 
 use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -24,11 +24,15 @@ pub struct Answer {
     pub exchange: Exchange,
 }
 
+/// A finished piece of work, as the JSON that it is answered with.
 #[derive(Serialize)]
 #[serde(untagged)]
-enum Shown {
+#[allow(missing_docs)] // the names are the answer's
+pub enum Shown {
     Cpu { iterations: u64, checksum: String, cpu_us: f64, wall_us: f64 },
     Io { asked_ms: f64, waited_ms: f64, mode: &'static str },
+    Memory { bytes: u64, pages: u64, held_ms: f64, cpu_us: f64 },
+    Upload { bytes: u64, crc32: String, first_byte_ms: Option<f64>, last_byte_ms: Option<f64> },
 }
 
 impl From<Done> for Shown {
@@ -45,6 +49,18 @@ impl From<Done> for Shown {
                 waited_ms: in_units(waited.waited_ns, 1_000_000),
                 mode: waited.mode.name(),
             },
+            Done::Memory(held) => Self::Memory {
+                bytes: held.bytes,
+                pages: held.pages,
+                held_ms: in_units(held.held_ns, 1_000_000),
+                cpu_us: in_units(held.cpu_ns, 1_000),
+            },
+            Done::Upload(uploaded) => Self::Upload {
+                bytes: uploaded.bytes,
+                crc32: format!("{:08x}", uploaded.crc32),
+                first_byte_ms: uploaded.first_byte_ns.map(|ns| in_units(ns, 1_000_000)),
+                last_byte_ms: uploaded.last_byte_ns.map(|ns| in_units(ns, 1_000_000)),
+            },
         }
     }
 }
@@ -55,27 +71,45 @@ impl IntoResponse for Answer {
         // Numbers and words always become JSON.
         let body = serde_json::to_string(&Shown::from(done)).unwrap_or_default() + "\n";
         let mut response = Response::new(Body::from(body));
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        for (name, value) in [(SERVER_TIMING, timing(&done, &exchange)), (WORKER, exchange.worker())] {
-            if let Ok(value) = HeaderValue::try_from(value) {
-                headers.insert(name, value);
-            }
-        }
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        let spent = Spent { cpu_ns: done.cpu_ns(), io_ns: done.io_ns() };
+        spent.stamp(response.headers_mut(), &exchange);
         response
     }
 }
 
-/// Measured times in milliseconds. `queue` is left out where the socket has no arrival stamps.
-fn timing(done: &Done, exchange: &Exchange) -> String {
-    let milliseconds = |ns| in_units(ns, 1_000_000);
-    let queue = exchange.queue_ns().map_or_else(String::new, |ns| format!("queue;dur={:.3}, ", milliseconds(ns)));
-    format!(
-        "{queue}inject;dur=0.000, cpu;dur={:.3}, io;dur={:.3}, total;dur={:.3}",
-        milliseconds(done.cpu_ns()),
-        milliseconds(done.io_ns()),
-        milliseconds(clock::monotonic_ns().saturating_sub(exchange.arrival_ns())),
-    )
+/// What a request took until its response's head.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// CPU time.
+    pub cpu_ns: u64,
+    /// Time waited on purpose, or for the client's body.
+    pub io_ns: u64,
+}
+
+impl Spent {
+    /// Says so in the headers of a workload's response, and whose work it was.
+    pub fn stamp(self, headers: &mut HeaderMap, exchange: &Exchange) {
+        for (name, value) in [(SERVER_TIMING, self.timing(exchange)), (WORKER, exchange.worker())] {
+            if let Ok(value) = HeaderValue::try_from(value) {
+                headers.insert(name, value);
+            }
+        }
+    }
+
+    /// Measured times in milliseconds. `queue` is left out where the socket has no arrival stamps.
+    fn timing(self, exchange: &Exchange) -> String {
+        let milliseconds = |ns| in_units(ns, 1_000_000);
+        let queue =
+            exchange.queue_ns().map_or_else(String::new, |ns| format!("queue;dur={:.3}, ", milliseconds(ns)));
+        format!(
+            "{queue}inject;dur={:.3}, cpu;dur={:.3}, io;dur={:.3}, total;dur={:.3}",
+            milliseconds(exchange.injected_ns()),
+            milliseconds(self.cpu_ns),
+            milliseconds(self.io_ns),
+            milliseconds(clock::monotonic_ns().saturating_sub(exchange.arrival_ns())),
+        )
+    }
 }
 
 #[allow(clippy::cast_precision_loss)] // 2⁵³ ns are 104 days

@@ -1,14 +1,12 @@
 //! `GET /cpu`
 
-use std::time::Duration;
-
 use super::answer::Answer;
 use super::error::Refusal;
 use super::parameters::{FromQuery, Params, Query, milliseconds, whole};
 use super::record::Exchange;
 use super::target::Limits;
 use crate::work::Work;
-use crate::work::cpu::{Amount, Cpu, DEFAULT_ITERATIONS, ITERATIONS_PER_MS, Place};
+use crate::work::cpu::{Amount, Cpu, DEFAULT_ITERATIONS, Place, iterations_within};
 
 /// Computes: `iterations=` or `ms=`, and `on=`.
 pub async fn cpu(Params(computation): Params<Cpu>, exchange: Exchange) -> Answer {
@@ -32,10 +30,4 @@ impl FromQuery for Cpu {
         };
         Ok(Self { amount, place })
     }
-}
-
-/// A limit given as CPU time, as a number of iterations.
-fn iterations_within(limit: Duration) -> u64 {
-    let iterations = limit.as_nanos() * u128::from(ITERATIONS_PER_MS) / 1_000_000;
-    u64::try_from(iterations).unwrap_or(u64::MAX)
 }

@@ -125,7 +125,12 @@ pub fn limits(parts: &Parts, length: Option<u64>, in_flight: u64, limits: &Limit
 
 /// Whoever watches the target must get through when it is full.
 fn is_exempt(method: &Method, path: &str) -> bool {
-    (method == Method::GET || method == Method::HEAD) && matches!(path, "/health" | "/healthz" | "/readyz")
+    (method == Method::GET || method == Method::HEAD) && is_watching(path)
+}
+
+/// The routes by which a target is watched, whatever else it does.
+pub fn is_watching(path: &str) -> bool {
+    matches!(path, "/health" | "/healthz" | "/readyz")
 }
 
 #[cfg(test)]

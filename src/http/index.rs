@@ -1,10 +1,14 @@
 //! `GET /`: what this is and what is here; text for a terminal, a page for a browser.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::{HeaderMap, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse};
 
+use super::route::Route;
 use super::target::{About, Target};
+use crate::profile::{DEFAULT, Profile};
 
 /// What there is, to paste into a terminal: path, and what it does.
 const OFFER: &[(&str, &str)] = &[
@@ -17,27 +21,97 @@ const OFFER: &[(&str, &str)] = &[
     ("/json", "the same as an object"),
 ];
 
-/// Version, arrangement and what is here.
-pub async fn index(State(target): State<Target>, headers: HeaderMap) -> Response {
-    let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("");
-    if accepts.contains("text/html") {
-        Html(page(&target.about)).into_response()
-    } else {
-        text(&target.about).into_response()
+/// What a profile adds: where it comes from, and each route with what it does.
+struct Added {
+    heading: String,
+    routes: Vec<(String, String, String)>,
+}
+
+/// The route: version, arrangement and what is here.
+pub fn route(profile: &Profile) -> Route {
+    let added = Arc::new(Added::new(profile));
+    Route::get("/", move |State(target): State<Target>, headers: HeaderMap| async move {
+        let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("");
+        if accepts.contains("text/html") {
+            Html(page(&target.about, &added)).into_response()
+        } else {
+            text(&target.about, &added).into_response()
+        }
+    })
+}
+
+impl Added {
+    fn new(profile: &Profile) -> Self {
+        let Profile { name, summary, routes, .. } = profile;
+        let heading = match (&**name, &**summary) {
+            ("" | DEFAULT, _) => String::new(),
+            (name, "") => format!("profile {name}"),
+            (name, summary) => format!("profile {name}: {summary}"),
+        };
+        let of = |route: &crate::profile::Route| {
+            let does = route.to_string();
+            let of_method = |method: &axum::http::Method| (method.to_string(), route.path.clone(), does.clone());
+            route.methods.iter().map(of_method).collect::<Vec<_>>()
+        };
+        Self { heading, routes: routes.iter().flat_map(of).collect() }
+    }
+
+    /// Whether a profile has taken a route's place.
+    fn replaces(&self, path: &str) -> bool {
+        let path = path.split('?').next();
+        self.routes.iter().any(|(method, taken, _)| method == "GET" && path == Some(taken))
+    }
+
+    /// What there still is of what every target offers.
+    fn others(&self) -> impl Iterator<Item = &'static (&'static str, &'static str)> + '_ {
+        OFFER.iter().filter(|(path, _)| !self.replaces(path))
     }
 }
 
-fn text(about: &About) -> String {
+fn text(about: &About, added: &Added) -> String {
     let About { version, mode, workers, seed: _ } = about;
-    let lines: Vec<String> = OFFER.iter().map(|(path, does)| format!("  GET {path:<26}{does}\n")).collect();
-    format!("quintain {version}: a load-test target\nmode {mode}, {workers} worker(s)\n\n{}", lines.concat())
+    let heading = if added.heading.is_empty() { String::new() } else { format!("{}\n", added.heading) };
+    let own = added.routes.iter().map(|(method, path, does)| line(method, path, does));
+    let lines: String = own.chain(added.others().map(|(path, does)| line("GET", path, does))).collect();
+    format!("quintain {version}: a load-test target\nmode {mode}, {workers} worker(s)\n{heading}\n{lines}")
 }
 
-fn page(about: &About) -> String {
+fn line(method: &str, path: &str, does: &str) -> String {
+    format!("  {:<30}{does}\n", format!("{method} {path} "))
+}
+
+fn page(about: &About, added: &Added) -> String {
     let About { version, mode, workers, seed: _ } = about;
-    let rows: Vec<String> = OFFER
-        .iter()
-        .map(|(path, does)| format!("<tr><td><a href=\"{path}\"><code>GET {path}</code></a><td>{does}\n"))
-        .collect();
-    format!(include_str!("index.html"), version = version, mode = mode, workers = workers, rows = rows.concat())
+    let own = added.routes.iter().map(|(method, path, does)| {
+        let (path, does) = (escaped(path), escaped(does));
+        // A pattern is no address.
+        if method == "GET" && !path.contains('{') { row(&path, &does) } else { plain_row(method, &path, &does) }
+    });
+    let rows: String = own.chain(added.others().map(|(path, does)| row(path, does))).collect();
+    let heading = escaped(&added.heading);
+    format!(
+        include_str!("index.html"),
+        version = version,
+        mode = mode,
+        workers = workers,
+        heading = heading,
+        rows = rows
+    )
+}
+
+fn row(path: &str, does: &str) -> String {
+    format!("<tr><td><a href=\"{path}\"><code>GET {path}</code></a><td>{does}\n")
+}
+
+fn plain_row(method: &str, path: &str, does: &str) -> String {
+    format!("<tr><td><code>{method} {path}</code><td>{does}\n")
+}
+
+/// As HTML: a profile's author may write anything.
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }

@@ -1,8 +1,9 @@
 //! Queries, strictly: each name known, each given once, each value in its range.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 
 use super::error::Refusal;
@@ -12,13 +13,30 @@ use crate::distribution::{Mistake, Rules};
 use crate::spelling::nearest;
 use crate::units;
 
+/// What a percent sign stands before.
+const HEXADECIMAL: &str = "% and two hexadecimal digits";
+
 /// What a route's query asks for, within the limits.
 pub struct Params<T>(pub T);
+
+/// A query that holds nothing.
+pub struct Nothing;
+
+impl FromQuery for Nothing {
+    const NAMES: &'static [&'static str] = &[];
+
+    fn from_query(_: &Query, _: &Limits) -> Result<Self, Refusal> {
+        Ok(Self)
+    }
+}
 
 /// What a route reads from its query.
 pub trait FromQuery: Sized {
     /// Every parameter that the route knows.
     const NAMES: &'static [&'static str];
+
+    /// The parameter that stands in the route's path, if one does. It is read like those of the query.
+    const IN_PATH: Option<&'static str> = None;
 
     /// Reads the values.
     ///
@@ -31,9 +49,26 @@ impl<T: FromQuery> FromRequestParts<Target> for Params<T> {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, target: &Target) -> Result<Self, Refusal> {
-        let query = Query::parse(parts.uri.query().unwrap_or(""), T::NAMES)?;
+        let mut query = Query::parse(parts.uri.query().unwrap_or(""), T::NAMES)?;
+        if let Some(name) = T::IN_PATH {
+            query.0.push((name.to_owned(), in_path(parts, name).await?));
+        }
         T::from_query(&query, &target.limits).map(Self)
     }
+}
+
+/// A parameter of the path, decoded.
+async fn in_path(parts: &mut Parts, name: &str) -> Result<String, Refusal> {
+    if let Some(place) = broken_encoding(parts.uri.path()) {
+        let sentence = format!("the path's percent-encoding is broken at {place:?}");
+        return Err(Refusal::parameter(name, place, sentence, HEXADECIMAL));
+    }
+    let all = RawPathParams::from_request_parts(parts, &()).await.ok();
+    let found = all.as_ref().and_then(|all| all.iter().find(|(known, _)| *known == name));
+    found.map(|(_, value)| value.to_owned()).ok_or_else(|| {
+        let path = parts.uri.path();
+        Refusal::parameter(name, path, format!("{name} in {path} is not UTF-8"), "text in UTF-8")
+    })
 }
 
 /// The values that a parameter takes: from 0 up to a limit that has a flag.
@@ -85,6 +120,21 @@ pub fn duration(most: Duration, flag: &'static str) -> Range<Duration> {
     }
 }
 
+/// A duration with its unit, or a plain number of seconds, as httpbin has it.
+#[must_use]
+pub fn seconds(most: Duration, flag: &'static str) -> Range<Duration> {
+    let form = "a number of seconds, or a duration such as 500us, 200ms or 1.5s";
+    Range { form, read: read_seconds, ..duration(most, flag) }
+}
+
+/// A number of bytes, with or without a unit.
+#[must_use]
+pub fn bytes(most: u64, flag: &'static str) -> Range<u64> {
+    let form = "a whole number of bytes, such as 684, 64KiB or 1.5MB";
+    let read = |text: &str| text.parse::<units::Bytes>().ok().map(|units::Bytes(bytes)| bytes);
+    Range { most, flag, form, read, spell: |value| units::Bytes(value).to_string() }
+}
+
 /// A whole number.
 #[must_use]
 pub fn whole(most: u64, flag: &'static str) -> Range<u64> {
@@ -100,7 +150,7 @@ impl Query {
     fn parse(text: &str, known: &[&str]) -> Result<Self, Refusal> {
         if let Some(place) = broken_encoding(text) {
             let sentence = format!("the query's percent-encoding is broken at {place:?}");
-            return Err(Refusal::parameter(place, place, sentence, "% and two hexadecimal digits"));
+            return Err(Refusal::parameter(place, place, sentence, HEXADECIMAL));
         }
         let mut pairs: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
@@ -150,6 +200,21 @@ impl Query {
         Delay::parse(text, &rules, 0).map(Some).map_err(refuse)
     }
 
+    /// A whole number between bounds that no flag changes.
+    ///
+    /// # Errors
+    /// Anything else.
+    pub fn between(&self, name: &str, bounds: RangeInclusive<u64>) -> Result<Option<u64>, Refusal> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let number = read_whole(text).filter(|number| bounds.contains(number));
+        let allowed = format!("{} to {}", bounds.start(), bounds.end());
+        let refuse = || {
+            let sentence = format!("{name}={text} is not a whole number from {allowed}");
+            Refusal::parameter(name, text, sentence, &allowed)
+        };
+        number.map(Some).ok_or_else(refuse)
+    }
+
     /// One of a few words.
     ///
     /// # Errors
@@ -177,15 +242,25 @@ impl Query {
     }
 }
 
-/// No sign, no exponent, no NaN.
 fn read_milliseconds(text: &str) -> Option<Duration> {
+    millionths(text).map(Duration::from_nanos)
+}
+
+/// A plain number with up to six decimals, in millionths: no sign, no exponent, no NaN.
+#[must_use]
+pub fn millionths(text: &str) -> Option<u64> {
     const DECIMALS: usize = 6;
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
     if fraction.is_empty() || fraction.len() > DECIMALS {
         return None;
     }
     let fraction = read_whole(&format!("{fraction:0<DECIMALS$}"))?;
-    read_whole(whole)?.checked_mul(1_000_000)?.checked_add(fraction).map(Duration::from_nanos)
+    read_whole(whole)?.checked_mul(1_000_000)?.checked_add(fraction)
+}
+
+fn read_seconds(text: &str) -> Option<Duration> {
+    let is_plain = text.ends_with(|last: char| last.is_ascii_digit());
+    if is_plain { units::parse_duration(&format!("{text}s")) } else { units::parse_duration(text) }.ok()
 }
 
 /// Digits alone: the standard library would take a sign.

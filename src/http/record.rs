@@ -1,7 +1,7 @@
 //! A request, from its parsed head to the flush of its response: the pipeline, top to bottom.
 //!
 //! ```text
-//! head → gate → record(start) → limits → router → parameters → work → response → body → flush → record(end)
+//! head → gate → record(start) → limits → router → inject → parameters → work → response → body → flush → record(end)
 //! ```
 //!
 //! [`Recorded`] is hyper's service for one connection. The record begins when hyper hands over a head and is
@@ -34,7 +34,7 @@ use super::gate;
 use super::spoil::{Broken, Spoil, Spoiling};
 use super::target::Target;
 use super::unread::Received;
-use crate::scoreboard::Outcome;
+use crate::scoreboard::{FaultMark, Outcome};
 use crate::sys::clock;
 use crate::wire::{Breakage, Connection, Ending};
 
@@ -92,7 +92,7 @@ impl hyper::service::Service<Request<Incoming>> for Recorded {
         }
         let (mut parts, body) = request.into_parts();
         let exchange = Exchange::begin(&self.connection, now);
-        let record = Some(Record { exchange: exchange.clone(), outcome: Outcome::ClientGone });
+        let record = Some(Record::of(exchange.clone()));
         let limits = &self.target.limits;
         let length = body.size_hint().exact();
         if let Err(refusal) = gate::limits(&parts, length, self.connection.seat().in_flight(), limits) {
@@ -117,13 +117,14 @@ pub struct Exchange {
     head_ns: u64,
     arrival_ns: u64,
     stamped: bool,
+    injected_ns: u64,
 }
 
 impl Exchange {
     fn begin(connection: &Arc<Connection>, head_ns: u64) -> Self {
         connection.seat().started();
         let (arrival_ns, stamped) = connection.arrival();
-        Self { connection: Arc::clone(connection), head_ns, arrival_ns, stamped }
+        Self { connection: Arc::clone(connection), head_ns, arrival_ns, stamped, injected_ns: 0 }
     }
 
     /// When the kernel received the end of the head (monotonic).
@@ -138,7 +139,7 @@ impl Exchange {
         self.stamped.then(|| self.head_ns.saturating_sub(self.arrival_ns))
     }
 
-    /// The number of its route.
+    /// The number of its route, once the router has found it.
     #[must_use]
     pub fn route(&self) -> usize {
         self.connection.route()
@@ -150,9 +151,43 @@ impl Exchange {
         self.connection.seat().board().route_index(self.route()).draw()
     }
 
+    /// When its head was parsed (monotonic).
+    pub(super) fn head_ns(&self) -> u64 {
+        self.head_ns
+    }
+
+    /// How long faults kept it from its handler.
+    #[must_use]
+    pub fn injected_ns(&self) -> u64 {
+        self.injected_ns
+    }
+
+    /// A fault kept it from its handler for so long.
+    pub(super) fn add_injected(&mut self, nanoseconds: u64) {
+        self.injected_ns += nanoseconds;
+    }
+
+    /// Ends its record at once, as broken by a fault: the process ends next.
+    pub(super) fn finish_broken(&self) {
+        self.connection.end_now(self.ending(Outcome::Broken, None));
+    }
+
+    fn ending(&self, outcome: Outcome, fault: Option<FaultMark>) -> Ending {
+        let Self { connection, head_ns, arrival_ns, stamped, injected_ns: _ } = self;
+        let (head_ns, arrival_ns, stamped) = (*head_ns, *arrival_ns, *stamped);
+        Ending { route: connection.route(), outcome, fault, head_ns, arrival_ns, stamped }
+    }
+
     /// The router has found its route.
     pub(super) fn set_route(&self, number: usize) {
         self.connection.set_route(number);
+    }
+
+    /// The next index of its route, which no other request gets, in whichever worker.
+    #[must_use]
+    pub fn draw(&self) -> u64 {
+        let board = self.connection.seat().board();
+        board.route_index(self.connection.route()).draw()
     }
 
     /// The worker that serves it: `slot.generation`.
@@ -179,9 +214,17 @@ pub(super) struct Record {
     /// How it has ended if all that is written by then is flushed. Before there is a response, only the client can
     /// have given it up.
     outcome: Outcome,
+    /// The fault that its response is, or is to show.
+    fault: Option<FaultMark>,
+    /// Whether there may be nothing for that fault to do: what is to be cut may be too short.
+    counts_if_broken: bool,
 }
 
 impl Record {
+    fn of(exchange: Exchange) -> Self {
+        Self { exchange, outcome: Outcome::ClientGone, fault: None, counts_if_broken: false }
+    }
+
     /// Its connection, on which it is the last request by now.
     pub(super) fn connection(&self) -> &Connection {
         &self.exchange.connection
@@ -196,14 +239,9 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let Exchange { connection, head_ns, arrival_ns, stamped } = &self.exchange;
-        connection.body_ended(Ending {
-            route: connection.route(),
-            outcome: self.outcome,
-            head_ns: *head_ns,
-            arrival_ns: *arrival_ns,
-            stamped: *stamped,
-        });
+        let Self { exchange, outcome, fault, counts_if_broken } = self;
+        let fault = fault.filter(|_| !*counts_if_broken || *outcome == Outcome::Broken);
+        exchange.connection.body_ended(exchange.ending(*outcome, fault));
     }
 }
 
@@ -252,12 +290,15 @@ impl Future for InFlight {
             InFlightProjection::Breaking { breakage, record } => return poll_break(*breakage, record, context),
         };
         let status = response.status().as_u16();
+        let (spoil, fault) = (response.extensions_mut().remove::<Spoil>(), response.extensions_mut().remove());
         let record = record.take().map(|mut record| {
             record.exchange.connection.answered();
             record.outcome = Outcome::Answered(status);
+            record.fault = fault;
+            record.counts_if_broken = matches!(spoil, Some(Spoil::Truncate { .. }));
             record
         });
-        let spoiling = response.extensions_mut().remove::<Spoil>().map(|spoil| spoil.of(response.body()));
+        let spoiling = spoil.map(|spoil| spoil.of(response.body()));
         let spoiling = match spoiling {
             None => None,
             Some(Ok(spoiling)) => Some(Box::new(spoiling)),

@@ -2,11 +2,14 @@
 
 use std::ops::Deref;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use super::inject::Faults;
 use crate::control::{OrdersReader, Standing};
-use crate::scoreboard::SeatWriter;
+use crate::scoreboard::{RouteTable, Scoreboard, SeatWriter, SharedIndex};
+use crate::sys::clock;
+use crate::work::memory::Memory;
 
 /// The caps that no request may exceed. A request that asks for more is refused, never cut down.
 #[derive(Clone, Copy, Debug)]
@@ -15,10 +18,16 @@ pub struct Limits {
     pub delay: Duration,
     /// `--max-cpu`
     pub cpu: Duration,
-    /// `--max-body`, in bytes
+    /// `--max-body`, in bytes: of a request's body
     pub body: u64,
+    /// `--max-bytes`: of a response's body
+    pub bytes: u64,
+    /// `--max-mem`, in bytes: of one request, and of all in a worker
+    pub memory: u64,
     /// `--max-inflight`, per worker
     pub in_flight: u64,
+    /// `--max-leak`, in bytes, per worker
+    pub leak: u64,
 }
 
 /// What the target says of itself.
@@ -44,8 +53,13 @@ pub struct State {
     pub limits: Limits,
     /// Name and arrangement.
     pub about: About,
+    /// What `/mem` takes, from all that a worker may hold.
+    pub memory: Memory,
     seat: Arc<SeatWriter>,
     orders: OrdersReader,
+    faults: Faults,
+    /// An epoch whose orders the listeners have yet to follow; 0 is none.
+    unconfirmed: AtomicU64,
     ready: AtomicBool,
     leaving: AtomicBool,
     closing: AtomicBool,
@@ -56,10 +70,13 @@ impl Target {
     #[must_use]
     pub fn new(limits: Limits, about: About, seat: Arc<SeatWriter>) -> Self {
         Self(Arc::new(State {
+            memory: Memory::new(limits.memory),
             limits,
             about,
             orders: OrdersReader::new(Arc::clone(seat.board())),
             seat,
+            faults: Faults::default(),
+            unconfirmed: AtomicU64::new(0),
             ready: AtomicBool::new(true),
             leaving: AtomicBool::new(false),
             closing: AtomicBool::new(false),
@@ -76,18 +93,58 @@ impl Deref for Target {
 }
 
 impl State {
+    /// Number → method and path.
+    #[must_use]
+    pub fn route_table(&self) -> &RouteTable {
+        &self.seat.board().head().routes
+    }
+
+    /// What the requests of a route draw their place from.
+    #[must_use]
+    pub fn route_index(&self, number: usize) -> &SharedIndex {
+        self.seat.board().route_index(number)
+    }
+
     /// Whether it wants traffic.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         self.ready.load(Relaxed) && !self.leaving.load(Relaxed)
     }
 
-    /// Follows the orders page if it has changed, and says so in the seat. One load when it hasn't.
+    /// Follows the orders page if it has changed, and says so in the seat; what is for the listeners waits for
+    /// [`State::confirm`]. One load when it hasn't.
     pub fn follow_orders(&self) {
-        if let Some((epoch, Standing { ready, faults: _ })) = self.orders.newer() {
+        if let Some((epoch, Standing { ready, faults })) = self.orders.newer() {
             self.ready.store(ready, Relaxed);
+            let before = self.faults.concern_listeners();
+            self.faults.follow(faults, self.board(), clock::monotonic_ns());
+            if before || self.faults.concern_listeners() {
+                self.unconfirmed.store(epoch, Relaxed);
+            } else {
+                self.unconfirmed.store(0, Relaxed);
+                self.seat.applied(epoch);
+            }
+        }
+    }
+
+    /// The listeners do what the orders say.
+    pub fn confirm(&self) {
+        let epoch = self.unconfirmed.swap(0, Relaxed);
+        if epoch > 0 {
             self.seat.applied(epoch);
         }
+    }
+
+    /// The fault plans that it follows.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// The scoreboard that it writes on.
+    #[must_use]
+    pub fn board(&self) -> &Scoreboard {
+        self.seat.board()
     }
 
     /// It will be drained: no more ready, whatever standing orders say.

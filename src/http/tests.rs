@@ -11,6 +11,7 @@ use hyper::server::conn::http1;
 use tokio::sync::oneshot;
 
 use super::{About, Limits, Recorded, Route, Target, UNMATCHED, router, routes, service};
+use crate::profile::Profile;
 use crate::scoreboard::{Scoreboard, SeatState, SeatWriter};
 use crate::snapshot;
 use crate::sys::listener::{self, Claim};
@@ -29,14 +30,14 @@ async fn panics_on_pool() -> &'static str {
 
 fn table() -> Vec<Route> {
     let extra = [Route::get("/panics", panics), Route::get("/panics-on-pool", panics_on_pool)];
-    routes().into_iter().chain(extra).collect()
+    routes(&Profile::default()).into_iter().chain(extra).collect()
 }
 
 fn scoreboard() -> (Arc<Scoreboard>, SeatWriter) {
     let board = Scoreboard::map(1).unwrap();
     board.head().routes.append("", UNMATCHED.1);
     for route in table() {
-        board.head().routes.append(route.method, route.path);
+        board.head().routes.append(&route.method, &route.path);
     }
     board.slots()[0].occupy(0, 1, 1);
     board.slots()[0].roster(0).set_state(SeatState::Live);
@@ -47,8 +48,15 @@ fn scoreboard() -> (Arc<Scoreboard>, SeatWriter) {
 /// Serves connections on one thread, as a worker does, until told to stop.
 async fn serve(listener: OwnedFd, seat: SeatWriter, mut stop: oneshot::Receiver<()>) {
     let seat = Arc::new(seat);
-    let limits =
-        Limits { delay: Duration::from_secs(1), cpu: Duration::from_secs(1), body: 1_000, in_flight: 1_000 };
+    let limits = Limits {
+        delay: Duration::from_secs(1),
+        cpu: Duration::from_secs(1),
+        body: 1_000,
+        bytes: 1_000,
+        memory: 1_000,
+        in_flight: 1_000,
+        leak: 0,
+    };
     let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, seed: 0 };
     let target = Target::new(limits, about, Arc::clone(&seat));
     let stack = service(router(table(), target.clone()));

@@ -1,11 +1,16 @@
-//! A request's body, read to its end for the handler that leaves some of it.
+//! A request's body: held to its limits for the handler that reads it, and read to its end for the one that leaves
+//! some of it.
 //!
 //! Most routes read no body, and a client may send one all the same. As long as it is read, the connection can
 //! go on; hyper by itself gives up what is not in its buffer yet.
+//!
+//! A handler sees no broken body: its request is refused instead, and it is dropped where it waits for more. Only
+//! when its response has begun is there nothing left but to break that off.
 
+use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -18,6 +23,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::error::Refusal;
+use super::patience::Patience;
 use crate::wire::Connection;
 
 /// From the moment when nobody wants a body until its connection is given up.
@@ -29,6 +35,9 @@ pub struct Received {
     body: Option<Incoming>,
     /// `None` when there was nothing to read.
     rest: Option<Rest>,
+    /// How much the handler has read.
+    read: u64,
+    patience: Patience,
 }
 
 /// What is done about the rest of a body.
@@ -39,7 +48,7 @@ struct Rest {
 }
 
 impl Received {
-    /// `most` is how much may be read for nobody. With a body comes the refusal that its request deserves if it turns
+    /// `most` is how much may be read. With a body comes the refusal that its request deserves if it turns
     /// out to be broken: nobody will notice by reading on that the client has left.
     #[must_use]
     pub fn new(
@@ -48,12 +57,57 @@ impl Received {
         most: u64,
     ) -> (Self, Option<oneshot::Receiver<Refusal>>) {
         if body.is_end_stream() {
-            return (Self { body: Some(body), rest: None }, None);
+            return (Self { body: Some(body), rest: None, read: 0, patience: Patience::default() }, None);
         }
         let (refuse, refused) = oneshot::channel();
         let rest = Rest { connection: Arc::clone(connection), most, refuse };
-        (Self { body: Some(body), rest: Some(rest) }, Some(refused))
+        (Self { body: Some(body), rest: Some(rest), read: 0, patience: Patience::default() }, Some(refused))
     }
+
+    /// What is wrong with the next frame, or its lack.
+    fn check(
+        &mut self,
+        frame: Poll<Option<Result<Frame<Bytes>, hyper::Error>>>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Option<Frame<Bytes>>, Refusal>> {
+        let Poll::Ready(frame) = frame else {
+            return match self.patience.poll_lost(self.read, context) {
+                Poll::Ready(()) => Poll::Ready(Err(late())),
+                Poll::Pending => Poll::Pending,
+            };
+        };
+        self.patience.heard();
+        let Some(frame) = frame.transpose().map_err(|_| cut())? else { return Poll::Ready(Ok(None)) };
+        self.read += frame.data_ref().map_or(0, |data| data.len() as u64);
+        match &self.rest {
+            Some(Rest { most, .. }) if self.read > *most => Poll::Ready(Err(too_large(*most))),
+            Some(_) | None => Poll::Ready(Ok(Some(frame))),
+        }
+    }
+
+    /// Nobody reads on.
+    fn refuse(&mut self, refusal: Refusal) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        self.body = None;
+        let Some(Rest { connection, most: _, refuse }) = self.rest.take() else { return Poll::Ready(None) };
+        connection.leave_unread();
+        match refuse.send(refusal) {
+            // The handler waits until it is dropped.
+            Ok(()) => Poll::Pending,
+            Err(refusal) => Poll::Ready(Some(Err(io::Error::other(refusal.error)))),
+        }
+    }
+}
+
+fn late() -> Refusal {
+    Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body takes too long")
+}
+
+fn cut() -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, "the body is cut short or not well-formed")
+}
+
+fn too_large(most: u64) -> Refusal {
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is over --max-body {most}"))
 }
 
 impl Drop for Received {
@@ -72,8 +126,7 @@ impl Rest {
     async fn drain(self, mut body: Incoming) {
         let Self { connection, most, refuse } = self;
         let reading = timeout(PATIENCE, read_to_end(&mut body, most)).await;
-        let late = || Err(Refusal::new(StatusCode::REQUEST_TIMEOUT, "the body takes too long"));
-        if let Err(refusal) = reading.unwrap_or_else(|_| late()) {
+        if let Err(refusal) = reading.unwrap_or_else(|_| Err(late())) {
             connection.leave_unread();
             // It may have been answered.
             let _ = refuse.send(refusal);
@@ -84,10 +137,9 @@ impl Rest {
 async fn read_to_end(body: &mut Incoming, most: u64) -> Result<(), Refusal> {
     let mut read = 0;
     while let Some(frame) = body.frame().await {
-        let cut = |_| Refusal::new(StatusCode::BAD_REQUEST, "the body is cut short or not well-formed");
-        read += frame.map_err(cut)?.data_ref().map_or(0, |data| data.len() as u64);
+        read += frame.map_err(|_| cut())?.data_ref().map_or(0, |data| data.len() as u64);
         if read > most {
-            return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is over --max-body {most}")));
+            return Err(too_large(most));
         }
     }
     Ok(())
@@ -95,18 +147,22 @@ async fn read_to_end(body: &mut Incoming, most: u64) -> Result<(), Refusal> {
 
 impl Body for Received {
     type Data = Bytes;
-    type Error = hyper::Error;
+    type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         let Some(body) = &mut self.body else { return Poll::Ready(None) };
-        let frame = std::task::ready!(Pin::new(body).poll_frame(context));
-        if !matches!(frame, Some(Ok(_))) {
-            self.body = None;
+        let frame = Pin::new(body).poll_frame(context);
+        match ready!(self.check(frame, context)) {
+            Ok(Some(frame)) => Poll::Ready(Some(Ok(frame))),
+            Ok(None) => {
+                self.body = None;
+                Poll::Ready(None)
+            }
+            Err(refusal) => self.refuse(refusal),
         }
-        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {

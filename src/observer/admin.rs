@@ -16,14 +16,19 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::processes::Processes;
+use crate::control::Event;
+use crate::fault::Rules;
 use crate::http::Refusal;
 use crate::scoreboard::Scoreboard;
 use access::{Access, Door};
 
 pub mod access;
+mod faults;
+mod order;
 mod ready;
 mod stats;
 
@@ -82,6 +87,10 @@ pub struct Target {
     pub processes: Processes,
     /// `single`, `threads` or `cluster`.
     pub mode: &'static str,
+    /// What fault plans are held against, but for the routes, which are those of the scoreboard.
+    pub rules: Arc<Rules>,
+    /// Where it is told what happened that belongs into `events.csv`.
+    pub events: UnboundedSender<Event>,
 }
 
 /// Begins to serve, on the runtime that the caller has entered.
@@ -90,6 +99,7 @@ pub struct Target {
 /// A sentence why the socket can't be used.
 pub fn open(admin: Admin, target: Target) -> Result<(), String> {
     let Admin { listener, token } = admin;
+    faults::watch_expiry(&target);
     let unusable = |error: io::Error| format!("the admin listener can't be used: {error}");
     match listener {
         AdminListener::Tcp { listener, loopback } => {
@@ -117,6 +127,7 @@ fn routes(target: Target, access: Access) -> Router {
         .route("/stats", get(stats::stats))
         .route("/health", get(async || "ok\n"))
         .route("/ready", post(ready::ready))
+        .route("/faults", get(faults::get).put(faults::put).delete(faults::delete))
         .fallback(async |request: Request| no_such_path(request.uri().path()))
         .method_not_allowed_fallback(async |request: Request| wrong_method(request.method()))
         .with_state(target)
@@ -169,7 +180,7 @@ where
 }
 
 fn no_such_path(path: &str) -> Refusal {
-    let allowed = Some("GET /stats, GET /health, POST /ready".to_owned());
+    let allowed = Some("GET /stats, GET /health, POST /ready, GET, PUT and DELETE /faults".to_owned());
     Refusal { allowed, ..Refusal::new(StatusCode::NOT_FOUND, format!("there is no {path} here")) }
 }
 

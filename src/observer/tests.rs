@@ -58,6 +58,7 @@ fn observe(
         }),
         mode: "single",
         processes,
+        rules: crate::fault::Rules::none(),
         listeners: Vec::new(),
         files: directory
             .map(|directory| RunFiles { directory: directory.to_owned(), record: json!({ "version": "0" }) }),
@@ -221,6 +222,7 @@ fn a_directory_that_is_not_there_is_a_failed_start_with_its_reason() {
         admin: None,
         mode: "single",
         processes: one_process(),
+        rules: crate::fault::Rules::none(),
         listeners: Vec::new(),
         files: Some(RunFiles { directory: "/nowhere/at/all".into(), record: json!({}) }),
         sample_interval: Duration::from_secs(1),
@@ -364,6 +366,7 @@ fn a_unix_socket_needs_no_host() {
         admin: Some(Admin { listener, token: None }),
         mode: "single",
         processes: one_process(),
+        rules: crate::fault::Rules::none(),
         listeners: Vec::new(),
         files: None,
         sample_interval: Duration::from_secs(1),

@@ -44,6 +44,12 @@ impl RouteTable {
         Some(number)
     }
 
+    /// The number of a route, if it has one.
+    #[must_use]
+    pub fn number(&self, method: &str, path: &str) -> Option<usize> {
+        (0..self.len()).find(|&number| self.names[number].is(method, path))
+    }
+
     /// How many routes there are.
     #[must_use]
     pub fn len(&self) -> usize {
@@ -64,5 +70,14 @@ impl RouteTable {
         let bytes: Vec<u8> = entry.bytes[..length].iter().map(|byte| byte.load(Relaxed)).collect();
         let (method, path) = bytes.split_at_checked(usize::from(entry.method_length.load(Relaxed)))?;
         Some((String::from_utf8_lossy(method).into_owned(), String::from_utf8_lossy(path).into_owned()))
+    }
+}
+
+impl RouteName {
+    fn is(&self, method: &str, path: &str) -> bool {
+        let length = usize::from(self.length.load(Relaxed));
+        usize::from(self.method_length.load(Relaxed)) == method.len()
+            && length == method.len() + path.len()
+            && self.bytes.iter().zip(method.bytes().chain(path.bytes())).all(|(byte, is)| byte.load(Relaxed) == is)
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::policy::{Cause, Reached};
 use super::slot::SlotKeeper;
-use super::{Stage, Supervisor, nanoseconds};
+use super::{Renewed, Stage, Supervisor, nanoseconds};
 use crate::control::{Drain, Order};
 use crate::scoreboard::{SeatState, SlotState};
 use crate::sys::clock;
@@ -16,15 +16,40 @@ use crate::sys::clock;
 const REPLACED_GRACE: Duration = Duration::from_secs(2);
 
 impl Supervisor {
-    /// HUP: every slot gets a successor, one after the other.
+    /// HUP: what they are to do is read again, and every slot gets a successor, one after the other. What is wrong
+    /// with it is said, and then all stays as it is, the workers too.
     pub(super) fn reload(&mut self) {
         if self.stage != Stage::Serving {
             tracing::warn!("HUP is only obeyed while all is up");
             return;
         }
+        match (self.plan.reread)() {
+            Ok(None) => {}
+            Ok(Some(Renewed { worker, faults, detail })) => {
+                tracing::info!(detail, "the profile has changed");
+                self.plan.worker = worker;
+                self.note("profile", None, detail);
+                if let Some(faults) = faults {
+                    self.change_faults(faults);
+                }
+            }
+            Err(reasons) => return self.refuse_reload(&reasons),
+        }
         for slot in self.slots.iter_mut().filter(|slot| !slot.retired) {
             slot.wants_successor = true;
         }
+    }
+
+    fn refuse_reload(&mut self, reasons: &[String]) {
+        for reason in reasons {
+            tracing::error!(reason, "HUP refused: the profile stays as it was");
+        }
+        let first = reasons.first().map_or("", String::as_str);
+        let more = match reasons.len() {
+            0 | 1 => String::new(),
+            count => format!(" (and {} more, in the log)", count - 1),
+        };
+        self.note("refused", None, format!("HUP: {first}{more}"));
     }
 
     /// Starts the next successor, if none is starting and there is a seat for it.

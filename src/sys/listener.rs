@@ -7,7 +7,7 @@ use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
-use rustix::net::{SocketFlags, accept_with};
+use rustix::net::{SocketFlags, accept_with, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
 /// Whether a socket claims its port or joins those that already share it.
@@ -86,6 +86,38 @@ pub fn accept(listener: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     Ok(accept_with(listener, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC)?)
 }
 
+/// Whether a socket listens.
+#[must_use]
+pub fn is_listening(socket: BorrowedFd<'_>) -> bool {
+    sockopt::socket_acceptconn(socket).unwrap_or(false)
+}
+
+/// Has a listener listen no more: the kernel refuses who connects, and resets who waits in the queue. It keeps its port,
+/// if it was bound to one by number; one that was given any is given another when it listens again.
+///
+/// # Errors
+/// What `setsockopt(2)` says.
+pub fn stop_listening(socket: BorrowedFd<'_>) -> io::Result<()> {
+    if is_listening(socket) {
+        // Two sockets that reuse addresses may share one as long as neither listens: anybody could take the port.
+        sockopt::set_socket_reuseaddr(socket, false)?;
+        super::socket::disconnect(socket);
+    }
+    Ok(())
+}
+
+/// Has a socket listen that was made to stop, unless it does.
+///
+/// # Errors
+/// `AddrInUse` when another program has taken its port.
+pub fn listen_again(socket: BorrowedFd<'_>, backlog: u32) -> io::Result<()> {
+    if is_listening(socket) {
+        return Ok(());
+    }
+    sockopt::set_socket_reuseaddr(socket, true)?;
+    Ok(rustix::net::listen(socket, i32::try_from(backlog).unwrap_or(i32::MAX))?)
+}
+
 /// The connections that wait in a listener's accept queue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AcceptQueue {
@@ -97,18 +129,24 @@ pub struct AcceptQueue {
     pub drops: u64,
 }
 
-/// A TCP listener's accept queue; `None` for a socket of another family.
+/// A TCP listener's accept queue; `None` for a socket of another family, and for one that does not listen.
 #[must_use]
 pub fn accept_queue(listener: BorrowedFd<'_>) -> Option<AcceptQueue> {
     // SAFETY: tcp_info is made of integers, for which all zeros is valid.
     let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
     option(listener, libc::IPPROTO_TCP, libc::TCP_INFO, &mut info)?;
+    if info.tcpi_state != LISTEN {
+        return None;
+    }
     let mut memory = [0_u32; MEMORY_FIGURES];
     option(listener, libc::SOL_SOCKET, libc::SO_MEMINFO, &mut memory)?;
     // On a listener these two fields are its queue (net/ipv4/tcp.c, tcp_get_info).
     let (depth, limit) = (info.tcpi_unacked.into(), info.tcpi_sacked.into());
     Some(AcceptQueue { depth, limit, drops: memory[MEMORY_FIGURES - 1].into() })
 }
+
+/// `TCP_LISTEN` (`include/net/tcp_states.h`).
+const LISTEN: u8 = 10;
 
 /// What `SO_MEMINFO` returns; the last of them (`SK_MEMINFO_DROPS`) counts drops.
 const MEMORY_FIGURES: usize = 9;
@@ -149,5 +187,24 @@ mod tests {
         assert_eq!(accept_queue(listener.as_fd()), Some(AcceptQueue { depth: 0, limit: 2, drops: 0 }));
         let unix = UnixListener::bind(tempfile::TempDir::new().unwrap().path().join("socket")).unwrap();
         assert_eq!(accept_queue(unix.as_fd()), None);
+    }
+
+    /// Stopping and starting to listen costs it none of its options, and their heirs neither.
+    #[test]
+    fn what_listens_again_is_what_it_was() {
+        let port = address_of(&tcp("127.0.0.1:0".parse().unwrap(), 2, Claim::First).unwrap()).unwrap();
+        let listener = tcp(port, 2, Claim::First).unwrap();
+        stop_listening(listener.as_fd()).unwrap();
+        assert!(!is_listening(listener.as_fd()));
+        assert_eq!((TcpStream::connect(port).is_err(), accept_queue(listener.as_fd())), (true, None));
+        listen_again(listener.as_fd(), 2).unwrap();
+        assert_eq!(accept_queue(listener.as_fd()).unwrap().limit, 2);
+        let _client = TcpStream::connect(port).unwrap();
+        let heir = accept(listener.as_fd()).unwrap();
+        assert!(sockopt::tcp_nodelay(&heir).unwrap() && sockopt::socket_reuseport(&listener).unwrap());
+        assert!(sockopt::socket_reuseaddr(&listener).unwrap() && sockopt::socket_reuseaddr(&heir).unwrap());
+        let mut stamps: libc::c_int = 0;
+        option(heir.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &mut stamps).unwrap();
+        assert_eq!(stamps, 1);
     }
 }

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Between two looks at whether they have.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// A 200 whose first chunk has no size: what WireMock calls `MALFORMED_RESPONSE_CHUNK`.
+/// A 200 whose first chunk has no size: what `WireMock` calls `MALFORMED_RESPONSE_CHUNK`.
 const MALFORMED: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n\
     lskdu018973t09sylgasjkfg1][]'./.sdlv";
 

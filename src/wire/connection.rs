@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 
 use super::Breakage;
-use crate::scoreboard::{Finished, Outcome, SeatWriter};
+use crate::scoreboard::{FaultMark, Finished, Outcome, SeatWriter};
 use crate::sys::socket::Received;
 use crate::sys::{clock, socket};
 
@@ -58,6 +58,8 @@ pub struct Ending {
     pub route: usize,
     /// How it has ended once all that was written is with the kernel.
     pub outcome: Outcome,
+    /// The fault that is carried out if it ends so.
+    pub fault: Option<FaultMark>,
     /// When its head was parsed (monotonic).
     pub head_ns: u64,
     /// When the kernel received it (monotonic).
@@ -220,6 +222,11 @@ impl Connection {
         self.awaited.store(true, Relaxed);
     }
 
+    /// A request ends here and now, as it says: its worker is about to.
+    pub fn end_now(&self, ending: Ending) {
+        self.end(ending, clock::monotonic_ns(), ending.outcome);
+    }
+
     /// Waits until the answers to all earlier requests are with the kernel.
     pub fn poll_earlier_flushed(&self, context: &Context<'_>) -> Poll<()> {
         if self.waiting().endings.is_empty() {
@@ -263,7 +270,9 @@ impl Connection {
         if ended {
             self.enter(if in_head { Phase::Head } else { Phase::Idle }, now);
         }
-        task.map(Waker::wake);
+        if let Some(task) = task {
+            task.wake();
+        }
     }
 
     /// It has been broken as ordered.
@@ -295,7 +304,10 @@ impl Connection {
     }
 
     fn end(&self, ending: Ending, now_ns: u64, outcome: Outcome) {
-        let Ending { route, outcome: _, head_ns, arrival_ns, stamped } = ending;
+        let Ending { route, outcome: planned, fault, head_ns, arrival_ns, stamped } = ending;
+        if let Some(fault) = fault.filter(|_| outcome == planned) {
+            self.seat.board().head().faults.carried_out(fault);
+        }
         self.seat.finished(&Finished {
             route,
             outcome,

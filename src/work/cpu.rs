@@ -27,7 +27,7 @@ pub const MULTIPLIER: u64 = 0xD6E8_FEB8_6659_FD93;
 pub const DEFAULT_ITERATIONS: u64 = 7_000_000;
 
 /// By this many iterations a limit given as CPU time is a limit on iterations.
-pub const ITERATIONS_PER_MS: u64 = DEFAULT_ITERATIONS / 10;
+const ITERATIONS_PER_MS: u64 = DEFAULT_ITERATIONS / 10;
 
 /// Iterations between two looks at the thread's CPU clock, when time is asked for: a few microseconds, against the
 /// fraction of one that the look costs.
@@ -81,6 +81,13 @@ impl Cpu {
             Place::Pool => on_pool(move || compute(self.amount)).await,
         }
     }
+}
+
+/// A limit given as CPU time, as a number of iterations.
+#[must_use]
+pub fn iterations_within(limit: Duration) -> u64 {
+    let iterations = limit.as_nanos() * u128::from(ITERATIONS_PER_MS) / 1_000_000;
+    u64::try_from(iterations).unwrap_or(u64::MAX)
 }
 
 fn compute(amount: Amount) -> Computed {

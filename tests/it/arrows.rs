@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["distribution"],
     &["delay"],
     &["scoreboard", "fault", "work", "config"],
-    &["snapshot"],
+    &["snapshot", "profile"],
     &["sample", "control", "wire"],
     &["http"],
     &["supervisor", "worker", "observer"],

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod client;
+pub mod faults;
 pub mod kernel;
 pub mod load;
 pub mod target;

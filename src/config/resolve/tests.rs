@@ -16,6 +16,7 @@ fn layers(flags: &[(&str, &str)], environment: &[(&str, &str)], file: Option<&st
         flags: pairs(flags),
         environment: environment.collect(),
         file: file.map(|text| File { name: "q.toml".to_owned(), text: text.to_owned() }),
+        profile: Vec::new(),
         processors: 4,
     }
 }
@@ -224,9 +225,9 @@ fn a_file_that_is_not_toml_says_where() {
 #[test]
 fn a_file_that_cannot_be_read_is_one_mistake_among_others() {
     let flags = [("config", "/nowhere/q.toml"), ("seed", "x")];
-    let mistakes = crate::config::load(layers(&flags, &[], None)).unwrap_err();
-    assert_eq!(mistakes.len(), 2, "{mistakes:?}");
-    let sentence = mistakes[0].to_string();
+    let mut layers = layers(&flags, &[], None);
+    let sentence = layers.read_file().unwrap_err().to_string();
+    assert_eq!(sentences(&layers).len(), 1, "the seed's");
     assert!(sentence.starts_with("--config /nowhere/q.toml: can't be read: No such file"), "{sentence}");
 }
 

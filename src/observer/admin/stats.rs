@@ -7,6 +7,7 @@ use axum::extract::{RawQuery, State};
 use serde_json::{Map, Value, json};
 
 use super::Target;
+use crate::control::counted_faults;
 use crate::histogram::Distribution;
 use crate::http::Refusal;
 use crate::snapshot::{RouteReading, SlotReading, Totals, routes};
@@ -31,7 +32,7 @@ pub async fn stats(State(target): State<Target>, RawQuery(query): RawQuery) -> R
         "status": statuses(&all_statuses(&routes)),
         "routes": routes.iter().map(route).collect::<Vec<_>>(),
         "workers": snapshot.slots.iter().map(|slot| worker(slot, now_ns)).collect::<Vec<_>>(),
-        "faults": [],
+        "faults": counted_faults(&target.board, now_ns).1,
     })))
 }
 

@@ -85,7 +85,7 @@ impl Served {
         let board = Scoreboard::map(1).unwrap();
         board.head().routes.append("", UNMATCHED.1);
         for route in table() {
-            board.head().routes.append(route.method, route.path);
+            board.head().routes.append(&route.method, &route.path);
         }
         board.slots()[0].occupy(0, 1, 1);
         board.slots()[0].roster(0).set_state(SeatState::Live);
@@ -135,8 +135,15 @@ impl Served {
 
 async fn serve_all(listener: OwnedFd, seat: SeatWriter, mut stop: oneshot::Receiver<()>) {
     let seat = Arc::new(seat);
-    let limits =
-        Limits { delay: Duration::from_secs(1), cpu: Duration::from_secs(1), body: 1_000_000, in_flight: 1_000 };
+    let limits = Limits {
+        delay: Duration::from_secs(1),
+        cpu: Duration::from_secs(1),
+        body: 1_000_000,
+        bytes: 1_000_000,
+        memory: 1_000_000,
+        in_flight: 1_000,
+        leak: 0,
+    };
     let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, seed: 0 };
     let target = Target::new(limits, about, Arc::clone(&seat));
     let stack = service(router(table(), target.clone()));

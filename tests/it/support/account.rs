@@ -49,6 +49,12 @@ pub fn check(stats: &Value, clients: &Tally, killed: bool) {
     balance(requests, clients, killed);
     assert_eq!((&totals["in_flight"], &totals["connections"]), (&0.into(), &0.into()), "{totals}");
     consistent(stats);
+    // Who waited for every answer was disappointed by faults alone. What a killed worker has broken may be among the lost.
+    let broken = broken(stats);
+    assert!(
+        broken <= clients.failed && (killed || broken == clients.failed),
+        "{broken} broken: {clients:?} {stats}"
+    );
     // A worker that is killed between an answer's bucket and the count of finished leaves one of them alone.
     let recorded = recorded(stats);
     let most = if killed { requests.finished + requests.lost } else { requests.finished };
@@ -108,7 +114,8 @@ fn balance(requests: Requests, clients: &Tally, killed: bool) {
         assert!(clients.answered <= started, "{context}");
         assert!(started <= clients.sent && clients.sent - started <= clients.failed, "{context}");
     } else {
-        assert_eq!((clients.sent, clients.answered, lost), (started, finished, 0), "{context}");
+        let ended = clients.answered + clients.failed;
+        assert_eq!((clients.sent, ended, lost), (started, finished, 0), "{context}");
     }
 }
 
@@ -129,9 +136,22 @@ fn consistent(stats: &Value) {
         routes(stats).flat_map(|route| route["status"].as_object().unwrap().values()).map(number).sum();
     assert_eq!(statuses, of_routes, "{stats}");
     assert!(recorded(stats) >= count(&stats["totals"], "finished"), "{stats}");
+    // Read first, what counts as an error can't be more.
+    assert!(count(&stats["totals"], "errors") <= broken(stats) + server_errors(stats), "{stats}");
 }
 
-/// Answers and departed clients, by the routes' buckets.
+/// Requests that faults have broken off.
+fn broken(stats: &Value) -> u64 {
+    routes(stats).map(|route| count(route, "broken_by_fault")).sum()
+}
+
+/// Answers with a status from 500 on.
+fn server_errors(stats: &Value) -> u64 {
+    let statuses = stats["status"].as_object().unwrap().iter();
+    statuses.filter(|(status, _)| status.as_str() >= "500").map(|(_, count)| number(count)).sum()
+}
+
+/// Answers, departed clients and broken connections, by the routes' buckets.
 fn recorded(stats: &Value) -> u64 {
     routes(stats).map(|route| count(route, "finished")).sum()
 }

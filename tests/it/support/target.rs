@@ -82,15 +82,23 @@ impl Target {
         Self::start_with(command, directory)
     }
 
-    pub fn start_with(mut command: Command, directory: TempDir) -> Self {
+    pub fn start_with(command: Command, directory: TempDir) -> Self {
+        Self::begin(command, directory).unwrap_or_else(|errors| panic!("no ready line: {errors}"))
+    }
+
+    /// What it said, if it did not become ready.
+    pub fn begin(mut command: Command, directory: TempDir) -> Result<Self, String> {
         let errors = std::fs::File::create(directory.path().join("stderr")).unwrap();
         let mut child = command.stdout(Stdio::piped()).stderr(errors).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         output.read_line(&mut line).unwrap();
         let said = || std::fs::read_to_string(directory.path().join("stderr")).unwrap();
-        assert!(line.starts_with("ready "), "{line:?} {}", said());
-        Self { child, output, ready: pairs(&line), directory }
+        if !line.starts_with("ready ") {
+            child.wait().unwrap();
+            return Err(format!("{line:?} {}", said()));
+        }
+        Ok(Self { child, output, ready: pairs(&line), directory })
     }
 
     pub fn address(&self) -> &str {
@@ -117,10 +125,14 @@ impl Target {
 
     /// A request to the admin listener, with a JSON body.
     pub fn admin_post(&self, path: &str, body: &str) -> Response {
+        self.admin_request("POST", path, body)
+    }
+
+    pub fn admin_request(&self, method: &str, path: &str, body: &str) -> Response {
         let (host, length) = (&self.ready["admin"], body.len());
         let mut client = self.admin();
         client
-            .send(format!("POST {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n{body}"))
+            .send(format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {length}\r\n\r\n{body}"))
             .unwrap();
         client.receive().unwrap()
     }

@@ -1,0 +1,114 @@
+//! `GET /bytes/{n}`: a body of exactly this size, whole or in part.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+
+use super::answer::Spent;
+use super::conditions::{Conditions, Wanted};
+use super::error::Refusal;
+use super::parameters::{FromQuery, Params, Query, bytes as number_of_bytes};
+use super::record::Exchange;
+use super::target::Limits;
+use crate::work::payload::{self, DEFAULT_SEED, Payload};
+
+/// The flag that limits what is asked for.
+pub const FLAG: &str = "--max-bytes";
+
+/// What they are: nothing that a browser would open.
+pub const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
+
+/// So many bytes of a seed: `seed=`, and the conditions and ranges of RFC 9110.
+pub async fn bytes(Params(payload): Params<Payload>, conditions: Conditions, exchange: Exchange) -> Response {
+    let spent = Spent { cpu_ns: payload::prepare(payload.seed()), io_ns: 0 };
+    let tag = tag(&payload);
+    let wanted = conditions.judge(&tag, payload.left());
+    let mut response = answer(payload, wanted);
+    let headers = response.headers_mut();
+    insert(headers, header::ETAG, tag);
+    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    spent.stamp(headers, &exchange);
+    response
+}
+
+fn answer(payload: Payload, wanted: Wanted) -> Response {
+    let length = payload.left();
+    match wanted {
+        Wanted::Whole => whole(payload),
+        Wanted::Part(part) => {
+            let mut response = whole(payload.part(part.start, part.end));
+            *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+            let place = format!("bytes {}-{}/{length}", part.start, part.end - 1);
+            insert(response.headers_mut(), header::CONTENT_RANGE, place);
+            response
+        }
+        Wanted::Nothing => StatusCode::NOT_MODIFIED.into_response(),
+        Wanted::Another => {
+            Refusal::new(StatusCode::PRECONDITION_FAILED, "If-Match names none of what is here").into_response()
+        }
+        Wanted::NoPart => {
+            let sentence = format!("the Range begins behind the end: there are {length} bytes");
+            let mut response = Refusal::new(StatusCode::RANGE_NOT_SATISFIABLE, sentence).into_response();
+            insert(response.headers_mut(), header::CONTENT_RANGE, format!("bytes */{length}"));
+            response
+        }
+    }
+}
+
+/// Strong: the same length and seed are the same bytes, on every machine.
+fn tag(payload: &Payload) -> String {
+    format!("\"{}-{}\"", payload.left(), payload.seed())
+}
+
+fn insert(headers: &mut HeaderMap, name: header::HeaderName, value: String) {
+    // Digits and quotes always become a header.
+    if let Ok(value) = HeaderValue::try_from(value) {
+        headers.insert(name, value);
+    }
+}
+
+fn whole(payload: Payload) -> Response {
+    ([(header::CONTENT_TYPE, BINARY)], sized(payload)).into_response()
+}
+
+/// A body that says how long it is, without a copy.
+pub fn sized(payload: Payload) -> Body {
+    Body::new(Sized(payload))
+}
+
+/// A body that says how long it is.
+struct Sized(Payload);
+
+impl http_body::Body for Sized {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.next(u64::MAX).map(|slice| Ok(Frame::data(slice))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.left() == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.left())
+    }
+}
+
+impl FromQuery for Payload {
+    const NAMES: &'static [&'static str] = &["seed"];
+    const IN_PATH: Option<&'static str> = Some("n");
+
+    fn from_query(query: &Query, limits: &Limits) -> Result<Self, Refusal> {
+        let length = query.ranged("n", &number_of_bytes(limits.bytes, FLAG))?.unwrap_or(0);
+        let seed = query.between("seed", 0..=u64::MAX)?.unwrap_or(DEFAULT_SEED);
+        Ok(Self::new(seed, length))
+    }
+}

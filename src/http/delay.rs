@@ -1,0 +1,27 @@
+//! `/delay/{d}`, by any method: waits, as httpbin users expect.
+
+use super::answer::Answer;
+use super::error::Refusal;
+use super::parameters::{FromQuery, Params, Query, seconds};
+use super::record::Exchange;
+use super::target::Limits;
+use crate::work::Work;
+use crate::work::io::{Io, Mode};
+
+/// Waits like `/io`; a plain number is seconds.
+pub async fn delay(Params(Delay(wait)): Params<Delay>, exchange: Exchange) -> Answer {
+    Answer { done: Work::Io(wait).run().await, exchange }
+}
+
+/// A wait that stands in the path.
+pub struct Delay(Io);
+
+impl FromQuery for Delay {
+    const NAMES: &'static [&'static str] = &[];
+    const IN_PATH: Option<&'static str> = Some("d");
+
+    fn from_query(query: &Query, limits: &Limits) -> Result<Self, Refusal> {
+        let delay = query.ranged("d", &seconds(limits.delay, "--max-delay"))?.unwrap_or_default();
+        Ok(Self(Io { delay, mode: Mode::Async }))
+    }
+}

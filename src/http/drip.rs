@@ -1,0 +1,121 @@
+//! `GET /drip`: a body that comes slowly, as httpbin users expect.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use tokio::time::{Sleep, sleep};
+
+use super::answer::Spent;
+use super::bytes::{BINARY, FLAG};
+use super::error::Refusal;
+use super::parameters::{FromQuery, Params, Query, bytes, seconds};
+use super::record::Exchange;
+use super::target::Limits;
+use crate::sys::clock;
+use crate::work::drip::Drip;
+use crate::work::io::{Io, Mode};
+use crate::work::payload::{self, DEFAULT_SEED, Payload};
+
+/// Statuses that have no body.
+const BODILESS: [u16; 3] = [204, 205, 304];
+
+/// Bytes one by one: `duration=`, `numbytes=`, `delay=` before the head, `code=`, `seed=`.
+pub async fn drip(Params(asked): Params<Asked>, exchange: Exchange) -> Response {
+    let Asked { delay, code, drip, seed } = asked;
+    let waited = Io { delay, mode: Mode::Async }.run().await;
+    let spent = Spent { cpu_ns: payload::prepare(seed), io_ns: waited.waited_ns };
+    let body = Dripping { payload: Payload::new(seed, drip.bytes), drip, begun_ns: None, alarm: None };
+    let mut response = (code, [(header::CONTENT_TYPE, BINARY)], Body::new(body)).into_response();
+    spent.stamp(response.headers_mut(), &exchange);
+    response
+}
+
+/// What a request may say.
+pub struct Asked {
+    delay: Duration,
+    code: StatusCode,
+    drip: Drip,
+    seed: u64,
+}
+
+/// A body that gives what is due.
+struct Dripping {
+    payload: Payload,
+    drip: Drip,
+    /// When the first byte was asked for (monotonic).
+    begun_ns: Option<u64>,
+    alarm: Option<Pin<Box<Sleep>>>,
+}
+
+impl http_body::Body for Dripping {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let Self { payload, drip, begun_ns, alarm } = &mut *self;
+        let sent = drip.bytes - payload.left();
+        if sent == drip.bytes {
+            return Poll::Ready(None);
+        }
+        loop {
+            let now = clock::monotonic_ns();
+            let elapsed = Duration::from_nanos(now - *begun_ns.get_or_insert(now));
+            let due = drip.due(elapsed).saturating_sub(sent);
+            if due > 0 {
+                *alarm = None;
+                return Poll::Ready(payload.next(due).map(|slice| Ok(Frame::data(slice))));
+            }
+            // tokio's timer counts in milliseconds from a start of its own, so that the clock is looked at again.
+            let left = drip.due_at(sent + 1).saturating_sub(elapsed);
+            ready!(alarm.get_or_insert_with(|| Box::pin(sleep(left))).as_mut().poll(context));
+            *alarm = None;
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.payload.left() == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.payload.left())
+    }
+}
+
+impl FromQuery for Asked {
+    const NAMES: &'static [&'static str] = &["duration", "numbytes", "delay", "code", "seed"];
+
+    fn from_query(query: &Query, limits: &Limits) -> Result<Self, Refusal> {
+        let time = seconds(limits.delay, "--max-delay");
+        let size = bytes(limits.bytes, FLAG);
+        let duration = query.ranged("duration", &time)?;
+        let number = query.ranged("numbytes", &size)?;
+        let delay = query.ranged("delay", &time)?.unwrap_or(Duration::ZERO);
+        let seed = query.between("seed", 0..=u64::MAX)?.unwrap_or(DEFAULT_SEED);
+        // The defaults are held to the limits too.
+        let duration = duration.map_or_else(|| time.check("duration", Duration::from_secs(2)), Ok)?;
+        let number = number.map_or_else(|| size.check("numbytes", 10), Ok)?;
+        Ok(Self { delay, code: code(query)?, drip: Drip { bytes: number, duration }, seed })
+    }
+}
+
+fn code(query: &Query) -> Result<StatusCode, Refusal> {
+    let code = query.between("code", 200..=599)?.and_then(|code| u16::try_from(code).ok()).unwrap_or(200);
+    let refuse = |why: &str| {
+        let allowed = "200 to 599 without 204, 205 and 304";
+        Refusal::parameter("code", &code.to_string(), format!("code={code} {why}"), allowed)
+    };
+    if BODILESS.contains(&code) {
+        return Err(refuse("has no body that could drip"));
+    }
+    StatusCode::from_u16(code).map_err(|_| refuse("is no status"))
+}

@@ -1,0 +1,70 @@
+//! `/echo`, by any method: the request's body, given back as it comes.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::Response;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt;
+
+use super::answer::Spent;
+use super::bytes::BINARY;
+use super::parameters::{Nothing, Params};
+use super::record::Exchange;
+use crate::sys::clock;
+
+/// What comes from a request must not run as a page of ours, whatever type it says it has.
+const HARMLESS: [(HeaderName, HeaderValue); 2] = [
+    (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+];
+
+/// The body with its type, and its length if the request says it.
+pub async fn echo(_: Params<Nothing>, exchange: Exchange, request: Request) -> Response {
+    let (parts, mut body) = request.into_parts();
+    let begun = clock::monotonic_ns();
+    // A client that waits to be told to go on gets no answer instead.
+    let first = body.frame().await.and_then(Result::ok);
+    let spent = Spent { cpu_ns: 0, io_ns: clock::monotonic_ns() - begun };
+    let mut response = Response::new(Body::new(Echo { first, rest: body }));
+    let headers = response.headers_mut();
+    let kind = parts.headers.get(header::CONTENT_TYPE).cloned();
+    headers.insert(header::CONTENT_TYPE, kind.unwrap_or(BINARY));
+    headers.extend(HARMLESS);
+    spent.stamp(headers, &exchange);
+    response
+}
+
+/// A body of which the first piece has been read.
+struct Echo {
+    first: Option<Frame<Bytes>>,
+    rest: Body,
+}
+
+impl http_body::Body for Echo {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        match self.first.take() {
+            Some(first) => Poll::Ready(Some(Ok(first))),
+            None => Pin::new(&mut self.rest).poll_frame(context),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.rest.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let first = self.first.as_ref().and_then(Frame::data_ref).map_or(0, |data| data.len() as u64);
+        self.rest.size_hint().exact().map_or_else(SizeHint::default, |rest| SizeHint::with_exact(first + rest))
+    }
+}

@@ -1,0 +1,50 @@
+//! `GET /mem`
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use super::answer::Answer;
+use super::error::Refusal;
+use super::parameters::{FromQuery, Params, Query, bytes, milliseconds};
+use super::record::Exchange;
+use super::target::{Limits, Target};
+use crate::work::Done;
+use crate::work::memory::{Hold, Unavailable};
+
+/// What is taken when it isn't said: enough to be seen.
+const DEFAULT_BYTES: u64 = 10 << 20;
+
+/// How long it is held when that isn't said.
+const DEFAULT_TIME: Duration = Duration::from_millis(100);
+
+/// Takes memory, touches it, holds it, gives it back: `bytes=` and `ms=`.
+pub async fn mem(
+    Params(hold): Params<Hold>,
+    State(target): State<Target>,
+    exchange: Exchange,
+) -> Result<Answer, Refusal> {
+    let held = hold.run(&target.memory).await.map_err(|reason| unavailable(&reason, &target.limits))?;
+    Ok(Answer { done: Done::Memory(held), exchange })
+}
+
+/// The answer to a request for memory that there isn't: 503.
+pub fn unavailable(reason: &Unavailable, limits: &Limits) -> Refusal {
+    let sentence = format!("{reason}; --max-mem {} is for all of them", limits.memory);
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, sentence)
+}
+
+impl FromQuery for Hold {
+    const NAMES: &'static [&'static str] = &["bytes", "ms"];
+
+    fn from_query(query: &Query, limits: &Limits) -> Result<Self, Refusal> {
+        let memory = bytes(limits.memory, "--max-mem");
+        let time = milliseconds(limits.delay, "--max-delay");
+        let named = (query.ranged("bytes", &memory)?, query.ranged("ms", &time)?);
+        // The defaults are held to the limits too.
+        let bytes = named.0.map_or_else(|| memory.check("bytes", DEFAULT_BYTES), Ok)?;
+        let time = named.1.map_or_else(|| time.check("ms", DEFAULT_TIME), Ok)?;
+        Ok(Self { bytes, time })
+    }
+}

@@ -1,0 +1,128 @@
+//! A profile's routes: their steps in order, and their answer.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::MethodFilter;
+use serde::Serialize;
+
+use super::answer::{Shown, Spent};
+use super::bytes::{BINARY, sized};
+use super::error::Refusal;
+use super::mem::unavailable;
+use super::record::Exchange;
+use super::route::Route;
+use super::target::Target;
+use crate::profile::{self, Profile, Step};
+use crate::work::cpu::{Cpu, Place};
+use crate::work::io::{Io, Mode};
+use crate::work::payload::{self, DEFAULT_SEED, Payload};
+use crate::work::{Done, Work};
+
+/// A profile's routes, one for each method of each.
+pub fn routes(profile: &Profile) -> Vec<Route> {
+    let of = |route: &profile::Route| {
+        let route = Arc::new(route.clone());
+        let methods = route.methods.iter().filter_map(|method| {
+            let filter = MethodFilter::try_from(method.clone()).ok()?;
+            let plan = Arc::clone(&route);
+            let handler = move |State(target): State<Target>, exchange: Exchange| async move {
+                serve(&plan, &target, &exchange).await
+            };
+            Some(Route::on(method, filter, &route.path, handler))
+        });
+        methods.collect::<Vec<_>>()
+    };
+    profile.routes.iter().flat_map(of).collect()
+}
+
+/// Does the steps and answers.
+async fn serve(route: &profile::Route, target: &Target, exchange: &Exchange) -> Result<Response, Refusal> {
+    let mut done = Vec::with_capacity(route.steps.len());
+    let mut index = Index { of: exchange, target, drawn: None };
+    for step in &route.steps {
+        done.extend(run(step, target, &mut index).await?);
+    }
+    Ok(answer(&route.response, done, exchange))
+}
+
+/// The request's place among all requests of its route, drawn at most once.
+struct Index<'a> {
+    of: &'a Exchange,
+    target: &'a Target,
+    drawn: Option<u64>,
+}
+
+impl Index<'_> {
+    fn get(&mut self) -> u64 {
+        let Self { of, target, drawn } = self;
+        *drawn.get_or_insert_with(|| target.route_index(of.route()).draw())
+    }
+}
+
+async fn run(step: &Step, target: &Target, index: &mut Index<'_>) -> Result<Option<Done>, Refusal> {
+    match step {
+        Step::Cpu(amount) => Ok(Some(Work::Cpu(Cpu { amount: *amount, place: Place::Loop }).run().await)),
+        Step::Io(delay) => {
+            let delay = delay.always().or_else(|| delay.at(index.get()));
+            let Some(delay) = delay else { return Ok(None) };
+            Ok(Some(Work::Io(Io { delay, mode: Mode::Async }).run().await))
+        }
+        Step::Mem(hold) => match hold.run(&target.memory).await {
+            Ok(held) => Ok(Some(Done::Memory(held))),
+            Err(reason) => Err(unavailable(&reason, &target.limits)),
+        },
+        // They are in the answer's size.
+        Step::Bytes(_) => Ok(None),
+    }
+}
+
+/// What was done, one piece after the other.
+#[derive(Serialize)]
+struct Account {
+    steps: Vec<Shown>,
+}
+
+fn answer(response: &profile::Response, done: Vec<Done>, exchange: &Exchange) -> Response {
+    let profile::Response { status, size, headers: own } = response;
+    let prepared = size.map_or(0, |_| payload::prepare(DEFAULT_SEED));
+    let spent = Spent {
+        cpu_ns: prepared + done.iter().map(Done::cpu_ns).sum::<u64>(),
+        io_ns: done.iter().map(Done::io_ns).sum(),
+    };
+    let has_body = !matches!(*status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let (body, kind) = match size {
+        Some(size) => (sized(Payload::new(DEFAULT_SEED, *size)), BINARY),
+        None if has_body => (Body::from(account(done)), HeaderValue::from_static("application/json")),
+        None => (Body::empty(), BINARY),
+    };
+    let mut response = (*status, body).into_response();
+    let headers = response.headers_mut();
+    if has_body {
+        headers.insert(header::CONTENT_TYPE, kind);
+    }
+    put(headers, own);
+    spent.stamp(headers, exchange);
+    response
+}
+
+fn account(done: Vec<Done>) -> String {
+    // Numbers and words always become JSON.
+    serde_json::to_string(&Account { steps: done.into_iter().map(Shown::from).collect() }).unwrap_or_default()
+        + "\n"
+}
+
+/// The first of a name takes the place of what is there, the others stand beside it.
+fn put(headers: &mut HeaderMap, own: &[(HeaderName, HeaderValue)]) {
+    for (number, (name, value)) in own.iter().enumerate() {
+        let is_first = own[..number].iter().all(|(earlier, _)| earlier != name);
+        if is_first {
+            headers.insert(name.clone(), value.clone());
+        } else {
+            headers.append(name.clone(), value.clone());
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! `/status/{code[:weight],…}`, by any method: a status, as httpbin users expect.
+
+use axum::Json;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::answer::Spent;
+use super::error::Refusal;
+use super::parameters::{FromQuery, Params, Query, millionths};
+use super::record::Exchange;
+use super::target::Limits;
+use crate::partition::{Partition, Spacing};
+use crate::units::Rate;
+
+/// Codes that one list may hold.
+const MOST: usize = 16;
+
+/// The largest weight, in millionths.
+const HEAVIEST: u64 = 1_000_000_000 * MILLION;
+
+const MILLION: u64 = 1_000_000;
+
+/// What mixes the codes of a list: the same for every target, so that the same requests get the same ones.
+const KEY: u64 = 0x0073_7461_7475_7321;
+
+/// What is allowed, as a phrase.
+const ALLOWED: &str = "a status from 200 to 599, or up to 16 with weights, such as 200:0.9,503:0.1";
+
+/// One of the codes. Each gets its share of the route's requests, exactly, when all carry the same list.
+pub async fn status(Params(codes): Params<Codes>, exchange: Exchange) -> Response {
+    let code = codes.at(|| exchange.draw());
+    let mut response = answer(code);
+    Spent::default().stamp(response.headers_mut(), &exchange);
+    response
+}
+
+#[derive(Serialize)]
+struct Shown {
+    status: u16,
+}
+
+fn answer(code: StatusCode) -> Response {
+    let mut response = match code {
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED => code.into_response(),
+        _ => (code, Json(Shown { status: code.as_u16() })).into_response(),
+    };
+    if let Some((name, value)) = company(code) {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// The header that a status must not come without (RFC 9110, 15), or that a client follows.
+fn company(code: StatusCode) -> Option<(HeaderName, &'static str)> {
+    match code.as_u16() {
+        301 | 302 | 303 | 307 | 308 => Some((header::LOCATION, "/health")),
+        401 => Some((header::WWW_AUTHENTICATE, "Basic realm=\"quintain\"")),
+        405 => Some((header::ALLOW, "GET, HEAD")),
+        407 => Some((header::PROXY_AUTHENTICATE, "Basic realm=\"quintain\"")),
+        426 => Some((header::UPGRADE, "HTTP/1.1")),
+        _ => None,
+    }
+}
+
+/// Codes with their weights in millionths.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Codes(Vec<(StatusCode, u64)>);
+
+impl Codes {
+    /// The code that an index gets; one alone needs none.
+    fn at(&self, draw: impl FnOnce() -> u64) -> StatusCode {
+        let kind = match &self.0[..] {
+            [_] => None,
+            _ => self.partition().and_then(|partition| partition.kind_at(draw())),
+        };
+        // What rounding leaves over is the last one's.
+        let place = kind.unwrap_or(self.0.len() - 1);
+        self.0[place].0
+    }
+
+    fn partition(&self) -> Option<Partition> {
+        /// Parts in a rate of 1.
+        const WHOLE: u128 = 1_000_000_000;
+        let sum: u128 = self.0.iter().map(|&(_, weight)| u128::from(weight)).sum();
+        let share = |weight: u64| u64::try_from(u128::from(weight) * WHOLE / sum).ok().and_then(Rate::from_parts);
+        let rates: Option<Vec<Rate>> = self.0.iter().map(|&(_, weight)| share(weight)).collect();
+        Partition::new(Spacing::Shuffled, KEY, &rates?).ok()
+    }
+}
+
+impl FromQuery for Codes {
+    const NAMES: &'static [&'static str] = &[];
+    const IN_PATH: Option<&'static str> = Some("codes");
+
+    fn from_query(query: &Query, _: &Limits) -> Result<Self, Refusal> {
+        let text = query.get("codes").unwrap_or("");
+        let refuse = |why: String| Refusal::parameter("codes", text, format!("codes={text}: {why}"), ALLOWED);
+        let codes: Vec<_> = text.split(',').map(item).collect::<Result<_, _>>().map_err(refuse)?;
+        if codes.len() > MOST {
+            return Err(refuse(format!("these are {} codes", codes.len())));
+        }
+        if codes.iter().all(|&(_, weight)| weight == 0) {
+            return Err(refuse("one weight must be above 0".to_owned()));
+        }
+        Ok(Self(codes))
+    }
+}
+
+/// `code` or `code:weight`.
+fn item(text: &str) -> Result<(StatusCode, u64), String> {
+    let (code, weight) = text.split_once(':').unwrap_or((text, "1"));
+    let is_code = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit());
+    let known = code.parse().ok().filter(|known| is_code && (200..=599_u16).contains(known));
+    let known = known.and_then(|known| StatusCode::from_u16(known).ok());
+    let known = known.ok_or_else(|| format!("{code:?} is not a status from 200 to 599"))?;
+    let weight = millionths(weight)
+        .filter(|&weight| weight <= HEAVIEST)
+        .ok_or_else(|| format!("the weight {weight:?} is not a number from 0 to 10⁹ with up to six decimals"))?;
+    Ok((known, weight))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts(codes: &Codes, requests: u64) -> Vec<usize> {
+        let drawn: Vec<StatusCode> = (0..requests).map(|index| codes.at(|| index)).collect();
+        codes.0.iter().map(|&(code, _)| drawn.iter().filter(|&&one| one == code).count()).collect()
+    }
+
+    fn codes(text: &str) -> Codes {
+        Codes(text.split(',').map(|text| item(text).unwrap()).collect())
+    }
+
+    #[test]
+    fn each_code_gets_its_share_of_every_ten_thousand() {
+        for (text, shares) in [
+            ("200", &[10_000][..]),
+            ("200:7", &[10_000]),
+            ("200,503", &[5_000, 5_000]),
+            ("200:0.9,503:0.1", &[9_000, 1_000]),
+            ("200:90,503:9,404:1", &[9_000, 900, 100]),
+            ("200:1,404:1,503:1", &[3_333, 3_333, 3_334]),
+            ("200:0,503:3", &[0, 10_000]),
+            ("503:3,200:0", &[10_000, 0]),
+            // Of what can't be shared out evenly, nobody's share is off by more than one for each other code.
+            ("200:999999999,503:1", &[9_999, 1]),
+        ] {
+            assert_eq!(counts(&codes(text), 10_000), shares, "{text}");
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! `GET`, `PUT` and `DELETE /faults`: the fault plans in force.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+
+use super::Target;
+use super::order::{read, until_applied};
+use crate::control::{Counted, Event, counted_faults, put_faults, standing};
+use crate::fault::{Mistake, PLANS, Rules, Written, understand};
+use crate::http::Refusal;
+use crate::sys::clock;
+use crate::units::{Spelled, parse_duration};
+
+const ALLOWED: &str = r#"{"faults": [ … ], "ttl": "30s"}, of which ttl may be left out"#;
+
+/// All that is ordered.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wish {
+    faults: Vec<Written>,
+    ttl: Option<String>,
+}
+
+/// The plans in force.
+#[derive(Serialize)]
+pub struct InForce {
+    epoch: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires_in_ms: Option<u64>,
+    faults: Vec<Counted>,
+}
+
+/// The plans in force, with their counts.
+pub async fn get(State(target): State<Target>) -> Json<InForce> {
+    Json(in_force(&target))
+}
+
+/// Replaces all plans, and answers when every worker follows the new ones.
+pub async fn put(State(target): State<Target>, body: Body) -> Result<Json<InForce>, Refusal> {
+    let body = read(body).await?;
+    let (plans, ttl) = understood(&body, &rules(&target)).map_err(|mistakes| refusal(&mistakes))?;
+    replace(&target, plans, ttl).await
+}
+
+/// Removes all plans, and answers when no worker follows them any more.
+pub async fn delete(State(target): State<Target>) -> Result<Json<InForce>, Refusal> {
+    replace(&target, Vec::new(), None).await
+}
+
+async fn replace(target: &Target, plans: Vec<Written>, ttl: Option<Duration>) -> Result<Json<InForce>, Refusal> {
+    let now_ns = clock::monotonic_ns();
+    let nanoseconds = |ttl: Duration| u64::try_from(ttl.as_nanos()).unwrap_or(u64::MAX);
+    let expires_ns = ttl.map(|ttl| now_ns.saturating_add(nanoseconds(ttl)));
+    let summary = summary(&plans, ttl);
+    let epoch = put_faults(&target.board, plans, now_ns, expires_ns, false)
+        .map_err(|error| Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()))?;
+    note(target, &format!("epoch {epoch}: {summary}"));
+    watch_expiry(target);
+    until_applied(&target.board, epoch).await?;
+    Ok(Json(in_force(target)))
+}
+
+fn in_force(target: &Target) -> InForce {
+    let now_ns = clock::monotonic_ns();
+    let (epoch, faults) = counted_faults(&target.board, now_ns);
+    let expires_ns = standing(&target.board).1.faults.expires_ns.filter(|_| !faults.is_empty());
+    let expires_in_ms = expires_ns.map(|expires_ns| expires_ns.saturating_sub(now_ns) / clock::MILLISECOND);
+    InForce { epoch, expires_in_ms, faults }
+}
+
+/// Takes plans off the page when their time has come. The workers know it by themselves; this is for the epoch, and for
+/// `events.csv`.
+pub fn watch_expiry(target: &Target) {
+    let Some(expires_ns) = standing(&target.board).1.faults.expires_ns else { return };
+    let target = target.clone();
+    tokio::spawn(async move {
+        while clock::monotonic_ns() < expires_ns {
+            tokio::time::sleep(Duration::from_nanos(expires_ns.saturating_sub(clock::monotonic_ns()))).await;
+        }
+        if standing(&target.board).1.faults.expires_ns == Some(expires_ns)
+            && let Ok(epoch) = put_faults(&target.board, Vec::new(), expires_ns, None, false)
+        {
+            note(&target, &format!("epoch {epoch}: none, as their ttl is over"));
+        }
+    });
+}
+
+fn note(target: &Target, detail: &str) {
+    tracing::info!("fault plans, {detail}");
+    // Only an observer that ends hears nothing.
+    let _ = target.events.send(Event {
+        at_ns: clock::monotonic_ns(),
+        realtime_ns: clock::realtime_ns(),
+        kind: "fault plan".to_owned(),
+        slot: None,
+        generation: None,
+        pid: None,
+        detail: detail.to_owned(),
+    });
+}
+
+/// `errors now and then (status 0.003, reset 0.002) on * for 30s`
+fn summary(plans: &[Written], ttl: Option<Duration>) -> String {
+    let kinds = |plan: &Written| {
+        let kinds = plan.kinds.iter().map(|kind| match kind.rate {
+            Some(rate) => format!("{} {rate}", kind.kind),
+            None => kind.kind.clone(),
+        });
+        kinds.collect::<Vec<_>>().join(", ")
+    };
+    let shown: Vec<String> = plans
+        .iter()
+        .map(|plan| {
+            let (name, route) = (plan.name.as_deref().unwrap_or(""), plan.route.as_deref().unwrap_or(""));
+            format!("{name} ({}) on {route}", kinds(plan))
+        })
+        .collect();
+    let ttl = ttl.map_or_else(String::new, |ttl| format!("; for {}", Spelled(ttl)));
+    if shown.is_empty() { "none".to_owned() } else { shown.join("; ") + &ttl }
+}
+
+fn rules(target: &Target) -> Rules {
+    let table = &target.board.head().routes;
+    Rules { routes: (0..table.len()).filter_map(|number| table.name(number)).collect(), ..(*target.rules).clone() }
+}
+
+fn refusal(mistakes: &[Mistake]) -> Refusal {
+    let sentences: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    let first = mistakes.first().cloned();
+    Refusal {
+        parameter: first.as_ref().map(|first| first.place.clone()),
+        value: first.as_ref().and_then(|first| first.value.clone()),
+        allowed: first.map(|first| first.allowed),
+        ..Refusal::new(StatusCode::BAD_REQUEST, sentences.join(" | "))
+    }
+}
+
+/// What a body asks for, or every mistake in it.
+fn understood(body: &[u8], rules: &Rules) -> Result<(Vec<Written>, Option<Duration>), Vec<Mistake>> {
+    let Wish { faults, ttl } = wish(body).map_err(|mistake| vec![mistake])?;
+    let mut mistakes = Vec::new();
+    let mut plans: Vec<Written> = Vec::new();
+    for (number, written) in faults.iter().enumerate() {
+        let place = format!("faults[{number}]");
+        match understand(written, &place, number + 1, rules) {
+            Ok((_, plan)) if plans.iter().any(|known| known.name == plan.name) => {
+                let (place, value) = (format!("{place}.name"), plan.name.map(|name| format!("{name:?}")));
+                let (wrong, allowed) = ("is another plan's name, too".to_owned(), "a name of its own".to_owned());
+                mistakes.push(Mistake { place, value, wrong, allowed });
+            }
+            Ok((_, plan)) => plans.push(plan),
+            Err(found) => mistakes.extend(found),
+        }
+    }
+    if faults.len() > PLANS {
+        let (wrong, allowed) = (format!("has {} plans", faults.len()), format!("up to {PLANS}"));
+        mistakes.push(Mistake { place: "faults".to_owned(), value: None, wrong, allowed });
+    }
+    let ttl = ttl.map(|text| lifetime(&text)).transpose().map_err(|mistake| mistakes.push(mistake)).unwrap_or(None);
+    if mistakes.is_empty() { Ok((plans, ttl)) } else { Err(mistakes) }
+}
+
+fn lifetime(text: &str) -> Result<Duration, Mistake> {
+    let wrong = match parse_duration(text) {
+        Ok(ttl) if ttl.is_zero() => "is over at once".to_owned(),
+        Ok(ttl) => return Ok(ttl),
+        Err(error) => error.to_string(),
+    };
+    let allowed = "a duration above 0, such as 30s".to_owned();
+    Err(Mistake { place: "ttl".to_owned(), value: Some(format!("{text:?}")), wrong, allowed })
+}
+
+fn wish(body: &[u8]) -> Result<Wish, Mistake> {
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let wish: Wish = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        mistake(if path == "." { "the body" } else { &path }, error.inner())
+    })?;
+    json.end().map_err(|error| mistake("the body", &error))?;
+    Ok(wish)
+}
+
+fn mistake(place: &str, error: &serde_json::Error) -> Mistake {
+    let text = error.to_string();
+    // The place says it better, unless it is no JSON at all.
+    let wrong = if error.is_data() { text.split(" at line ").next().unwrap_or(&text) } else { &text };
+    let (wrong, allowed) = wrong.split_once("; allowed: ").unwrap_or((wrong, ALLOWED));
+    Mistake { place: place.to_owned(), value: None, wrong: wrong.to_owned(), allowed: allowed.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn says(body: &str) -> String {
+        match understood(body.as_bytes(), &Rules::none()) {
+            Ok((plans, _)) => panic!("{body} is {plans:?}"),
+            Err(mistakes) => refusal(&mistakes).error,
+        }
+    }
+
+    #[test]
+    fn a_wish_is_understood() {
+        let body = r#"{"faults": [{"kinds": [{"kind": "status", "code": 500, "rate": 0.003}]}, {"name": "b",
+            "kinds": [{"kind": "leak", "bytes": "1KiB", "rate": "0.5"}]}], "ttl": "30s"}"#;
+        let (plans, ttl) = understood(body.as_bytes(), &Rules::none()).unwrap();
+        assert_eq!((plans.len(), ttl), (2, Some(Duration::from_secs(30))));
+        assert_eq!((plans[0].name.as_deref(), plans[0].spacing.as_deref()), (Some("fault 1"), Some("shuffled")));
+        assert_eq!(summary(&plans, ttl), "fault 1 (status 0.003) on *; b (leak 0.5) on *; for 30s");
+        assert!(understood(br#"{"faults": []}"#, &Rules::none()).is_ok_and(|(plans, _)| plans.is_empty()));
+    }
+
+    #[test]
+    fn each_mistake_has_its_place() {
+        const RESET: &str = r#"{"kinds": [{"kind": "reset", "rate": 0.1}]}"#;
+        for (body, sentence) in [
+            ("", "the body: EOF while parsing a value at line 1 column 0; allowed: {\"faults\""),
+            ("[]", "the body: "),
+            ("{}", "the body: missing field `faults`; allowed: {\"faults\""),
+            (r#"{"faults": {}}"#, "faults: invalid type: map, expected a sequence"),
+            (r#"{"fualts": []}"#, "fualts: unknown field `fualts`, expected `faults` or `ttl`"),
+            (r#"{"faults": [], "ttl": 30}"#, "ttl: invalid type: integer `30`, expected a string"),
+            (r#"{"faults": [], "ttl": "30"}"#, "ttl: \"30\" needs a unit: 30s for seconds"),
+            (r#"{"faults": [], "ttl": "0s"}"#, "ttl: \"0s\" is over at once; allowed: a duration above 0"),
+            (r#"{"faults": []} x"#, "the body: trailing characters"),
+            (
+                r#"{"faults": [{"kinds": [{"kind": "reset", "rate": 0.1}, {"kind": "empty", "rate": 1.5}]}]}"#,
+                "faults[0].kinds[1].rate: 1.5 is too large; allowed: 0 to 1 with up to nine decimals",
+            ),
+            (
+                r#"{"faults": [{"kinds": [{"kind": "reset", "rat": 0.1}]}]}"#,
+                "faults[0].kinds[0].rat: unknown field `rat`",
+            ),
+            (r#"{"faults": [{"kinds": 7}]}"#, "faults[0].kinds: invalid type: integer `7`, expected a sequence"),
+            (
+                &format!(r#"{{"faults": [{RESET}, {{"name": "fault 1", "kinds": []}}]}}"#),
+                "faults[1].kinds: has 0 kinds",
+            ),
+            (
+                &format!(r#"{{"faults": [{RESET}, {{"name": "fault 1",{}]}}"#, &RESET[1..]),
+                "faults[1].name: \"fault 1\" is another plan's name, too; allowed: a name of its own",
+            ),
+            (&format!(r#"{{"faults": [{}]}}"#, [RESET; 65].join(",")), "faults: has 65 plans; allowed: up to 64"),
+        ] {
+            let said = says(body);
+            assert!(said.starts_with(sentence), "{body}\nsays   {said}\nwanted {sentence}");
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Profiles: TOML in, routes out.
+//!
+//! A profile says what a target offers besides its own routes: routes with their steps and answers, the limits they
+//! need, the load they are meant for, and the figures of the system that it stands for. [`load`] is what the command
+//! line calls, and HUP again; everything that is wrong is found at once, each mistake with its line and column.
+
+mod builtin;
+mod describe;
+mod entry;
+mod overlap;
+mod plan;
+mod plans;
+mod route;
+
+use std::path::Path;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use toml::de::DeTable;
+
+pub use builtin::{BUILT_IN, DEFAULT};
+pub use overlap::shape;
+pub use plan::{Published, Stage};
+
+use crate::config::{self, Config, Layers, Limit, Mistake, Mode, Source};
+use crate::delay::Delay;
+use crate::distribution::ReadFile;
+use crate::fault::{self, Written};
+use crate::spelling::nearest;
+use crate::work::cpu::Amount;
+use crate::work::memory::Hold;
+use entry::{Findings, Table};
+
+/// What a target offers, and what it is meant for. The default has no routes of its own.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Profile {
+    /// The name of a built-in one, or the file.
+    pub name: String,
+    /// One line.
+    pub summary: String,
+    /// In the order of the text.
+    pub routes: Vec<Route>,
+    /// As understood: nothing is left out that has a default. They begin with the run.
+    pub faults: Vec<Written>,
+    /// One stage after the other; empty when the profile has no plan.
+    pub load: Vec<Stage>,
+    /// Figures of the system that it stands for, one set for each of its own measurements.
+    pub published: Vec<Published>,
+    /// As it was written.
+    pub text: String,
+}
+
+impl Profile {
+    /// All that its text says, as JSON.
+    #[must_use]
+    pub fn content(&self) -> serde_json::Value {
+        // It was read before: it is TOML.
+        toml::from_str(&self.text).unwrap_or_default()
+    }
+}
+
+/// A route of a profile.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Route {
+    /// At least one. HEAD is answered wherever GET is.
+    pub methods: Vec<Method>,
+    /// A pattern such as `/users/{id}`.
+    pub path: String,
+    /// Where the path stands in the text, in bytes.
+    at: usize,
+    /// Its share of the load plan, against those of the other routes.
+    pub weight: f64,
+    /// Done in this order.
+    pub steps: Vec<Step>,
+    /// What is answered then.
+    pub response: Response,
+}
+
+/// One piece of work that a route does.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// Computes on the worker's loop.
+    Cpu(Amount),
+    /// Waits without computing: as long as the request's index on its route draws, if it draws a delay.
+    Io(Delay),
+    /// Takes memory, touches it, holds it, gives it back.
+    Mem(Hold),
+    /// Adds so many bytes to the body.
+    Bytes(u64),
+}
+
+/// What a route answers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Response {
+    /// 200 to 599.
+    pub status: StatusCode,
+    /// How many bytes the body has; `None`: what was done, as JSON.
+    pub size: Option<u64>,
+    /// Beside those that every workload answers with.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// A route that every target offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Offered {
+    /// Its method.
+    pub method: String,
+    /// Its path's pattern.
+    pub path: String,
+    /// Whether a profile's route can't take its place.
+    pub is_fixed: bool,
+}
+
+/// What a profile is held to.
+#[derive(Clone)]
+pub struct Rules<'a> {
+    /// `--max-delay`
+    pub delay: Duration,
+    /// `--max-cpu`
+    pub cpu: Duration,
+    /// `--max-bytes`
+    pub bytes: u64,
+    /// `--max-mem`, in bytes
+    pub memory: u64,
+    /// `--seed`
+    pub seed: u64,
+    /// What is served anyway.
+    pub offered: &'a [Offered],
+    /// How many routes there can be in all.
+    pub room: usize,
+    /// Reads the files that delays name.
+    pub read: Option<ReadFile<'a>>,
+    /// What its fault plans are held to, but for the routes.
+    pub faults: fault::Rules,
+}
+
+impl<'a> Rules<'a> {
+    /// No limits: while those of the configuration are mistaken, nothing can be held to them.
+    #[must_use]
+    pub fn without_limits(offered: &'a [Offered], room: usize) -> Self {
+        Self {
+            delay: Duration::MAX,
+            cpu: Duration::MAX,
+            bytes: u64::MAX,
+            memory: u64::MAX,
+            seed: 0,
+            offered,
+            room,
+            read: None,
+            faults: fault::Rules::none(),
+        }
+    }
+
+    fn limited_by(self, config: &Config) -> Self {
+        Self {
+            delay: config.max_delay,
+            cpu: config.max_cpu,
+            bytes: config.max_bytes.0,
+            memory: config.max_mem.0,
+            seed: config.seed,
+            faults: fault_rules(config),
+            ..self
+        }
+    }
+}
+
+/// What fault plans are held to in a run with this configuration; the routes are left to be filled in.
+#[must_use]
+pub fn fault_rules(config: &Config) -> fault::Rules {
+    let no_crash = (config.mode != Mode::Cluster).then_some("in mode cluster, where somebody replaces the worker");
+    // A port that the kernel chose is lost with the listening, and a unix socket can't be listened on again.
+    let no_refuse = (!config.listen.is_numbered_port()).then_some("with --listen on a TCP port that is named");
+    fault::Rules {
+        routes: Vec::new(),
+        seed: config.seed,
+        no_crash,
+        no_refuse,
+        max_delay: config.max_delay,
+        max_leak: config.max_leak,
+    }
+}
+
+/// Resolves the configuration, whose file has been read, and the profile that it names, whose `[limits]` lie below the configuration file and above
+/// the defaults. `offered` is what is served anyway, `room` how many routes there can be in all.
+///
+/// # Errors
+/// Every mistake in either.
+pub fn load(mut layers: Layers, offered: &[Offered], room: usize) -> Result<(Config, Profile), Vec<Mistake>> {
+    let named = layers.profile().filter(|(_, name)| !name.is_empty());
+    let (source, name) = named.unwrap_or_else(|| (Source::Flag("--profile".to_owned()), DEFAULT.to_owned()));
+    let text = match text_of(&name) {
+        Ok(text) => text,
+        Err(allowed) => {
+            let mut mistakes = vec![Mistake { source, value: Some(name), allowed }];
+            mistakes.extend(config::resolve(&layers).err().into_iter().flatten());
+            return Err(mistakes);
+        }
+    };
+    layers.profile = limits(&name, &text);
+    let config = config::resolve(&layers);
+    let beside = |file: &str| read_beside(&name, file);
+    let rules = Rules { read: Some(&beside), ..Rules::without_limits(offered, room) };
+    let rules = match &config {
+        Ok(config) => rules.limited_by(config),
+        Err(_) => rules,
+    };
+    match (config, read(&name, &text, &rules)) {
+        (Ok(config), Ok(profile)) => Ok((config, profile)),
+        (config, profile) => {
+            let mistakes = config.err().into_iter().flatten();
+            Err(mistakes.chain(profile.err().into_iter().flatten()).collect())
+        }
+    }
+}
+
+/// The text of a profile: a built-in one by its name, else a file.
+fn text_of(name: &str) -> Result<String, String> {
+    if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
+        return Ok((*text).to_owned());
+    }
+    std::fs::read_to_string(name).map_err(|error| {
+        let names = BUILT_IN.map(|(known, _)| known);
+        let hint = nearest(name, names).map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+        format!("is no built-in profile ({}) and can't be read as a file: {error}{hint}", names.join(", "))
+    })
+}
+
+/// The file that a profile names, which stands beside it.
+fn read_beside(profile: &str, file: &str) -> Result<String, String> {
+    let directory = Path::new(profile).parent().unwrap_or(Path::new(""));
+    std::fs::read_to_string(directory.join(file)).map_err(|error| error.to_string())
+}
+
+/// The line about a built-in profile.
+#[must_use]
+pub fn summary_of(text: &str) -> String {
+    let (table, _) = DeTable::parse_recoverable(text);
+    let found = table.get_ref().iter().find(|(key, _)| key.get_ref() == "summary");
+    found.and_then(|(_, summary)| summary.get_ref().as_str()).unwrap_or_default().to_owned()
+}
+
+/// What a profile says under `[limits]`, as far as it can be understood; `read` has the mistakes.
+fn limits(name: &str, text: &str) -> Vec<Limit> {
+    let (table, _) = DeTable::parse_recoverable(text);
+    let mut findings = Findings::new(name, text);
+    let Some((_, limits)) = table.get_ref().iter().find(|(key, _)| key.get_ref() == "limits") else {
+        return Vec::new();
+    };
+    let Some(limits) = limits.get_ref().as_table() else { return Vec::new() };
+    let table = Table::open("limits", 0..0, limits, &[], &mut findings);
+    let entries = table.entries().into_iter();
+    let one = |(key, span, entry): (&str, std::ops::Range<usize>, entry::Entry<'_>)| {
+        let source = findings.source(span.start, entry.key.clone());
+        config::limit(key, entry.value(), text, source).ok()
+    };
+    entries.filter_map(one).collect()
+}
+
+/// Reads a profile. Pure: what it is held to is given.
+///
+/// # Errors
+/// Every mistake, in the order of the text; broken TOML yields only what is broken.
+pub fn read(name: &str, text: &str, rules: &Rules<'_>) -> Result<Profile, Vec<Mistake>> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let mut findings = Findings::new(name, text);
+    for error in &errors {
+        let at = error.span().map_or(0, |span| span.start);
+        let (line, column) = config::place(text, at);
+        let source = Source::Place { file: name.to_owned(), line, column };
+        let allowed = format!("not valid TOML: {}", error.message());
+        findings.take(at, Mistake { source, value: None, allowed });
+    }
+    if !errors.is_empty() {
+        return Err(findings.in_order());
+    }
+    let known = ["summary", "route", "fault", "limits", "load", "published"];
+    let table = Table::open("", 0..0, table.get_ref(), &known, &mut findings);
+    let summary = table.get("summary").and_then(|summary| plan::summary(&summary, &mut findings));
+    let routes: Vec<Route> = table.get("route").map_or_else(Vec::new, |routes| {
+        let routes = routes.list(&mut findings);
+        routes.iter().filter_map(|entry| route::read(entry, rules, &mut findings)).collect()
+    });
+    overlap::check(&routes, rules, &mut findings);
+    let faults =
+        table.get("fault").map_or_else(Vec::new, |faults| plans::read(&faults, &routes, rules, &mut findings));
+    check_limits(&table, text, &mut findings);
+    let load = table.get("load").map_or_else(Vec::new, |load| plan::load(&load, &mut findings));
+    let published =
+        table.get("published").map_or_else(Vec::new, |figures| plan::published(&figures, &mut findings));
+    if table.get("route").is_none() && table.get("fault").is_none() && name != DEFAULT {
+        findings.wrong(0, "route", "is missing: a profile has at least one [[route]] or [[fault]]");
+    }
+    if !findings.is_empty() {
+        return Err(findings.in_order());
+    }
+    let summary = summary.unwrap_or_default();
+    Ok(Profile { name: name.to_owned(), summary, routes, faults, load, published, text: text.to_owned() })
+}
+
+/// Whether the keys and types under `[limits]` are right; the values are checked with the rest of the configuration.
+fn check_limits(table: &Table<'_>, text: &str, findings: &mut Findings<'_>) {
+    let limits = table.get("limits").and_then(|limits| limits.open_table(findings));
+    for (key, span, entry) in limits.iter().flat_map(Table::entries) {
+        let source = findings.source(span.start, entry.key.clone());
+        if let Err(mistake) = config::limit(key, entry.value(), text, source) {
+            findings.take(span.start, mistake);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

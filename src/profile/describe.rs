@@ -1,0 +1,35 @@
+//! What a profile's route does, in words.
+
+use std::fmt;
+
+use super::{Response, Route, Step};
+use crate::units::{Bytes, Spelled};
+use crate::work::cpu::Amount;
+
+impl fmt::Display for Route {
+    /// `computes 330000 iterations, waits 20ms; 201, 684 bytes`
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let steps: Vec<String> = self.steps.iter().map(ToString::to_string).collect();
+        let Response { status, size, headers: _ } = &self.response;
+        if !steps.is_empty() {
+            write!(formatter, "{}; ", steps.join(", "))?;
+        }
+        write!(formatter, "{}", status.as_u16())?;
+        match size {
+            Some(size) => write!(formatter, ", {size} bytes"),
+            None => formatter.write_str(", what was done as JSON"),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu(Amount::Iterations(iterations)) => write!(formatter, "computes {iterations} iterations"),
+            Self::Cpu(Amount::Time(time)) => write!(formatter, "computes for {}", Spelled(*time)),
+            Self::Io(delay) => write!(formatter, "waits {delay}"),
+            Self::Mem(hold) => write!(formatter, "holds {} for {}", Bytes(hold.bytes), Spelled(hold.time)),
+            Self::Bytes(bytes) => write!(formatter, "makes {bytes} bytes"),
+        }
+    }
+}

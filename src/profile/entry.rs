@@ -1,0 +1,322 @@
+//! TOML values with their places: each is read as what it must be, or becomes a mistake, and reading goes on.
+
+use std::ops::{Range, RangeInclusive};
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::config::{Mistake, Source, place};
+use crate::spelling::nearest;
+use crate::units::{Bytes, Spelled, parse_duration};
+
+/// A text that is being read, and what was found wrong with it so far.
+pub struct Findings<'t> {
+    file: &'t str,
+    text: &'t str,
+    found: Vec<(usize, Mistake)>,
+}
+
+impl<'t> Findings<'t> {
+    /// Nothing is wrong yet with `text`, which `file` names.
+    pub fn new(file: &'t str, text: &'t str) -> Self {
+        Self { file, text, found: Vec::new() }
+    }
+
+    /// All of them, from the top of the text.
+    pub fn in_order(mut self) -> Vec<Mistake> {
+        self.found.sort_by_key(|(at, _)| *at);
+        self.found.into_iter().map(|(_, mistake)| mistake).collect()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.found.is_empty()
+    }
+
+    /// How many there are so far.
+    pub fn count(&self) -> usize {
+        self.found.len()
+    }
+
+    /// Where a key stands.
+    pub fn source(&self, at: usize, key: String) -> Source {
+        let (line, column) = place(self.text, at);
+        Source::Entry { file: self.file.to_owned(), line, column, key }
+    }
+
+    /// Line and column, to be named in a sentence about something else.
+    pub fn place(&self, at: usize) -> String {
+        let (line, column) = place(self.text, at);
+        format!("line {line} column {column}")
+    }
+
+    /// A mistake that has been made a sentence elsewhere.
+    pub fn take(&mut self, at: usize, mistake: Mistake) {
+        self.found.push((at, mistake));
+    }
+
+    /// A mistake at a place, without a value to show.
+    pub fn wrong(&mut self, at: usize, key: &str, allowed: impl Into<String>) {
+        let source = self.source(at, key.to_owned());
+        self.take(at, Mistake { source, value: None, allowed: allowed.into() });
+    }
+
+    /// A value that is a mistake; it is shown, unless it is a whole table or a list.
+    pub fn wrong_value(&mut self, entry: &Entry<'_>, allowed: impl Into<String>) {
+        /// What is longer is cut: a sentence need not repeat a page.
+        const SHOWN: usize = 80;
+        let shown = match entry.value.get_ref() {
+            DeValue::Table(_) | DeValue::Array(_) => None,
+            DeValue::String(text) => Some(text.chars().take(SHOWN).collect()),
+            _ => Some(self.text.get(entry.value.span()).unwrap_or_default().chars().take(SHOWN).collect()),
+        };
+        let source = self.source(entry.at(), entry.key.clone());
+        self.take(entry.at(), Mistake { source, value: shown, allowed: allowed.into() });
+    }
+
+    fn wrong_type(&mut self, entry: &Entry<'_>, wanted: &str) {
+        let kind = entry.value.get_ref().type_str();
+        let article = if kind.starts_with(['a', 'i']) { "an" } else { "a" };
+        self.wrong_value(entry, format!("must be {wanted}, not {article} {kind}"));
+    }
+}
+
+/// A table of known keys.
+pub struct Table<'t> {
+    /// Where it stands, for what it lacks.
+    pub span: Range<usize>,
+    path: String,
+    entries: &'t DeTable<'t>,
+}
+
+impl<'t> Table<'t> {
+    /// The table at `path`, empty for the whole text. Every key that is not in `known` is a mistake.
+    pub fn open(
+        path: &str,
+        span: Range<usize>,
+        entries: &'t DeTable<'t>,
+        known: &[&str],
+        findings: &mut Findings<'_>,
+    ) -> Self {
+        let table = Self { span, path: path.to_owned(), entries };
+        for key in entries.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
+            let name = key.get_ref();
+            let hint = match nearest(name, known.iter().copied()) {
+                Some(meant) => format!("did you mean {meant}?"),
+                None => format!("allowed here: {}", known.join(", ")),
+            };
+            findings.wrong(key.span().start, &table.key(name), format!("there is no such key; {hint}"));
+        }
+        table
+    }
+
+    /// A key's value, if it was given.
+    pub fn get(&self, name: &str) -> Option<Entry<'t>> {
+        let (_, value) = self.entries.iter().find(|(key, _)| key.get_ref() == name)?;
+        Some(Entry { key: self.key(name), value })
+    }
+
+    /// Every entry, in the order of the text.
+    pub fn entries(&self) -> Vec<(&'t str, Range<usize>, Entry<'t>)> {
+        let mut all: Vec<_> = self
+            .entries
+            .iter()
+            .map(|(key, value)| (key.get_ref().as_ref(), key.span(), Entry { key: self.key(key.get_ref()), value }))
+            .collect();
+        all.sort_by_key(|(_, span, _)| span.start);
+        all
+    }
+
+    /// A value that must be there.
+    pub fn needed(&self, name: &str, allowed: &str, findings: &mut Findings<'_>) -> Option<Entry<'t>> {
+        let entry = self.get(name);
+        if entry.is_none() {
+            findings.wrong(self.span.start, &self.key(name), format!("is missing: {allowed}"));
+        }
+        entry
+    }
+
+    /// The full name of one of its keys.
+    pub fn key(&self, name: &str) -> String {
+        if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
+    }
+}
+
+/// One value.
+#[derive(Clone)]
+pub struct Entry<'t> {
+    /// Its full name, such as `route.response.size`.
+    pub key: String,
+    value: &'t Spanned<DeValue<'t>>,
+}
+
+impl<'t> Entry<'t> {
+    /// Where it begins.
+    pub fn at(&self) -> usize {
+        self.value.span().start
+    }
+
+    /// As the TOML library has it.
+    pub fn value(&self) -> &'t Spanned<DeValue<'t>> {
+        self.value
+    }
+
+    /// A key's value, if it is a table, or the value at a place, if it is a list.
+    pub fn inside(&self, part: &str) -> Option<Self> {
+        let (key, value) = match self.value.get_ref() {
+            DeValue::Table(table) => {
+                let (_, value) = table.iter().find(|(key, _)| key.get_ref() == part)?;
+                (format!("{}.{part}", self.key), value)
+            }
+            DeValue::Array(values) => (self.key.clone(), values.iter().nth(part.parse().ok()?)?),
+            _ => return None,
+        };
+        Some(Self { key, value })
+    }
+
+    /// A string.
+    pub fn text(&self, findings: &mut Findings<'_>) -> Option<&'t str> {
+        let text = self.value.get_ref().as_str();
+        if text.is_none() {
+            findings.wrong_type(self, "a string");
+        }
+        text
+    }
+
+    /// A whole number in a range; `whose` says what sets its end, as ` (--max-body 64MiB)`.
+    pub fn whole(&self, range: &RangeInclusive<u64>, whose: &str, findings: &mut Findings<'_>) -> Option<u64> {
+        let allowed = format!("{} to {}{whose}", range.start(), range.end());
+        let DeValue::Integer(integer) = self.value.get_ref() else {
+            findings.wrong_type(self, &format!("an integer from {allowed}"));
+            return None;
+        };
+        let number = u64::from_str_radix(integer.as_str(), integer.radix());
+        let number = number.ok().filter(|number| range.contains(number));
+        if number.is_none() {
+            findings.wrong_value(self, format!("must be {allowed}"));
+        }
+        number
+    }
+
+    /// A number, with a fraction or without, in a range.
+    pub fn number(&self, range: &RangeInclusive<f64>, findings: &mut Findings<'_>) -> Option<f64> {
+        let number: Option<f64> = match self.value.get_ref() {
+            DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str().parse().ok(),
+            DeValue::Float(float) => float.as_str().parse().ok(),
+            _ => {
+                findings.wrong_type(self, &format!("a number from {} to {}", range.start(), range.end()));
+                return None;
+            }
+        };
+        // NaN is in no range.
+        let number = number.filter(|number| range.contains(number));
+        if number.is_none() {
+            findings.wrong_value(self, format!("must be {} to {}", range.start(), range.end()));
+        }
+        number
+    }
+
+    /// A number of milliseconds, up to a limit that has a flag.
+    pub fn milliseconds(&self, most: Duration, flag: &str, findings: &mut Findings<'_>) -> Option<Duration> {
+        let allowed = format!("0 to {}, in milliseconds ({flag} {})", most.as_secs_f64() * 1e3, Spelled(most));
+        let text = match self.value.get_ref() {
+            DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str(),
+            DeValue::Float(float) => float.as_str(),
+            _ => {
+                findings.wrong_type(self, &format!("a number from {allowed}"));
+                return None;
+            }
+        };
+        // As a duration, it is read to the nanosecond or not at all.
+        let time = parse_duration(&format!("{text}ms")).ok().filter(|time| *time <= most);
+        if time.is_none() {
+            findings.wrong_value(self, format!("must be {allowed}"));
+        }
+        time
+    }
+
+    /// A duration with its unit, in a range; `whose` says what sets its end.
+    pub fn duration(
+        &self,
+        range: &RangeInclusive<Duration>,
+        whose: &str,
+        findings: &mut Findings<'_>,
+    ) -> Option<Duration> {
+        let allowed = format!("{} to {}{whose}", Spelled(*range.start()), Spelled(*range.end()));
+        let Some(text) = self.value.get_ref().as_str() else {
+            findings.wrong_type(self, &format!("a string such as \"200ms\", from {allowed}"));
+            return None;
+        };
+        match parse_duration(text) {
+            Ok(duration) if range.contains(&duration) => Some(duration),
+            Ok(_) => {
+                findings.wrong_value(self, format!("must be {allowed}"));
+                None
+            }
+            Err(reason) => {
+                findings.wrong_value(self, format!("{reason}; allowed is {allowed}"));
+                None
+            }
+        }
+    }
+
+    /// A number of bytes, plain or with its unit, up to a limit that has a flag.
+    pub fn bytes(&self, most: u64, flag: &str, findings: &mut Findings<'_>) -> Option<u64> {
+        let allowed = format!("0 to {} ({flag})", Bytes(most));
+        let text = match self.value.get_ref() {
+            DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str(),
+            DeValue::String(text) => text,
+            _ => {
+                findings.wrong_type(self, &format!("an integer or a string such as \"64KiB\", from {allowed}"));
+                return None;
+            }
+        };
+        match text.parse::<Bytes>() {
+            Ok(Bytes(bytes)) if bytes <= most => Some(bytes),
+            Ok(_) => {
+                findings.wrong_value(self, format!("must be {allowed}"));
+                None
+            }
+            Err(reason) => {
+                findings.wrong_value(self, format!("{reason}; allowed is {allowed}"));
+                None
+            }
+        }
+    }
+
+    /// A table of known keys.
+    pub fn table(&self, known: &[&str], findings: &mut Findings<'_>) -> Option<Table<'t>> {
+        let DeValue::Table(entries) = self.value.get_ref() else {
+            findings.wrong_type(self, &format!("a table of {}", known.join(", ")));
+            return None;
+        };
+        Some(Table::open(&self.key, self.value.span(), entries, known, findings))
+    }
+
+    /// A table whose keys are its author's.
+    pub fn open_table(&self, findings: &mut Findings<'_>) -> Option<Table<'t>> {
+        let DeValue::Table(entries) = self.value.get_ref() else {
+            findings.wrong_type(self, "a table");
+            return None;
+        };
+        Some(Table { span: self.value.span(), path: self.key.clone(), entries })
+    }
+
+    /// The values of a list.
+    pub fn list(&self, findings: &mut Findings<'_>) -> Vec<Self> {
+        let DeValue::Array(values) = self.value.get_ref() else {
+            findings.wrong_type(self, "a list");
+            return Vec::new();
+        };
+        values.iter().map(|value| Self { key: self.key.clone(), value }).collect()
+    }
+
+    /// The values of a list, or the one value that stands in its place.
+    pub fn one_or_list(&self, findings: &mut Findings<'_>) -> Vec<Self> {
+        match self.value.get_ref() {
+            DeValue::Array(_) => self.list(findings),
+            _ => vec![self.clone()],
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Which routes would be in each other's way: judged by the very code that the router finds them with.
+
+use std::collections::BTreeMap;
+
+use super::entry::Findings;
+use super::{Route, Rules};
+
+/// Finds routes of the same method and pattern, patterns that can't be told apart, those that would hide what every
+/// target offers, and those that the route table has no room for.
+pub fn check(routes: &[Route], rules: &Rules<'_>, findings: &mut Findings<'_>) {
+    let Rules { offered, room, .. } = rules;
+    let mut seen: BTreeMap<(String, String), usize> = BTreeMap::new();
+    let mut patterns = matchit::Router::new();
+    let fixed = |path: &str| offered.iter().any(|offer| offer.is_fixed && offer.path == path);
+    let mut names = offered.len();
+    for Route { methods, path, at, .. } in routes {
+        let key = "route.path";
+        if fixed(path) {
+            let all: Vec<&str> = offered.iter().filter(|offer| offer.is_fixed).map(|offer| &*offer.path).collect();
+            let allowed =
+                format!("{path} can't be replaced: {} stay as they are; any other path is allowed", all.join(", "));
+            findings.wrong(*at, key, allowed);
+            continue;
+        }
+        let shape = shape(path);
+        for method in methods {
+            if let Some(earlier) = seen.insert((method.to_string(), shape.clone()), *at) {
+                let place = findings.place(earlier);
+                let allowed = format!(
+                    "{method} {path} is the same as the route at {place}; each needs its own path or method"
+                );
+                findings.wrong(*at, key, allowed);
+            } else if !offered.iter().any(|offer| offer.method == method.as_str() && offer.path == *path) {
+                names += 1;
+            }
+        }
+        // The same shape with another method is the same entry of the router.
+        if patterns.insert(shape.clone(), *at).is_err_and(|error| !is_itself(&error, &shape)) {
+            findings.wrong(
+                *at,
+                key,
+                format!(
+                    "{path} can't be told apart from another route: {{name}} and {{*rest}} stand at the same place"
+                ),
+            );
+        }
+    }
+    // What is offered besides may stand where a profile's {*rest} would.
+    for offer in *offered {
+        let shape = shape(&offer.path);
+        if let Err(matchit::InsertError::Conflict { with }) = patterns.insert(shape.clone(), 0)
+            && with != shape
+            && let Some(route) = routes.iter().find(|route| super::overlap::shape(&route.path) == with)
+        {
+            let allowed = format!("{} can't be told apart from {}, which is served too", route.path, offer.path);
+            findings.wrong(route.at, "route.path", allowed);
+        }
+    }
+    if names > *room
+        && let Some(last) = routes.last()
+    {
+        let allowed = format!(
+            "these are too many routes: with those that are served anyway there are {names}, and {room} have room"
+        );
+        findings.wrong(last.at, "route", allowed);
+    }
+}
+
+fn is_itself(error: &matchit::InsertError, shape: &str) -> bool {
+    matches!(error, matchit::InsertError::Conflict { with } if with == shape)
+}
+
+/// A pattern without the names in it: two with the same shape match the same paths.
+#[must_use]
+pub fn shape(path: &str) -> String {
+    let mut shape = String::with_capacity(path.len());
+    let mut rest = path;
+    let mut number = 0;
+    while let Some((before, inside)) = rest.split_once('{') {
+        shape.push_str(before);
+        // Doubled, it is a brace of the path itself.
+        if let Some(after) = inside.strip_prefix('{') {
+            shape.push_str("{{");
+            rest = after;
+            continue;
+        }
+        let Some((name, after)) = inside.split_once('}') else {
+            shape.push('{');
+            rest = inside;
+            break;
+        };
+        number += 1;
+        let star = if name.starts_with('*') { "*" } else { "" };
+        shape = format!("{shape}{{{star}p{number}}}");
+        rest = after;
+    }
+    shape + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shape;
+
+    #[test]
+    fn names_are_no_part_of_a_shape() {
+        for (path, expected) in [
+            ("/", "/"),
+            ("/users/{id}", "/users/{p1}"),
+            ("/a/{x}/b/{*rest}", "/a/{p1}/b/{*p2}"),
+            ("/a{{b}}/{c}", "/a{{b}}/{p1}"),
+        ] {
+            assert_eq!(shape(path), expected);
+            matchit::Router::new().insert(shape(path), ()).unwrap();
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! A `[[route]]`: its methods and path, its steps, its answer.
+
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+
+use super::entry::{Entry, Findings, Table};
+use super::{Response, Route, Rules, Step};
+use crate::delay::Delay;
+use crate::distribution;
+use crate::units::{Bytes, Spelled};
+use crate::work::cpu::{Amount, iterations_within};
+use crate::work::memory::Hold;
+
+/// Methods that a route may have. GET answers HEAD too.
+const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
+
+/// Longest path: with its method it must fit the route table.
+const PATH: usize = 200;
+
+/// Headers that are the connection's or the measurement's.
+const OURS: [&str; 8] = [
+    "connection",
+    "content-length",
+    "date",
+    "keep-alive",
+    "server-timing",
+    "transfer-encoding",
+    "upgrade",
+    "x-quintain-worker",
+];
+
+/// What a step can be.
+const STEPS: [&str; 4] = ["cpu", "io", "mem", "bytes"];
+
+/// Most values of a list in a route: what is longer is a slip of a script.
+const MOST: usize = 100;
+
+/// Reads a route. Each mistake is found; what is left of the route is `None` when it could not be served.
+pub fn read(entry: &Entry<'_>, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Option<Route> {
+    let table = entry.table(&["method", "path", "weight", "steps", "response"], findings)?;
+    let methods = table.get("method").map_or_else(|| vec![Method::GET], |methods| read_methods(&methods, findings));
+    let path = table.needed("path", "a path such as \"/users/{id}\"", findings);
+    let path = path.and_then(|path| Some((read_path(&path, findings)?, path.at())));
+    let name = path.as_ref().map_or("", |(path, _)| path);
+    let weight = table.get("weight").map_or(Some(1.0), |weight| weight.number(&(0.0..=1e6), findings));
+    let steps = table.get("steps").map_or_else(Vec::new, |steps| read_steps(&steps, name, rules, findings));
+    let response = table.get("response");
+    let mut response =
+        response.map_or_else(|| Some(Response::default()), |response| read_response(&response, rules, findings))?;
+    sum_up(&table, &steps, &mut response, rules, findings);
+    let (path, at) = path?;
+    Some(Route { methods, path, at, weight: weight?, steps, response })
+}
+
+fn read_methods(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Vec<Method> {
+    let mut methods: Vec<Method> = Vec::new();
+    let given = entry.one_or_list(findings);
+    if given.is_empty() {
+        findings.wrong_value(entry, format!("must name at least one of {}", METHODS.join(", ")));
+    }
+    for entry in given {
+        let Some(text) = entry.text(findings) else { continue };
+        match text.parse::<Method>() {
+            Ok(method) if METHODS.contains(&text) && !methods.contains(&method) => methods.push(method),
+            Ok(_) if METHODS.contains(&text) => findings.wrong_value(&entry, "is there twice; once is enough"),
+            Ok(Method::HEAD) => findings.wrong_value(&entry, "HEAD is answered wherever GET is; name GET"),
+            Ok(_) | Err(_) => findings.wrong_value(&entry, format!("must be one of {}", METHODS.join(", "))),
+        }
+    }
+    methods
+}
+
+fn read_path(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Option<String> {
+    let path = entry.text(findings)?;
+    let plain = |byte: u8| byte.is_ascii_graphic() && !b"?#\"<>\\^`|".contains(&byte);
+    let allowed = if !path.starts_with('/') {
+        "must begin with /".to_owned()
+    } else if path.len() > PATH {
+        format!("must have at most {PATH} bytes")
+    } else if let Some(odd) = path.chars().find(|&letter| !u8::try_from(letter).is_ok_and(plain)) {
+        format!("must not have {odd:?} in it: a path is ASCII without a query, other characters percent-encoded")
+    } else if let Some(segment) = path.split('/').find(|segment| segment.starts_with([':', '*'])) {
+        format!("must not have the segment {segment:?}: what varies is written {{id}}, all the rest {{*rest}}")
+    } else if let Err(error) = matchit::Router::new().insert(path, ()) {
+        format!("is no path pattern ({error}); what varies is written {{id}}, all the rest {{*rest}}")
+    } else {
+        return Some(path.to_owned());
+    };
+    findings.wrong_value(entry, allowed);
+    None
+}
+
+fn read_steps(entry: &Entry<'_>, path: &str, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Vec<Step> {
+    let steps = entry.list(findings);
+    if steps.len() > MOST {
+        findings.wrong(entry.at(), &entry.key, format!("must be at most {MOST} steps, not {}", steps.len()));
+        return Vec::new();
+    }
+    let seed = |number| seed_of(rules.seed, path, number);
+    steps.iter().enumerate().filter_map(|(number, step)| read_step(step, seed(number), rules, findings)).collect()
+}
+
+/// Each delay has a seed of its own: two with the same one would be long for the same requests.
+fn seed_of(seed: u64, path: &str, number: usize) -> u64 {
+    // FNV-1a, the same on every machine.
+    const PRIME: u64 = 0x0000_0100_0000_01B3;
+    let bytes = seed.to_le_bytes().into_iter().chain(path.bytes()).chain((number as u64).to_le_bytes());
+    bytes.fold(0xCBF2_9CE4_8422_2325, |state: u64, byte| (state ^ u64::from(byte)).wrapping_mul(PRIME))
+}
+
+fn read_step(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Option<Step> {
+    let table = entry.open_table(findings)?;
+    let entries = table.entries();
+    let [(name, span, step)] = &entries[..] else {
+        let names: Vec<&str> = entries.iter().map(|(name, ..)| *name).collect();
+        let found = if names.is_empty() { "nothing".to_owned() } else { names.join(" and ") };
+        let allowed = format!("a step is one of {}, not {found}", STEPS.join(", "));
+        findings.wrong(table.span.start, &entry.key, allowed);
+        return None;
+    };
+    match *name {
+        "cpu" => read_cpu(step, rules, findings).map(Step::Cpu),
+        "io" => read_io(step, seed, rules, findings).map(Step::Io),
+        "mem" => read_mem(step, rules, findings).map(Step::Mem),
+        "bytes" => {
+            let table = step.table(&["size"], findings)?;
+            let size = table.needed("size", "how many bytes the body has, such as 684 or \"64KiB\"", findings)?;
+            size.bytes(rules.bytes, "--max-bytes", findings).map(Step::Bytes)
+        }
+        "db" | "infer" => {
+            let allowed = format!("this step is not there yet; a step is one of {}", STEPS.join(", "));
+            findings.wrong(span.start, &step.key, allowed);
+            None
+        }
+        other => {
+            let hint = match crate::spelling::nearest(other, STEPS) {
+                Some(meant) => format!("did you mean {meant}?"),
+                None => format!("a step is one of {}", STEPS.join(", ")),
+            };
+            findings.wrong(span.start, &step.key, format!("there is no such step; {hint}"));
+            None
+        }
+    }
+}
+
+fn read_cpu(entry: &Entry<'_>, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Option<Amount> {
+    const FLAG: &str = "--max-cpu";
+    let table = entry.table(&["iterations", "ms"], findings)?;
+    match one_of(&table, ["iterations", "ms"], findings)? {
+        ("iterations", entry) => {
+            let whose = format!(" ({FLAG} {})", Spelled(rules.cpu));
+            entry.whole(&(0..=iterations_within(rules.cpu)), &whose, findings).map(Amount::Iterations)
+        }
+        (_, entry) => entry.milliseconds(rules.cpu, FLAG, findings).map(Amount::Time),
+    }
+}
+
+fn read_io(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Option<Delay> {
+    const FLAG: &str = "--max-delay";
+    let table = entry.table(&["ms", "delay"], findings)?;
+    let grammar = distribution::Rules { most: rules.delay, flag: FLAG, read: rules.read };
+    match one_of(&table, ["ms", "delay"], findings)? {
+        ("ms", entry) => {
+            let time = entry.milliseconds(rules.delay, FLAG, findings)?;
+            Delay::parse(&Spelled(time).to_string(), &grammar, seed).ok()
+        }
+        (_, entry) => match Delay::parse(entry.text(findings)?, &grammar, seed) {
+            Ok(delay) => Some(delay),
+            Err(mistake) => {
+                findings.wrong_value(&entry, format!("{mistake}; allowed: {}", mistake.allowed));
+                None
+            }
+        },
+    }
+}
+
+fn read_mem(entry: &Entry<'_>, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Option<Hold> {
+    let table = entry.table(&["bytes", "ms"], findings)?;
+    let bytes = table.needed("bytes", "how much is taken, such as \"10MiB\"", findings);
+    let bytes = bytes.and_then(|bytes| bytes.bytes(rules.memory, "--max-mem", findings));
+    let time = table
+        .get("ms")
+        .map_or(Some(Duration::ZERO), |time| time.milliseconds(rules.delay, "--max-delay", findings));
+    Some(Hold { bytes: bytes?, time: time? })
+}
+
+/// The one of two keys that is there.
+fn one_of<'t>(
+    table: &Table<'t>,
+    [one, other]: [&'static str; 2],
+    findings: &mut Findings<'_>,
+) -> Option<(&'static str, Entry<'t>)> {
+    match (table.get(one), table.get(other)) {
+        (Some(entry), None) => Some((one, entry)),
+        (None, Some(entry)) => Some((other, entry)),
+        (Some(_), Some(entry)) => {
+            findings.wrong_value(&entry, format!("{one} and {other} can't be given together"));
+            None
+        }
+        (None, None) => {
+            findings.wrong(table.span.start, &table.key(one), format!("is missing: give {one} or {other}"));
+            None
+        }
+    }
+}
+
+fn read_response(entry: &Entry<'_>, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Option<Response> {
+    let table = entry.table(&["status", "size", "headers"], findings)?;
+    let status = table.get("status").map_or(Some(200), |status| status.whole(&(200..=599), "", findings));
+    let status = status.and_then(|status| StatusCode::from_u16(u16::try_from(status).ok()?).ok());
+    let size = table.get("size").map(|size| (size.bytes(rules.bytes, "--max-bytes", findings), size));
+    if let (Some(status), Some((Some(1..), entry))) = (status, &size)
+        && matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+    {
+        findings.wrong_value(entry, format!("must be 0: a {} has no body", status.as_u16()));
+    }
+    let headers = table.get("headers").map_or_else(Vec::new, |headers| read_headers(&headers, findings));
+    Some(Response { status: status.unwrap_or_default(), size: size.and_then(|(size, _)| size), headers })
+}
+
+fn read_headers(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers = Vec::new();
+    let Some(table) = entry.open_table(findings) else { return headers };
+    for (name, span, values) in table.entries() {
+        let Ok(known) = name.parse::<HeaderName>() else {
+            findings.wrong(span.start, &values.key, "is no header's name: letters, digits, - and _ are allowed");
+            continue;
+        };
+        if OURS.contains(&known.as_str()) {
+            let allowed =
+                "can't be set: the connection and the measurement write it; any header but these is allowed: ";
+            findings.wrong(span.start, &values.key, format!("{allowed}{}", OURS.join(", ")));
+            continue;
+        }
+        for value in values.one_or_list(findings) {
+            let Some(text) = value.text(findings) else { continue };
+            match HeaderValue::from_str(text) {
+                Ok(text) => headers.push((known.clone(), text)),
+                Err(_) => findings.wrong_value(&value, "must be printable text on one line"),
+            }
+        }
+    }
+    headers
+}
+
+/// What the steps come to, held to the limits too; and a body that is said once.
+fn sum_up(
+    table: &Table<'_>,
+    steps: &[Step],
+    response: &mut Response,
+    rules: &Rules<'_>,
+    findings: &mut Findings<'_>,
+) {
+    let (mut iterations, mut cpu, mut wait) = (0_u64, Duration::ZERO, Duration::ZERO);
+    let mut body: Option<u64> = None;
+    for step in steps {
+        match step {
+            Step::Cpu(Amount::Iterations(more)) => iterations = iterations.saturating_add(*more),
+            Step::Cpu(Amount::Time(more)) => cpu = cpu.saturating_add(*more),
+            // What is drawn is within the limit by itself; only what is fixed can be added up.
+            Step::Io(more) => wait = wait.saturating_add(more.always().unwrap_or_default()),
+            Step::Mem(hold) => wait = wait.saturating_add(hold.time),
+            Step::Bytes(more) => body = Some(body.unwrap_or(0).saturating_add(*more)),
+        }
+    }
+    let at = table.get("steps").map_or(table.span.start, |steps| steps.at());
+    let key = table.key("steps");
+    if wait > rules.delay {
+        let allowed =
+            format!("wait {} in all: must be at most {} (--max-delay)", Spelled(wait), Spelled(rules.delay));
+        findings.wrong(at, &key, allowed);
+    }
+    let within = iterations_within(rules.cpu.saturating_sub(cpu));
+    if cpu > rules.cpu || iterations > within {
+        findings.wrong(
+            at,
+            &key,
+            format!("compute too much in all: must be at most --max-cpu {}", Spelled(rules.cpu)),
+        );
+    }
+    let Some(bytes) = body else { return };
+    if bytes > rules.bytes {
+        let allowed = format!("make {bytes} bytes in all: must be at most {} (--max-bytes)", Bytes(rules.bytes));
+        findings.wrong(at, &key, allowed);
+    }
+    if response.size.is_some() {
+        findings.wrong(at, &key, "a body's size is said once: by `bytes` steps or by `response.size`, not both");
+    } else if bytes > 0 && matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        findings.wrong(at, &key, format!("must make no bytes: a {} has no body", response.status.as_u16()));
+    } else {
+        response.size = Some(bytes);
+    }
+}

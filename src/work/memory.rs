@@ -1,0 +1,129 @@
+//! Holding memory: mapped, touched page by page, held, and given back to the kernel.
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
+
+use super::sleep;
+use crate::sys::clock;
+use crate::sys::pages::Pages;
+
+/// What a worker may hold for all of its requests together.
+#[derive(Clone, Debug)]
+pub struct Memory {
+    most: u64,
+    held: Arc<AtomicU64>,
+}
+
+/// Why there is no memory now.
+#[derive(Debug)]
+pub enum Unavailable {
+    /// The worker holds so many of its bytes for others.
+    Held(u64),
+    /// The kernel's reason.
+    Kernel(io::Error),
+}
+
+impl fmt::Display for Unavailable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Held(bytes) => write!(formatter, "this worker holds {bytes} bytes for other requests"),
+            Self::Kernel(error) => write!(formatter, "the kernel gives no memory: {error}"),
+        }
+    }
+}
+
+/// So much memory, for so long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hold {
+    /// How much.
+    pub bytes: u64,
+    /// For how long, from the last page's touch on.
+    pub time: Duration,
+}
+
+/// What was held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// How much was asked for.
+    pub bytes: u64,
+    /// The pages that were touched for it.
+    pub pages: u64,
+    /// For how long it was held once it was touched.
+    pub held_ns: u64,
+    /// CPU time that mapping, touching and unmapping took, the kernel's share included.
+    pub cpu_ns: u64,
+}
+
+/// A part of what a worker may hold. Gives it back when dropped.
+struct Share {
+    bytes: u64,
+    held: Arc<AtomicU64>,
+}
+
+impl Memory {
+    /// Of at most so many bytes; none is held yet.
+    #[must_use]
+    pub fn new(most: u64) -> Self {
+        Self { most, held: Arc::default() }
+    }
+
+    fn share(&self, bytes: u64) -> Result<Share, Unavailable> {
+        let held = self.held.load(Relaxed);
+        if bytes > self.most.saturating_sub(held) {
+            return Err(Unavailable::Held(held));
+        }
+        // One thread takes and gives: a worker's.
+        self.held.fetch_add(bytes, Relaxed);
+        Ok(Share { bytes, held: Arc::clone(&self.held) })
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.held.fetch_sub(self.bytes, Relaxed);
+    }
+}
+
+impl Hold {
+    /// Takes the memory on the worker's loop, as a handler would that needs it, and holds it while others are served.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub async fn run(self, memory: &Memory) -> Result<Held, Unavailable> {
+        let Self { bytes, time } = self;
+        let share = memory.share(bytes)?;
+        let begun_cpu = clock::thread_cpu_ns();
+        let length = usize::try_from(bytes).map_err(|_| Unavailable::Kernel(io::ErrorKind::OutOfMemory.into()))?;
+        let mut pages = Pages::map(length).map_err(Unavailable::Kernel)?;
+        let touched = pages.touch() as u64;
+        let taking_cpu = clock::thread_cpu_ns() - begun_cpu;
+        let begun = clock::monotonic_ns();
+        sleep::sleep(time).await;
+        let held_ns = clock::monotonic_ns() - begun;
+        let freeing = clock::thread_cpu_ns();
+        drop((pages, share));
+        let cpu_ns = taking_cpu + clock::thread_cpu_ns() - freeing;
+        Ok(Held { bytes, pages: touched, held_ns, cpu_ns })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again() {
+        let memory = Memory::new(100);
+        let share = memory.share(60).unwrap();
+        assert!(matches!(memory.share(41), Err(Unavailable::Held(60))));
+        let rest = memory.share(40).unwrap();
+        drop(share);
+        assert!(memory.share(60).is_ok());
+        drop(rest);
+        assert!(memory.share(101).is_err());
+        assert!(memory.share(100).is_ok());
+    }
+}
