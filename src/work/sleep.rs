@@ -111,6 +111,9 @@ impl Drop for Sleeper {
     }
 }
 
+/// To wait so long by watching the clock costs less than to set the timer.
+const SOON_NS: u64 = 2_000;
+
 /// Wakes those who sleep on the thread that it was made on.
 pub struct Service {
     timer: Watched<Timer>,
@@ -154,12 +157,13 @@ impl Service {
         if has_fired {
             self.lead = self.lead.after(now.saturating_sub(self.alarm_ns));
         }
-        if self.wake_due(now) {
+        let early_ns = if has_fired { self.lead.ns() } else { SOON_NS };
+        if self.wake_due(now, self.spin_ns.saturating_add(early_ns)) {
             // The timer can wait until they have run: it costs a system call, and they may sleep again.
             context.waker().wake_by_ref();
             return Ok(());
         }
-        self.set(context.waker())
+        self.set(now, context.waker())
     }
 
     /// Whether the timer has fired. From here on it is set for none.
@@ -177,8 +181,7 @@ impl Service {
     }
 
     /// Wakes those whose deadline has passed, or will have after watching the clock; whether there were any.
-    fn wake_due(&mut self, mut now: u64) -> bool {
-        let early_ns = self.early_ns();
+    fn wake_due(&mut self, mut now: u64, early_ns: u64) -> bool {
         let soon = |next: &u64| next.saturating_sub(early_ns) <= now;
         let Some(next) = Bed::get(|bed| bed.sleepers.next()).flatten().filter(soon) else { return false };
         while now < next {
@@ -198,7 +201,7 @@ impl Service {
     }
 
     /// Sets the timer for the first sleeper, unless it is set for one as early. It may fire for one who has left.
-    fn set(&mut self, service: &Waker) -> io::Result<()> {
+    fn set(&mut self, now: u64, service: &Waker) -> io::Result<()> {
         let next = Bed::get(|bed| {
             bed.service.iter_mut().for_each(|known| known.clone_from(service));
             if bed.set_to_ns == 0 {
@@ -209,13 +212,10 @@ impl Service {
             Some(next)
         });
         let Some(next) = next.flatten() else { return Ok(()) };
-        self.alarm_ns = next.saturating_sub(self.early_ns());
+        let awake_ns = next.saturating_sub(self.spin_ns);
+        // One that comes so soon is slept for too: of what is left, half.
+        self.alarm_ns = awake_ns - self.lead.ns().min(awake_ns.saturating_sub(now) / 2);
         self.timer.get_ref().set(self.alarm_ns)
-    }
-
-    /// How long before a deadline the timer is set.
-    fn early_ns(&self) -> u64 {
-        self.spin_ns.saturating_add(self.lead.ns())
     }
 }
 

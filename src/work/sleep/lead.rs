@@ -17,8 +17,9 @@ impl Default for Lead {
 }
 
 impl Lead {
-    /// The most that one wake-up may watch the clock in vain, after the delays have become shorter.
-    const MOST_NS: u64 = 50_000;
+    /// Below the usual delay on purpose. On a busy machine, with deadlines 20 µs apart, 50 µs made the median lateness 2 µs
+    /// instead of 5, at 1.8 to 2 × a bare timerfd's CPU instead of 1.3 ×.
+    const MOST_NS: u64 = 15_000;
 
     /// At most so much up a wake-up …
     const STEP_NS: u64 = 100;
