@@ -7,6 +7,7 @@
 //! A thread without a service sleeps by tokio's timer: later, and never early either.
 
 mod deadlines;
+mod lead;
 
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
@@ -19,6 +20,7 @@ use crate::sys::clock;
 use crate::sys::readiness::Watched;
 use crate::sys::timer::Timer;
 use deadlines::{Deadlines, Ticket};
+use lead::Lead;
 
 /// Waits, on a runtime with a timer, at least this long.
 pub async fn sleep(duration: Duration) {
@@ -109,10 +111,17 @@ impl Drop for Sleeper {
     }
 }
 
+/// To wait so long by watching the clock costs less than to set the timer.
+const SOON_NS: u64 = 2_000;
+
 /// Wakes those who sleep on the thread that it was made on.
 pub struct Service {
     timer: Watched<Timer>,
     spin_ns: u64,
+    lead: Lead,
+    /// When the timer is to fire.
+    alarm_ns: u64,
+    due: Vec<Waker>,
 }
 
 impl Service {
@@ -126,54 +135,87 @@ impl Service {
     pub fn start(spin: Duration) -> io::Result<Self> {
         let timer = Watched::new(Timer::new()?)?;
         Bed::get(|bed| bed.service = Some(Waker::noop().clone()));
-        Ok(Self { timer, spin_ns: u64::try_from(spin.as_nanos()).unwrap_or(u64::MAX) })
+        let spin_ns = u64::try_from(spin.as_nanos()).unwrap_or(u64::MAX);
+        Ok(Self { timer, spin_ns, lead: Lead::default(), alarm_ns: u64::MAX, due: Vec::new() })
     }
 
     /// Serves for ever; to be spawned on the thread's runtime.
     ///
     /// # Errors
     /// When the timer can't be set or watched any more; those who sleep go on by tokio's.
-    pub async fn run(self) -> io::Result<()> {
-        let mut due = Vec::new();
-        poll_fn(|context| {
-            loop {
-                self.wake_due(&mut due);
-                self.set(context.waker())?;
-                match self.timer.poll_read_ready(context)? {
-                    Poll::Ready(mut guard) => guard.clear_ready(),
-                    Poll::Pending => return Poll::Pending,
-                }
-                Bed::get(|bed| bed.set_to_ns = u64::MAX);
-            }
+    pub async fn run(mut self) -> io::Result<()> {
+        poll_fn(|context| match self.look(context) {
+            Ok(()) => Poll::Pending,
+            Err(error) => Poll::Ready(Err(error)),
         })
         .await
     }
 
-    /// Wakes those whose deadline has passed, or will have after a spin.
-    fn wake_due(&self, due: &mut Vec<Waker>) {
-        let mut now = clock::monotonic_ns();
-        let next = Bed::get(|bed| bed.sleepers.next()).flatten();
-        if let Some(next) = next.filter(|next| next.saturating_sub(self.spin_ns) <= now) {
-            while now < next {
-                std::hint::spin_loop();
-                now = clock::monotonic_ns();
-            }
+    fn look(&mut self, context: &mut Context<'_>) -> io::Result<()> {
+        let has_fired = self.take_alarm(context)?;
+        let now = clock::monotonic_ns();
+        if has_fired {
+            self.lead = self.lead.after(now.saturating_sub(self.alarm_ns));
         }
-        Bed::get(|bed| due.extend(std::iter::from_fn(|| bed.sleepers.take_due(now))));
+        let early_ns = if has_fired { self.lead.ns() } else { SOON_NS };
+        if self.wake_due(now, self.spin_ns.saturating_add(early_ns)) {
+            // The timer can wait until they have run: it costs a system call, and they may sleep again.
+            context.waker().wake_by_ref();
+            return Ok(());
+        }
+        self.set(now, context.waker())
+    }
+
+    /// Whether the timer has fired. From here on it is set for none.
+    fn take_alarm(&self, context: &mut Context<'_>) -> io::Result<bool> {
+        let mut has_fired = false;
+        // To be woken the next time, it must be seen not to be ready.
+        while let Poll::Ready(guard) = self.timer.poll_read_ready(context) {
+            guard?.clear_ready();
+            has_fired = true;
+        }
+        if has_fired {
+            Bed::get(|bed| bed.set_to_ns = u64::MAX);
+        }
+        Ok(has_fired)
+    }
+
+    /// Wakes those whose deadline has passed, or will have after watching the clock; whether there were any.
+    fn wake_due(&mut self, mut now: u64, early_ns: u64) -> bool {
+        let soon = |next: &u64| next.saturating_sub(early_ns) <= now;
+        let Some(next) = Bed::get(|bed| bed.sleepers.next()).flatten().filter(soon) else { return false };
+        while now < next {
+            std::hint::spin_loop();
+            now = clock::monotonic_ns();
+        }
+        let due = &mut self.due;
+        Bed::get(|bed| {
+            due.extend(std::iter::from_fn(|| bed.sleepers.take_due(now)));
+            // Whoever comes before the next look needs no other.
+            bed.set_to_ns = 0;
+        });
         for waker in due.drain(..) {
             waker.wake();
         }
+        true
     }
 
     /// Sets the timer for the first sleeper, unless it is set for one as early. It may fire for one who has left.
-    fn set(&self, service: &Waker) -> io::Result<()> {
+    fn set(&mut self, now: u64, service: &Waker) -> io::Result<()> {
         let next = Bed::get(|bed| {
             bed.service.iter_mut().for_each(|known| known.clone_from(service));
+            if bed.set_to_ns == 0 {
+                bed.set_to_ns = u64::MAX;
+            }
             let next = bed.sleepers.next().filter(|next| *next < bed.set_to_ns)?;
             bed.set_to_ns = next;
             Some(next)
         });
-        next.flatten().map_or(Ok(()), |next| self.timer.get_ref().set(next.saturating_sub(self.spin_ns)))
+        let Some(next) = next.flatten() else { return Ok(()) };
+        let awake_ns = next.saturating_sub(self.spin_ns);
+        // One that comes so soon is slept for too: of what is left, half.
+        self.alarm_ns = awake_ns - self.lead.ns().min(awake_ns.saturating_sub(now) / 2);
+        self.timer.get_ref().set(self.alarm_ns)
     }
 }
 
