@@ -37,6 +37,9 @@ pub async fn drip(Params(asked): Params<Asked>, exchange: Exchange) -> Response 
     response
 }
 
+/// Bytes that are due closer together come together, at most so late: each piece costs a wake-up and a write.
+const TOGETHER: Duration = Duration::from_millis(1);
+
 /// What a request may say.
 pub struct Asked {
     delay: Duration,
@@ -76,6 +79,7 @@ impl http_body::Body for Dripping {
                 return Poll::Ready(payload.next(due).map(|slice| Ok(Frame::data(slice))));
             }
             let left = drip.due_at(sent + 1).saturating_sub(elapsed);
+            let left = if drip.is_dense(TOGETHER) { left.max(TOGETHER) } else { left };
             ready!(alarm.get_or_insert_with(|| Box::pin(sleep(left))).as_mut().poll(context));
             *alarm = None;
         }

@@ -28,6 +28,12 @@ impl Drip {
         Duration::from_nanos(u64::try_from(passed).unwrap_or(u64::MAX))
     }
 
+    /// Whether bytes are due closer together than this.
+    #[must_use]
+    pub fn is_dense(&self, gap: Duration) -> bool {
+        self.gaps().is_some_and(|gaps| self.duration.as_nanos() < gap.as_nanos() * u128::from(gaps))
+    }
+
     fn gaps(&self) -> Option<u64> {
         self.bytes.checked_sub(1).filter(|&gaps| gaps > 0)
     }
@@ -53,6 +59,14 @@ mod tests {
             let drip = Drip { bytes, duration: Duration::from_secs(seconds) };
             assert_eq!(drip.due(Duration::ZERO), bytes, "{drip:?}");
         }
+    }
+
+    #[test]
+    fn density_is_by_the_gap() {
+        let over = |bytes, milliseconds| Drip { bytes, duration: Duration::from_millis(milliseconds) };
+        let millisecond = Duration::from_millis(1);
+        assert!(!over(11, 10).is_dense(millisecond) && over(12, 10).is_dense(millisecond));
+        assert!(!over(1, 0).is_dense(millisecond) && !over(0, 0).is_dense(millisecond));
     }
 
     proptest! {

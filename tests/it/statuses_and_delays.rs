@@ -5,8 +5,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::support::account::settle;
+use crate::support::client::Client;
 use crate::support::load::Tally;
-use crate::support::target::{MODES, Target};
+use crate::support::target::{MODES, Target, at_rest};
 
 #[test]
 fn each_status_gets_its_share_whichever_worker_answers() {
@@ -16,7 +17,7 @@ fn each_status_gets_its_share_whichever_worker_answers() {
         let ask = |_| {
             let address = target.address().to_owned();
             thread::spawn(move || {
-                let mut client = crate::support::client::Client::connect(&address).unwrap();
+                let mut client = Client::connect(&address).unwrap();
                 let answers = (0..EACH).map(|_| client.get("/status/200:0.85,404:0.1,503:0.05").unwrap().status);
                 answers.fold(HashMap::<u16, u64>::new(), |mut counts, status| {
                     *counts.entry(status).or_default() += 1;
@@ -28,7 +29,7 @@ fn each_status_gets_its_share_whichever_worker_answers() {
         let seen: Vec<HashMap<u16, u64>> = clients.into_iter().map(|client| client.join().unwrap()).collect();
         let count = |status: u16| seen.iter().filter_map(|counts| counts.get(&status)).sum::<u64>();
         assert_eq!([200, 404, 503].map(count), [8_500, 1_000, 500], "{arguments:?}");
-        let stats = target.stats();
+        let stats = at_rest(&target);
         let status = &stats["status"];
         assert_eq!((&status["200"], &status["404"], &status["503"]), (&8_500.into(), &1_000.into(), &500.into()));
         settle(target, &Tally { sent: 4 * EACH, answered: 4 * EACH, ..Tally::default() }, false);
