@@ -26,7 +26,7 @@ fn single() -> Target {
 }
 
 fn ask(client: &mut Client, path: &str, headers: &[&str]) -> Response {
-    let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+    let headers = headers.iter().map(|header| format!("{header}\r\n")).collect::<Vec<_>>().concat();
     client.send(format!("GET {path} HTTP/1.1\r\nHost: target\r\n{headers}\r\n")).unwrap();
     client.receive().unwrap()
 }

@@ -30,8 +30,11 @@ fn each_status_gets_its_share_whichever_worker_answers() {
         let count = |status: u16| seen.iter().filter_map(|counts| counts.get(&status)).sum::<u64>();
         assert_eq!([200, 404, 503].map(count), [8_500, 1_000, 500], "{arguments:?}");
         let stats = at_rest(&target);
-        let status = &stats["status"];
-        assert_eq!((&status["200"], &status["404"], &status["503"]), (&8_500.into(), &1_000.into(), &500.into()));
+        let counted = &stats["status"];
+        assert_eq!(
+            (&counted["200"], &counted["404"], &counted["503"]),
+            (&8_500.into(), &1_000.into(), &500.into())
+        );
         settle(target, &Tally { sent: 4 * EACH, answered: 4 * EACH, ..Tally::default() }, false);
     }
 }
