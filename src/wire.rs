@@ -55,9 +55,9 @@ impl Wire {
     ///
     /// # Errors
     /// When the runtime ends.
-    pub async fn readable(&self) -> io::Result<()> {
-        self.departure.socket.readable().await?.retain_ready();
-        Ok(())
+    pub fn poll_readable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.departure.socket.poll_read_ready(context))?.retain_ready();
+        Poll::Ready(Ok(()))
     }
 
     /// What it shares with the requests.

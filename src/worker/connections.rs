@@ -1,5 +1,6 @@
 //! The connections of one worker: served, counted, and swept when they stand still too long.
 
+use std::future::poll_fn;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -29,7 +30,7 @@ pub struct Connections {
     seat: Arc<SeatWriter>,
     target: Target,
     routes: Arc<Routes>,
-    http: http1::Builder,
+    http: Arc<http1::Builder>,
     most: u64,
     timeouts: Timeouts,
     gauge: Arc<Gauge>,
@@ -55,7 +56,7 @@ impl Connections {
             seat,
             target,
             routes,
-            http,
+            http: Arc::new(http),
             most,
             timeouts: Timeouts { head: HEAD_TIMEOUT, idle, stall: STALL_TIMEOUT },
             gauge: Arc::default(),
@@ -90,7 +91,7 @@ impl Connections {
             }
         };
         let service = Recorded::new(Arc::clone(&self.routes), self.target.clone(), &wire);
-        tokio::spawn(serve(self.http.clone(), wire, service));
+        tokio::spawn(serve(Arc::clone(&self.http), wire, service));
     }
 
     fn remember(&self, connection: &Arc<Connection>) {
@@ -125,15 +126,15 @@ impl Connections {
 }
 
 /// One connection from its first byte to its end.
-async fn serve(http: http1::Builder, mut wire: Wire, service: Recorded) {
-    if wire.readable().await.is_err() {
+async fn serve(http: Arc<http1::Builder>, mut wire: Wire, service: Recorded) {
+    if poll_fn(|context| wire.poll_readable(context)).await.is_err() {
         return;
     }
-    // Boxed, so that a connection that has sent nothing yet does not pay for hyper's state.
+    // Boxed, as is what seldom happens: a connection that has sent nothing yet has no room for any of it.
     let served = Box::pin(http.serve_connection(&mut wire, service)).await;
     let connection = wire.connection();
     if let Some(breakage) = connection.ordered() {
-        return wire.break_off(breakage).await;
+        return Box::pin(wire.break_off(breakage)).await;
     }
     connection.broken();
     let refused = served.is_err_and(|error| error.is_parse());
@@ -141,7 +142,7 @@ async fn serve(http: http1::Builder, mut wire: Wire, service: Recorded) {
         connection.seat().rejected();
     }
     if refused || connection.has_unread() {
-        wire.linger(LINGER_BYTES).await;
+        Box::pin(wire.linger(LINGER_BYTES)).await;
     }
 }
 

@@ -188,6 +188,15 @@ fn body(response: &str) -> &str {
     response.split_once("\r\n\r\n").unwrap_or_else(|| panic!("no head: {response}")).1
 }
 
+/// What each of many waiting connections costs in its task.
+#[test]
+fn a_connection_that_has_sent_nothing_has_a_small_task() {
+    fn size<A, B, C, F>(_: fn(A, B, C) -> F) -> usize {
+        size_of::<F>()
+    }
+    assert!(size(serve) <= 256, "{} bytes", size(serve));
+}
+
 #[test]
 fn empty_is_an_end_without_a_byte() {
     let served = Served::start();
