@@ -48,7 +48,8 @@ load cpu '/cpu?iterations=10000' -c4
 load not-found /nothing -c2
 pids+=("${clients[@]}")
 
-for ((second = 1; second < seconds; second++)); do
+begun=$SECONDS
+while second=$((SECONDS - begun)) && ((second < seconds)); do
     sleep 1
     memory "$pid" >>"$work/memory"
     bar "$second" "$seconds" "$((seconds - second)) s left, $(($(tail -1 "$work/memory") / 1024)) KiB, $(stats .totals.connections) connections"
