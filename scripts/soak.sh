@@ -64,8 +64,7 @@ sum() { awk -v what="$1" '$0 ~ what { for (i = 1; i <= NF; i++) sum += $i } END 
 requests=$(sum 'requests in' "$work"/good.*)
 # What /nothing answers is 404, and meant.
 failed=$(($(sum 'Socket errors' "$work"/good.*) + $(sum Non-2xx $(ls "$work"/good.* | grep -v not-found))))
-around() { tail -n "+$1" "$work/memory" | head -10 | median; }
-first=$(around 55) last=$(around $((seconds - 12)))
+first=$(tail -n +55 "$work/memory" | head -10 | median) last=$(tail -12 "$work/memory" | head -10 | median)
 lost=$(stats .totals.lost) respawns=$(grep -c ',respawn,\|,worker-ended,' "$run/events.csv" || true)
 account=$(stats '.totals.started - .totals.finished - .totals.lost')
 rejected=$(stats .totals.rejected)
