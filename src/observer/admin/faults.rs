@@ -14,7 +14,7 @@ use crate::control::{Counted, Event, counted_faults, put_faults, standing};
 use crate::fault::{Mistake, PLANS, Rules, Written, understand};
 use crate::http::Refusal;
 use crate::sys::clock;
-use crate::units::{Spelled, parse_duration};
+use crate::units::{Spelled, nanoseconds, parse_duration};
 
 const ALLOWED: &str = r#"{"faults": [ … ], "ttl": "30s"}, of which ttl may be left out"#;
 
@@ -54,7 +54,6 @@ pub async fn delete(State(target): State<Target>) -> Result<Json<InForce>, Refus
 
 async fn replace(target: &Target, plans: Vec<Written>, ttl: Option<Duration>) -> Result<Json<InForce>, Refusal> {
     let now_ns = clock::monotonic_ns();
-    let nanoseconds = |ttl: Duration| u64::try_from(ttl.as_nanos()).unwrap_or(u64::MAX);
     let expires_ns = ttl.map(|ttl| now_ns.saturating_add(nanoseconds(ttl)));
     let summary = summary(&plans, ttl);
     let epoch = put_faults(&target.board, plans, now_ns, expires_ns, false)
