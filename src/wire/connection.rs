@@ -275,7 +275,7 @@ impl Connection {
         }
         let now = clock::monotonic_ns();
         let (ended, task) = self.end_all(now, |ending| ending.outcome);
-        // hyper hands over the next request before a client that takes its time has all of the answer to the one before.
+        // The next one may be served by now: see `poll_earlier_flushed`.
         if ended && !self.is_serving.load(Relaxed) {
             self.standing.enter(if in_head { Phase::Head } else { Phase::Idle }, now);
         }
