@@ -18,6 +18,9 @@ use crate::units::{Spelled, nanoseconds, parse_duration};
 
 const ALLOWED: &str = r#"{"faults": [ … ], "ttl": "30s"}, of which ttl may be left out"#;
 
+/// How long a watch over plans that were replaced may go on: who replaces them all the time leaves no more behind.
+const SUPERSEDED: Duration = Duration::from_secs(1);
+
 /// All that is ordered.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -78,10 +81,12 @@ pub fn watch_expiry(target: &Target) {
     let Some(expires_ns) = standing(&target.board).1.faults.expires_ns else { return };
     let target = target.clone();
     tokio::spawn(async move {
-        while clock::monotonic_ns() < expires_ns {
-            tokio::time::sleep(Duration::from_nanos(expires_ns.saturating_sub(clock::monotonic_ns()))).await;
+        let are_these = || standing(&target.board).1.faults.expires_ns == Some(expires_ns);
+        while clock::monotonic_ns() < expires_ns && are_these() {
+            let left = Duration::from_nanos(expires_ns.saturating_sub(clock::monotonic_ns()));
+            tokio::time::sleep(left.min(SUPERSEDED)).await;
         }
-        if standing(&target.board).1.faults.expires_ns == Some(expires_ns)
+        if are_these()
             && let Ok(epoch) = put_faults(&target.board, Vec::new(), expires_ns, None, false)
         {
             note(&target, &format!("epoch {epoch}: none, as their ttl is over"));
