@@ -11,6 +11,7 @@ mod echo;
 mod error;
 mod gate;
 mod health;
+mod in_force;
 mod index;
 mod inject;
 mod io;
@@ -29,7 +30,7 @@ mod unread;
 mod upload;
 
 pub use error::Refusal;
-pub use inject::{Faults, ListenerFault, ListenerOrder};
+pub use in_force::{Faults, ListenerFault, ListenerOrder};
 pub use record::Recorded;
 pub use route::{Route, Routes, UNMATCHED};
 pub use spoil::{Broken, Spoil};

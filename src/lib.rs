@@ -1,6 +1,6 @@
 //! quintain: a load-test target that tells the truth.
 //!
-//! This is the inside, for whoever changes it; the README is for whoever uses it.
+//! This is the inside, for whoever changes it; the README and `docs` are for whoever uses it.
 //!
 //! ```text
 //!       cli ── config ── everything checked, every mistake named at once

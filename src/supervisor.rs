@@ -38,7 +38,7 @@ pub use member::Arrangement;
 
 use command::Command;
 use member::Member;
-use policy::{Cause, nanoseconds};
+use policy::Cause;
 use slot::SlotKeeper;
 
 /// What each signal does. One line each.

@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod control_socket;
 pub mod listener;
+mod lock;
 pub mod pages;
 pub mod process;
 pub mod procfs;
@@ -16,3 +17,5 @@ pub mod socket;
 pub mod threads;
 pub mod timer;
 pub mod usage;
+
+pub use lock::lock;

@@ -9,7 +9,7 @@ mod duration;
 mod rate;
 
 pub use bytes::Bytes;
-pub use duration::{Spelled, parse_duration};
+pub use duration::{Spelled, nanoseconds, parse_duration};
 pub use rate::Rate;
 
 /// Why a text is no quantity: a clause that follows the text, such as "needs a unit, such as 5s".

@@ -16,6 +16,7 @@ mod connection;
 mod departure;
 mod framing;
 mod linger;
+mod standing;
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -23,12 +24,13 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 pub use breakage::Breakage;
-pub use connection::{Connection, Ending, Gauge, Phase, Timeouts};
+pub use connection::{Connection, Ending, Gauge};
 pub use departure::Departure;
 use framing::Framing;
 pub use framing::TARGET;
 use hyper::rt::{Read, ReadBufCursor, Write};
 pub use linger::{linger, read_some};
+pub use standing::{Phase, Timeouts};
 
 use crate::sys::socket::{self, Received};
 

@@ -11,10 +11,12 @@ pub mod drip;
 pub mod io;
 pub mod memory;
 pub mod payload;
+mod pool;
 pub mod sleep;
 pub mod upload;
 
-use std::panic::resume_unwind;
+pub use pool::NoThread;
+use pool::on_pool;
 
 /// One piece of work, within the limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,17 +71,5 @@ impl Done {
             Self::Memory(held) => held.held_ns,
             Self::Upload(uploaded) => uploaded.waited_ns(),
         }
-    }
-}
-
-/// Runs on a thread of the worker's pool; a panic there is a panic here.
-async fn on_pool<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(failure) => match failure.try_into_panic() {
-            Ok(panic) => resume_unwind(panic),
-            // The runtime is being torn down, and with it whoever awaits this.
-            Err(_) => std::future::pending().await,
-        },
     }
 }

@@ -19,6 +19,7 @@ use crate::scoreboard::{BEAT_NS, SeatWriter};
 use crate::sys::readiness::Watched;
 use crate::sys::threads::ThreadGroup;
 use crate::sys::{clock, process, timer, usage};
+use crate::units::nanoseconds;
 use crate::work::sleep;
 use accept::{Acceptors, Afterwards, Gate};
 use connections::Connections;
@@ -332,7 +333,7 @@ impl Worker {
 
     /// How late the loop comes to a beat that was due: what else is due waits as long.
     fn late(&self, due: Instant) {
-        self.seat.late(u64::try_from(due.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        self.seat.late(nanoseconds(due.elapsed()));
     }
 
     fn beat(&mut self) {

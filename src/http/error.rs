@@ -5,6 +5,8 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::work::NoThread;
+
 /// Why a request is not served. `value` and `allowed` are left out where they mean nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Refusal {
@@ -82,6 +84,13 @@ pub async fn not_found(request: Request) -> Response {
 pub async fn method_not_allowed(request: Request) -> Refusal {
     let sentence = format!("{} does not take {}; Allow says what it takes", request.uri().path(), request.method());
     Refusal::new(StatusCode::METHOD_NOT_ALLOWED, sentence)
+}
+
+/// The kernel refused the pool a thread.
+#[must_use]
+pub fn no_thread(refused: NoThread) -> Refusal {
+    let sentence = format!("{refused}; mode=async and on=loop need none");
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, sentence)
 }
 
 /// A handler panicked.

@@ -35,6 +35,7 @@ use super::unread::Received;
 use crate::scoreboard::{FaultMark, Outcome};
 use crate::sys::clock;
 use crate::wire::{Breakage, Connection, Departure, Ending, Wire};
+use crate::work::NoThread;
 
 /// hyper's service for one connection.
 pub struct Recorded {
@@ -292,13 +293,16 @@ impl Future for InFlight {
     }
 }
 
-/// A handler's answer. A panic in it is a 500.
+/// A handler's answer. A panic in it is a 500, a thread that its work can't have a 503.
 fn poll_answer(answering: &mut Answering, context: &mut Context<'_>) -> Poll<Response<axum::body::Body>> {
     let polled = catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(context)));
     polled.unwrap_or_else(|panic| Poll::Ready(answer_panic(&*panic)))
 }
 
 fn answer_panic(panic: &(dyn Any + Send)) -> Response<axum::body::Body> {
+    if let Some(refused) = panic.downcast_ref::<NoThread>() {
+        return error::no_thread(*refused).into_response();
+    }
     let text = panic.downcast_ref::<&str>().map(ToString::to_string);
     let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
     tracing::error!(panic = text, "a handler panicked");

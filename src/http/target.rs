@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::inject::Faults;
+use super::in_force::Faults;
 use crate::control::{OrdersReader, Standing};
 use crate::scoreboard::{RouteTable, Scoreboard, SeatWriter};
 use crate::sys::clock;

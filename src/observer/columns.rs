@@ -1,6 +1,6 @@
 //! The columns of `resources.csv` and `workers.csv`: name, unit, source, meaning and how to get the cell, once.
 //!
-//! The files, and the README's tables, are made from these. An unknown is an empty cell.
+//! The files, and the tables in `docs`, are made from these. An unknown is an empty cell.
 
 mod strain;
 
@@ -160,7 +160,7 @@ fn column<Figures>(
     Column { name, unit, source, meaning, cell }
 }
 
-/// The columns as a table in Markdown, for the README.
+/// The columns as a table in Markdown, for the pages in `docs`.
 #[must_use]
 pub fn markdown<Figures>(columns: &[Column<Figures>]) -> String {
     let row = |Column { name, unit, source, meaning, cell: _ }: &Column<Figures>| {

@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::config::{Mistake, Source, place};
 use crate::spelling::nearest;
-use crate::units::{Bytes, Spelled, parse_duration};
+use crate::units::{Bytes, Spelled, UnitError, parse_duration};
 
 /// A text that is being read, and what was found wrong with it so far.
 pub struct Findings<'t> {
@@ -260,17 +260,7 @@ impl<'t> Entry<'t> {
             findings.wrong_type(self, &format!("a string such as \"200ms\", from {allowed}"));
             return None;
         };
-        match parse_duration(text) {
-            Ok(duration) if range.contains(&duration) => Some(duration),
-            Ok(_) => {
-                findings.wrong_value(self, format!("must be {allowed}"));
-                None
-            }
-            Err(reason) => {
-                findings.wrong_value(self, format!("{reason}; allowed is {allowed}"));
-                None
-            }
-        }
+        self.within(parse_duration(text), |duration| range.contains(duration), &allowed, findings)
     }
 
     /// A number of bytes, plain or with its unit, up to a limit that has a flag.
@@ -284,17 +274,25 @@ impl<'t> Entry<'t> {
                 return None;
             }
         };
-        match text.parse::<Bytes>() {
-            Ok(Bytes(bytes)) if bytes <= most => Some(bytes),
-            Ok(_) => {
-                findings.wrong_value(self, format!("must be {allowed}"));
-                None
-            }
-            Err(reason) => {
-                findings.wrong_value(self, format!("{reason}; allowed is {allowed}"));
-                None
-            }
-        }
+        let bytes = text.parse().map(|Bytes(bytes)| bytes);
+        self.within(bytes, |bytes| *bytes <= most, &allowed, findings)
+    }
+
+    /// What was read, if it could be and is allowed.
+    fn within<T>(
+        &self,
+        read: Result<T, UnitError>,
+        is_allowed: impl FnOnce(&T) -> bool,
+        allowed: &str,
+        findings: &mut Findings<'_>,
+    ) -> Option<T> {
+        let wrong = match read {
+            Ok(value) if is_allowed(&value) => return Some(value),
+            Ok(_) => format!("must be {allowed}"),
+            Err(reason) => format!("{reason}; allowed is {allowed}"),
+        };
+        findings.wrong_value(self, wrong);
+        None
     }
 
     /// A table of known keys.

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use super::policy::Reached;
 use super::slot::SlotKeeper;
-use super::{Stage, Supervisor, nanoseconds};
+use super::{Stage, Supervisor};
 use crate::control::{Drain, Order};
 use crate::scoreboard::{SEATS, SeatState};
 use crate::sys::clock;
+use crate::units::nanoseconds;
 
 /// After a second signal: how long threads get to end before the process ends without them.
 const LAST_GRACE: Duration = Duration::from_millis(300);

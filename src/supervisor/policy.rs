@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::sys::process::Exit;
+use crate::units::nanoseconds;
 
 /// Respawns in a row that are done at once.
 const AT_ONCE: u32 = 3;
@@ -112,10 +113,6 @@ fn delay(in_a_row: u32) -> Duration {
         Some(doublings) => doublings.min(16),
     };
     (FIRST_DELAY * 2_u32.pow(doublings)).min(LONGEST_DELAY)
-}
-
-pub(super) fn nanoseconds(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

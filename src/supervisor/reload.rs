@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use super::policy::{Cause, Reached};
 use super::slot::SlotKeeper;
-use super::{Renewed, Stage, Supervisor, nanoseconds};
+use super::{Renewed, Stage, Supervisor};
 use crate::control::{Drain, Order};
 use crate::scoreboard::{SeatState, SlotState};
 use crate::sys::clock;
+use crate::units::nanoseconds;
 
 /// Beyond the shutdown timeout, before a worker that was replaced is killed: it closes its connections itself.
 const REPLACED_GRACE: Duration = Duration::from_secs(2);

@@ -7,10 +7,11 @@ use std::sync::Arc;
 use super::command::Command;
 use super::member::{Duty, Member};
 use super::policy::{Cause, Reached};
-use super::{Stage, Supervisor, nanoseconds};
+use super::{Stage, Supervisor};
 use crate::control::Order;
 use crate::scoreboard::{SeatWriter, SlotState};
 use crate::sys::clock;
+use crate::units::nanoseconds;
 
 /// After the kernel refused a process or thread: how long until the next try.
 const RETRY_NS: u64 = clock::SECOND;

@@ -3,9 +3,9 @@
 //! A worker that is a process has a CPU clock of its own. A worker that is a thread has one for its loop and one
 //! for each thread of its pool, and they come and go; so each thread says when it enters and leaves its group.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
-use super::{clock, process};
+use super::{clock, lock, process};
 
 /// The threads of one worker.
 #[derive(Default)]
@@ -48,7 +48,6 @@ impl ThreadGroup {
     }
 
     fn members(&self) -> MutexGuard<'_, Members> {
-        // A thread that panics between two statements leaves numbers, not broken structures.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }

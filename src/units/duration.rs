@@ -37,6 +37,12 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
     decimal::parse(text, &units).map(Duration::from_nanos).map_err(|fault| UnitError(explain(text, &fault)))
 }
 
+/// A duration in whole nanoseconds; 2⁶⁴ − 1, 584 years, if it is longer.
+#[must_use]
+pub fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
 fn explain(text: &str, fault: &Fault) -> String {
     match fault {
         Fault::Number => "must be a number and a unit, such as 200ms or 1.5s".to_owned(),

@@ -7,6 +7,9 @@ use crate::sys::clock::MILLISECOND;
 /// The wall clock and the monotonic one run at the same pace, slewing included: only a step moves them apart.
 const STEP_NS: u64 = 10 * MILLISECOND;
 
+/// Read one after the other, they are this close together unless somebody was interrupted in between.
+const DOUBT_NS: u64 = MILLISECOND / 100;
+
 /// Two clocks, read one after the other.
 #[derive(Clone, Copy, Debug)]
 pub struct Reading {
@@ -29,10 +32,10 @@ impl WallClock {
     /// When a stamp was taken (monotonic). `None` when the clock has stepped since then, or may have: the difference
     /// would be the step, and not what a request has waited. `read` reads the clocks again, where `now` is doubtful.
     pub fn arrival_ns(&self, stamp_ns: u64, mut now: Reading, read: impl Fn() -> Reading) -> Option<u64> {
-        if self.has_stepped(now) {
-            // Somebody who is interrupted between the two clocks sees a step as well, but not twice.
+        if self.has_moved(now, DOUBT_NS) {
+            // Somebody who is interrupted between the two clocks sees them apart, but not twice.
             now = read();
-            if self.has_stepped(now) {
+            if self.has_moved(now, STEP_NS) {
                 self.stepped_ns.store(now.monotonic_ns, Relaxed);
             }
         }
@@ -44,9 +47,9 @@ impl WallClock {
         (arrival_ns >= self.stepped_ns.load(Relaxed)).then_some(arrival_ns)
     }
 
-    fn has_stepped(&self, now: Reading) -> bool {
+    fn has_moved(&self, now: Reading, by_ns: u64) -> bool {
         let before = self.ahead_ns.load(Relaxed);
-        before != 0 && before.wrapping_sub(ahead_ns(now)).wrapping_add(STEP_NS) > 2 * STEP_NS
+        before != 0 && before.wrapping_sub(ahead_ns(now)).wrapping_add(by_ns) > 2 * by_ns
     }
 }
 
@@ -107,13 +110,16 @@ mod tests {
     fn whoever_was_interrupted_between_the_clocks_reads_again() {
         let clock = WallClock::default();
         assert!(arrival(&clock, stamp(0, 0), at(0, 0)).is_some());
-        let readings = Cell::new(0);
-        let interrupted = || {
-            let times = readings.replace(readings.get() + 1);
-            let Reading { monotonic_ns, realtime_ns } = at(SECOND, 0)();
-            Reading { monotonic_ns, realtime_ns: realtime_ns + if times == 0 { 30_000_000 } else { 0 } }
-        };
-        assert_eq!(arrival(&clock, stamp(0, 0), interrupted), Some(1_000 * SECOND));
-        assert_eq!(readings.get(), 2);
+        // By more than a step would be, and by less.
+        for interruption_ns in [30_000_000, 3_000_000, 20_000] {
+            let readings = Cell::new(0);
+            let interrupted = || {
+                let times = readings.replace(readings.get() + 1);
+                let Reading { monotonic_ns, realtime_ns } = at(SECOND, 0)();
+                Reading { monotonic_ns, realtime_ns: realtime_ns + if times == 0 { interruption_ns } else { 0 } }
+            };
+            assert_eq!(arrival(&clock, stamp(0, 0), interrupted), Some(1_000 * SECOND), "{interruption_ns}");
+            assert_eq!(readings.get(), 2);
+        }
     }
 }

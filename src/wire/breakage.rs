@@ -20,9 +20,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Between two looks at whether they have.
 const LOOK: Duration = Duration::from_millis(1);
 
-/// A 200 whose first chunk has no size, as of `WireMock`'s fault `MALFORMED_RESPONSE_CHUNK`.
+/// A 200 whose first chunk has no size, as of `WireMock`'s fault `MALFORMED_RESPONSE_CHUNK`. No hexadecimal digit stands
+/// where the size should: a client that reads as far as it can, as curl does, would take that for one.
 const MALFORMED: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransfer-encoding: chunked\r\n\r\n\
-    a chunk begins with its size, and this is none\r\n";
+    no size, with which a chunk begins\r\n";
 
 /// How a connection is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,40 +2,17 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use tokio::sync::Notify;
 
 use super::Breakage;
 use super::arrival::{Reading, WallClock};
+use super::standing::{Phase, Standing, Timeouts, Verdict};
 use crate::scoreboard::{FaultMark, Finished, Outcome, SeatWriter};
 use crate::sys::socket::Received;
-use crate::sys::{clock, socket};
-
-/// Where a connection stands, for the timeouts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Phase {
-    /// Nothing of a request has been read.
-    Idle,
-    /// Some of a request's head has been read.
-    Head,
-    /// A request is being served.
-    Busy,
-}
-
-/// How long a connection may stand where it does.
-#[derive(Clone, Copy, Debug)]
-pub struct Timeouts {
-    /// From a request's first byte to the end of its head.
-    pub head: Duration,
-    /// Between requests; `None` is for ever.
-    pub idle: Option<Duration>,
-    /// Without the client taking a byte of what is to be written.
-    pub stall: Duration,
-}
+use crate::sys::{clock, lock, socket};
 
 /// What the connections of a worker share: it wakes the worker when the last one has ended.
 #[derive(Default)]
@@ -82,8 +59,9 @@ pub struct Connection {
     socket: OwnedFd,
     seat: Arc<SeatWriter>,
     gauge: Arc<Gauge>,
-    phase: AtomicU8,
-    since_ns: AtomicU64,
+    standing: Standing,
+    /// A head was parsed whose answer hyper has not yet taken.
+    is_serving: AtomicBool,
     arrival_ns: AtomicU64,
     stamped: AtomicBool,
     route: AtomicUsize,
@@ -98,8 +76,6 @@ pub struct Connection {
     unread: AtomicBool,
     in_body: AtomicBool,
     unflushed: AtomicBool,
-    /// Since when the kernel takes nothing of what is to be written; 0 while it does.
-    stalled_ns: AtomicU64,
     waiting: Mutex<Waiting>,
 }
 
@@ -112,8 +88,8 @@ impl Connection {
             socket,
             seat,
             gauge,
-            phase: AtomicU8::new(Phase::Idle as u8),
-            since_ns: AtomicU64::new(clock::monotonic_ns()),
+            standing: Standing::begin(clock::monotonic_ns()),
+            is_serving: AtomicBool::new(false),
             arrival_ns: AtomicU64::new(0),
             stamped: AtomicBool::new(false),
             route: AtomicUsize::new(0),
@@ -125,7 +101,6 @@ impl Connection {
             unread: AtomicBool::new(false),
             in_body: AtomicBool::new(false),
             unflushed: AtomicBool::new(false),
-            stalled_ns: AtomicU64::new(0),
             waiting: Mutex::default(),
         })
     }
@@ -174,7 +149,8 @@ impl Connection {
     pub fn head_parsed(&self, now_ns: u64, takes_interim: bool) {
         self.route.store(0, Relaxed);
         self.takes_interim.store(takes_interim, Relaxed);
-        self.enter(Phase::Busy, now_ns);
+        self.is_serving.store(true, Relaxed);
+        self.standing.enter(Phase::Busy, now_ns);
     }
 
     /// The response of the request in the router is there, and will be written next.
@@ -212,14 +188,8 @@ impl Connection {
         self.unread.load(Relaxed)
     }
 
-    fn enter(&self, phase: Phase, now_ns: u64) {
-        self.phase.store(phase as u8, Relaxed);
-        self.since_ns.store(now_ns, Relaxed);
-    }
-
     pub(super) fn phase(&self) -> Phase {
-        let phase = self.phase.load(Relaxed);
-        [Phase::Idle, Phase::Head].into_iter().find(|&known| known as u8 == phase).unwrap_or(Phase::Busy)
+        self.standing.phase()
     }
 
     /// Something was read, which ended inside of a head, of a body, or between requests.
@@ -234,24 +204,23 @@ impl Connection {
         self.stamped.store(arrival.is_some(), Relaxed);
         self.in_body.store(in_body, Relaxed);
         if in_head && self.phase() == Phase::Idle {
-            self.enter(Phase::Head, now);
+            self.standing.enter(Phase::Head, now);
         }
     }
 
     pub(super) fn sent(&self, bytes: usize) {
         self.seat.bytes_out(bytes);
-        self.stalled_ns.store(0, Relaxed);
+        self.standing.moves();
     }
 
     /// The kernel takes no more for now.
     pub(super) fn stalled(&self) {
-        if self.stalled_ns.load(Relaxed) == 0 {
-            self.stalled_ns.store(clock::monotonic_ns(), Relaxed);
-        }
+        self.standing.stalls();
     }
 
     /// The response body of a request is in hyper's hands, or the request was given up.
     pub fn body_ended(&self, ending: Ending) {
+        self.is_serving.store(false, Relaxed);
         if self.broken.load(Relaxed) {
             self.end(ending, clock::monotonic_ns(), Outcome::ClientGone);
             return;
@@ -306,8 +275,9 @@ impl Connection {
         }
         let now = clock::monotonic_ns();
         let (ended, task) = self.end_all(now, |ending| ending.outcome);
-        if ended {
-            self.enter(if in_head { Phase::Head } else { Phase::Idle }, now);
+        // The next one may be served by now: see `poll_earlier_flushed`.
+        if ended && !self.is_serving.load(Relaxed) {
+            self.standing.enter(if in_head { Phase::Head } else { Phase::Idle }, now);
         }
         if let Some(task) = task {
             task.wake();
@@ -357,28 +327,22 @@ impl Connection {
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        // Never held across anything that can panic.
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.waiting)
     }
 
     /// Ends the connection if it has stood too long where it stands; a head that took too long counts as rejected.
     pub fn sweep(&self, now_ns: u64, timeouts: Timeouts) {
-        let stalled_ns = self.stalled_ns.load(Relaxed);
-        if stalled_ns > 0 && Duration::from_nanos(now_ns.saturating_sub(stalled_ns)) >= timeouts.stall {
-            // An orderly end would keep all that is unsent in the kernel, for a client that takes none of it.
-            socket::reset(self.socket());
-            return;
-        }
-        let stood = Duration::from_nanos(now_ns.saturating_sub(self.since_ns.load(Relaxed)));
-        match self.phase() {
-            Phase::Head if stood >= timeouts.head => {
+        match self.standing.verdict(now_ns, timeouts) {
+            Verdict::Stay => {}
+            Verdict::EndIdle => socket::end(self.socket()),
+            Verdict::EndHead => {
                 self.seat.rejected();
                 // Once is enough.
-                self.enter(Phase::Idle, now_ns);
+                self.standing.enter(Phase::Idle, now_ns);
                 socket::end(self.socket());
             }
-            Phase::Idle if timeouts.idle.is_some_and(|idle| stood >= idle) => socket::end(self.socket()),
-            Phase::Idle | Phase::Head | Phase::Busy => {}
+            // An orderly end would keep all that is unsent in the kernel, for a client that takes none of it.
+            Verdict::Reset => socket::reset(self.socket()),
         }
     }
 }

@@ -7,15 +7,16 @@
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::connection::{Connection, Phase};
+use super::connection::Connection;
+use super::standing::Phase;
 use crate::sys::readiness::Watched;
-use crate::sys::socket;
+use crate::sys::{lock, socket};
 
 /// What any client must be able to ignore before its answer (RFC 9110, 15.2).
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -93,7 +94,6 @@ impl Departure {
     }
 
     fn ended(&self) -> MutexGuard<'_, Option<Ended>> {
-        // Nothing that runs under the lock panics.
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.ended)
     }
 }

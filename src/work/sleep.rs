@@ -19,13 +19,13 @@ use std::time::Duration;
 use crate::sys::clock;
 use crate::sys::readiness::Watched;
 use crate::sys::timer::Timer;
+use crate::units::nanoseconds;
 use deadlines::{Deadlines, Ticket};
 use lead::Lead;
 
 /// Waits, on a runtime with a timer, at least this long.
 pub async fn sleep(duration: Duration) {
-    let nanoseconds = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
-    until(clock::monotonic_ns().saturating_add(nanoseconds)).await;
+    until(clock::monotonic_ns().saturating_add(nanoseconds(duration))).await;
 }
 
 /// Waits until a time on the monotonic clock.
@@ -135,7 +135,7 @@ impl Service {
     pub fn start(spin: Duration) -> io::Result<Self> {
         let timer = Watched::new(Timer::new()?)?;
         Bed::get(|bed| bed.service = Some(Waker::noop().clone()));
-        let spin_ns = u64::try_from(spin.as_nanos()).unwrap_or(u64::MAX);
+        let spin_ns = nanoseconds(spin);
         Ok(Self { timer, spin_ns, lead: Lead::default(), alarm_ns: u64::MAX, due: Vec::new() })
     }
 

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -10,7 +10,7 @@ use hyper::server::conn::http1;
 use super::turn_away::turn_away;
 use crate::http::{Recorded, Routes, Target};
 use crate::scoreboard::SeatWriter;
-use crate::sys::clock;
+use crate::sys::{clock, lock};
 use crate::wire::{Connection, Gauge, Timeouts, Wire};
 
 /// From a request's first byte to the end of its head.
@@ -120,8 +120,7 @@ impl Connections {
     }
 
     fn open(&self) -> MutexGuard<'_, Vec<Weak<Connection>>> {
-        // Nothing that runs under the lock panics.
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.open)
     }
 }
 

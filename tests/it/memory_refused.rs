@@ -93,9 +93,14 @@ fn a_pool_that_gets_no_thread_fails_its_request_alone() {
     let worker = target.worker(0);
     // Less than the stack of a thread, and enough to say so.
     at_most_for(worker.pid, 1 << 20);
-    assert_eq!(target.get("/io?ms=1&mode=pool").status, 500);
+    for work in ["/io?ms=1&mode=pool", "/cpu?iterations=1&on=pool"] {
+        let refused = target.get(work);
+        assert_eq!(refused.status, 503, "{work}");
+        let error = refused.json()["error"].as_str().unwrap_or_default().to_owned();
+        assert!(error.contains("a thread for its pool") && error.contains("mode=async"), "{work}: {error}");
+    }
     assert_eq!(target.get("/io?ms=1").status, 200);
     assert_eq!(target.worker(0).pid, worker.pid);
-    assert_eq!(target.total("errors"), 1);
+    assert_eq!(target.total("errors"), 2);
     assert_eq!(target.end().code, Some(0));
 }

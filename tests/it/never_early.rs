@@ -24,6 +24,10 @@ const ASKED: [(&str, f64); 11] = [
 /// What `Server-Timing` shows is rounded to a microsecond.
 const ROUNDED_MS: f64 = 0.000_6;
 
+/// `total` begins with the kernel's stamp, which is carried over to the monotonic clock by a look at both, one after the
+/// other.
+const CLOCKS_APART_MS: f64 = 0.05;
+
 fn ask(client: &mut Client, query: &str, asked_ns: f64, mode: &str) {
     let path = format!("/io?{query}&mode={mode}");
     let begun = Instant::now();
@@ -38,7 +42,8 @@ fn ask(client: &mut Client, query: &str, asked_ns: f64, mode: &str) {
     assert!(waited_ms <= passed_ms, "{path} claims more than the client saw, {passed_ms} ms: {done}");
     let (io, total) = (response.timing("io"), response.timing("total"));
     assert!((io - waited_ms).abs() <= ROUNDED_MS, "{path}: Server-Timing has {io}, the answer {done}");
-    assert!(total + ROUNDED_MS >= io && total <= passed_ms + ROUNDED_MS, "{path}: {total} of {passed_ms} ms");
+    let most = passed_ms + ROUNDED_MS + CLOCKS_APART_MS;
+    assert!(total + ROUNDED_MS >= io && total <= most, "{path}: {total} of {passed_ms} ms");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::support::load::Tally;
 use crate::support::target::{MODES, Target, at_rest};
 use crate::support::wait_for;
 
-/// The bytes of a seed from one position to before another: the definition in the README, once more.
+/// The bytes of a seed from one position to before another: the definition in `docs/workloads.md`, once more.
 fn defined(seed: u64, first: u64, end: u64) -> Vec<u8> {
     let byte = |position: u64| {
         let place = position % 65_521;

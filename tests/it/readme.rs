@@ -1,40 +1,84 @@
-//! What the README says of settings, columns and tests is what the code says.
+//! What the README and the pages in `docs` say of settings, columns and tests is what the code says, and what they link
+//! is there. `BLESS=1 cargo test --test it readme` writes the tables anew.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use quintain::config::{CONFIG, SETTINGS, Setting};
 use quintain::observer::columns::{markdown, resources, workers};
 
-fn read(file: &str) -> String {
-    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
+fn home() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// What stands between `<!-- name -->` and `<!-- /name -->`.
-fn section(readme: &str, name: &str) -> String {
-    let (_, after) = readme.split_once(&format!("<!-- {name} -->\n")).unwrap();
-    after.split_once(&format!("<!-- /{name} -->")).unwrap().0.to_owned()
+fn read(path: &Path) -> String {
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The README and the pages, which lie in one folder.
+fn pages() -> Vec<PathBuf> {
+    let mut pages: Vec<PathBuf> =
+        fs::read_dir(home().join("docs")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    pages.push(home().join("README.md"));
+    pages
+}
+
+/// What a page links by a path, without the place in it.
+fn links(page: &Path) -> Vec<String> {
+    let text = read(page);
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+    let paths = targets.map(|target| target.split('#').next().unwrap_or_default());
+    paths.filter(|path| !path.is_empty() && !path.contains("://")).map(str::to_owned).collect()
 }
 
 #[test]
 fn its_tables_are_the_code_s() {
-    let readme = read("README.md");
-    for (name, table) in
-        [("settings", settings()), ("resources", markdown(&resources())), ("workers", markdown(&workers()))]
-    {
-        assert!(section(&readme, name) == table, "the README's table of {name} should be:\n{table}");
+    for (page, name, table) in [
+        ("docs/settings.md", "settings", settings()),
+        ("docs/run-files.md", "resources", markdown(&resources())),
+        ("docs/run-files.md", "workers", markdown(&workers())),
+    ] {
+        let path = home().join(page);
+        let text = read(&path);
+        let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+        let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("{page} has no {begin}"));
+        let (there, after) = rest.split_once(&end).unwrap_or_else(|| panic!("{page} has no {end}"));
+        if there != table && std::env::var_os("BLESS").is_some() {
+            fs::write(&path, format!("{before}{begin}{table}{end}{after}")).unwrap();
+            continue;
+        }
+        assert!(there == table, "{page}'s table of {name} should be:\n{table}");
     }
 }
 
 #[test]
-fn the_tests_that_it_links_run() {
-    let readme = read("README.md");
-    let modules = read("tests/it/main.rs");
-    let links: Vec<&str> =
-        readme.split("](tests/it/").skip(1).map(|rest| rest.split_once(".rs)").unwrap().0).collect();
-    assert!(links.len() > 10, "{links:?}");
-    for test in links {
-        assert!(modules.contains(&format!("mod {test};")), "the README links {test}, which is no test");
+fn what_it_links_is_there_and_its_tests_run() {
+    let modules = read(&home().join("tests/it/main.rs"));
+    let mut tests = 0;
+    for page in pages() {
+        for link in links(&page) {
+            let target = page.parent().unwrap().join(&link);
+            assert!(target.exists(), "{} links {link}, which is not there", page.display());
+            if let Some((_, test)) = link.split_once("tests/it/") {
+                let test = test.trim_end_matches(".rs");
+                assert!(
+                    modules.contains(&format!("mod {test};")),
+                    "{} links {test}, which is no test",
+                    page.display()
+                );
+                tests += 1;
+            }
+        }
+    }
+    assert!(tests > 30, "{tests}");
+}
+
+#[test]
+fn it_leads_to_every_page() {
+    let linked = links(&home().join("README.md"));
+    for page in pages() {
+        let path = page.strip_prefix(home()).unwrap().to_string_lossy().into_owned();
+        assert!(path == "README.md" || linked.contains(&path), "the README doesn't link {path}");
     }
 }
 

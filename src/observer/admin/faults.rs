@@ -14,9 +14,12 @@ use crate::control::{Counted, Event, counted_faults, put_faults, standing};
 use crate::fault::{Mistake, PLANS, Rules, Written, understand};
 use crate::http::Refusal;
 use crate::sys::clock;
-use crate::units::{Spelled, parse_duration};
+use crate::units::{Spelled, nanoseconds, parse_duration};
 
 const ALLOWED: &str = r#"{"faults": [ … ], "ttl": "30s"}, of which ttl may be left out"#;
+
+/// How long a watch over plans that were replaced may go on: who replaces them all the time leaves no more behind.
+const SUPERSEDED: Duration = Duration::from_secs(1);
 
 /// All that is ordered.
 #[derive(Deserialize)]
@@ -54,7 +57,6 @@ pub async fn delete(State(target): State<Target>) -> Result<Json<InForce>, Refus
 
 async fn replace(target: &Target, plans: Vec<Written>, ttl: Option<Duration>) -> Result<Json<InForce>, Refusal> {
     let now_ns = clock::monotonic_ns();
-    let nanoseconds = |ttl: Duration| u64::try_from(ttl.as_nanos()).unwrap_or(u64::MAX);
     let expires_ns = ttl.map(|ttl| now_ns.saturating_add(nanoseconds(ttl)));
     let summary = summary(&plans, ttl);
     let epoch = put_faults(&target.board, plans, now_ns, expires_ns, false)
@@ -79,10 +81,12 @@ pub fn watch_expiry(target: &Target) {
     let Some(expires_ns) = standing(&target.board).1.faults.expires_ns else { return };
     let target = target.clone();
     tokio::spawn(async move {
-        while clock::monotonic_ns() < expires_ns {
-            tokio::time::sleep(Duration::from_nanos(expires_ns.saturating_sub(clock::monotonic_ns()))).await;
+        let are_these = || standing(&target.board).1.faults.expires_ns == Some(expires_ns);
+        while clock::monotonic_ns() < expires_ns && are_these() {
+            let left = Duration::from_nanos(expires_ns.saturating_sub(clock::monotonic_ns()));
+            tokio::time::sleep(left.min(SUPERSEDED)).await;
         }
-        if standing(&target.board).1.faults.expires_ns == Some(expires_ns)
+        if are_these()
             && let Ok(epoch) = put_faults(&target.board, Vec::new(), expires_ns, None, false)
         {
             note(&target, &format!("epoch {epoch}: none, as their ttl is over"));

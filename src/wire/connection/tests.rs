@@ -1,5 +1,6 @@
 use std::io::Read;
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
 use super::*;
 use crate::scoreboard::Scoreboard;
@@ -35,6 +36,25 @@ fn a_busy_one_stays() {
     let (connection, client) = connection();
     connection.head_parsed(clock::monotonic_ns(), true);
     assert!(!ends_after(&connection, &client, 1_000_000));
+}
+
+#[test]
+fn a_busy_one_stays_when_the_answer_before_is_flushed_meanwhile() {
+    let (connection, client) = connection();
+    for _ in 0..2 {
+        connection.seat().started();
+        connection.head_parsed(clock::monotonic_ns(), true);
+        if connection.awaited.load(Relaxed) {
+            connection.flushed(false);
+            assert!(!ends_after(&connection, &client, 1_000_000), "the second is being served");
+        }
+        let now = clock::monotonic_ns();
+        let outcome = Outcome::Answered(200);
+        let ending = Ending { route: 0, outcome, fault: None, head_ns: now, arrival_ns: now, stamped: false };
+        connection.body_ended(ending);
+    }
+    connection.flushed(false);
+    assert!(ends_after(&connection, &client, 76));
 }
 
 #[test]

@@ -1,0 +1,43 @@
+//! The worker's pool of threads, for work that holds one.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use tokio::task::spawn_blocking;
+
+/// The kernel refused the pool its first thread, with which the work unwinds: there is nothing that it could answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoThread;
+
+impl fmt::Display for NoThread {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the kernel refused this worker a thread for its pool")
+    }
+}
+
+impl std::error::Error for NoThread {}
+
+/// Runs on a thread of the pool; a panic there is a panic here.
+pub(super) async fn on_pool<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let is_given_up = Arc::new(AtomicBool::new(false));
+    let seen_there = Arc::clone(&is_given_up);
+    let queued = move || (!seen_there.load(Relaxed)).then(work);
+    // The only panic of `spawn_blocking` itself is that of a pool which has no thread and gets none. What it was given
+    // stays in its queue, for the next thread that it has.
+    let Ok(spawned) = catch_unwind(AssertUnwindSafe(|| spawn_blocking(queued))) else {
+        is_given_up.store(true, Relaxed);
+        resume_unwind(Box::new(NoThread))
+    };
+    match spawned.await {
+        Ok(Some(done)) => done,
+        Err(failure) => match failure.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            // The runtime is being torn down, and with it whoever awaits this.
+            Err(_) => std::future::pending().await,
+        },
+        // Nobody awaits what was given up.
+        Ok(None) => std::future::pending().await,
+    }
+}
