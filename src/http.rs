@@ -15,6 +15,7 @@ mod index;
 mod inject;
 mod io;
 mod mem;
+mod modifiers;
 mod parameters;
 mod patience;
 mod profile_route;
