@@ -8,17 +8,15 @@
 //! read: once they are all in order it decides what the request gets, says so in the slot, and waits. [`modify`] does
 //! the rest to the response. What is refused is left as it is.
 
-use std::convert::Infallible;
+mod gzip;
+
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version, header};
-use http::Extensions;
-use tower::{ServiceExt, service_fn};
-use tower_http::compression::Compression;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use super::answer::{WORKER, put};
 use super::bytes::{BINARY, FLAG, sized};
@@ -239,7 +237,8 @@ impl Query {
             share => percent(share),
         };
         let refuse = |Mistake { value, reason, .. }| {
-            let sentence = format!("{name}={value} {reason}, or true or false");
+            let reason = reason.split(':').next().unwrap_or_default();
+            let sentence = format!("{name}={value} is neither true nor false, and as a percentage it {reason}");
             Refusal::parameter(name, text, sentence, format!("true, false or {PERCENT}"))
         };
         rate.map(|rate| Some(Shares::of((), rate))).map_err(refuse)
@@ -267,9 +266,11 @@ fn read_header(text: &str) -> Result<(HeaderName, HeaderValue), Refusal> {
         let why = format!("can't be set: {known} is written by the connection, the body or the measurement");
         return refuse(why, format!("any name but {}", OURS.join(", ")));
     }
-    match HeaderValue::from_str(value.trim_matches(' ')) {
-        Ok(value) => Ok((known, value)),
-        Err(_) => refuse("has a value that is not printable ASCII on one line".to_owned(), ALLOWED.to_owned()),
+    let value = value.trim_matches(' ');
+    let is_plain = value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    match HeaderValue::from_str(value) {
+        Ok(value) if is_plain => Ok((known, value)),
+        _ => refuse("has a value that is not printable ASCII on one line".to_owned(), ALLOWED.to_owned()),
     }
 }
 
@@ -286,7 +287,7 @@ impl Decided {
         }
         put(response.headers_mut(), headers);
         if let Some(accepted) = gzip {
-            response = compress(response, accepted).await;
+            response = gzip::compress(response, accepted).await;
         }
         if *close {
             response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -319,36 +320,6 @@ fn set_body(response: &mut Response<Body>, body: Body, kind: HeaderValue) {
 fn describe_no_more(headers: &mut HeaderMap) {
     for name in [header::CONTENT_LENGTH, header::CONTENT_RANGE, header::ACCEPT_RANGES, header::ETAG] {
         headers.remove(name);
-    }
-}
-
-/// Compresses, if the client accepts it, what is the whole of a body.
-async fn compress(response: Response<Body>, accepted: &HeaderMap) -> Response<Body> {
-    let status = response.status();
-    let mut question = Request::new(Body::empty());
-    *question.headers_mut() = accepted.clone();
-    let mut response = Some(response);
-    let service = service_fn(|_| {
-        let response = response.take().unwrap_or_default();
-        async { Ok::<_, Infallible>(response) }
-    });
-    let has_body = move |status: StatusCode, _: Version, _: &HeaderMap, _: &Extensions| !is_bodiless(status);
-    let compression = Compression::new(service).gzip(true).compress_when(has_body);
-    let mut response = compression.oneshot(question).await.unwrap_or_else(|never| match never {}).map(Body::new);
-    // It has an opinion about clients that accept nothing.
-    *response.status_mut() = status;
-    let headers = response.headers_mut();
-    if headers.contains_key(header::CONTENT_ENCODING) {
-        weaken(headers);
-    }
-    response
-}
-
-/// A strong tag is for these bytes, and they are others now.
-fn weaken(headers: &mut HeaderMap) {
-    let strong = headers.get(header::ETAG).and_then(|tag| tag.to_str().ok()).filter(|tag| tag.starts_with('"'));
-    if let Some(weak) = strong.and_then(|tag| HeaderValue::try_from(format!("W/{tag}")).ok()) {
-        headers.insert(header::ETAG, weak);
     }
 }
 
