@@ -74,3 +74,33 @@ impl http_body::Body for Yielding {
         self.0.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+    use crate::http::bytes::sized;
+    use crate::work::payload::Payload;
+
+    #[test]
+    fn a_long_body_pauses_although_nothing_is_waited_for() {
+        /// What tokio lets a task do at once.
+        const BUDGET: usize = 128;
+        let accepted = [(header::ACCEPT_ENCODING, HeaderValue::from_static("gzip"))].into_iter().collect();
+        let frames = async {
+            let mut body = compress(Response::new(sized(Payload::new(0, 16 << 20))), &accepted).await.into_body();
+            let mut frames = 0;
+            poll_fn(|context| {
+                while let Poll::Ready(frame) = http_body::Body::poll_frame(Pin::new(&mut body), context) {
+                    frame.expect("it pauses before its end").unwrap();
+                    frames += 1;
+                }
+                Poll::Ready(frames)
+            })
+            .await
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        assert!((1..=BUDGET).contains(&runtime.block_on(frames)));
+    }
+}
