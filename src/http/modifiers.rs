@@ -263,7 +263,7 @@ fn read_header(text: &str) -> Result<(HeaderName, HeaderValue), Refusal> {
         return refuse(format!("names no header: {name:?}"), ALLOWED.to_owned());
     };
     if OURS.contains(&known.as_str()) {
-        let why = format!("can't be set: {known} is written by the connection, the body or the measurement");
+        let why = format!("can't be set: {known} is the target's own to write");
         return refuse(why, format!("any name but {}", OURS.join(", ")));
     }
     let value = value.trim_matches(' ');
