@@ -2,29 +2,20 @@
 //! distribution(…))[:percent]`. Pure.
 //!
 //! `20ms` is always; `10ms:20,1s:0.5` is 10 ms for 20 % of the requests, 1 s for 0.5 %, and nothing for the rest. Which
-//! request gets which item is exact ([`Partition`], shuffled); how long a distribution's delay is, is drawn by the
+//! request gets which item is exact ([`Shares`]); how long a distribution's delay is, is drawn by the
 //! same index.
 
 use std::fmt;
 use std::time::Duration;
 
-use crate::distribution::{Distribution, Mistake, Rules, split};
-use crate::partition::{Partition, Spacing, TooMuch};
-use crate::units::Rate;
+use crate::distribution::{Distribution, Mistake, Rules};
+use crate::shares::Shares;
 
 /// Which requests are delayed, and how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delay {
-    items: Vec<Item>,
-    /// Which index gets which item; left out where all get the only one.
-    shares: Option<Partition>,
+    shares: Shares<Distribution>,
     seed: u64,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Item {
-    distribution: Distribution,
-    rate: Rate,
 }
 
 impl Delay {
@@ -33,112 +24,40 @@ impl Delay {
     /// # Errors
     /// What is wrong with it: no such item, no percentage, or more than 100 % in sum.
     pub fn parse(text: &str, rules: &Rules<'_>, seed: u64) -> Result<Self, Mistake> {
-        let items: Vec<Item> = match split(text, ',')?.as_slice() {
-            [one] => vec![Item::parse(one, rules)?],
-            several => several.iter().map(|item| Item::parse(item.trim(), rules)).collect::<Result<_, _>>()?,
-        };
-        let shares = shares(&items, seed).map_err(|too_much| {
-            let sum = Percent(too_much.parts);
-            let reason = format!("gives its items {sum} % in sum (one without a percentage takes 100)");
-            Mistake::new(text, reason, "at most 100 % in sum")
-        })?;
-        Ok(Self { items, shares, seed })
+        let shares = Shares::parse(text, seed, |distribution| Distribution::parse(distribution, rules))?;
+        Ok(Self { shares, seed })
     }
 
     /// The same, drawn from another seed.
-    ///
-    /// # Panics
-    /// Never: its rates were found to sum to at most 1 when it was read.
     #[must_use]
     pub fn keyed(self, seed: u64) -> Self {
-        let Self { items, shares: _, seed: _ } = self;
-        let shares = shares(&items, seed).expect("the rates were summed when it was read");
-        Self { items, shares, seed }
+        let Self { shares, seed: _ } = self;
+        Self { shares: shares.keyed(seed), seed }
     }
 
     /// The delay of the request with this index, if it has one.
     #[must_use]
     pub fn at(&self, index: u64) -> Option<Duration> {
-        let place = match &self.shares {
-            None => 0,
-            Some(shares) => shares.kind_at(index)?,
-        };
-        Some(self.items.get(place)?.distribution.draw(self.seed, index))
+        self.shares.at(index).map(|distribution| distribution.draw(self.seed, index))
     }
 
     /// The delay, where it is the same for each request: no index need be drawn then.
     #[must_use]
     pub fn always(&self) -> Option<Duration> {
-        match (self.items.as_slice(), &self.shares) {
-            ([item], None) => item.distribution.always(),
-            _ => None,
-        }
+        self.shares.always().and_then(Distribution::always)
     }
 
     /// Whether each request has a delay.
     #[must_use]
     pub fn is_for_all(&self) -> bool {
-        self.items.iter().map(|item| item.rate.parts()).sum::<u64>() == Rate::ONE.parts()
-    }
-}
-
-/// Which index gets which item, if not all get the only one.
-fn shares(items: &[Item], seed: u64) -> Result<Option<Partition>, TooMuch> {
-    let rates: Vec<Rate> = items.iter().map(|item| item.rate).collect();
-    match rates.as_slice() {
-        [Rate::ONE] => Ok(None),
-        rates => Partition::new(Spacing::Shuffled, seed, rates).map(Some),
-    }
-}
-
-impl Item {
-    fn parse(text: &str, rules: &Rules<'_>) -> Result<Self, Mistake> {
-        let parts = split(text, ':')?;
-        let (distribution, rate) = match parts.as_slice() {
-            [distribution] => (*distribution, Rate::ONE),
-            [distribution, percent] => {
-                let percent = percent.trim();
-                let rate = Rate::from_percent(percent).map_err(|error| {
-                    let reason = error.to_string();
-                    let reason = reason.split(';').next().unwrap_or_default();
-                    Mistake::new(percent, format!("{reason}: it stands for a percentage"), PERCENT)
-                })?;
-                (distribution.trim(), rate)
-            }
-            _ => return Err(Mistake::new(text, "has more than one percentage", PERCENT)),
-        };
-        Ok(Self { distribution: Distribution::parse(distribution, rules)?, rate })
-    }
-}
-
-/// What a percentage may be.
-const PERCENT: &str = "0 to 100 with up to seven decimals";
-
-/// Parts in 10⁹, as a percentage.
-struct Percent(u64);
-
-impl fmt::Display for Percent {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const ONE: u64 = 10_000_000;
-        let (whole, decimals) = (self.0 / ONE, format!("{:07}", self.0 % ONE));
-        match decimals.trim_end_matches('0') {
-            "" => write!(formatter, "{whole}"),
-            decimals => write!(formatter, "{whole}.{decimals}"),
-        }
+        self.shares.is_for_all()
     }
 }
 
 impl fmt::Display for Delay {
     /// As it was understood; [`Delay::parse`] reads it back.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, Item { distribution, rate }) in self.items.iter().enumerate() {
-            let comma = if number == 0 { "" } else { "," };
-            write!(formatter, "{comma}{distribution}")?;
-            if *rate != Rate::ONE {
-                write!(formatter, ":{}", Percent(rate.parts()))?;
-            }
-        }
-        Ok(())
+        self.shares.fmt(formatter)
     }
 }
 

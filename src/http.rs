@@ -16,6 +16,7 @@ mod index;
 mod inject;
 mod io;
 mod mem;
+mod modifiers;
 mod parameters;
 mod patience;
 mod profile_route;

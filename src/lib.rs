@@ -26,7 +26,8 @@
 //! | [`sys`] | the kernel, and all the `unsafe` there is |
 //! | [`histogram`] | a latency histogram in shared memory |
 //! | [`partition`] | which index gets what, exactly, by rates and a seed |
-//! | [`distribution`], [`delay`] | how long a delay is, drawn by an index; which requests have one: one grammar everywhere |
+//! | [`distribution`] | how long a delay is, drawn by an index |
+//! | [`shares`], [`delay`] | values and delays with percentages, and which requests get them: one grammar everywhere |
 //! | [`fault`] | plans of faults: which request gets what |
 //! | [`scoreboard`] | seats, base, roster, route table: who writes what |
 //! | [`snapshot`], [`sample`] | one reading of all of it; the difference of two, with rates |
@@ -66,6 +67,7 @@ pub mod partition;
 pub mod profile;
 pub mod sample;
 pub mod scoreboard;
+pub mod shares;
 pub mod snapshot;
 pub mod spelling;
 pub mod supervisor;

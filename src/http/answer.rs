@@ -11,7 +11,7 @@ use crate::sys::clock;
 use crate::work::Done;
 
 /// Which worker answered: `slot.generation`.
-const WORKER: HeaderName = HeaderName::from_static("x-quintain-worker");
+pub const WORKER: HeaderName = HeaderName::from_static("x-quintain-worker");
 
 /// <https://www.w3.org/TR/server-timing/>
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
@@ -109,6 +109,18 @@ impl Spent {
             milliseconds(self.io_ns),
             milliseconds(clock::monotonic_ns().saturating_sub(exchange.arrival_ns())),
         )
+    }
+}
+
+/// Adds headers that somebody asks for: the first of a name takes the place of what is there, the others stand beside it.
+pub fn put(headers: &mut HeaderMap, own: &[(HeaderName, HeaderValue)]) {
+    for (number, (name, value)) in own.iter().enumerate() {
+        let is_first = own[..number].iter().all(|(earlier, _)| earlier != name);
+        if is_first {
+            headers.insert(name.clone(), value.clone());
+        } else {
+            headers.append(name.clone(), value.clone());
+        }
     }
 }
 

@@ -6,6 +6,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::Body;
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -14,9 +15,10 @@ use http_body::{Frame, SizeHint};
 use super::answer::Spent;
 use super::bytes::{BINARY, FLAG};
 use super::error::Refusal;
-use super::parameters::{FromQuery, Params, Query, bytes, seconds};
+use super::io::Wait;
+use super::parameters::{FromQuery, Params, Query, Range, bytes, seconds};
 use super::record::Exchange;
-use super::target::Limits;
+use super::target::{Limits, Target};
 use crate::sys::clock;
 use crate::work::drip::Drip;
 use crate::work::io::{Io, Mode};
@@ -27,8 +29,9 @@ use crate::work::sleep::sleep;
 const BODILESS: [u16; 3] = [204, 205, 304];
 
 /// Bytes one by one: `duration=`, `numbytes=`, `delay=` before the head, `code=`, `seed=`.
-pub async fn drip(Params(asked): Params<Asked>, exchange: Exchange) -> Response {
+pub async fn drip(State(target): State<Target>, Params(asked): Params<Asked>, exchange: Exchange) -> Response {
     let Asked { delay, code, drip, seed } = asked;
+    let delay = delay.of(&target, &exchange).unwrap_or_default();
     let waited = Io { delay, mode: Mode::Async }.run().await;
     let spent = Spent { cpu_ns: payload::prepare(seed), io_ns: waited.waited_ns };
     let body = Dripping { payload: Payload::new(seed, drip.bytes), drip, begun_ns: None, alarm: None };
@@ -42,7 +45,7 @@ const TOGETHER: Duration = Duration::from_millis(1);
 
 /// What a request may say.
 pub struct Asked {
-    delay: Duration,
+    delay: Wait,
     code: StatusCode,
     drip: Drip,
     seed: u64,
@@ -102,13 +105,22 @@ impl FromQuery for Asked {
         let size = bytes(limits.bytes, FLAG);
         let duration = query.ranged("duration", &time)?;
         let number = query.ranged("numbytes", &size)?;
-        let delay = query.ranged("delay", &time)?.unwrap_or(Duration::ZERO);
+        let delay = delay(query, &time, limits)?;
         let seed = query.between("seed", 0..=u64::MAX)?.unwrap_or(DEFAULT_SEED);
         // The defaults are held to the limits too.
         let duration = duration.map_or_else(|| time.check("duration", Duration::from_secs(2)), Ok)?;
         let number = number.map_or_else(|| size.check("numbytes", 10), Ok)?;
         Ok(Self { delay, code: code(query)?, drip: Drip { bytes: number, duration }, seed })
     }
+}
+
+/// A plain number is seconds; all else is the one grammar for delays.
+fn delay(query: &Query, time: &Range<Duration>, limits: &Limits) -> Result<Wait, Refusal> {
+    const NAME: &str = "delay";
+    if query.get(NAME).is_some_and(|text| text.contains([':', ',', '('])) {
+        return Ok(query.delay(NAME, limits)?.map_or(Wait::Always(Duration::ZERO), Wait::from));
+    }
+    Ok(Wait::Always(query.ranged(NAME, time)?.unwrap_or_default()))
 }
 
 fn code(query: &Query) -> Result<StatusCode, Refusal> {

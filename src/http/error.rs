@@ -5,6 +5,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::distribution::Mistake;
 use crate::work::NoThread;
 
 /// Why a request is not served. `value` and `allowed` are left out where they mean nothing.
@@ -40,6 +41,13 @@ impl Refusal {
         const SHOWN: usize = 200;
         let shown: String = value.chars().take(SHOWN).collect();
         Self::parameter(name, &shown, format!("{name} can't be {shown:?}; allowed: {allowed}"), allowed)
+    }
+
+    /// A parameter with a mistake in a piece of it: 400.
+    #[must_use]
+    pub fn mistake(name: &str, text: &str, mistake: Mistake) -> Self {
+        let place = if mistake.value == text { String::new() } else { format!("{text}: ") };
+        Self::parameter(name, text, format!("{name}={place}{mistake}"), mistake.allowed)
     }
 
     /// A bad parameter: 400.

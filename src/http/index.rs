@@ -23,6 +23,10 @@ const OFFER: &[(&str, &str)] = &[
     ("/status/200", "a status, or several by weight: 200:0.9,503:0.1; any method"),
     ("/delay/0.5", "waits; a plain number is seconds; any method"),
     ("/echo", "gives a body back; any method; POST /upload counts and checks one"),
+    (
+        "/io?ms=5&status=503:20&close=10",
+        "modifiers, in any workload's query: delay, status, size, header, gzip, close",
+    ),
     ("/plaintext", "Hello, World!"),
     ("/json", "the same as an object"),
 ];

@@ -6,30 +6,21 @@ use axum::extract::State;
 
 use super::answer::Answer;
 use super::error::Refusal;
+use super::modifiers::Draw;
 use super::parameters::{FromQuery, Params, Query, milliseconds};
 use super::record::Exchange;
 use super::target::{Limits, Target};
 use crate::delay::Delay;
-use crate::partition::hash;
 use crate::work::Work;
 use crate::work::io::{Io, Mode};
 
 /// How long a `/io` waits that does not say.
 pub const DEFAULT_DELAY: Duration = Duration::from_millis(200);
 
-/// The key of `delay=`, by which it hits other requests than other modifiers do.
-const DELAY: u64 = 1;
-
 /// Waits: `ms=` or `delay=`, and `mode=`.
 pub async fn io(State(target): State<Target>, Params(asked): Params<Asked>, exchange: Exchange) -> Answer {
     let Asked { wait, mode } = asked;
-    let delay = match wait {
-        Wait::Always(delay) => delay,
-        Wait::Drawn(delay) => {
-            let seed = hash(hash(target.about.seed, DELAY), exchange.route() as u64);
-            delay.keyed(seed).at(exchange.index()).unwrap_or(DEFAULT_DELAY)
-        }
-    };
+    let delay = wait.of(&target, &exchange).unwrap_or(DEFAULT_DELAY);
     Answer { done: Work::Io(Io { delay, mode }).run().await, exchange }
 }
 
@@ -39,11 +30,28 @@ pub struct Asked {
     mode: Mode,
 }
 
-enum Wait {
+/// A `delay=` that is the work itself.
+pub enum Wait {
     /// The same for each request.
     Always(Duration),
-    /// By the request's index; the default for whom it leaves out.
+    /// By the request's index.
     Drawn(Delay),
+}
+
+impl Wait {
+    /// How long a request waits; `None` where the delay leaves it out.
+    pub fn of(self, target: &Target, exchange: &Exchange) -> Option<Duration> {
+        match self {
+            Self::Always(delay) => Some(delay),
+            Self::Drawn(delay) => delay.keyed(Draw::Delay.seed(target, exchange)).at(exchange.index()),
+        }
+    }
+}
+
+impl From<Delay> for Wait {
+    fn from(delay: Delay) -> Self {
+        delay.always().map_or_else(|| Self::Drawn(delay), Self::Always)
+    }
 }
 
 impl FromQuery for Asked {
@@ -63,7 +71,7 @@ impl FromQuery for Asked {
         }
         let wait = match delay {
             None => Wait::Always(named.unwrap_or(DEFAULT_DELAY)),
-            Some(delay) => delay.always().map_or_else(|| Wait::Drawn(delay), Wait::Always),
+            Some(delay) => delay.into(),
         };
         Ok(Self { wait, mode })
     }

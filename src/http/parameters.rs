@@ -7,6 +7,7 @@ use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 
 use super::error::Refusal;
+use super::modifiers::{self, Slot};
 use super::target::{Limits, Target};
 use crate::delay::Delay;
 use crate::distribution::{Mistake, Rules};
@@ -31,7 +32,7 @@ impl FromQuery for Nothing {
 }
 
 /// What a route reads from its query.
-pub trait FromQuery: Sized {
+pub trait FromQuery: Sized + Send {
     /// Every parameter that the route knows.
     const NAMES: &'static [&'static str];
 
@@ -53,7 +54,14 @@ impl<T: FromQuery> FromRequestParts<Target> for Params<T> {
         if let Some(name) = T::IN_PATH {
             query.0.push((name.to_owned(), in_path(parts, name).await?));
         }
-        T::from_query(&query, &target.limits).map(Self)
+        let asked = T::from_query(&query, &target.limits)?;
+        if parts.uri.query().is_some()
+            && let Some(slot) = parts.extensions.remove::<Slot>()
+        {
+            // In a box, so that whoever asks for no modifier has no place for them.
+            Box::pin(modifiers::begin(slot, &query, T::NAMES, parts, target)).await?;
+        }
+        Ok(Self(asked))
     }
 }
 
@@ -93,6 +101,19 @@ impl<T: PartialOrd + Copy> Range<T> {
         let spelled = (self.spell)(value);
         let sentence = format!("{name}={spelled} is over the limit that {} sets", self.flag);
         Err(Refusal::parameter(name, &spelled, sentence, self.allowed()))
+    }
+
+    /// A value as a piece of a list.
+    ///
+    /// # Errors
+    /// What can't be read, or is over the limit.
+    pub fn read(&self, text: &str) -> Result<T, Mistake> {
+        let wrong = |reason: String| Mistake::new(text, reason, self.allowed());
+        let value = (self.read)(text).ok_or_else(|| wrong(format!("is not {}", self.form)))?;
+        if value > self.most {
+            return Err(wrong(format!("is over the limit that {} sets", self.flag)));
+        }
+        Ok(value)
     }
 
     fn allowed(&self) -> String {
@@ -154,10 +175,11 @@ impl Query {
         }
         let mut pairs: Vec<(String, String)> = Vec::new();
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-            if !known.contains(&name.as_ref()) {
+            let is_modifier = modifiers::NAMES.contains(&name.as_ref());
+            if !known.contains(&name.as_ref()) && !is_modifier {
                 return Err(unknown(&name, &value, known));
             }
-            if pairs.iter().any(|(earlier, _)| *earlier == name) {
+            if name != modifiers::HEADER && pairs.iter().any(|(earlier, _)| *earlier == name) {
                 let sentence = format!("{name} is given more than once");
                 return Err(Refusal::parameter(&name, &value, sentence, "once"));
             }
@@ -170,6 +192,11 @@ impl Query {
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
+    }
+
+    /// All values of a parameter.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(given, _)| given == name).map(|(_, value)| value.as_str())
     }
 
     /// A value in a range.
@@ -193,11 +220,7 @@ impl Query {
     pub fn delay(&self, name: &str, limits: &Limits) -> Result<Option<Delay>, Refusal> {
         let Some(text) = self.get(name) else { return Ok(None) };
         let rules = Rules { most: limits.delay, flag: "--max-delay", read: None };
-        let refuse = |mistake: Mistake| {
-            let place = if mistake.value == text { String::new() } else { format!("{text}: ") };
-            Refusal::parameter(name, text, format!("{name}={place}{mistake}"), mistake.allowed)
-        };
-        Delay::parse(text, &rules, 0).map(Some).map_err(refuse)
+        Delay::parse(text, &rules, 0).map(Some).map_err(|mistake| Refusal::mistake(name, text, mistake))
     }
 
     /// A whole number between bounds that no flag changes.
@@ -276,10 +299,11 @@ pub fn as_milliseconds(duration: Duration) -> f64 {
 }
 
 fn unknown(name: &str, value: &str, known: &[&str]) -> Refusal {
+    let modifiers = modifiers::NAMES.into_iter().filter(|modifier| !known.contains(modifier));
+    let known: Vec<&str> = known.iter().copied().chain(modifiers).collect();
     let nearest = nearest(name, known.iter().copied());
     let hint = nearest.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
-    let allowed = if known.is_empty() { "no parameter".to_owned() } else { known.join(", ") };
-    Refusal::parameter(name, value, format!("there is no parameter {name} here{hint}"), allowed)
+    Refusal::parameter(name, value, format!("there is no parameter {name} here{hint}"), known.join(", "))
 }
 
 /// The first `%` that is not followed by two hexadecimal digits, with what follows it.

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodFilter;
 use serde::Serialize;
 
-use super::answer::{Shown, Spent};
+use super::answer::{Shown, Spent, put};
 use super::bytes::{BINARY, sized};
 use super::error::Refusal;
 use super::mem::unavailable;
@@ -98,16 +98,4 @@ fn account(done: Vec<Done>) -> String {
     // Numbers and words always become JSON.
     serde_json::to_string(&Account { steps: done.into_iter().map(Shown::from).collect() }).unwrap_or_default()
         + "\n"
-}
-
-/// The first of a name takes the place of what is there, the others stand beside it.
-fn put(headers: &mut HeaderMap, own: &[(HeaderName, HeaderValue)]) {
-    for (number, (name, value)) in own.iter().enumerate() {
-        let is_first = own[..number].iter().all(|(earlier, _)| earlier != name);
-        if is_first {
-            headers.insert(name.clone(), value.clone());
-        } else {
-            headers.append(name.clone(), value.clone());
-        }
-    }
 }

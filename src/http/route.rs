@@ -16,6 +16,7 @@ use tower::Service;
 
 use super::error;
 use super::inject::inject;
+use super::modifiers;
 use super::record::Exchange;
 use super::target::Target;
 use crate::profile::shape;
@@ -126,10 +127,14 @@ impl Numbered {
         }
     }
 
-    /// Has the request handled, faults apart.
+    /// Has the request handled, faults apart: modifiers around the handler.
     pub(super) fn handle(&self, mut request: Request<Body>, exchange: Exchange, target: Target) -> Answering {
-        if !self.asks_nothing {
-            request.extensions_mut().insert(exchange);
+        if self.asks_nothing {
+            return self.handler.answer(request, target);
+        }
+        request.extensions_mut().insert(exchange);
+        if request.uri().query().is_some_and(modifiers::may_be_in) {
+            return modifiers::modify(request, |request| self.handler.answer(request, target));
         }
         self.handler.answer(request, target)
     }

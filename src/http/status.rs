@@ -1,13 +1,15 @@
 //! `/status/{code[:weight],…}`, by any method: a status, as httpbin users expect.
 
+use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::answer::Spent;
 use super::error::Refusal;
+use super::modifiers::Draw;
 use super::parameters::{FromQuery, Params, Query, millionths};
 use super::record::Exchange;
-use super::target::Limits;
+use super::target::{Limits, Target};
 use crate::partition::{Partition, Spacing};
 use crate::units::Rate;
 
@@ -19,28 +21,24 @@ const HEAVIEST: u64 = 1_000_000_000 * MILLION;
 
 const MILLION: u64 = 1_000_000;
 
-/// What mixes the codes of a list: the same for every target, so that the same requests get the same ones.
-const KEY: u64 = 0x0073_7461_7475_7321;
-
 /// What is allowed, as a phrase.
 const ALLOWED: &str = "a status from 200 to 599, or up to 16 with weights, such as 200:0.9,503:0.1";
 
 /// One of the codes. Each gets its share of the route's requests, exactly, when all carry the same list.
-pub async fn status(Params(codes): Params<Codes>, exchange: Exchange) -> Response {
-    let code = codes.at(|| exchange.index());
+pub async fn status(State(target): State<Target>, Params(codes): Params<Codes>, exchange: Exchange) -> Response {
+    let code = codes.at(|| Draw::Codes.seed(&target, &exchange), || exchange.index());
     let mut response = answer(code);
     Spent::default().stamp(response.headers_mut(), &exchange);
     response
 }
 
 fn answer(code: StatusCode) -> Response {
-    let mut response = match code {
-        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED => code.into_response(),
-        _ => {
-            let json = HeaderValue::from_static("application/json");
-            let body = format!("{{\"status\":{}}}\n", code.as_u16());
-            (code, [(header::CONTENT_TYPE, json)], body).into_response()
-        }
+    let mut response = if is_bodiless(code) {
+        code.into_response()
+    } else {
+        let json = HeaderValue::from_static("application/json");
+        let body = format!("{{\"status\":{}}}\n", code.as_u16());
+        (code, [(header::CONTENT_TYPE, json)], body).into_response()
     };
     if let Some((name, value)) = company(code) {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -48,8 +46,13 @@ fn answer(code: StatusCode) -> Response {
     response
 }
 
+/// Statuses that come without a body.
+pub fn is_bodiless(code: StatusCode) -> bool {
+    matches!(code, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED)
+}
+
 /// The header that a status must not come without (RFC 9110, 15), or that a client follows.
-fn company(code: StatusCode) -> Option<(HeaderName, &'static str)> {
+pub fn company(code: StatusCode) -> Option<(HeaderName, &'static str)> {
     match code.as_u16() {
         301 | 302 | 303 | 307 | 308 => Some((header::LOCATION, "/health")),
         401 => Some((header::WWW_AUTHENTICATE, "Basic realm=\"quintain\"")),
@@ -66,23 +69,23 @@ pub struct Codes(Vec<(StatusCode, u64)>);
 
 impl Codes {
     /// The code that an index gets; one alone needs none.
-    fn at(&self, draw: impl FnOnce() -> u64) -> StatusCode {
+    fn at(&self, seed: impl FnOnce() -> u64, draw: impl FnOnce() -> u64) -> StatusCode {
         let kind = match &self.0[..] {
             [_] => None,
-            _ => self.partition().and_then(|partition| partition.kind_at(draw())),
+            _ => self.partition(seed()).and_then(|partition| partition.kind_at(draw())),
         };
         // What rounding leaves over is the last one's.
         let place = kind.unwrap_or(self.0.len() - 1);
         self.0[place].0
     }
 
-    fn partition(&self) -> Option<Partition> {
+    fn partition(&self, seed: u64) -> Option<Partition> {
         /// Parts in a rate of 1.
         const WHOLE: u128 = 1_000_000_000;
         let sum: u128 = self.0.iter().map(|&(_, weight)| u128::from(weight)).sum();
         let share = |weight: u64| u64::try_from(u128::from(weight) * WHOLE / sum).ok().and_then(Rate::from_parts);
         let rates: Option<Vec<Rate>> = self.0.iter().map(|&(_, weight)| share(weight)).collect();
-        Partition::new(Spacing::Shuffled, KEY, &rates?).ok()
+        Partition::new(Spacing::Shuffled, seed, &rates?).ok()
     }
 }
 
@@ -104,13 +107,17 @@ impl FromQuery for Codes {
     }
 }
 
+/// A status that a response may have: 200 to 599.
+pub fn read(text: &str) -> Option<StatusCode> {
+    let is_code = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let code = text.parse().ok().filter(|code| is_code && (200..=599_u16).contains(code));
+    code.and_then(|code| StatusCode::from_u16(code).ok())
+}
+
 /// `code` or `code:weight`.
 fn item(text: &str) -> Result<(StatusCode, u64), String> {
     let (code, weight) = text.split_once(':').unwrap_or((text, "1"));
-    let is_code = code.len() == 3 && code.bytes().all(|byte| byte.is_ascii_digit());
-    let known = code.parse().ok().filter(|known| is_code && (200..=599_u16).contains(known));
-    let known = known.and_then(|known| StatusCode::from_u16(known).ok());
-    let known = known.ok_or_else(|| format!("{code:?} is not a status from 200 to 599"))?;
+    let known = read(code).ok_or_else(|| format!("{code:?} is not a status from 200 to 599"))?;
     let weight = millionths(weight)
         .filter(|&weight| weight <= HEAVIEST)
         .ok_or_else(|| format!("the weight {weight:?} is not a number from 0 to 10⁹ with up to six decimals"))?;
@@ -122,7 +129,7 @@ mod tests {
     use super::*;
 
     fn counts(codes: &Codes, requests: u64) -> Vec<usize> {
-        let drawn: Vec<StatusCode> = (0..requests).map(|index| codes.at(|| index)).collect();
+        let drawn: Vec<StatusCode> = (0..requests).map(|index| codes.at(|| 7, || index)).collect();
         codes.0.iter().map(|&(code, _)| drawn.iter().filter(|&&one| one == code).count()).collect()
     }
 

@@ -9,6 +9,7 @@ const FLOORS: &[&[&str]] = &[
     &["units", "spelling", "sys", "histogram"],
     &["partition"],
     &["distribution"],
+    &["shares"],
     &["delay"],
     &["scoreboard", "fault", "work", "config"],
     &["snapshot", "profile"],

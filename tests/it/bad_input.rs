@@ -80,7 +80,7 @@ const BAD: [Bad; 65] = [
     // Names, and what is no query at all.
     ("/io?mss=1", "mss", "1", "did you mean ms?"),
     ("/cpu?iteration=1", "iteration", "1", "did you mean iterations?"),
-    ("/cpu?delay=1s", "delay", "1s", "iterations, ms, on"),
+    ("/cpu?mode=async", "mode", "async", "iterations, ms, on"),
     ("/io?=1", "", "1", "ms, delay, mode"),
     ("/io?ms=%zz", "%zz", "%zz", "% and two hexadecimal digits"),
     ("/io?ms=1%", "%", "%", "% and two hexadecimal digits"),

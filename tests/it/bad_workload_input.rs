@@ -13,7 +13,7 @@ const CHUNK: &str = "1 to 65536";
 const CODE: &str = "200 to 599";
 const STATUS: &str = "is not a status from 200 to 599";
 const WEIGHT: &str = "from 0 to 10⁹ with up to six decimals";
-const NONE: &str = "no parameter";
+const NONE: &str = "delay, status, size, header, gzip, close";
 const HEXADECIMAL: &str = "% and two hexadecimal digits";
 
 #[rustfmt::skip] // A table.

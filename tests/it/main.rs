@@ -26,6 +26,7 @@ mod killed_worker;
 mod live_figures;
 mod memory_refused;
 mod modes_answer_alike;
+mod modifiers;
 mod more_or_less;
 mod never_early;
 mod observer_death;

@@ -151,6 +151,31 @@ impl Client {
         Ok(response)
     }
 
+    /// The response to a GET, whose body may come in chunks.
+    pub fn receive_whole(&mut self) -> io::Result<Response> {
+        let mut response = self.receive()?;
+        if response.header("transfer-encoding") != Some("chunked") {
+            return Ok(response);
+        }
+        loop {
+            let line = loop {
+                match self.unread.windows(2).position(|end| end == b"\r\n") {
+                    Some(line) => break line,
+                    None => self.read_more()?,
+                }
+            };
+            let size = usize::from_str_radix(std::str::from_utf8(&self.unread[..line]).unwrap(), 16).unwrap();
+            while self.unread.len() < line + 2 + size + 2 {
+                self.read_more()?;
+            }
+            let chunk: Vec<u8> = self.unread.drain(..line + 2 + size + 2).collect();
+            if size == 0 {
+                return Ok(response);
+            }
+            response.body.extend(&chunk[line + 2..line + 2 + size]);
+        }
+    }
+
     /// At least one more byte.
     pub fn read_more(&mut self) -> io::Result<()> {
         let mut bytes = [0; 16 * 1024];

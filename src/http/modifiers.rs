@@ -1,0 +1,339 @@
+//! Modifiers, in the query of every workload: fortio's `delay=`, `status=`, `size=`, `header=`, `gzip=`, `close=`.
+//!
+//! ```text
+//! parameters → index → delay waits → work → status → size → header → gzip → close
+//! ```
+//!
+//! The route leaves a [`Slot`] with a request whose query may hold modifiers. [`begin`] runs where the parameters are
+//! read: once they are all in order it decides what the request gets, says so in the slot, and waits. [`modify`] does
+//! the rest to the response. What is refused is left as it is.
+
+mod gzip;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
+
+use super::answer::{WORKER, put};
+use super::bytes::{BINARY, FLAG, sized};
+use super::error::Refusal;
+use super::parameters::{Query, bytes};
+use super::record::Exchange;
+use super::route::Answering;
+use super::status::{company, is_bodiless, read as read_status};
+use super::target::{Limits, Target};
+use crate::delay::Delay;
+use crate::distribution::Mistake;
+use crate::partition::hash;
+use crate::shares::{PERCENT, Shares, percent};
+use crate::sys::clock;
+use crate::units::Rate;
+use crate::work::io::{Io, Mode};
+use crate::work::payload::{DEFAULT_SEED, Payload};
+
+/// The parameters of every workload.
+pub const NAMES: [&str; 6] = ["delay", "status", "size", "header", "gzip", "close"];
+
+/// The only parameter that may come more than once.
+pub const HEADER: &str = "header";
+
+/// Headers that are the connection's, the body's or the measurement's, or that keep a browser from running what
+/// `/echo` gives back.
+const OURS: [&str; 16] = [
+    "connection",
+    "content-encoding",
+    "content-length",
+    "content-range",
+    "content-security-policy",
+    "date",
+    "keep-alive",
+    "proxy-connection",
+    "server-timing",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "vary",
+    "x-content-type-options",
+    "x-quintain-worker",
+];
+
+/// What draws by a route's index: each by a key of its own, so that it hits other requests than the others do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Draw {
+    /// `delay=`
+    Delay = 1,
+    /// `status=`
+    Status = 2,
+    /// `size=`
+    Size = 3,
+    /// `gzip=`
+    Gzip = 4,
+    /// `close=`
+    Close = 5,
+    /// The codes in the path of `/status`.
+    Codes = 6,
+}
+
+impl Draw {
+    /// The seed of its partition: by the run's and the route.
+    #[must_use]
+    pub fn seed(self, target: &Target, exchange: &Exchange) -> u64 {
+        hash(hash(target.about.seed, self as u64), exchange.route() as u64)
+    }
+}
+
+/// Where [`begin`] says what [`modify`] does.
+#[derive(Clone, Default)]
+pub struct Slot(Arc<OnceLock<Decided>>);
+
+/// What a request gets.
+struct Decided {
+    status: Option<StatusCode>,
+    size: Option<u64>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    /// What the request says it accepts.
+    gzip: Option<HeaderMap>,
+    close: bool,
+}
+
+/// Whether a query may hold a modifier. What is percent-encoded may be anything.
+#[must_use]
+pub fn may_be_in(query: &str) -> bool {
+    let name = |pair: &str| pair.split_once('=').map_or(pair.len(), |(name, _)| name.len());
+    query.split('&').map(|pair| &pair[..name(pair)]).any(|name| name.contains('%') || NAMES.contains(&name))
+}
+
+/// Has a request handled whose query may hold modifiers.
+pub fn modify(mut request: Request, handle: impl FnOnce(Request) -> Answering) -> Answering {
+    let slot = Slot::default();
+    request.extensions_mut().insert(slot.clone());
+    let answering = handle(request);
+    Box::pin(async move {
+        let response = answering.await;
+        match slot.0.get() {
+            // Only what was done says by whom.
+            Some(decided) if response.headers().contains_key(WORKER) => decided.modify(response).await,
+            _ => response,
+        }
+    })
+}
+
+/// Reads the modifiers of a route whose own parameters are these, decides, and waits. `own` are those that the route
+/// has a meaning of its own for.
+///
+/// # Errors
+/// A refusal that names the modifier, its value and what is allowed.
+pub async fn begin(
+    slot: Slot,
+    query: &Query,
+    own: &[&str],
+    parts: &mut Parts,
+    target: &Target,
+) -> Result<(), Refusal> {
+    let asked = Asked::read(query, own, &target.limits)?;
+    let Some(exchange) = parts.extensions.get_mut::<Exchange>() else { return Err(Exchange::missing()) };
+    let (delay, decided) = asked.decide(target, exchange, &parts.headers);
+    if decided.status.is_some() || decided.size.is_some() {
+        // A part of another body, or a condition on it, would mean nothing.
+        for name in [header::RANGE, header::IF_RANGE, header::IF_MATCH, header::IF_NONE_MATCH] {
+            parts.headers.remove(name);
+        }
+    }
+    // The slot is this request's, which is decided once.
+    let _ = slot.0.set(decided);
+    if let Some(delay) = delay {
+        let begun_ns = clock::monotonic_ns();
+        Io { delay, mode: Mode::Async }.run().await;
+        exchange.add_injected(clock::monotonic_ns().saturating_sub(begun_ns));
+    }
+    Ok(())
+}
+
+/// What a query asks for.
+struct Asked {
+    delay: Option<Delay>,
+    status: Option<Shares<StatusCode>>,
+    size: Option<Shares<u64>>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    gzip: Option<Shares<()>>,
+    close: Option<Shares<()>>,
+}
+
+impl Asked {
+    fn read(query: &Query, own: &[&str], limits: &Limits) -> Result<Self, Refusal> {
+        let size = bytes(limits.bytes, FLAG);
+        Ok(Self {
+            delay: if own.contains(&"delay") { None } else { query.delay("delay", limits)? },
+            status: query.shares("status", status)?,
+            size: query.shares("size", |text| size.read(text))?,
+            headers: query.all(HEADER).map(read_header).collect::<Result<_, _>>()?,
+            gzip: query.switch("gzip")?,
+            close: query.switch("close")?,
+        })
+    }
+
+    fn decide(self, target: &Target, exchange: &Exchange, headers: &HeaderMap) -> (Option<Duration>, Decided) {
+        let Self { delay, status, size, headers: added, gzip, close } = self;
+        let draw = Drawing { target, exchange };
+        let delay = delay.and_then(|delay| match delay.always() {
+            Some(delay) => Some(delay),
+            None => delay.keyed(Draw::Delay.seed(target, exchange)).at(exchange.index()),
+        });
+        let gzip = draw.of(Draw::Gzip, gzip).map(|()| {
+            let accepted = headers.get_all(header::ACCEPT_ENCODING).iter();
+            accepted.map(|value| (header::ACCEPT_ENCODING, value.clone())).collect()
+        });
+        let decided = Decided {
+            status: draw.of(Draw::Status, status),
+            size: draw.of(Draw::Size, size),
+            headers: added,
+            gzip,
+            close: draw.of(Draw::Close, close).is_some(),
+        };
+        (delay, decided)
+    }
+}
+
+/// A request that draws.
+struct Drawing<'a> {
+    target: &'a Target,
+    exchange: &'a Exchange,
+}
+
+impl Drawing<'_> {
+    /// The value that it gets. What is the same for all draws no index.
+    fn of<T: Copy>(&self, draw: Draw, shares: Option<Shares<T>>) -> Option<T> {
+        let Self { target, exchange } = self;
+        let shares = shares?;
+        match shares.always() {
+            Some(value) => Some(*value),
+            None => shares.keyed(draw.seed(target, exchange)).at(exchange.index()).copied(),
+        }
+    }
+}
+
+impl Query {
+    /// Values with percentages.
+    fn shares<T>(
+        &self,
+        name: &str,
+        read: impl Fn(&str) -> Result<T, Mistake>,
+    ) -> Result<Option<Shares<T>>, Refusal> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        Shares::parse(text, 0, read).map(Some).map_err(|mistake| Refusal::mistake(name, text, mistake))
+    }
+
+    /// `true`, `false`, or a percentage of the requests.
+    fn switch(&self, name: &str) -> Result<Option<Shares<()>>, Refusal> {
+        let Some(text) = self.get(name) else { return Ok(None) };
+        let rate = match text {
+            "true" => Ok(Rate::ONE),
+            "false" => return Ok(None),
+            share => percent(share),
+        };
+        let refuse = |Mistake { value, reason, .. }| {
+            let reason = reason.split(':').next().unwrap_or_default();
+            let sentence = format!("{name}={value} is neither true nor false, and as a percentage it {reason}");
+            Refusal::parameter(name, text, sentence, format!("true, false or {PERCENT}"))
+        };
+        rate.map(|rate| Some(Shares::of((), rate))).map_err(refuse)
+    }
+}
+
+fn status(text: &str) -> Result<StatusCode, Mistake> {
+    let refuse = || Mistake::new(text, "is not a status from 200 to 599", "a status from 200 to 599");
+    read_status(text).ok_or_else(refuse)
+}
+
+/// `Name:value`
+fn read_header(text: &str) -> Result<(HeaderName, HeaderValue), Refusal> {
+    const ALLOWED: &str = "Name:value, such as X-Tenant:42";
+    let refuse = |why: String, allowed: String| {
+        Err(Refusal::parameter(HEADER, text, format!("{HEADER}={} {why}", text.escape_debug()), allowed))
+    };
+    let Some((name, value)) = text.split_once(':') else {
+        return refuse("has no colon between name and value".to_owned(), ALLOWED.to_owned());
+    };
+    let Ok(known) = HeaderName::from_bytes(name.as_bytes()) else {
+        return refuse(format!("names no header: {name:?}"), ALLOWED.to_owned());
+    };
+    if OURS.contains(&known.as_str()) {
+        let why = format!("can't be set: {known} is the target's own to write");
+        return refuse(why, format!("any name but {}", OURS.join(", ")));
+    }
+    let value = value.trim_matches(' ');
+    let is_plain = value.bytes().all(|byte| matches!(byte, b' '..=b'~'));
+    match HeaderValue::from_str(value) {
+        Ok(value) if is_plain => Ok((known, value)),
+        _ => refuse("has a value that is not printable ASCII on one line".to_owned(), ALLOWED.to_owned()),
+    }
+}
+
+impl Decided {
+    async fn modify(&self, mut response: Response<Body>) -> Response<Body> {
+        let Self { status, size, headers, gzip, close } = self;
+        if let Some(status) = status {
+            set_status(&mut response, *status);
+        }
+        if let Some(size) = size
+            && !is_bodiless(response.status())
+        {
+            set_body(&mut response, sized(Payload::new(DEFAULT_SEED, *size)), BINARY);
+        }
+        put(response.headers_mut(), headers);
+        if let Some(accepted) = gzip {
+            response = gzip::compress(response, accepted).await;
+        }
+        if *close {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+fn set_status(response: &mut Response<Body>, status: StatusCode) {
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    if let Some((name, value)) = company(status) {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if is_bodiless(status) {
+        headers.remove(header::CONTENT_TYPE);
+        describe_no_more(headers);
+        *response.body_mut() = Body::empty();
+    }
+}
+
+fn set_body(response: &mut Response<Body>, body: Body, kind: HeaderValue) {
+    let headers = response.headers_mut();
+    describe_no_more(headers);
+    headers.insert(header::CONTENT_TYPE, kind);
+    *response.body_mut() = body;
+}
+
+/// What the work said of its body is not true of another.
+fn describe_no_more(headers: &mut HeaderMap) {
+    for name in [header::CONTENT_LENGTH, header::CONTENT_RANGE, header::ACCEPT_RANGES, header::ETAG] {
+        headers.remove(name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_without_modifiers_is_known_at_a_glance() {
+        for query in ["delay=1s", "ms=1&status=503", "gzip", "%64elay=1s", "x&header=a:b"] {
+            assert!(may_be_in(query), "{query}");
+        }
+        for query in ["", "ms=1", "iterations=5&on=pool", "mode=delay", "delays=1s", "bytes=%31", "Delay=1s"] {
+            assert!(!may_be_in(query), "{query}");
+        }
+    }
+}
