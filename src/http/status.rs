@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::answer::Spent;
 use super::error::Refusal;
+use super::openapi::parameter::{Describe, Documented, text};
 use super::parameters::{FromQuery, Params, Query, millionths};
 use super::record::Exchange;
 use super::target::Limits;
@@ -101,6 +102,16 @@ impl FromQuery for Codes {
             return Err(refuse("one weight must be above 0".to_owned()));
         }
         Ok(Self(codes))
+    }
+}
+
+impl Describe for Codes {
+    fn describe(_: &Limits) -> Vec<Documented> {
+        // A weight of 0 is taken too, beside one that is above; no pattern of a bearable length says so.
+        const ITEM: &str = "[2-5][0-9]{2}(?::[1-9][0-9]{0,8}(?:\\.[0-9]{1,6})?)?";
+        let pattern = format!("^{ITEM}(?:,{ITEM}){{0,{}}}$", MOST - 1);
+        let does = format!("{ALLOWED}; each gets its share of the route's requests, exactly");
+        vec![Documented::new("codes", does, text(&pattern))]
     }
 }
 

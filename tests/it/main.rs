@@ -29,6 +29,7 @@ mod modes_answer_alike;
 mod more_or_less;
 mod never_early;
 mod observer_death;
+mod openapi;
 mod over_limits;
 mod parent_death;
 mod payloads;

@@ -1,0 +1,82 @@
+//! Numbers up to a limit, as regular expressions that every dialect reads: a schema has no other way to say
+//! `0 to 60s`.
+
+use super::decimal::Unit;
+
+/// Whatever [`parse`](super::decimal::parse) reads with these units and is at most `most` of the smallest. Fractions are
+/// taken that are whole numbers of the smallest unit for every number before them.
+pub(super) fn up_to(most: u64, units: &[Unit]) -> String {
+    let of = |(name, factor): &Unit| format!("{}{name}", decimals(most / factor, &fraction(*factor)));
+    units.iter().map(of).collect::<Vec<_>>().join("|")
+}
+
+/// A plain number up to this one, with up to so many decimals.
+#[must_use]
+pub fn plain_up_to(most: u64, places: usize) -> String {
+    let fraction = format!("\\.[0-9]{{1,{places}}}");
+    format!("^(?:{})$", decimals(most, &fraction))
+}
+
+/// A limit that has a fraction itself is said by what is below its whole number, and that number.
+fn decimals(whole: u64, fraction: &str) -> String {
+    let exactly = format!("0*{whole}(?:\\.0{{1,6}})?");
+    match whole.checked_sub(1) {
+        Some(below) => format!("(?:0*(?:{})(?:{fraction})?|{exactly})", integers(below)),
+        None => exactly,
+    }
+}
+
+/// Every integer from 0 to this one.
+fn integers(most: u64) -> String {
+    let digits = most.to_string();
+    let mut forms = Vec::new();
+    if digits.len() > 1 {
+        forms.push(any(1, digits.len() - 1));
+    }
+    for (at, digit) in digits.char_indices() {
+        let rest = digits.len() - at - 1;
+        if let Some(below) = digit.to_digit(10).and_then(|digit| digit.checked_sub(1)) {
+            forms.push(format!("{}[0-{below}]{}", &digits[..at], any(rest, rest)));
+        }
+    }
+    forms.push(digits);
+    forms.join("|")
+}
+
+fn any(least: usize, most: usize) -> String {
+    match (least, most) {
+        (_, 0) => String::new(),
+        (1, 1) => "[0-9]".to_owned(),
+        (least, most) if least == most => format!("[0-9]{{{most}}}"),
+        (least, most) => format!("[0-9]{{{least},{most}}}"),
+    }
+}
+
+/// The fractions of a unit that are always whole.
+fn fraction(factor: u64) -> String {
+    let places = std::iter::successors(Some(factor), |left| Some(left / 10)).take_while(|left| left % 10 == 0).count();
+    match places {
+        0 if factor.is_multiple_of(4) => "\\.(?:0|25|5|75)0{0,6}".to_owned(),
+        0 => "\\.0{1,6}".to_owned(),
+        places => format!("\\.[0-9]{{1,{places}}}0{{0,6}}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn integers_are_all_there_and_no_other() {
+        assert_eq!(integers(0), "0");
+        assert_eq!(integers(60_000), "[0-9]{1,4}|[0-5][0-9]{4}|60000");
+        assert_eq!(integers(255), "[0-9]{1,2}|[0-1][0-9]{2}|2[0-4][0-9]|25[0-4]|255");
+    }
+
+    #[test]
+    fn fractions_are_whole_numbers_of_the_smallest_unit() {
+        assert_eq!(fraction(1), "\\.0{1,6}");
+        assert_eq!(fraction(1_000), "\\.[0-9]{1,3}0{0,6}");
+        assert_eq!(fraction(1 << 20), "\\.(?:0|25|5|75)0{0,6}");
+    }
+}
