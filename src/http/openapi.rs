@@ -51,5 +51,8 @@ pub fn docs_file(described: Described) -> Described {
     let found = FILES.iter().fold(ResponseBuilder::new().description("A file"), |found, (_, kind, _)| {
         found.content(*kind, operation::content(operation::string()))
     });
-    described.takes(vec![Documented::new("file", "its name", names)], Some("file")).refuses(&[404]).response("200", found)
+    described
+        .takes(vec![Documented::new("file", "its name", names)], Some("file"))
+        .refuses(&[404])
+        .response("200", found)
 }

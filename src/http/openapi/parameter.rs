@@ -68,7 +68,8 @@ impl Documented {
         let number = |text: &String| text.parse::<u64>().ok().filter(|_| is_integer).map(Value::from);
         schema.default = default.map(|text| number(&text).unwrap_or_else(|| text.into()));
         if let Some((most, flag)) = most {
-            schema.extensions = Some(ExtensionsBuilder::new().add("x-limit", json!({"most": most, "flag": flag})).build());
+            schema.extensions =
+                Some(ExtensionsBuilder::new().add("x-limit", json!({"most": most, "flag": flag})).build());
         }
         let is_needed = is_needed || place == ParameterIn::Path;
         ParameterBuilder::new()
@@ -91,7 +92,7 @@ pub fn text(pattern: &str) -> ObjectBuilder {
 #[must_use]
 pub fn milliseconds(most: Duration) -> ObjectBuilder {
     let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
-    text(&plain_up_to(most, PLACES)).examples([json!("0.5")])
+    text(&plain_up_to(most, PLACES))
 }
 
 /// With a unit.
