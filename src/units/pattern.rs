@@ -10,11 +10,15 @@ pub(super) fn up_to(most: u64, units: &[Unit]) -> String {
     units.iter().map(of).collect::<Vec<_>>().join("|")
 }
 
-/// A plain number up to this one, with up to so many decimals.
+/// A plain number up to this one, which is `parts` of 10ᵖˡᵃᶜᵉˢ, with up to so many decimals.
 #[must_use]
-pub fn plain_up_to(most: u64, places: usize) -> String {
+pub fn plain_up_to(parts: u64, places: u32) -> String {
+    let one = 10_u64.pow(places);
+    let (whole, left) = (parts / one, parts % one);
     let fraction = format!("\\.[0-9]{{1,{places}}}");
-    format!("^(?:{})$", decimals(most, &fraction))
+    let width = places as usize;
+    let itself = if left > 0 { format!("|{whole}\\.{left:0width$}") } else { String::new() };
+    format!("^(?:{}{itself})$", decimals(whole, &fraction))
 }
 
 /// A limit that has a fraction itself is said by what is below its whole number, and that number.
@@ -84,6 +88,16 @@ mod tests {
             }
         }
         assert_eq!(integers(59_999), "[0-9]{1,4}|[0-5][0-9]{4}");
+    }
+
+    #[test]
+    fn plain_numbers_end_at_the_limit() {
+        let pattern = regex::Regex::new(&plain_up_to(12_500_000, 6)).unwrap();
+        for (text, is_taken) in
+            [("0", true), ("11.999999", true), ("12", true), ("12.500000", true), ("12.6", false), ("13", false)]
+        {
+            assert_eq!(pattern.is_match(text), is_taken, "{text}");
+        }
     }
 
     #[test]

@@ -262,6 +262,13 @@ fn the_page_asks_nobody_but_the_target() {
         for text in texts {
             assert!(!text.contains("http:") && !text.contains("https:") && !text.contains("innerHTML"), "{text}");
         }
-        assert_eq!(ask(host, "GET", "/docs/other").status, 404);
+        for other in ["/docs/other", "/docs/%ff", "/docs/..%2fpage.js"] {
+            let refused = ask(host, "GET", other);
+            assert_eq!(
+                (refused.status, refused.header("content-type")),
+                (404, Some("application/json")),
+                "{other}"
+            );
+        }
     }
 }

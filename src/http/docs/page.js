@@ -129,6 +129,7 @@ function form(path, methods, operation) {
   drawn.addEventListener("input", tell);
   drawn.addEventListener("submit", (event) => {
     event.preventDefault();
+    tell();
     send(build(), button, answer);
   });
   tell();

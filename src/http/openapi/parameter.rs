@@ -15,7 +15,7 @@ use super::super::target::Limits;
 use crate::units::{Bytes, Spelled, duration_pattern, plain_up_to};
 
 /// Decimals of a plain number.
-const PLACES: usize = 6;
+const PLACES: u32 = 6;
 
 /// What a route reads, for the API's document.
 pub trait Describe: FromQuery {
@@ -91,7 +91,7 @@ pub fn text(pattern: &str) -> ObjectBuilder {
 /// Plain milliseconds.
 #[must_use]
 pub fn milliseconds(most: Duration) -> ObjectBuilder {
-    let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
+    let most = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
     text(&plain_up_to(most, PLACES))
 }
 
