@@ -6,6 +6,7 @@ mod bytes;
 mod conditions;
 mod cpu;
 mod delay;
+mod docs;
 mod drip;
 mod echo;
 mod error;
@@ -17,6 +18,7 @@ mod inject;
 mod io;
 mod mem;
 mod modifiers;
+pub mod openapi;
 mod parameters;
 mod patience;
 mod profile_route;
@@ -30,6 +32,7 @@ mod techempower;
 mod unread;
 mod upload;
 
+pub use docs::{file as docs_file, page as docs_page};
 pub use error::Refusal;
 pub use in_force::{Faults, ListenerFault, ListenerOrder};
 pub use record::Recorded;
@@ -66,6 +69,9 @@ pub fn routes(profile: &Profile) -> Vec<Route> {
 fn built_in(profile: &Profile) -> Vec<Route> {
     vec![
         index::route(profile),
+        openapi::route(profile),
+        Route::plain("/docs", docs::page),
+        Route::plain("/docs/{file}", docs::file),
         Route::plain("/health", health::health),
         Route::plain("/healthz", health::health),
         Route::plain("/readyz", health::readyz),

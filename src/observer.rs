@@ -95,7 +95,9 @@ pub fn run(observation: Observation) -> Result<(), String> {
         if let Some(admin) = admin {
             let _guard = runtime.enter();
             let (board, processes) = (Arc::clone(&board), processes.clone());
-            admin::open(admin, admin::Target { board, processes, mode, rules: Arc::new(rules), events })?;
+            let by_token = admin.token.is_some();
+            let rules = Arc::new(rules);
+            admin::open(admin, admin::Target { board, processes, mode, rules, events, by_token })?;
         }
         let reader = Reader::new(Arc::clone(&board), processes, listeners);
         Ok((runtime, Observer::begin(board, reader, mode, schedule, files)?))

@@ -6,10 +6,12 @@
 mod bytes;
 mod decimal;
 mod duration;
+mod pattern;
 mod rate;
 
 pub use bytes::Bytes;
-pub use duration::{Spelled, nanoseconds, parse_duration};
+pub use duration::{Spelled, duration_pattern, nanoseconds, parse_duration};
+pub use pattern::plain_up_to;
 pub use rate::Rate;
 
 /// Why a text is no quantity: a clause that follows the text, such as "needs a unit, such as 5s".

@@ -9,10 +9,11 @@ use crate::scoreboard::{FAULT_PLACES, Scoreboard};
 use crate::sys::clock;
 
 /// A plan in force, with its counts.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Counted {
     /// As understood.
     #[serde(flatten)]
+    #[schema(inline)]
     pub plan: Written,
     /// How long ago it began: where its window is.
     pub age_ms: u64,

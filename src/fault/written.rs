@@ -1,11 +1,12 @@
 //! A plan as people write it, in `[[fault]]` of a profile or in `PUT /faults`, and as the orders page carries it.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use crate::units::{Bytes, Rate};
 
 /// One plan. Anything but `kinds` may be left out.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Written {
     /// What it is called; `fault 1`, `fault 2`, … by its place when left out.
@@ -24,20 +25,23 @@ pub struct Written {
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "seed")]
     pub seed: Option<u64>,
     /// What happens, and how often.
+    #[schema(inline, min_items = 1)]
     pub kinds: Vec<WrittenKind>,
     /// As long as the plan is there when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(inline)]
     pub window: Option<WrittenWindow>,
 }
 
 /// One kind of a plan.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WrittenKind {
     /// Its name.
     pub kind: String,
     /// How many of all requests.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>, minimum = 0, maximum = 1)]
     pub rate: Option<Rate>,
     /// Of `status`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -47,11 +51,12 @@ pub struct WrittenKind {
     pub delay: Option<String>,
     /// Of `truncate` and `leak`.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "size")]
+    #[schema(value_type = Option<u64>)]
     pub bytes: Option<Bytes>,
 }
 
 /// Either `from` and `to`, or `every` and `for`, or `after` and `count`.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WrittenWindow {
     /// Since the plan's begin; 0 when left out.

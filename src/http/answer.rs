@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::parameters::as_milliseconds;
 use super::record::Exchange;
@@ -25,7 +26,7 @@ pub struct Answer {
 }
 
 /// A finished piece of work, as the JSON that it is answered with.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 #[allow(missing_docs)] // the names are the answer's
 pub enum Shown {

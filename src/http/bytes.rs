@@ -1,6 +1,7 @@
 //! `GET /bytes/{n}`: a body of exactly this size, whole or in part.
 
 use std::convert::Infallible;
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -13,6 +14,7 @@ use http_body::{Frame, SizeHint};
 use super::answer::Spent;
 use super::conditions::{Conditions, Wanted};
 use super::error::Refusal;
+use super::openapi::parameter::{self as documented, Describe, Documented};
 use super::parameters::{FromQuery, Params, Query, bytes as number_of_bytes};
 use super::record::Exchange;
 use super::target::Limits;
@@ -20,6 +22,9 @@ use crate::work::payload::{self, DEFAULT_SEED, Payload};
 
 /// The flag that limits what is asked for.
 pub const FLAG: &str = "--max-bytes";
+
+/// Which bytes: any.
+pub const SEEDS: RangeInclusive<u64> = 0..=u64::MAX;
 
 /// What they are: nothing that a browser would open.
 pub const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
@@ -108,7 +113,19 @@ impl FromQuery for Payload {
 
     fn from_query(query: &Query, limits: &Limits) -> Result<Self, Refusal> {
         let length = query.ranged("n", &number_of_bytes(limits.bytes, FLAG))?.unwrap_or(0);
-        let seed = query.between("seed", 0..=u64::MAX)?.unwrap_or(DEFAULT_SEED);
+        let seed = query.between("seed", SEEDS)?.unwrap_or(DEFAULT_SEED);
         Ok(Self::new(seed, length))
     }
+}
+
+impl Describe for Payload {
+    fn describe(limits: &Limits) -> Vec<Documented> {
+        vec![number_of_bytes(limits.bytes, FLAG).documented("n", "how many bytes", None), seed()]
+    }
+}
+
+/// Which bytes, wherever there are some.
+pub fn seed() -> Documented {
+    let does = "which bytes: those of one seed are the same everywhere";
+    Documented::new("seed", does, documented::whole(SEEDS)).or(DEFAULT_SEED)
 }

@@ -2,6 +2,7 @@
 
 use super::answer::Answer;
 use super::error::Refusal;
+use super::openapi::parameter::{Describe, Documented};
 use super::parameters::{FromQuery, Params, Query, seconds};
 use super::record::Exchange;
 use super::target::Limits;
@@ -23,5 +24,11 @@ impl FromQuery for Delay {
     fn from_query(query: &Query, limits: &Limits) -> Result<Self, Refusal> {
         let delay = query.ranged("d", &seconds(limits.delay, "--max-delay"))?.unwrap_or_default();
         Ok(Self(Io { delay, mode: Mode::Async }))
+    }
+}
+
+impl Describe for Delay {
+    fn describe(limits: &Limits) -> Vec<Documented> {
+        vec![seconds(limits.delay, "--max-delay").documented("d", "how long it waits", None)]
     }
 }

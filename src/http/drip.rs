@@ -1,6 +1,7 @@
 //! `GET /drip`: a body that comes slowly, as httpbin users expect.
 
 use std::convert::Infallible;
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -11,11 +12,13 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use utoipa::openapi::{ObjectBuilder, Type};
 
 use super::answer::Spent;
-use super::bytes::{BINARY, FLAG};
+use super::bytes::{BINARY, FLAG, SEEDS, seed};
 use super::error::Refusal;
 use super::io::Wait;
+use super::openapi::parameter::{Describe, Documented};
 use super::parameters::{FromQuery, Params, Query, Range, bytes, seconds};
 use super::record::Exchange;
 use super::target::{Limits, Target};
@@ -27,6 +30,14 @@ use crate::work::sleep::sleep;
 
 /// Statuses that have no body.
 const BODILESS: [u16; 3] = [204, 205, 304];
+
+const CODES: RangeInclusive<u64> = 200..=599;
+
+/// From the first byte to the last, when that isn't said.
+const DEFAULT_DURATION: Duration = Duration::from_secs(2);
+
+/// How many bytes, when that isn't said.
+const DEFAULT_BYTES: u64 = 10;
 
 /// Bytes one by one: `duration=`, `numbytes=`, `delay=` before the head, `code=`, `seed=`.
 pub async fn drip(State(target): State<Target>, Params(asked): Params<Asked>, exchange: Exchange) -> Response {
@@ -106,10 +117,10 @@ impl FromQuery for Asked {
         let duration = query.ranged("duration", &time)?;
         let number = query.ranged("numbytes", &size)?;
         let delay = delay(query, &time, limits)?;
-        let seed = query.between("seed", 0..=u64::MAX)?.unwrap_or(DEFAULT_SEED);
+        let seed = query.between("seed", SEEDS)?.unwrap_or(DEFAULT_SEED);
         // The defaults are held to the limits too.
-        let duration = duration.map_or_else(|| time.check("duration", Duration::from_secs(2)), Ok)?;
-        let number = number.map_or_else(|| size.check("numbytes", 10), Ok)?;
+        let duration = duration.map_or_else(|| time.check("duration", DEFAULT_DURATION), Ok)?;
+        let number = number.map_or_else(|| size.check("numbytes", DEFAULT_BYTES), Ok)?;
         Ok(Self { delay, code: code(query)?, drip: Drip { bytes: number, duration }, seed })
     }
 }
@@ -124,7 +135,7 @@ fn delay(query: &Query, time: &Range<Duration>, limits: &Limits) -> Result<Wait,
 }
 
 fn code(query: &Query) -> Result<StatusCode, Refusal> {
-    let code = query.between("code", 200..=599)?.and_then(|code| u16::try_from(code).ok()).unwrap_or(200);
+    let code = query.between("code", CODES)?.and_then(|code| u16::try_from(code).ok()).unwrap_or(200);
     let refuse = |why: &str| {
         let allowed = "200 to 599 without 204, 205 and 304";
         Refusal::parameter("code", &code.to_string(), format!("code={code} {why}"), allowed)
@@ -133,4 +144,21 @@ fn code(query: &Query) -> Result<StatusCode, Refusal> {
         return Err(refuse("has no body that could drip"));
     }
     StatusCode::from_u16(code).map_err(|_| refuse("is no status"))
+}
+
+impl Describe for Asked {
+    fn describe(limits: &Limits) -> Vec<Documented> {
+        let time = seconds(limits.delay, "--max-delay");
+        let size = bytes(limits.bytes, FLAG);
+        let codes = ObjectBuilder::new().schema_type(Type::Integer);
+        let runs = CODES.filter(|code| !BODILESS.iter().any(|bodiless| u64::from(*bodiless) == *code));
+        let codes = codes.enum_values(Some(runs));
+        vec![
+            time.documented("duration", "from the first byte to the last", Some(DEFAULT_DURATION)),
+            size.documented("numbytes", "how many bytes", Some(DEFAULT_BYTES)),
+            time.documented("delay", "before the head of the answer", Some(Duration::ZERO)),
+            Documented::new("code", "the answer's status: one that has a body", codes).or(200),
+            seed(),
+        ]
+    }
 }

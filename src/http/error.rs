@@ -4,12 +4,13 @@ use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::distribution::Mistake;
 use crate::work::NoThread;
 
 /// Why a request is not served. `value` and `allowed` are left out where they mean nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Refusal {
     /// The status that it is answered with.
     #[serde(skip)]

@@ -29,6 +29,7 @@ const OFFER: &[(&str, &str)] = &[
     ),
     ("/plaintext", "Hello, World!"),
     ("/json", "the same as an object"),
+    ("/docs", "every route, to try from a browser; /openapi.json for programs"),
 ];
 
 /// What a profile adds: where it comes from, and each route with what it does.

@@ -7,6 +7,7 @@ use axum::extract::State;
 use super::answer::Answer;
 use super::error::Refusal;
 use super::modifiers::Draw;
+use super::openapi::parameter::{Describe, Documented, words};
 use super::parameters::{FromQuery, Params, Query, milliseconds};
 use super::record::Exchange;
 use super::target::{Limits, Target};
@@ -62,8 +63,7 @@ impl FromQuery for Asked {
         query.not_both("ms", "delay")?;
         let named = query.ranged("ms", &milliseconds)?;
         let delay = query.delay("delay", limits)?;
-        let modes = [Mode::Async, Mode::Blocking, Mode::Pool].map(|mode| (mode.name(), mode));
-        let mode = query.one_of("mode", &modes)?.unwrap_or(Mode::Async);
+        let mode = query.one_of("mode", &modes())?.unwrap_or(Mode::Async);
         let is_default = named.is_none() && delay.as_ref().is_none_or(|delay| !delay.is_for_all());
         if is_default {
             // It is held to the limit too: a shorter wait would not be the documented one.
@@ -74,5 +74,21 @@ impl FromQuery for Asked {
             Some(delay) => delay.into(),
         };
         Ok(Self { wait, mode })
+    }
+}
+
+fn modes() -> [(&'static str, Mode); 3] {
+    [Mode::Async, Mode::Blocking, Mode::Pool].map(|mode| (mode.name(), mode))
+}
+
+impl Describe for Asked {
+    fn describe(limits: &Limits) -> Vec<Documented> {
+        let milliseconds = milliseconds(limits.delay, "--max-delay");
+        let mode = "what waits: the request alone, the worker, or a thread of its pool";
+        vec![
+            milliseconds.documented("ms", "how long it waits", Some(DEFAULT_DELAY)),
+            Documented::delay("delay", "instead of ms; requests that it leaves out wait the default", limits),
+            Documented::new("mode", mode, words(&modes())).or(Mode::Async.name()),
+        ]
     }
 }

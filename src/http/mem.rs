@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 
 use super::answer::Answer;
 use super::error::Refusal;
+use super::openapi::parameter::{Describe, Documented};
 use super::parameters::{FromQuery, Params, Query, bytes, milliseconds};
 use super::record::Exchange;
 use super::target::{Limits, Target};
@@ -46,5 +47,16 @@ impl FromQuery for Hold {
         let bytes = named.0.map_or_else(|| memory.check("bytes", DEFAULT_BYTES), Ok)?;
         let time = named.1.map_or_else(|| time.check("ms", DEFAULT_TIME), Ok)?;
         Ok(Self { bytes, time })
+    }
+}
+
+impl Describe for Hold {
+    fn describe(limits: &Limits) -> Vec<Documented> {
+        let memory = bytes(limits.memory, "--max-mem");
+        let time = milliseconds(limits.delay, "--max-delay");
+        vec![
+            memory.documented("bytes", "how much is taken and touched", Some(DEFAULT_BYTES)),
+            time.documented("ms", "how long it is held", Some(DEFAULT_TIME)),
+        ]
     }
 }

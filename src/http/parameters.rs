@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
+use utoipa::openapi::ObjectBuilder;
 
 use super::error::Refusal;
 use super::modifiers::{self, Slot};
+use super::openapi::parameter::{self as openapi, Documented};
 use super::target::{Limits, Target};
 use crate::delay::Delay;
 use crate::distribution::{Mistake, Rules};
@@ -87,6 +89,8 @@ pub struct Range<T> {
     form: &'static str,
     read: fn(&str) -> Option<T>,
     spell: fn(T) -> String,
+    /// What it is in the API's document.
+    schema: fn(T) -> ObjectBuilder,
 }
 
 impl<T: PartialOrd + Copy> Range<T> {
@@ -119,13 +123,30 @@ impl<T: PartialOrd + Copy> Range<T> {
     fn allowed(&self) -> String {
         format!("0 to {}", (self.spell)(self.most))
     }
+
+    /// As the API's document has it, with the value that is taken when none is given.
+    #[must_use]
+    pub fn documented(&self, name: &'static str, does: &str, default: Option<T>) -> Documented {
+        let Self { most, flag, form, read: _, spell, schema } = self;
+        let does = format!("{does}: {form}, {}; {flag} is the limit", self.allowed());
+        // A default over the limit is refused like any other value.
+        let is_needed = default.is_some_and(|default| default > *most);
+        let default = default.filter(|_| !is_needed).map(spell);
+        Documented {
+            most: Some((spell(*most), flag)),
+            default,
+            is_needed,
+            ..Documented::new(name, does, schema(*most))
+        }
+    }
 }
 
 /// Milliseconds as a plain number.
 #[must_use]
 pub fn milliseconds(most: Duration, flag: &'static str) -> Range<Duration> {
     let form = "a number of milliseconds with up to six decimals";
-    Range { most, flag, form, read: read_milliseconds, spell: |value| as_milliseconds(value).to_string() }
+    let spell = |value| as_milliseconds(value).to_string();
+    Range { most, flag, form, read: read_milliseconds, spell, schema: openapi::milliseconds }
 }
 
 /// A duration with its unit.
@@ -138,6 +159,7 @@ pub fn duration(most: Duration, flag: &'static str) -> Range<Duration> {
         form,
         read: |text| units::parse_duration(text).ok(),
         spell: |value| units::Spelled(value).to_string(),
+        schema: openapi::duration,
     }
 }
 
@@ -145,7 +167,7 @@ pub fn duration(most: Duration, flag: &'static str) -> Range<Duration> {
 #[must_use]
 pub fn seconds(most: Duration, flag: &'static str) -> Range<Duration> {
     let form = "a number of seconds, or a duration such as 500us, 200ms or 1.5s";
-    Range { form, read: read_seconds, ..duration(most, flag) }
+    Range { form, read: read_seconds, schema: openapi::seconds, ..duration(most, flag) }
 }
 
 /// A number of bytes, with or without a unit.
@@ -153,13 +175,14 @@ pub fn seconds(most: Duration, flag: &'static str) -> Range<Duration> {
 pub fn bytes(most: u64, flag: &'static str) -> Range<u64> {
     let form = "a whole number of bytes, such as 684, 64KiB or 1.5MB";
     let read = |text: &str| text.parse::<units::Bytes>().ok().map(|units::Bytes(bytes)| bytes);
-    Range { most, flag, form, read, spell: |value| units::Bytes(value).to_string() }
+    Range { most, flag, form, read, spell: |value| units::Bytes(value).to_string(), schema: openapi::bytes }
 }
 
 /// A whole number.
 #[must_use]
 pub fn whole(most: u64, flag: &'static str) -> Range<u64> {
-    Range { most, flag, form: "a whole number", read: read_whole, spell: |value| value.to_string() }
+    let spell = |value: u64| value.to_string();
+    Range { most, flag, form: "a whole number", read: read_whole, spell, schema: |most| openapi::whole(0..=most) }
 }
 
 /// The pairs of a query.

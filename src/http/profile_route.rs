@@ -8,6 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodFilter;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::answer::{Shown, Spent, put};
 use super::bytes::{BINARY, sized};
@@ -66,8 +67,8 @@ async fn run(step: &Step, target: &Target, exchange: &Exchange) -> Result<Option
 }
 
 /// What was done, one piece after the other.
-#[derive(Serialize)]
-struct Account {
+#[derive(Serialize, ToSchema)]
+pub struct Account {
     steps: Vec<Shown>,
 }
 

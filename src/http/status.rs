@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use super::answer::Spent;
 use super::error::Refusal;
 use super::modifiers::Draw;
+use super::openapi::parameter::{Describe, Documented, text};
 use super::parameters::{FromQuery, Params, Query, millionths};
 use super::record::Exchange;
 use super::target::{Limits, Target};
@@ -112,6 +113,16 @@ pub fn read(text: &str) -> Option<StatusCode> {
     let is_code = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
     let code = text.parse().ok().filter(|code| is_code && (200..=599_u16).contains(code));
     code.and_then(|code| StatusCode::from_u16(code).ok())
+}
+
+impl Describe for Codes {
+    fn describe(_: &Limits) -> Vec<Documented> {
+        // A weight of 0 is taken too, beside one that is above; no pattern of a bearable length says so.
+        const ITEM: &str = "[2-5][0-9]{2}(?::[1-9][0-9]{0,8}(?:\\.[0-9]{1,6})?)?";
+        let pattern = format!("^{ITEM}(?:,{ITEM}){{0,{}}}$", MOST - 1);
+        let does = format!("{ALLOWED}; each gets its share of the route's requests, exactly");
+        vec![Documented::new("codes", does, text(&pattern))]
+    }
 }
 
 /// `code` or `code:weight`.

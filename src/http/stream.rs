@@ -1,6 +1,7 @@
 //! `GET /stream/{n}`: the bytes of `/bytes/{n}`, in chunks.
 
 use std::convert::Infallible;
+use std::ops::RangeInclusive;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -13,6 +14,7 @@ use http_body::Frame;
 use super::answer::Spent;
 use super::bytes::BINARY;
 use super::error::Refusal;
+use super::openapi::parameter::{Describe, Documented, whole};
 use super::parameters::{FromQuery, Params, Query};
 use super::record::Exchange;
 use super::target::Limits;
@@ -23,6 +25,8 @@ const CHUNK: u64 = 16 * 1024;
 
 /// The largest: what a response holds until its client takes it.
 const MOST: u64 = 64 * 1024;
+
+const CHUNKS: RangeInclusive<u64> = 1..=MOST;
 
 /// So many bytes of a seed, of which the client isn't told beforehand how many: `chunk=` and `seed=`.
 pub async fn stream(Params(Chunked(payload)): Params<Chunked>, exchange: Exchange) -> Response {
@@ -49,8 +53,15 @@ impl FromQuery for Chunked {
     const IN_PATH: Option<&'static str> = Payload::IN_PATH;
 
     fn from_query(query: &Query, limits: &Limits) -> Result<Self, Refusal> {
-        let chunk = query.between("chunk", 1..=MOST)?.unwrap_or(CHUNK);
+        let chunk = query.between("chunk", CHUNKS)?.unwrap_or(CHUNK);
         let payload = Payload::from_query(query, limits)?;
         Ok(Self(payload.in_slices(usize::try_from(chunk).unwrap_or(usize::MAX))))
+    }
+}
+
+impl Describe for Chunked {
+    fn describe(limits: &Limits) -> Vec<Documented> {
+        let chunk = Documented::new("chunk", "how many bytes a chunk has", whole(CHUNKS)).or(CHUNK);
+        Payload::describe(limits).into_iter().chain([chunk]).collect()
     }
 }

@@ -4,6 +4,7 @@ use axum::Json;
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::IntoResponse;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 const SERVER: (HeaderName, HeaderValue) = (header::SERVER, HeaderValue::from_static("quintain"));
 
@@ -13,8 +14,9 @@ pub async fn plaintext() -> impl IntoResponse {
     ([SERVER, plain], "Hello, World!")
 }
 
-#[derive(Serialize)]
-struct Message {
+/// A greeting.
+#[derive(Serialize, ToSchema)]
+pub struct Message {
     message: &'static str,
 }
 

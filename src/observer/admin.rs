@@ -22,12 +22,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use super::processes::Processes;
 use crate::control::Event;
 use crate::fault::Rules;
-use crate::http::Refusal;
+use crate::http::{Refusal, docs_file, docs_page};
 use crate::scoreboard::Scoreboard;
 use access::{Access, Door};
 
 pub mod access;
 mod faults;
+mod openapi;
 mod order;
 mod ready;
 mod stats;
@@ -91,6 +92,8 @@ pub struct Target {
     pub rules: Arc<Rules>,
     /// Where it is told what happened that belongs into `events.csv`.
     pub events: UnboundedSender<Event>,
+    /// Whether a write must show a token.
+    pub by_token: bool,
 }
 
 /// Begins to serve, on the runtime that the caller has entered.
@@ -128,6 +131,9 @@ fn routes(target: Target, access: Access) -> Router {
         .route("/health", get(async || "ok\n"))
         .route("/ready", post(ready::ready))
         .route("/faults", get(faults::get).put(faults::put).delete(faults::delete))
+        .route("/openapi.json", get(openapi::document))
+        .route("/docs", get(docs_page))
+        .route("/docs/{file}", get(docs_file))
         .fallback(async |request: Request| no_such_path(request.uri().path()))
         .method_not_allowed_fallback(async |request: Request| wrong_method(request.method()))
         .with_state(target)
@@ -180,7 +186,8 @@ where
 }
 
 fn no_such_path(path: &str) -> Refusal {
-    let allowed = Some("GET /stats, GET /health, POST /ready, GET, PUT and DELETE /faults".to_owned());
+    let routes: Vec<String> = openapi::ROUTES.iter().map(|(method, path)| format!("{method} {path}")).collect();
+    let allowed = Some(routes.join(", "));
     Refusal { allowed, ..Refusal::new(StatusCode::NOT_FOUND, format!("there is no {path} here")) }
 }
 

@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use super::UnitError;
 use super::decimal::{self, Fault, Unit};
+use super::pattern::up_to;
 
 /// From the largest to the smallest, as they are printed.
 const UNITS: [Unit; 9] = [
@@ -25,6 +26,16 @@ const ALIASES: [Unit; 2] = [("B", 1), ("KB", 1_000)];
 /// A number of bytes. Read and printed as `64KiB`, `1.5MB` or `684`, exactly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Bytes(pub u64);
+
+impl Bytes {
+    /// A regular expression for what is read as at most so many bytes.
+    #[must_use]
+    pub fn pattern(self) -> String {
+        let units: Vec<Unit> = UNITS.into_iter().chain(ALIASES).collect();
+        let itself = self.to_string().replace('.', "\\.");
+        format!("^(?:{itself}|{})$", up_to(self.0, &units))
+    }
+}
 
 impl FromStr for Bytes {
     type Err = UnitError;
@@ -115,6 +126,21 @@ mod tests {
         fn what_is_printed_reads_back(bytes: u64, zeros in 0_u32..60) {
             for value in [bytes, bytes >> zeros, bytes >> zeros << zeros] {
                 prop_assert_eq!(Bytes(value).to_string().parse(), Ok(Bytes(value)));
+            }
+        }
+
+        #[test]
+        fn the_pattern_takes_no_more_than_the_parser(most in 0_u64..5_000_000, zeros in 0_u32..6) {
+            let most = most / 10_u64.pow(zeros) * 10_u64.pow(zeros);
+            let pattern = regex::Regex::new(&Bytes(most).pattern()).unwrap();
+            prop_assert!(pattern.is_match(&Bytes(most).to_string()));
+            prop_assert!(pattern.is_match(&most.to_string()) && !pattern.is_match(&(most + 1).to_string()));
+            for (unit, _) in UNITS.into_iter().chain(ALIASES) {
+                for number in ["0", "1", "1.5", "1.25", "2", "3.3", "5", "10", "4999.999", "5000000"] {
+                    let text = format!("{number}{unit}");
+                    let is_read = text.parse().is_ok_and(|Bytes(bytes)| bytes <= most);
+                    prop_assert!(is_read || !pattern.is_match(&text), "{text} of {most}");
+                }
             }
         }
 

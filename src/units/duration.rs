@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::UnitError;
 use super::decimal::{self, Fault, Unit};
+use super::pattern::up_to;
 
 /// From the largest to the smallest, as they are printed.
 const UNITS: [Unit; 6] = [
@@ -41,6 +42,17 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
 #[must_use]
 pub fn nanoseconds(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// A regular expression for the durations that [`parse_duration`] reads, up to this one. `without` is what a plain number
+/// counts, in nanoseconds, where it may stand without a unit.
+#[must_use]
+pub fn duration_pattern(most: Duration, without: Option<u64>) -> String {
+    let itself = Spelled(most).to_string().replace('.', "\\.");
+    let most = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
+    let plain = without.map(|factor| ("", factor));
+    let units: Vec<Unit> = plain.into_iter().chain(UNITS).chain(ALIASES).collect();
+    format!("^(?:0|{itself}|{})$", up_to(most, &units))
 }
 
 fn explain(text: &str, fault: &Fault) -> String {
@@ -145,6 +157,25 @@ mod tests {
             for value in [nanoseconds, rounded, nanoseconds >> zeros] {
                 let duration = Duration::from_nanos(value);
                 prop_assert_eq!(parse_duration(&Spelled(duration).to_string()), Ok(duration));
+            }
+        }
+
+        #[test]
+        fn the_pattern_takes_no_more_than_the_parser(most in 0_u64..200_000_000_000, zeros in 0_u32..10) {
+            let most = Duration::from_nanos(most / 10_u64.pow(zeros) * 10_u64.pow(zeros));
+            let pattern = regex::Regex::new(&duration_pattern(most, None)).unwrap();
+            prop_assert!(pattern.is_match(&Spelled(most).to_string()));
+            for (unit, factor) in UNITS {
+                for number in ["0", "1", "7.5", "59", "60", "61", "99.5", "100", "199.25", "200", "5000"] {
+                    let text = format!("{number}{unit}");
+                    let read = parse_duration(&text).ok().filter(|read| *read <= most);
+                    prop_assert!(read.is_some() || !pattern.is_match(&text), "{text} of {most:?} {factor}");
+                    // What is below the limit's whole number of units is all there.
+                    let below = u64::try_from(most.as_nanos()).unwrap() / factor * factor;
+                    if read.is_some_and(|read| read < Duration::from_nanos(below)) {
+                        prop_assert!(pattern.is_match(&text), "{text} of {most:?}");
+                    }
+                }
             }
         }
 

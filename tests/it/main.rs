@@ -30,6 +30,7 @@ mod modifiers;
 mod more_or_less;
 mod never_early;
 mod observer_death;
+mod openapi;
 mod over_limits;
 mod parent_death;
 mod payloads;

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Target;
 use super::order::{read, until_applied};
@@ -22,19 +23,22 @@ const ALLOWED: &str = r#"{"faults": [ … ], "ttl": "30s"}, of which ttl may be 
 const SUPERSEDED: Duration = Duration::from_secs(1);
 
 /// All that is ordered.
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Wish {
+pub struct Wish {
+    #[schema(inline, max_items = 64)]
     faults: Vec<Written>,
+    /// A duration such as `30s`; without it they stay.
     ttl: Option<String>,
 }
 
 /// The plans in force.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct InForce {
     epoch: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_in_ms: Option<u64>,
+    #[schema(inline)]
     faults: Vec<Counted>,
 }
 

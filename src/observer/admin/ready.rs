@@ -5,6 +5,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::Target;
 use super::order::{read, until_applied};
@@ -13,14 +14,15 @@ use crate::http::Refusal;
 
 const ALLOWED: &str = r#"{"ready": true} or {"ready": false}"#;
 
-#[derive(Deserialize)]
+/// What is ordered.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Wish {
+pub struct Wish {
     ready: bool,
 }
 
 /// The order as it is in force.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub struct Applied {
     ready: bool,
     epoch: u64,

@@ -1,0 +1,52 @@
+//! `GET /docs`: a page that reads `/openapi.json` and lets one try each route. Of our own: what the well-known ones
+//! are made of is larger than the whole program, or comes from elsewhere when the page is opened.
+
+use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::error::Refusal;
+
+const PAGE: &str = include_str!("docs/page.html");
+
+/// What the page consists of besides itself: name, type, text.
+pub const FILES: [(&str, &str, &str); 2] = [
+    ("page.css", "text/css; charset=utf-8", include_str!("docs/page.css")),
+    ("page.js", "text/javascript; charset=utf-8", include_str!("docs/page.js")),
+];
+
+/// Nothing but what this listener sends itself; no inline script or style, and in nobody's frame.
+const POLICY: [(HeaderName, HeaderValue); 3] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static(
+            "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; \
+             form-action 'none'; frame-ancestors 'none'",
+        ),
+    ),
+    (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+];
+
+/// The page.
+pub async fn page() -> impl IntoResponse {
+    (POLICY, [(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))], PAGE)
+}
+
+/// One of its files.
+///
+/// # Errors
+/// 404 for any other name.
+pub async fn file(name: Result<Path<String>, PathRejection>) -> Result<Response, Refusal> {
+    // What is no text is no name of ours either.
+    let name = name.map_or_else(|rejection| rejection.body_text(), |Path(name)| name);
+    let (_, kind, text) = FILES.into_iter().find(|(known, ..)| *known == name).ok_or_else(|| {
+        let names = FILES.map(|(name, ..)| name).join(", ");
+        Refusal {
+            allowed: Some(names),
+            ..Refusal::new(StatusCode::NOT_FOUND, format!("there is no {name:?} in /docs"))
+        }
+    })?;
+    Ok((POLICY, [(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text).into_response())
+}

@@ -1,0 +1,58 @@
+//! `GET /openapi.json`: every route of the target, as a program reads it; and the parts by which the admin
+//! listener says the same of itself.
+//!
+//! Parameters come from the types and ranges that requests are parsed with ([`parameter`]), bodies from the types that
+//! are answered with, limits from the run.
+
+pub mod operation;
+pub mod parameter;
+mod target;
+
+use std::sync::{Arc, OnceLock};
+
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use utoipa::openapi::{ObjectBuilder, ResponseBuilder, Type};
+
+use super::docs::FILES;
+use super::route::Route;
+use super::target::Target;
+use crate::profile::Profile;
+use operation::Described;
+use parameter::Documented;
+
+/// The route. The document is made when it is first asked for: it would be a fifth of what an idle worker has for itself.
+pub fn route(profile: &Profile) -> Route {
+    let profile = Profile { name: profile.name.clone(), routes: profile.routes.clone(), ..Profile::default() };
+    let (profile, made) = (Arc::new(profile), Arc::new(OnceLock::new()));
+    Route::plain("/openapi.json", move |State(target): State<Target>| async move {
+        json(made.get_or_init(|| target::document(&profile, &target)).clone())
+    })
+}
+
+/// A document that is sent.
+pub fn json(document: Bytes) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, HeaderValue::from_static(operation::JSON))], document)
+}
+
+/// A document as text.
+#[must_use]
+pub fn text(document: &utoipa::openapi::OpenApi) -> Bytes {
+    // Texts and numbers always become JSON.
+    serde_json::to_vec(document).unwrap_or_default().into()
+}
+
+/// A file of the page to try the routes, wherever it is served.
+#[must_use]
+pub fn docs_file(described: Described) -> Described {
+    let names = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(FILES.map(|(name, ..)| name)));
+    let found = FILES.iter().fold(ResponseBuilder::new().description("A file"), |found, (_, kind, _)| {
+        found.content(*kind, operation::content(operation::string()))
+    });
+    described
+        .takes(vec![Documented::new("file", "its name", names)], Some("file"))
+        .refuses(&[404])
+        .response("200", found)
+}

@@ -1,0 +1,274 @@
+//! What `/openapi.json` says is what the target does: every route, every parameter, every limit.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use crate::support::client::{Client, Response};
+use crate::support::target::Target;
+
+/// Small enough that a value at its limit is soon done.
+const LIMITS: &[&str] =
+    &["--mode", "single", "--max-delay", "20ms", "--max-cpu", "1ms", "--max-bytes", "4KiB", "--max-mem", "64KiB"];
+
+const METHODS: [&str; 7] = ["get", "post", "put", "patch", "delete", "options", "trace"];
+
+/// Method, path and content of each operation.
+fn operations(document: &Value) -> Vec<(String, String, Value)> {
+    let mut all = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for method in METHODS.iter().filter(|method| item.get(**method).is_some()) {
+            all.push((method.to_uppercase(), path.clone(), item[*method].clone()));
+        }
+    }
+    assert!(!all.is_empty(), "{document}");
+    all
+}
+
+fn parameters<'a>(operation: &'a Value, place: &str) -> Vec<&'a Value> {
+    let all = operation["parameters"].as_array().map_or(&[][..], Vec::as_slice);
+    all.iter().filter(|parameter| parameter["in"] == place).collect()
+}
+
+/// The path with a value for each of its parts.
+fn filled(path: &str) -> String {
+    path.replace("{codes}", "200")
+        .replace("{d}", "0")
+        .replace("{n}", "1")
+        .replace("{file}", "page.js")
+        .replace("{id}", "7")
+}
+
+/// The value that a parameter needs when others are tried.
+fn needed(operation: &Value, but: &str) -> String {
+    let needed =
+        parameters(operation, "query").into_iter().filter(|one| one["required"] == true && one["name"] != but);
+    needed
+        .map(|one| {
+            format!("{}={}&", one["name"].as_str().unwrap(), one["schema"]["x-limit"]["most"].as_str().unwrap())
+        })
+        .collect()
+}
+
+fn document(target: &Target) -> Value {
+    let response = target.get("/openapi.json");
+    assert_eq!((response.status, response.header("content-type")), (200, Some("application/json")));
+    let document = response.json();
+    assert!(document["openapi"].as_str().unwrap().starts_with("3.1"), "{document}");
+    document
+}
+
+/// A request on a connection of its own: some answers are chunked, which the client leaves as they are.
+fn ask(address: &str, method: &str, path: &str) -> Response {
+    let mut client = Client::connect(address).unwrap();
+    let host = address;
+    client.send(format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n")).unwrap();
+    client.receive_after(method).unwrap()
+}
+
+#[test]
+fn every_route_is_documented_and_no_other() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let profile = directory.path().join("profile.toml");
+    let text = "[[route]]\nmethod = ['GET', 'DELETE']\npath = '/users/{id}'\nsteps = [{ io = { delay = '1ms' } }]\n\n\
+                [[route]]\nmethod = 'POST'\npath = '/users/{name}'\nresponse = { status = 201, size = 5 }\n\n\
+                [[route]]\npath = '/echo'\nresponse = { status = 204 }\n";
+    std::fs::write(&profile, text).unwrap();
+    let target = Target::start(&["--mode", "single", "--profile", profile.to_str().unwrap()]);
+    let document = document(&target);
+    let documented: BTreeSet<(String, String)> =
+        operations(&document).into_iter().map(|(method, path, _)| (method, path)).collect();
+    let table = quintain::http::routes(&quintain::profile::Profile::default());
+    for route in &table {
+        let methods = if route.method == "ANY" { vec!["GET", "POST", "TRACE"] } else { vec![&*route.method] };
+        for method in methods {
+            assert!(documented.contains(&(method.to_owned(), route.path.clone())), "{method} {}", route.path);
+        }
+    }
+    let known = |path: &String| table.iter().any(|route| route.path == *path) || path == "/users/{id}";
+    assert!(documented.iter().all(|(_, path)| known(path)), "{documented:?}");
+    for (method, path, summary) in [
+        ("get", "/users/{id}", "waits 1ms; 200, what was done as JSON"),
+        ("delete", "/users/{id}", "waits 1ms; 200, what was done as JSON"),
+        ("post", "/users/{id}", "201, 5 bytes"),
+        ("get", "/echo", "204, what was done as JSON"),
+    ] {
+        assert_eq!(document["paths"][path][method]["summary"], summary, "{method} {path}");
+    }
+    assert_eq!(document["paths"]["/users/{id}"]["post"]["parameters"][0]["name"], "id");
+    assert!(document["paths"]["/users/{id}"]["post"]["responses"].get("201").is_some());
+    let names: Vec<String> = operations(&document).iter().map(|(.., one)| one["operationId"].to_string()).collect();
+    assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "each has a name of its own: {names:?}");
+    assert!(!document.to_string().contains("Not described"));
+    // And each answers as it says.
+    let address = target.address();
+    for (method, path, operation) in operations(&document) {
+        let response = ask(address, &method, &filled(&path));
+        let documented = operation["responses"].as_object().unwrap();
+        let range = format!("{}XX", response.status / 100);
+        let status = response.status.to_string();
+        assert!(documented.contains_key(&status) || documented.contains_key(&range), "{method} {path}: {status}");
+    }
+}
+
+#[test]
+fn every_parameter_is_documented_and_no_other() {
+    let target = Target::start(LIMITS);
+    let address = target.address();
+    let mut seen = 0;
+    for (method, path, operation) in operations(&document(&target)) {
+        let names: BTreeSet<&str> =
+            parameters(&operation, "query").iter().map(|one| one["name"].as_str().unwrap()).collect();
+        let in_path: Vec<&str> =
+            parameters(&operation, "path").iter().map(|one| one["name"].as_str().unwrap()).collect();
+        let placed: Vec<&str> = path.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect();
+        assert_eq!(in_path, placed, "{method} {path}");
+        // What is unknown is refused with all that is known; who ignores a query has nothing to document.
+        let response = ask(address, &method, &format!("{}?xyzzy=1", filled(&path)));
+        if response.status != 400 {
+            assert!(names.is_empty(), "{method} {path} ignores its query");
+            continue;
+        }
+        let allowed = response.json()["allowed"].as_str().unwrap().to_owned();
+        let known: BTreeSet<&str> = allowed.split(", ").filter(|name| *name != "no parameter").collect();
+        assert_eq!(names, known, "{method} {path}");
+        seen += names.len();
+    }
+    assert!(seen > 10);
+}
+
+#[test]
+fn a_documented_limit_is_taken_and_what_is_over_it_refused() {
+    let target = Target::start(LIMITS);
+    let document = document(&target);
+    let address = target.address();
+    let mut flags = BTreeSet::new();
+    for (method, path, operation) in operations(&document) {
+        for place in ["query", "path"] {
+            for parameter in parameters(&operation, place) {
+                let (name, schema) = (parameter["name"].as_str().unwrap(), &parameter["schema"]);
+                let ask = |value: &str| {
+                    let path = match place {
+                        "path" => path.replace(&format!("{{{name}}}"), value),
+                        _ => format!("{}?{}{name}={value}", filled(&path), needed(&operation, name)),
+                    };
+                    ask(address, &method, &path)
+                };
+                if let Some(most) = schema["x-limit"]["most"].as_str() {
+                    let flag = schema["x-limit"]["flag"].as_str().unwrap();
+                    let taken = ask(most).status;
+                    // Of two that exclude each other, both may be needed.
+                    assert!(
+                        taken == 200 || operation["summary"].as_str().unwrap().contains(" or "),
+                        "{name}={most}: {taken}"
+                    );
+                    let refused = ask(&over(most));
+                    assert_eq!(refused.status, 400, "{method} {path} {name} over {most}");
+                    assert!(
+                        refused.text().contains(flag) || refused.text().contains("together"),
+                        "{}",
+                        refused.text()
+                    );
+                    flags.insert(flag.to_owned());
+                }
+                if schema["type"] == "integer" && schema.get("maximum").is_some() {
+                    let most = schema["maximum"].as_u64().unwrap();
+                    let least = schema["minimum"].as_u64().unwrap();
+                    if schema.get("x-limit").is_none() {
+                        assert_eq!(ask(&most.to_string()).status, 200, "{path} {name}={most}");
+                        assert_eq!(ask(&least.to_string()).status, 200, "{path} {name}={least}");
+                    }
+                    assert_eq!(ask(&(u128::from(most) + 1).to_string()).status, 400, "{path} {name} over {most}");
+                }
+                for word in schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+                    assert_eq!(ask(word).status, 200, "{path} {name}={word}");
+                }
+            }
+        }
+    }
+    let all = ["--max-bytes", "--max-cpu", "--max-delay", "--max-mem"];
+    assert_eq!(flags.iter().collect::<Vec<_>>(), all);
+}
+
+/// A little more: of `20`, `20ms` and `64KiB`.
+fn over(most: &str) -> String {
+    let unit_at = most.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(most.len());
+    let (number, unit) = most.split_at(unit_at);
+    format!("{}{unit}", number.parse::<u64>().unwrap() + 1)
+}
+
+#[test]
+fn the_admin_listener_documents_its_own() {
+    let target = Target::start(&["--mode", "single"]);
+    let host = &target.ready["admin"];
+    let document = ask(host, "GET", "/openapi.json").json();
+    let documented: BTreeSet<String> =
+        operations(&document).iter().map(|(method, path, _)| format!("{method} {path}")).collect();
+    // What is there is named to whoever asks for something else.
+    let allowed = ask(host, "GET", "/nowhere").json()["allowed"].as_str().unwrap().to_owned();
+    assert_eq!(allowed.split(", ").map(str::to_owned).collect::<BTreeSet<_>>(), documented);
+    for (method, path, operation) in operations(&document) {
+        let response = ask(host, &method, &filled(&path));
+        assert!(
+            operation["responses"].get(response.status.to_string()).is_some(),
+            "{method} {path}: {}",
+            response.status
+        );
+        assert!(![404, 405].contains(&response.status), "{method} {path}");
+        // Another method is 405 with the documented ones.
+        let refused = ask(host, "PATCH", &filled(&path));
+        let allow = refused.header("allow").unwrap().to_owned();
+        assert!(allow.split(',').any(|one| one.trim() == method), "{method} {path}: {allow}");
+    }
+    let stats = target.stats();
+    let fields: BTreeSet<&String> = stats.as_object().unwrap().keys().collect();
+    let schema = &document["paths"]["/stats"]["get"]["responses"]["200"]["content"]["application/json"]["schema"];
+    assert_eq!(fields, schema["properties"].as_object().unwrap().keys().collect::<BTreeSet<_>>());
+    assert!(document["components"].get("securitySchemes").is_none());
+}
+
+#[test]
+fn writes_are_documented_with_the_token_that_they_need() {
+    let target = Target::start(&["--mode", "single", "--admin-token", "a-token-that-is-long-enough"]);
+    let host = &target.ready["admin"];
+    let document = ask(host, "GET", "/openapi.json").json();
+    assert_eq!(document["components"]["securitySchemes"]["token"]["scheme"], "bearer");
+    for (method, path, operation) in operations(&document) {
+        let status = ask(host, &method, &filled(&path)).status;
+        assert_eq!(status == 401, operation.get("security").is_some(), "{method} {path}: {status}");
+    }
+}
+
+#[test]
+fn the_page_asks_nobody_but_the_target() {
+    let target = Target::start(&["--mode", "single"]);
+    let host = &target.ready["admin"];
+    for host in [target.address(), host] {
+        let page = ask(host, "GET", "/docs");
+        let policy = page.header("content-security-policy").unwrap().to_owned();
+        assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
+        assert!(!policy.contains("http") && !policy.contains('*'), "{policy}");
+        let mut texts = vec![page.text()];
+        for file in ["/docs/page.css", "/docs/page.js"] {
+            assert!(page.text().contains(file));
+            let response = ask(host, "GET", file);
+            assert_eq!(
+                (response.status, response.header("x-content-type-options")),
+                (200, Some("nosniff")),
+                "{file}"
+            );
+            texts.push(response.text());
+        }
+        for text in texts {
+            assert!(!text.contains("http:") && !text.contains("https:") && !text.contains("innerHTML"), "{text}");
+        }
+        for other in ["/docs/other", "/docs/%ff", "/docs/..%2fpage.js"] {
+            let refused = ask(host, "GET", other);
+            assert_eq!(
+                (refused.status, refused.header("content-type")),
+                (404, Some("application/json")),
+                "{other}"
+            );
+        }
+    }
+}
