@@ -96,7 +96,14 @@ pub fn run(observation: Observation) -> Result<(), String> {
     let (events, happened) = unbounded_channel();
     let interval_ns = u64::try_from(sample_interval.as_nanos()).unwrap_or(u64::MAX / 4).max(1);
     let schedule = Schedule { started_ns, interval_ns };
-    let about = live::About { version: VERSION.to_owned(), mode, profile, started_ns, interval_ns };
+    let about = live::About {
+        version: VERSION.to_owned(),
+        mode,
+        profile,
+        started_ns,
+        started_realtime_ns: clock::realtime_ns().saturating_sub(clock::monotonic_ns().saturating_sub(started_ns)),
+        interval_ns,
+    };
     // Nobody sees it without an admin listener.
     let live = admin.is_some().then(|| Arc::new(Live::new(Arc::clone(&board), about)));
     let started = start(&control, move || {

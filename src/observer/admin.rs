@@ -31,7 +31,9 @@ use access::{Access, Door};
 pub mod access;
 mod events;
 mod faults;
+mod metrics;
 mod order;
+mod page;
 mod ready;
 mod stats;
 
@@ -139,6 +141,8 @@ fn routes(target: Target, access: Access) -> Router {
     Router::new()
         .route("/stats", get(stats::stats))
         .route("/events", get(events::events))
+        .route("/metrics", get(metrics::metrics))
+        .merge(page::routes())
         .route("/health", get(async || "ok\n"))
         .route("/ready", post(ready::ready))
         .route("/faults", get(faults::get).put(faults::put).delete(faults::delete))

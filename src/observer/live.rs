@@ -44,6 +44,8 @@ pub struct About {
     pub profile: String,
     /// When the run began (monotonic).
     pub started_ns: u64,
+    /// The same, since the Unix epoch, by the clock as it stands now.
+    pub started_realtime_ns: u64,
     /// From one tick to the next.
     pub interval_ns: u64,
 }
@@ -149,7 +151,7 @@ impl Live {
 
     /// What a page needs to know before its first tick.
     fn hello(&self, inner: &Inner) -> Bytes {
-        let About { version, mode, profile, started_ns: _, interval_ns } = &self.about;
+        let About { version, mode, profile, started_ns: _, started_realtime_ns: _, interval_ns } = &self.about;
         let names: Vec<&str> = self.resources.iter().map(|column| column.name).collect();
         let about = json!({
             "version": version,
