@@ -292,7 +292,7 @@ impl Observer {
             files.tick(PHASE, &sample);
         }
         if let Some(live) = &self.live {
-            live.tick(PHASE, &sample, routes(&self.board));
+            live.tick(PHASE, &sample, routes(&self.board).into_iter().map(Arc::new).collect());
         }
         self.note_implausible(&sample);
         notes::leave(&self.board, &self.earlier);

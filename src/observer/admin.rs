@@ -46,6 +46,9 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 /// What the kernel holds for a client that does not read.
 const SEND_BUFFER: usize = 64 * 1024;
 
+/// What hyper holds of a request's head, and of an answer that the client does not read.
+const BUFFER: usize = 64 * 1024;
+
 /// How long accepting pauses when the kernel has no descriptor or memory left for a connection.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -195,6 +198,7 @@ where
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_WITHIN)
+        .max_buf_size(BUFFER)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
     tokio::select! {
         served = served => if let Err(error) = served {

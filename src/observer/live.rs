@@ -55,7 +55,7 @@ pub struct Tick {
     /// The whole target and each slot.
     pub sample: Sample,
     /// Every route on which something was answered.
-    pub routes: Vec<RouteReading>,
+    pub routes: Vec<Arc<RouteReading>>,
     /// The fault plans in force.
     pub faults: Vec<Shown>,
 }
@@ -87,7 +87,7 @@ impl Live {
     }
 
     /// Keeps a tick and tells it to everybody who listens.
-    pub fn tick(&self, phase: &str, sample: &Sample, routes: Vec<RouteReading>) {
+    pub fn tick(&self, phase: &str, sample: &Sample, routes: Vec<Arc<RouteReading>>) {
         let now_ns = clock::monotonic_ns();
         let tick = Tick { sample: sample.clone(), routes, faults: shown_faults(&self.board, now_ns) };
         let target = self.row_of_target(phase, &tick.sample);

@@ -3,6 +3,8 @@
 //! Every counter is of the whole run and of all workers, whichever generation, so none falls when a worker dies or is
 //! replaced. The age of the tick is among the metrics: a scrape reads no worker's memory.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -67,7 +69,11 @@ fn of_run(about: &About, age_ns: u64) -> Vec<MetricFamily> {
     let build = [("version", version.as_str()), ("mode", mode), ("profile", profile)];
     vec![
         gauges("quintain_build_info", "What runs; always 1.", [labelled_gauge(&build, 1.0)]),
-        one_gauge("quintain_snapshot_age_seconds", "Age of the tick that all of this was read in.", seconds(age_ns)),
+        one_gauge(
+            "quintain_snapshot_age_seconds",
+            "Age of the tick that all of this was read in.",
+            seconds(age_ns),
+        ),
         one_gauge(
             "process_start_time_seconds",
             "When the run began, since the Unix epoch.",
@@ -76,12 +82,15 @@ fn of_run(about: &About, age_ns: u64) -> Vec<MetricFamily> {
     ]
 }
 
-fn of_routes(routes: &[RouteReading]) -> Vec<MetricFamily> {
+fn of_routes(routes: &[Arc<RouteReading>]) -> Vec<MetricFamily> {
     let names = |route: &RouteReading| (route.method.clone(), route.path.clone());
     let by_status = routes.iter().flat_map(|route| {
         let (method, path) = names(route);
         route.statuses.iter().map(move |(status, count)| {
-            labelled_counter(&[("method", &method), ("route", &path), ("status", &status.to_string())], float(*count))
+            labelled_counter(
+                &[("method", &method), ("route", &path), ("status", &status.to_string())],
+                float(*count),
+            )
         })
     });
     let unanswered = routes.iter().flat_map(|route| {
@@ -121,11 +130,19 @@ fn of_routes(routes: &[RouteReading]) -> Vec<MetricFamily> {
 fn of_target(target: &TargetSample) -> Vec<MetricFamily> {
     let TargetSample { group, requests, strain, .. } = target;
     let mut families = vec![
-        one_counter("quintain_errors_total", "Requests with a status of 500 or more, or broken by a fault.", requests.errors),
+        one_counter(
+            "quintain_errors_total",
+            "Requests with a status of 500 or more, or broken by a fault.",
+            requests.errors,
+        ),
         one_counter("quintain_lost_requests_total", "Requests in flight when their worker died.", requests.lost),
         one_counter("quintain_rejected_requests_total", "Requests refused before the router.", requests.rejected),
         one_counter("quintain_accepted_connections_total", "Connections taken.", requests.accepts),
-        one_counter("quintain_refused_connections_total", "Connections turned away over --max-connections.", requests.refused),
+        one_counter(
+            "quintain_refused_connections_total",
+            "Connections turned away over --max-connections.",
+            requests.refused,
+        ),
         one_counter("quintain_received_bytes_total", "Bytes read from clients.", requests.bytes_in),
         one_counter("quintain_sent_bytes_total", "Bytes written to clients.", requests.bytes_out),
         one_gauge("quintain_requests_in_flight", "Requests being served.", float(requests.in_flight)),
@@ -138,7 +155,11 @@ fn of_target(target: &TargetSample) -> Vec<MetricFamily> {
         ),
     ];
     let drops = strain.listen_drops.map(|drops| {
-        one_counter("quintain_listen_drops_total", "Connection attempts that the accept queues have dropped.", drops)
+        one_counter(
+            "quintain_listen_drops_total",
+            "Connection attempts that the accept queues have dropped.",
+            drops,
+        )
     });
     families.extend(drops);
     let known = [

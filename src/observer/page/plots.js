@@ -24,7 +24,7 @@ const PLOTS = {
     bands: [{ series: [1, 2], colour: 'wait-fill' }],
   },
   cpu: {
-    unit: percent, axis: (value) => `${value} %`, most: 100,
+    unit: percent, axis: (value) => `${value} %`, most: 104,
     lines: [
       { name: 'everything', of: (row) => row.host_cpu_pct, colour: 'other' },
       { name: 'the target', of: (row) => row.cpu_host_pct, colour: 'work', fill: true },
@@ -69,7 +69,9 @@ export class Plots {
     if (first > 0) first -= 1;
     const shown = rows.slice(first);
     this.marks = marks.filter((mark) => mark.elapsed_s >= end - this.seconds);
-    this.range = [end - this.seconds, end];
+    // A run that is younger than that has the whole width.
+    const from = Math.max(rows[0].elapsed_s, end - this.seconds);
+    this.range = [from, Math.max(end, from + Math.min(60, this.seconds))];
     this.plots.forEach((plot) => plot.draw(shown));
   }
 }
@@ -119,7 +121,7 @@ class Plot {
         { stroke: quiet, font, grid: { show: false }, ticks: { show: false }, size: 22, gap: 2, space: 70, values: (_, marks) => marks.map(label) },
         { stroke: quiet, font, grid: { stroke: grid, width: 1 }, ticks: { show: false }, size: 58, gap: 4, space: 34,
           incrs: plan.binary ? Array.from({ length: 50 }, (_, power) => 2 ** power) : undefined,
-          values: (_, marks) => marks.map((mark) => plan.axis(mark)) },
+          values: (_, marks) => marks.map((mark) => (mark === 0 ? '0' : plan.axis(mark))) },
       ],
       hooks: { draw: [() => this.drawMarks()], setCursor: [() => this.tell()] },
     }, this.data, this.place);

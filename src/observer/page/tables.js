@@ -24,7 +24,7 @@ export function workers(rows) {
     element('td', {}, bar(row.rps, busiest, '')),
     cell(percent(row.cpu_pct)),
     cell(number(row.inflight)),
-    cell(number(row.connections)),
+    cell(number(row.connections), 'n wide'),
     cell(joined(bytes(row.rss_bytes)), 'n wide'),
     cell(number(row.errors_total), row.errors_total ? 'n wide wrong' : 'n wide zero'),
     cell(number(row.lost_total), row.lost_total ? 'n wide wrong' : 'n wide zero'),

@@ -9,7 +9,8 @@ export function number(value) {
   if (value == null || !Number.isFinite(value)) return NONE;
   const size = Math.abs(value);
   if (size >= 100 || Number.isInteger(value)) return grouped.format(value);
-  return value.toFixed(size >= 10 ? 1 : 2);
+  const text = value.toFixed(size >= 10 ? 1 : 2);
+  return Number.isInteger(Number(text)) ? String(Number(text)) : text;
 }
 
 /** `1.2k` on an axis. */
