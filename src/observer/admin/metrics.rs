@@ -166,7 +166,7 @@ fn of_target(target: &TargetSample) -> Vec<MetricFamily> {
         (
             "quintain_accept_queue_connections",
             "Connections in the fullest accept queue.",
-            strain.accept_queue.map(|queue| u64::from(queue.depth)),
+            strain.accept_queue.map(|queue| queue.depth),
         ),
         (
             "process_resident_memory_bytes",

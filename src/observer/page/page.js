@@ -1,6 +1,6 @@
 // The live page: listens to the target's events and keeps the figures, plots and lists up to date.
 import { Plots } from './plots.js';
-import { events, faults, latencies, workers } from './tables.js';
+import { died, events, faults, latencies, workers } from './tables.js';
 import { bytes, clock, hour, joined, number, percent, time } from './words.js';
 
 const ROWS = 20000;
@@ -84,7 +84,7 @@ function note(event) {
   if (run.events.length > EVENTS) run.events.shift();
   const { kind, elapsed_s, detail } = event;
   if (kind === 'mark') run.marks.push({ name: detail, elapsed_s });
-  if (kind === 'worker-ended') run.marks.push({ death: true, elapsed_s });
+  if (died(event)) run.marks.push({ death: true, elapsed_s });
 }
 
 /** Draws soon, and not more often than one can see; a page that is hidden draws nothing. */

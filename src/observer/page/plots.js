@@ -8,7 +8,7 @@ const size = (value) => joined(bytes(value));
 // What each plot shows; a line whose column the target doesn't have is left out.
 const PLOTS = {
   rate: {
-    unit: number, axis: short,
+    unit: number, axis: short, least: 4,
     lines: [
       { name: 'requests/s', of: (row) => row.rps, colour: 'work', fill: true },
       { name: 'errors/s', of: (row) => row.errors_per_s, colour: 'wrong' },
@@ -38,7 +38,7 @@ const PLOTS = {
     ],
   },
   load: {
-    unit: number, axis: short,
+    unit: number, axis: short, least: 4,
     lines: [
       { name: 'connections', of: (row) => row.connections, colour: 'other' },
       { name: 'in flight', of: (row) => row.inflight, colour: 'work', fill: true },
@@ -112,7 +112,7 @@ class Plot {
     this.chart = new uPlot({
       ...this.extent(),
       legend: { show: false },
-      padding: [8, 10, 0, 0],
+      padding: [8, 18, 0, 0],
       cursor: { sync: { key: 'elapsed' }, y: false, drag: { x: false, y: false }, points: { size: 6 } },
       scales: { x: { time: false, range: () => this.all.range ?? [0, 1] }, y: { range: (_, __, high) => [0, this.top(high)] } },
       series: [{}, ...lines],
@@ -139,7 +139,7 @@ class Plot {
   /** Some air above the highest value, and no plot of nothing. */
   top(high) {
     if (this.plan.most) return this.plan.most;
-    return high > 0 ? high * 1.12 : 1;
+    return Math.max(high * 1.12, this.plan.least ?? 0) || 1;
   }
 
   draw(rows) {

@@ -64,16 +64,21 @@ export function faults(plans) {
 }
 
 const MOODS = {
-  'worker-ended': 'bad', implausible: 'bad', refused: 'bad', gap: 'bad', 'observer-respawn': 'bad', failed: 'bad',
+  implausible: 'bad', refused: 'bad', gap: 'bad', 'observer-respawn': 'bad', failed: 'bad',
   ready: 'good', respawn: 'good', 'worker-added': 'good',
   mark: 'named', 'fault plan': 'careful', drain: 'careful', reload: 'careful', 'worker-retired': 'careful',
 };
+
+/** Whether a worker ended otherwise than by an order. */
+export const died = ({ kind, detail }) => kind === 'worker-ended' && !detail.startsWith('exit status 0');
+
+const mood = (event) => (died(event) ? 'bad' : MOODS[event.kind] ?? '');
 
 export function events(list) {
   document.querySelector('#events .none').hidden = list.length > 0;
   const made = list.slice(-EVENTS).reverse().map((event) => {
     const who = event.slot == null ? '' : `worker ${event.slot}${event.generation == null ? '' : `.${event.generation}`}`;
-    return element('li', { className: MOODS[event.kind] ?? '' },
+    return element('li', { className: mood(event) },
       element('time', { textContent: clock(event.elapsed_s), title: hour(event.epoch_ms) }),
       element('b', { textContent: event.kind }),
       element('span', { textContent: [who, event.detail].filter(Boolean).join(': ') }));
