@@ -144,7 +144,9 @@ fn a_killed_worker_and_a_fault_plan_are_told() {
     let plan = serde_json::json!([{"name": "later", "route": "/io", "kinds": [{"kind": "empty", "rate": 0.5}],
         "window": {"from": "1h", "to": "2h"}}]);
     target.order_faults(&plan);
-    assert!(listener.next("event")["detail"].as_str().unwrap().contains("later"));
+    let is_plan =
+        |event: &Value| event["kind"] == "fault plan" && event["detail"].as_str().unwrap().contains("later");
+    wait_for("the order as an event", || Some(listener.next("event")).filter(is_plan));
     let tick = wait_for("the plan in a tick", || {
         Some(listener.next("tick")).filter(|tick| tick["faults"] != Value::Array(vec![]))
     });
