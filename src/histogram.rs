@@ -5,6 +5,8 @@
 //! its lowest value wide; a quantile is reported as the bucket's middle, so within half of that, 0.4 %, and within
 //! 0.78 % for whoever reports an edge. Longer values count in the last bucket; `max` keeps them exactly.
 
+mod classic;
+
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bytemuck::Zeroable;

@@ -7,7 +7,7 @@
 //!                  │
 //!    supervisor    starts, waits, decides; owns every listening socket; never serves
 //!       ├── worker 0 … N-1     one listener + one seat on the scoreboard + one single-threaded runtime, each
-//!       └── observer           reads the scoreboard once a tick: CSV, /stats; publishes standing orders
+//!       └── observer           reads the scoreboard once a tick: CSV, live page, /metrics, /stats; publishes standing orders
 //!                  │
 //!               scoreboard     shared memory, in which who may write what is fixed
 //! ```

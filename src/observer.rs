@@ -10,10 +10,12 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::time::sleep;
 
+use crate::config::VERSION;
 use crate::control::{Event, MemberEnd, Order, Received, Report, put_faults};
 use crate::fault::{Rules, Written};
 use crate::sample::{Earlier, Sample, SlotSample, between};
 use crate::scoreboard::Scoreboard;
+use crate::snapshot::routes;
 use crate::sys::readiness::Watched;
 use crate::sys::{clock, process, signals};
 
@@ -21,6 +23,7 @@ pub mod admin;
 pub mod columns;
 pub mod csv;
 mod files;
+pub mod live;
 mod notes;
 mod processes;
 pub mod run_record;
@@ -32,6 +35,7 @@ pub use files::RunFiles;
 pub use processes::Processes;
 
 use files::OpenFiles;
+use live::Live;
 use processes::{Depth, Reader};
 use schedule::Schedule;
 
@@ -51,6 +55,8 @@ pub struct Observation {
     pub admin: Option<Admin>,
     /// `single`, `threads` or `cluster`.
     pub mode: &'static str,
+    /// What is served: a built-in profile, or a file.
+    pub profile: String,
     /// Which processes there are.
     pub processes: Processes,
     /// What fault plans are held against, but for the routes.
@@ -79,6 +85,7 @@ pub fn run(observation: Observation) -> Result<(), String> {
         control,
         admin,
         mode,
+        profile,
         processes,
         rules,
         listeners,
@@ -89,18 +96,28 @@ pub fn run(observation: Observation) -> Result<(), String> {
     let (events, happened) = unbounded_channel();
     let interval_ns = u64::try_from(sample_interval.as_nanos()).unwrap_or(u64::MAX / 4).max(1);
     let schedule = Schedule { started_ns, interval_ns };
+    let about = live::About {
+        version: VERSION.to_owned(),
+        mode,
+        profile,
+        started_ns,
+        started_realtime_ns: clock::realtime_ns().saturating_sub(clock::monotonic_ns().saturating_sub(started_ns)),
+        interval_ns,
+    };
+    // Nobody sees it without an admin listener.
+    let live = admin.is_some().then(|| Arc::new(Live::new(Arc::clone(&board), about)));
     let started = start(&control, move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("the observer's runtime could not start: {error}"))?;
-        if let Some(admin) = admin {
+        if let Some((admin, live)) = admin.zip(live.clone()) {
             let _guard = runtime.enter();
             let (board, processes) = (Arc::clone(&board), processes.clone());
             let by_token = admin.token.is_some();
             let rules = Arc::new(rules);
-            admin::open(admin, admin::Target { board, processes, mode, rules, events, by_token })?;
+            admin::open(admin, admin::Target { board, processes, mode, rules, live, events, by_token })?;
         }
         let reader = Reader::new(Arc::clone(&board), processes, listeners);
-        Ok((runtime, Observer::begin(board, reader, mode, schedule, files)?))
+        Ok((runtime, Observer::begin(board, reader, mode, schedule, (files, live))?))
     });
     let (runtime, observer) = started?;
     runtime.block_on(observer.observe(&control, happened))
@@ -123,6 +140,7 @@ struct Observer {
     reader: Reader,
     schedule: Schedule,
     files: Option<OpenFiles>,
+    live: Option<Arc<Live>>,
     earlier: Earlier,
     /// When what is dear to read was last read.
     thorough_ns: u64,
@@ -147,7 +165,7 @@ impl Observer {
         reader: Reader,
         mode: &'static str,
         schedule: Schedule,
-        files: Option<RunFiles>,
+        (files, live): (Option<RunFiles>, Option<Arc<Live>>),
     ) -> Result<Self, String> {
         let generation = notes::arrive(&board);
         let files = match files {
@@ -161,6 +179,7 @@ impl Observer {
             reader,
             schedule,
             files,
+            live,
             earlier,
             thorough_ns: 0,
             implausible: Vec::new(),
@@ -258,6 +277,9 @@ impl Observer {
     }
 
     fn write_down(&mut self, event: &Event) {
+        if let Some(live) = &self.live {
+            live.event(event);
+        }
         if let Some(files) = &mut self.files {
             files.event(event);
         }
@@ -270,6 +292,9 @@ impl Observer {
         self.earlier = Earlier::of(&sample);
         if let Some(files) = &mut self.files {
             files.tick(PHASE, &sample);
+        }
+        if let Some(live) = &self.live {
+            live.tick(PHASE, &sample, routes(&self.board).into_iter().map(Arc::new).collect());
         }
         self.note_implausible(&sample);
         notes::leave(&self.board, &self.earlier);
@@ -296,22 +321,20 @@ impl Observer {
     /// Marks the rows that a slot's broken counters are left out of; the first of them, when there are several in a row.
     fn note_implausible(&mut self, sample: &Sample) {
         let broken = |slot: &&SlotSample| slot.is_implausible;
-        for slot in sample.slots.iter().filter(broken).filter(|slot| !self.implausible.contains(&slot.slot)) {
+        let before = std::mem::take(&mut self.implausible);
+        for slot in sample.slots.iter().filter(broken).filter(|slot| !before.contains(&slot.slot)) {
             let (number, generation) = (slot.slot, slot.generation);
             tracing::warn!("worker {number}.{generation} has counted what can't be: this tick leaves it out");
-            if let Some(files) = &mut self.files {
-                files.event(&Event {
-                    at_ns: sample.moment.monotonic_ns,
-                    realtime_ns: sample.moment.realtime_ns,
-                    kind: "implausible".to_owned(),
-                    slot: Some(number),
-                    generation: Some(generation),
-                    pid: Some(slot.pid),
-                    detail:
-                        "its counters can't be true: this row keeps the last ones, and counting goes on from there"
-                            .to_owned(),
-                });
-            }
+            self.write_down(&Event {
+                at_ns: sample.moment.monotonic_ns,
+                realtime_ns: sample.moment.realtime_ns,
+                kind: "implausible".to_owned(),
+                slot: Some(number),
+                generation: Some(generation),
+                pid: Some(slot.pid),
+                detail: "its counters can't be true: this row keeps the last ones, and counting goes on from there"
+                    .to_owned(),
+            });
         }
         self.implausible = sample.slots.iter().filter(broken).map(|slot| slot.slot).collect();
     }
@@ -326,9 +349,7 @@ impl Observer {
             pid: Some(std::process::id()),
             detail: "the observer before it died; the next row covers the gap".to_owned(),
         };
-        if let Some(files) = &mut self.files {
-            files.event(&event);
-        }
+        self.write_down(&event);
     }
 }
 

@@ -242,6 +242,10 @@ pub struct Requests {
     pub accepts: u64,
     /// Connections turned away.
     pub refused: u64,
+    /// Bytes read from clients.
+    pub bytes_in: u64,
+    /// Bytes written to clients.
+    pub bytes_out: u64,
 }
 
 /// The tick between two instants. The first tick of a run is a baseline: it has totals and no rates.
@@ -375,6 +379,8 @@ fn requests(tally: &Tally, finished_before: u64, interval_ns: Option<u64>) -> Re
         connections: tally.connections(),
         accepts: counts.accepts,
         refused: counts.refused,
+        bytes_in: counts.bytes_in,
+        bytes_out: counts.bytes_out,
     }
 }
 

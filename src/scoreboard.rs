@@ -103,6 +103,8 @@ pub struct ObserverNotes {
     pub rss_peak_bytes: AtomicU64,
     /// How many observers the run has had.
     pub generation: AtomicU64,
+    /// Clients of the admin listener's events that did not keep up.
+    pub sse_dropped: AtomicU64,
     /// Under which number workers enter how late they are.
     pub lag_window: LagWindow,
 }

@@ -149,6 +149,7 @@ fn observer_duty(
             control,
             admin: listener.map(|listener| Admin { listener, token }),
             mode: config.mode.name(),
+            profile: config.profile.clone(),
             processes: match config.mode {
                 Mode::Cluster => Processes::Cluster { supervisor },
                 Mode::Single | Mode::Threads => Processes::OneProcess { clocks: Arc::clone(&clocks) },

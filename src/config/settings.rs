@@ -147,7 +147,7 @@ pub const SETTINGS: &[Setting] = &[
         placeholder: "ADDRESS",
         default: "127.0.0.1:8081",
         heading: ADDRESSES,
-        help: "Where the admin routes listen (/stats, /faults, /ready)",
+        help: "Where the live page and the admin routes listen (/, /stats, /metrics, /faults, /ready)",
         kind: Kind::AddressOrOff,
     },
     Setting {

@@ -18,7 +18,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower::ServiceExt;
 
+use super::live::{Cut, Live};
 use super::processes::Processes;
 use crate::control::Event;
 use crate::fault::Rules;
@@ -27,9 +29,12 @@ use crate::scoreboard::Scoreboard;
 use access::{Access, Door};
 
 pub mod access;
+mod events;
 mod faults;
+mod metrics;
 mod openapi;
 mod order;
+mod page;
 mod ready;
 mod stats;
 
@@ -38,6 +43,12 @@ const CONNECTIONS: usize = 64;
 
 /// From a request's first byte to the end of its headers; hyper cuts idle connections after it, too.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+
+/// What the kernel holds for a client that does not read.
+const SEND_BUFFER: usize = 64 * 1024;
+
+/// What hyper holds of a request's head, and of an answer that the client does not read.
+const BUFFER: usize = 64 * 1024;
 
 /// How long accepting pauses when the kernel has no descriptor or memory left for a connection.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -90,6 +101,8 @@ pub struct Target {
     pub mode: &'static str,
     /// What fault plans are held against, but for the routes, which are those of the scoreboard.
     pub rules: Arc<Rules>,
+    /// The last tick, and who is told of the next.
+    pub live: Arc<Live>,
     /// Where it is told what happened that belongs into `events.csv`.
     pub events: UnboundedSender<Event>,
     /// Whether a write must show a token.
@@ -111,7 +124,12 @@ pub fn open(admin: Admin, target: Target) -> Result<(), String> {
             let listener = TcpListener::from_std(listener).map_err(unusable)?;
             let door = if loopback { Door::Loopback } else { Door::Elsewhere };
             let routes = routes(target, Access { door, token });
-            tokio::spawn(serve(routes, async move || listener.accept().await.map(|(stream, _)| stream)));
+            tokio::spawn(serve(routes, async move || {
+                let (stream, _) = listener.accept().await?;
+                // Only what the client has not read: the kernel would buffer megabytes for one that never reads.
+                socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER)?;
+                Ok(stream)
+            }));
         }
         AdminListener::Unix { listener } => {
             let listener = std::os::unix::net::UnixListener::from(listener);
@@ -128,6 +146,9 @@ pub fn open(admin: Admin, target: Target) -> Result<(), String> {
 fn routes(target: Target, access: Access) -> Router {
     Router::new()
         .route("/stats", get(stats::stats))
+        .route("/events", get(events::events))
+        .route("/metrics", get(metrics::metrics))
+        .merge(page::routes())
         .route("/health", get(async || "ok\n"))
         .route("/ready", post(ready::ready))
         .route("/faults", get(faults::get).put(faults::put).delete(faults::delete))
@@ -174,13 +195,23 @@ async fn connection<Stream>(stream: Stream, routes: Router, place: OwnedSemaphor
 where
     Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let cut = Cut::default();
+    let known = cut.clone();
+    let routes = routes.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
+        request.extensions_mut().insert(known.clone());
+        request
+    });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_WITHIN)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes))
-        .await;
-    if let Err(error) = served {
-        tracing::debug!("an admin connection ended: {error}");
+        .max_buf_size(BUFFER)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+    tokio::select! {
+        served = served => if let Err(error) = served {
+            tracing::debug!("an admin connection ended: {error}");
+        },
+        // hyper waits for a client that does not read, whatever becomes of the answer's body.
+        () = cut.wanted() => tracing::debug!("an admin connection was cut: the client does not read"),
     }
     drop(place);
 }

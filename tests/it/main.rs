@@ -24,6 +24,7 @@ mod held_memory;
 mod http_edges;
 mod killed_worker;
 mod live_figures;
+mod live_page;
 mod memory_refused;
 mod modes_answer_alike;
 mod modifiers;

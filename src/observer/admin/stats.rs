@@ -33,6 +33,7 @@ pub async fn stats(State(target): State<Target>, RawQuery(query): RawQuery) -> R
         "routes": routes.iter().map(route).collect::<Vec<_>>(),
         "workers": snapshot.slots.iter().map(|slot| worker(slot, now_ns)).collect::<Vec<_>>(),
         "faults": counted_faults(&target.board, now_ns).1,
+        "sse_dropped": target.live.dropped(),
     })))
 }
 

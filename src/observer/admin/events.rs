@@ -1,0 +1,22 @@
+//! `GET /events`: a message of each tick and event, for as long as the client keeps up.
+
+use std::sync::Arc;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+
+use super::Target;
+use crate::http::Refusal;
+use crate::observer::live::Cut;
+
+/// First `hello`, with the rows and events so far; then `tick`, one a tick, and `event`, as they happen.
+pub async fn events(State(target): State<Target>, Extension(cut): Extension<Cut>) -> Result<Response, Refusal> {
+    let feed = Arc::clone(&target.live).listen(cut).ok_or_else(|| {
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "32 clients listen to the events already; close a page first")
+    })?;
+    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
+    Ok((headers, Body::new(feed)).into_response())
+}

@@ -1,0 +1,312 @@
+//! `GET /metrics`: the last tick in Prometheus's text format.
+//!
+//! Every counter is of the whole run and of all workers, whichever generation, so none falls when a worker dies or is
+//! replaced. The age of the tick is among the metrics: a scrape reads no worker's memory.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::{Encoder, TEXT_FORMAT, TextEncoder};
+
+use super::Target;
+use crate::histogram::Distribution;
+use crate::http::Refusal;
+use crate::observer::live::{About, Tick};
+use crate::sample::{SlotSample, TargetSample};
+use crate::snapshot::RouteReading;
+use crate::sys::clock;
+
+/// From 100 µs, since a small answer takes less than a millisecond, to 60 s.
+const BOUNDS_NS: [u64; 18] = [
+    100_000,
+    250_000,
+    500_000,
+    1_000_000,
+    2_500_000,
+    5_000_000,
+    10_000_000,
+    25_000_000,
+    50_000_000,
+    100_000_000,
+    250_000_000,
+    500_000_000,
+    1_000_000_000,
+    2_500_000_000,
+    5_000_000_000,
+    10_000_000_000,
+    30_000_000_000,
+    60_000_000_000,
+];
+
+/// The last tick as text.
+pub async fn metrics(State(target): State<Target>) -> Result<impl IntoResponse, Refusal> {
+    let nothing = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "nothing has been read yet; ask again");
+    let tick = target.live.last().ok_or_else(nothing)?;
+    let text = text(&tick, target.live.about(), clock::monotonic_ns());
+    Ok(([(header::CONTENT_TYPE, format!("{TEXT_FORMAT}; charset=utf-8"))], text))
+}
+
+fn text(tick: &Tick, about: &About, now_ns: u64) -> Vec<u8> {
+    let age_ns = now_ns.saturating_sub(tick.sample.moment.monotonic_ns);
+    let mut families = of_run(about, age_ns);
+    families.extend(of_routes(&tick.routes));
+    families.extend(of_target(&tick.sample.target));
+    families.extend(of_workers(&tick.sample.slots));
+    families.push(of_faults(tick));
+    // The encoder refuses one without any metric.
+    families.retain(|family| !family.get_metric().is_empty());
+    let mut text = Vec::new();
+    // Into memory, of families that have names and metrics: it can't fail.
+    let _ = TextEncoder::new().encode(&families, &mut text);
+    text
+}
+
+fn of_run(about: &About, age_ns: u64) -> Vec<MetricFamily> {
+    let About { version, mode, profile, started_ns: _, started_realtime_ns, interval_ns: _ } = about;
+    let build = [("version", version.as_str()), ("mode", mode), ("profile", profile)];
+    vec![
+        gauges("quintain_build_info", "What runs; always 1.", [labelled_gauge(&build, 1.0)]),
+        one_gauge(
+            "quintain_snapshot_age_seconds",
+            "Age of the tick that all of this was read in.",
+            seconds(age_ns),
+        ),
+        one_gauge(
+            "process_start_time_seconds",
+            "When the run began, since the Unix epoch.",
+            seconds(*started_realtime_ns),
+        ),
+    ]
+}
+
+fn of_routes(routes: &[Arc<RouteReading>]) -> Vec<MetricFamily> {
+    let names = |route: &RouteReading| (route.method.clone(), route.path.clone());
+    let by_status = routes.iter().flat_map(|route| {
+        let (method, path) = names(route);
+        route.statuses.iter().map(move |(status, count)| {
+            labelled_counter(
+                &[("method", &method), ("route", &path), ("status", &status.to_string())],
+                float(*count),
+            )
+        })
+    });
+    let unanswered = routes.iter().flat_map(|route| {
+        let (method, path) = names(route);
+        [("client_gone", route.client_gone), ("broken_by_fault", route.broken)].map(move |(reason, count)| {
+            labelled_counter(&[("method", &method), ("route", &path), ("reason", reason)], float(count))
+        })
+    });
+    let times = |name: &str, help: &str, of: fn(&RouteReading) -> &Distribution| {
+        let metrics = routes.iter().map(|route| {
+            let labels = [("method", route.method.as_str()), ("route", route.path.as_str())];
+            labelled_histogram(&labels, of(route))
+        });
+        family(name, help, MetricType::HISTOGRAM, metrics)
+    };
+    vec![
+        counters("quintain_requests_total", "Requests answered, by status.", by_status),
+        counters("quintain_unanswered_requests_total", "Requests finished without an answer, and why.", unanswered),
+        times(
+            "quintain_request_duration_seconds",
+            "Latency: from arrival in the kernel to the flush of the response; its sum is within 0.4 %.",
+            |route| &route.latency,
+        ),
+        times(
+            "quintain_service_duration_seconds",
+            "Service: from the parsed head to the flush of the response; its sum is within 0.4 %.",
+            |route| &route.service,
+        ),
+        times(
+            "quintain_queue_duration_seconds",
+            "Queue: from arrival in the kernel to the parsed head; its sum is within 0.4 %.",
+            |route| &route.queue,
+        ),
+    ]
+}
+
+fn of_target(target: &TargetSample) -> Vec<MetricFamily> {
+    let TargetSample { group, requests, strain, .. } = target;
+    let mut families = vec![
+        one_counter(
+            "quintain_errors_total",
+            "Requests with a status of 500 or more, or broken by a fault.",
+            requests.errors,
+        ),
+        one_counter("quintain_lost_requests_total", "Requests in flight when their worker died.", requests.lost),
+        one_counter("quintain_rejected_requests_total", "Requests refused before the router.", requests.rejected),
+        one_counter("quintain_accepted_connections_total", "Connections taken.", requests.accepts),
+        one_counter(
+            "quintain_refused_connections_total",
+            "Connections turned away over --max-connections.",
+            requests.refused,
+        ),
+        one_counter("quintain_received_bytes_total", "Bytes read from clients.", requests.bytes_in),
+        one_counter("quintain_sent_bytes_total", "Bytes written to clients.", requests.bytes_out),
+        one_gauge("quintain_requests_in_flight", "Requests being served.", float(requests.in_flight)),
+        one_gauge("quintain_connections", "Connections open.", float(requests.connections)),
+        family(
+            "process_cpu_seconds_total",
+            "CPU of all processes of the target, ended ones too.",
+            MetricType::COUNTER,
+            [labelled_counter(&[], seconds(target.cpu_ns))],
+        ),
+    ];
+    let drops = strain.listen_drops.map(|drops| {
+        one_counter(
+            "quintain_listen_drops_total",
+            "Connection attempts that the accept queues have dropped.",
+            drops,
+        )
+    });
+    families.extend(drops);
+    let known = [
+        (
+            "quintain_accept_queue_connections",
+            "Connections in the fullest accept queue.",
+            strain.accept_queue.map(|queue| queue.depth),
+        ),
+        (
+            "process_resident_memory_bytes",
+            "Resident memory of all processes of the target; shared pages count in each.",
+            group.rss_bytes,
+        ),
+        ("process_open_fds", "Open descriptors of all processes of the target.", group.fds),
+        ("process_threads", "Threads of all processes of the target.", group.threads),
+        ("quintain_processes", "Processes of the target.", group.procs),
+    ];
+    families.extend(known.into_iter().filter_map(|(name, help, value)| Some(one_gauge(name, help, float(value?)))));
+    families
+}
+
+fn of_workers(slots: &[SlotSample]) -> Vec<MetricFamily> {
+    let of_each = |value: fn(&SlotSample) -> Option<f64>, metric: fn(&[(&str, &str)], f64) -> Metric| {
+        let metrics =
+            slots.iter().filter_map(|slot| Some(metric(&[("slot", &slot.slot.to_string())], value(slot)?)));
+        metrics.collect::<Vec<_>>()
+    };
+    vec![
+        counters(
+            "quintain_worker_requests_total",
+            "Requests finished by the workers of a slot.",
+            of_each(|slot| Some(float(slot.requests.finished)), labelled_counter),
+        ),
+        counters(
+            "quintain_worker_lost_requests_total",
+            "Requests in flight when a worker of the slot died.",
+            of_each(|slot| Some(float(slot.requests.lost)), labelled_counter),
+        ),
+        counters(
+            "quintain_worker_cpu_seconds_total",
+            "CPU of the workers of a slot, ended ones too.",
+            of_each(|slot| Some(seconds(slot.cpu_ns)), labelled_counter),
+        ),
+        gauges(
+            "quintain_worker_resident_memory_bytes",
+            "Resident memory of the workers of a slot; none where workers share a process.",
+            of_each(|slot| slot.group.rss_bytes.map(float), labelled_gauge),
+        ),
+        gauges(
+            "quintain_worker_requests_in_flight",
+            "Requests being served by the workers of a slot.",
+            of_each(|slot| Some(float(slot.requests.in_flight)), labelled_gauge),
+        ),
+        gauges(
+            "quintain_worker_generation",
+            "How many workers have held the slot.",
+            of_each(|slot| Some(float(slot.generation)), labelled_gauge),
+        ),
+        gauges(
+            "quintain_worker_live",
+            "1 if a worker of the slot serves.",
+            of_each(|slot| Some(f64::from(u8::from(slot.is_live))), labelled_gauge),
+        ),
+    ]
+}
+
+fn of_faults(tick: &Tick) -> MetricFamily {
+    let executed = tick.faults.iter().flat_map(|shown| {
+        let name = shown.counted.plan.name.as_deref().unwrap_or_default();
+        let each = shown.counted.executed.iter();
+        each.map(move |(kind, count)| labelled_counter(&[("fault", name), ("kind", kind)], float(*count)))
+    });
+    counters("quintain_faults_executed_total", "Faults carried out by the plans in force.", executed)
+}
+
+fn one_counter(name: &str, help: &str, value: u64) -> MetricFamily {
+    counters(name, help, [labelled_counter(&[], float(value))])
+}
+
+fn one_gauge(name: &str, help: &str, value: f64) -> MetricFamily {
+    gauges(name, help, [labelled_gauge(&[], value)])
+}
+
+fn counters(name: &str, help: &str, metrics: impl IntoIterator<Item = Metric>) -> MetricFamily {
+    family(name, help, MetricType::COUNTER, metrics)
+}
+
+fn gauges(name: &str, help: &str, metrics: impl IntoIterator<Item = Metric>) -> MetricFamily {
+    family(name, help, MetricType::GAUGE, metrics)
+}
+
+fn family(name: &str, help: &str, kind: MetricType, metrics: impl IntoIterator<Item = Metric>) -> MetricFamily {
+    let mut family = MetricFamily::default();
+    family.set_name(name.to_owned());
+    family.set_help(help.to_owned());
+    family.set_field_type(kind);
+    family.set_metric(metrics.into_iter().collect());
+    family
+}
+
+fn labelled_counter(labels: &[(&str, &str)], value: f64) -> Metric {
+    let mut counter = Counter::default();
+    counter.set_value(value);
+    let mut metric = labelled(labels);
+    metric.set_counter(counter);
+    metric
+}
+
+fn labelled_gauge(labels: &[(&str, &str)], value: f64) -> Metric {
+    let mut gauge = Gauge::default();
+    gauge.set_value(value);
+    let mut metric = labelled(labels);
+    metric.set_gauge(gauge);
+    metric
+}
+
+fn labelled_histogram(labels: &[(&str, &str)], distribution: &Distribution) -> Metric {
+    let buckets = BOUNDS_NS.into_iter().zip(distribution.counts_up_to(&BOUNDS_NS)).map(|(bound_ns, count)| {
+        let mut bucket = Bucket::default();
+        bucket.set_upper_bound(seconds(bound_ns));
+        bucket.set_cumulative_count(count);
+        bucket
+    });
+    let mut histogram = Histogram::default();
+    histogram.set_bucket(buckets.collect());
+    histogram.set_sample_count(distribution.count());
+    histogram.set_sample_sum(distribution.sum_ns() / 1e9);
+    let mut metric = labelled(labels);
+    metric.set_histogram(histogram);
+    metric
+}
+
+fn labelled(labels: &[(&str, &str)]) -> Metric {
+    let pair = |&(name, value): &(&str, &str)| {
+        let mut pair = LabelPair::default();
+        pair.set_name(name.to_owned());
+        pair.set_value(value.to_owned());
+        pair
+    };
+    Metric::from_label(labels.iter().map(pair).collect())
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn float(count: u64) -> f64 {
+    count as f64
+}
+
+fn seconds(nanoseconds: u64) -> f64 {
+    float(nanoseconds) / 1e9
+}

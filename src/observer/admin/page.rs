@@ -1,0 +1,50 @@
+//! `GET /`: the live page, from the program itself. It asks nobody else for anything, and its policy forbids it to.
+
+use axum::Router;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::response::IntoResponse;
+use axum::routing::get;
+
+use super::Target;
+
+/// What a browser may load: what comes from here. Nothing inline, no frames, no forms that leave.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const HTML: &str = "text/html; charset=utf-8";
+const CSS: &str = "text/css; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+const SVG: &str = "image/svg+xml";
+
+/// Path, type and content.
+const FILES: [(&str, &str, &str); 9] = [
+    ("/", HTML, include_str!("../page/index.html")),
+    ("/page/page.css", CSS, include_str!("../page/page.css")),
+    ("/page/page.js", SCRIPT, include_str!("../page/page.js")),
+    ("/page/plots.js", SCRIPT, include_str!("../page/plots.js")),
+    ("/page/tables.js", SCRIPT, include_str!("../page/tables.js")),
+    ("/page/words.js", SCRIPT, include_str!("../page/words.js")),
+    ("/page/icon.svg", SVG, include_str!("../page/icon.svg")),
+    ("/page/uplot.css", CSS, include_str!("../page/uplot/uPlot.min.css")),
+    ("/page/uplot.js", SCRIPT, include_str!("../page/uplot/uPlot.iife.min.js")),
+];
+
+/// The page and what it is made of.
+pub fn routes() -> Router<Target> {
+    FILES.into_iter().fold(Router::new(), |router, (path, kind, content)| {
+        let answer = async move || {
+            let headers = [
+                (CONTENT_TYPE, kind),
+                (CONTENT_SECURITY_POLICY, POLICY),
+                (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+                (REFERRER_POLICY, "no-referrer"),
+                // Another version may answer on this port in a minute.
+                (CACHE_CONTROL, "no-cache"),
+            ];
+            (headers, content).into_response()
+        };
+        router.route(path, get(answer))
+    })
+}

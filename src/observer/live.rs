@@ -1,0 +1,200 @@
+//! What the live page and `/metrics` show: the last tick, the rows and events before it, and who is told of the next.
+//!
+//! The observer hands every tick and event in; the admin listener's handlers take them out. Everything here is bounded:
+//! rows, events, clients, and how far a client may be behind.
+
+mod faults;
+mod feed;
+mod row;
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use serde_json::{Value, json};
+
+use super::columns::{self, Column, Row};
+use crate::control::Event;
+use crate::histogram::add;
+use crate::sample::{Sample, SlotSample, TargetSample};
+use crate::scoreboard::Scoreboard;
+use crate::snapshot::RouteReading;
+use crate::sys::clock;
+
+pub use faults::{Shown, shown_faults};
+pub use feed::{Cut, Feed};
+
+use feed::Clients;
+
+/// Rows that a page is given when it is opened: five minutes of the usual tick.
+const ROWS: usize = 300;
+
+/// Events that a page is given when it is opened.
+const EVENTS: usize = 100;
+
+/// What does not change in a run.
+#[derive(Clone, Debug)]
+pub struct About {
+    /// Of the program.
+    pub version: String,
+    /// `single`, `threads` or `cluster`.
+    pub mode: &'static str,
+    /// The name of a built-in profile, or the file.
+    pub profile: String,
+    /// When the run began (monotonic).
+    pub started_ns: u64,
+    /// The same, since the Unix epoch, by the clock as it stands now.
+    pub started_realtime_ns: u64,
+    /// From one tick to the next.
+    pub interval_ns: u64,
+}
+
+/// What a tick has read.
+pub struct Tick {
+    /// The whole target and each slot.
+    pub sample: Sample,
+    /// Every route on which something was answered.
+    pub routes: Vec<Arc<RouteReading>>,
+    /// The fault plans in force.
+    pub faults: Vec<Shown>,
+}
+
+/// The last tick, the rows and events before it, and who is told of the next.
+pub struct Live {
+    board: Arc<Scoreboard>,
+    about: About,
+    resources: Vec<Column<TargetSample>>,
+    workers: Vec<Column<SlotSample>>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    last: Option<Arc<Tick>>,
+    /// Each a JSON array, in the order of the columns.
+    rows: VecDeque<String>,
+    events: VecDeque<Value>,
+    clients: Clients,
+}
+
+impl Live {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new(board: Arc<Scoreboard>, about: About) -> Self {
+        let workers = row::of_slots_alone(columns::workers());
+        Self { board, about, resources: columns::resources(), workers, inner: Mutex::default() }
+    }
+
+    /// Keeps a tick and tells it to everybody who listens.
+    pub fn tick(&self, phase: &str, sample: &Sample, routes: Vec<Arc<RouteReading>>) {
+        let now_ns = clock::monotonic_ns();
+        let tick = Tick { sample: sample.clone(), routes, faults: shown_faults(&self.board, now_ns) };
+        let target = self.row_of_target(phase, &tick.sample);
+        let kept = Value::Array(target.values().cloned().collect()).to_string();
+        let mut inner = self.inner();
+        if !inner.clients.is_empty() {
+            let mut told = target;
+            told.insert("workers".to_owned(), self.rows_of_workers(phase, &tick.sample).into());
+            told.insert("faults".to_owned(), tick.faults.iter().map(Shown::to_json).collect());
+            let dropped = inner.clients.tell(&message("tick", &Value::Object(told)), now_ns);
+            add(&self.board.head().observer.sse_dropped, dropped);
+        }
+        push(&mut inner.rows, ROWS, kept);
+        inner.last = Some(Arc::new(tick));
+    }
+
+    /// Keeps an event and tells it to everybody who listens.
+    pub fn event(&self, event: &Event) {
+        let Event { at_ns, realtime_ns, kind, slot, generation, pid, detail } = event;
+        let event = json!({
+            "epoch_ms": realtime_ns / clock::MILLISECOND,
+            "elapsed_s": row::seconds(at_ns.saturating_sub(self.about.started_ns)),
+            "kind": kind,
+            "slot": slot,
+            "generation": generation,
+            "pid": pid,
+            "detail": detail,
+        });
+        let mut inner = self.inner();
+        let dropped = inner.clients.tell(&message("event", &event), clock::monotonic_ns());
+        add(&self.board.head().observer.sse_dropped, dropped);
+        push(&mut inner.events, EVENTS, event);
+    }
+
+    /// The last tick; `None` before the first.
+    pub fn last(&self) -> Option<Arc<Tick>> {
+        self.inner().last.clone()
+    }
+
+    /// What does not change in a run.
+    #[must_use]
+    pub fn about(&self) -> &About {
+        &self.about
+    }
+
+    /// How many clients were dropped, in the whole run.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.board.head().observer.sse_dropped.load(Relaxed)
+    }
+
+    /// One client more, whose connection ends when `cut` says so; `None` when there is no room.
+    #[must_use]
+    pub fn listen(self: &Arc<Self>, cut: Cut) -> Option<Feed> {
+        let mut inner = self.inner();
+        let hello = self.hello(&inner);
+        let number = inner.clients.enter(cut)?;
+        drop(inner);
+        Some(Feed::new(Arc::clone(self), number, hello))
+    }
+
+    /// What a page needs to know before its first tick.
+    fn hello(&self, inner: &Inner) -> Bytes {
+        let About { version, mode, profile, started_ns: _, started_realtime_ns: _, interval_ns } = &self.about;
+        let names: Vec<&str> = self.resources.iter().map(|column| column.name).collect();
+        let about = json!({
+            "version": version,
+            "mode": mode,
+            "profile": profile,
+            "interval_s": row::seconds(*interval_ns),
+            "cpus": std::thread::available_parallelism().map_or(1, usize::from),
+            "columns": names,
+            "events": inner.events,
+        });
+        // The rows are JSON already; the object is not empty, so that its last character but one ends a field.
+        let rows = inner.rows.iter().map(String::as_str).collect::<Vec<_>>().join(",");
+        let about = about.to_string();
+        let open = about.trim_end_matches('}');
+        Bytes::from(format!("retry: 1000\nevent: hello\ndata: {open},\"rows\":[{rows}]}}\n\n"))
+    }
+
+    fn row_of_target(&self, phase: &str, sample: &Sample) -> row::Object {
+        let Sample { moment, target: figures, .. } = sample;
+        row::object(&self.resources, &Row { moment, phase, mode: self.about.mode, figures })
+    }
+
+    fn rows_of_workers(&self, phase: &str, sample: &Sample) -> Vec<Value> {
+        let Sample { moment, slots, .. } = sample;
+        let mode = self.about.mode;
+        let rows = slots.iter().map(|figures| row::object(&self.workers, &Row { moment, phase, mode, figures }));
+        rows.map(Value::Object).collect()
+    }
+
+    /// Nobody panics while it is held.
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// As server-sent events are written. JSON has no line ends of its own.
+fn message(event: &str, data: &Value) -> Bytes {
+    Bytes::from(format!("event: {event}\ndata: {data}\n\n"))
+}
+
+fn push<T>(ring: &mut VecDeque<T>, room: usize, value: T) {
+    if ring.len() == room {
+        ring.pop_front();
+    }
+    ring.push_back(value);
+}

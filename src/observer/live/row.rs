@@ -1,0 +1,36 @@
+//! A row as JSON, by the names of its columns: the same cells as in the CSV.
+
+use serde_json::{Map, Value};
+
+use crate::observer::columns::{Column, Row};
+
+/// Fields in the order of the columns.
+pub type Object = Map<String, Value>;
+
+/// Numbers are numbers, an unknown is null.
+pub fn object<Figures>(columns: &[Column<Figures>], row: &Row<'_, Figures>) -> Object {
+    columns.iter().map(|column| (column.name.to_owned(), value(column, (column.cell)(row)))).collect()
+}
+
+fn value<Figures>(column: &Column<Figures>, cell: String) -> Value {
+    if cell.is_empty() {
+        return Value::Null;
+    }
+    // A phase may be called 7.
+    if column.unit == "name" {
+        return Value::String(cell);
+    }
+    serde_json::from_str(&cell).ok().filter(Value::is_number).unwrap_or(Value::String(cell))
+}
+
+/// The columns of `workers.csv` without those that each row of a tick has in common with that of the whole target.
+pub fn of_slots_alone<Figures>(columns: Vec<Column<Figures>>) -> Vec<Column<Figures>> {
+    const COMMON: [&str; 7] = ["ts_utc", "epoch_ms", "elapsed_s", "interval_s", "late_ms", "phase", "mode"];
+    columns.into_iter().filter(|column| !COMMON.contains(&column.name)).collect()
+}
+
+/// Exact to a microsecond, for more years than a run has.
+#[allow(clippy::cast_precision_loss)]
+pub fn seconds(nanoseconds: u64) -> f64 {
+    (nanoseconds / 1_000) as f64 / 1e6
+}
