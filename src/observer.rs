@@ -173,7 +173,10 @@ impl Observer {
             Some(files) if generation == 1 => Some(OpenFiles::make(files, mode, schedule.started_ns)?),
             Some(files) => Some(OpenFiles::open_again(files, mode, schedule.started_ns)),
         };
-        let earlier = notes::recall(&board);
+        let last_row = files.as_ref().and_then(OpenFiles::last_elapsed);
+        let earlier = notes::recall(&board, |tick_ns| {
+            last_row.is_some_and(|last| last == columns::seconds(tick_ns.saturating_sub(schedule.started_ns)))
+        });
         let mut observer = Self {
             board,
             reader,
@@ -290,14 +293,15 @@ impl Observer {
         let reading = self.reader.read(due_ns, self.schedule.started_ns, depth);
         let sample = between(&self.earlier, &reading);
         self.earlier = Earlier::of(&sample);
+        notes::leave(&self.board, &self.earlier);
         if let Some(files) = &mut self.files {
             files.tick(PHASE, &sample);
         }
         if let Some(live) = &self.live {
             live.tick(PHASE, &sample, routes(&self.board).into_iter().map(Arc::new).collect());
         }
+        notes::settle(&self.board);
         self.note_implausible(&sample);
-        notes::leave(&self.board, &self.earlier);
         if depth == Depth::Thorough {
             self.thorough_ns = sample.moment.monotonic_ns;
         }

@@ -8,7 +8,7 @@
 //! | [`Base`], [`Roster`], `state` of a slot | the supervisor (in single and threads the main thread) |
 //! | [`RouteTable`] | the same |
 //! | orders page | the observer, through [`crate::control::publish`] |
-//! | [`ObserverNotes`], [`SlotNotes`] | the observer |
+//! | [`ObserverNotes`], [`TickNotes`], [`SlotNotes`] | the observer |
 //! | [`FaultTable`] | all workers, by `fetch_add`: the one deliberate exception |
 //!
 //! Atomics only. A counter with one writer is a load and a store. A worker writes a request's buckets first and
@@ -85,10 +85,10 @@ pub(crate) struct OrdersBuffer {
     pub bytes: [AtomicU8; ORDERS],
 }
 
-/// The figures of the last tick, from which a respawned observer goes on.
+/// The figures of a tick, from which a respawned observer goes on.
 #[derive(Zeroable)]
-#[repr(C, align(128))]
-pub struct ObserverNotes {
+#[repr(C)]
+pub struct TickNotes {
     /// When the last row was taken (monotonic); 0 before the first.
     pub tick_ns: AtomicU64,
     /// CPU of the whole target at that time.
@@ -99,6 +99,16 @@ pub struct ObserverNotes {
     pub system_ns: AtomicU64,
     /// Finished requests at that time.
     pub finished: AtomicU64,
+}
+
+/// What an observer leaves for its successor.
+#[derive(Zeroable)]
+#[repr(C, align(128))]
+pub struct ObserverNotes {
+    /// The last tick that was written down, and the one that is being written.
+    pub ticks: [TickNotes; 2],
+    /// Which of the two was written down.
+    pub written: AtomicU64,
     /// Largest sum of resident memory in any tick.
     pub rss_peak_bytes: AtomicU64,
     /// How many observers the run has had.

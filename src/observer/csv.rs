@@ -104,6 +104,18 @@ impl CsvFile {
         self.kept.len() as u64 + self.missing
     }
 
+    /// The last row that is in the file.
+    pub fn last_line(&self) -> Option<String> {
+        /// Longer than any row.
+        const PIECE: u64 = 64 * 1024;
+        let mut file = File::open(&self.path).ok()?;
+        let start = file.metadata().ok()?.len().saturating_sub(PIECE);
+        file.seek(SeekFrom::Start(start)).ok()?;
+        let mut piece = Vec::new();
+        file.read_to_end(&mut piece).ok()?;
+        String::from_utf8_lossy(&piece).lines().next_back().map(str::to_owned)
+    }
+
     fn encode<Row: IntoIterator<Item: AsRef<[u8]>>>(&mut self, rows: impl IntoIterator<Item = Row>) {
         self.text.clear();
         self.ends.clear();

@@ -82,6 +82,13 @@ impl OpenFiles {
         (Self { resources, workers, events, record, mode, started_ns, complained: false }, failure)
     }
 
+    /// `elapsed_s` of the last row of `resources.csv`, for whoever goes on in it.
+    pub fn last_elapsed(&self) -> Option<String> {
+        let at = self.resources.columns.iter().position(|column| column.name == "elapsed_s")?;
+        // No cell before it holds a comma.
+        self.resources.file.last_line()?.split(',').nth(at).map(str::to_owned)
+    }
+
     /// Appends a tick's rows.
     pub fn tick(&mut self, phase: &str, sample: &Sample) {
         let Sample { moment, target, slots, .. } = sample;

@@ -1,26 +1,32 @@
 //! What an observer leaves on the scoreboard for its successor.
+//!
+//! An observer may die at any moment. So a tick is noted beside the one before it, then its row is written, then the
+//! notes are said to be those of the last row; when it dies in between, the last row itself tells which of the two it is.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, compiler_fence};
 
 use crate::sample::{Account, Earlier, EarlierSlot, Host, StrainReading, Tally};
-use crate::scoreboard::{Counters, ObserverNotes, Scoreboard, SlotNotes};
+use crate::scoreboard::{Counters, Scoreboard, SlotNotes, TickNotes};
 
 /// Counts this observer and says how many the run has had, this one included.
 pub fn arrive(board: &Scoreboard) -> u64 {
     board.head().observer.generation.fetch_add(1, Relaxed) + 1
 }
 
-/// Writes down the cumulative figures of a tick.
+/// Notes the cumulative figures of a tick whose row is to be written next.
 pub fn leave(board: &Scoreboard, tick: &Earlier) {
-    let ObserverNotes { tick_ns, cpu_ns, user_ns, system_ns, finished, rss_peak_bytes, .. } =
-        &board.head().observer;
+    let place = 1 - written(board);
+    let TickNotes { tick_ns, cpu_ns, user_ns, system_ns, finished } = &board.head().observer.ticks[place];
+    // Until all of it is there, it is no tick.
+    tick_ns.store(0, Relaxed);
+    compiler_fence(Release);
     cpu_ns.store(tick.cpu_ns, Relaxed);
     user_ns.store(tick.user_ns.unwrap_or(0), Relaxed);
     system_ns.store(tick.system_ns.unwrap_or(0), Relaxed);
     finished.store(tick.finished, Relaxed);
-    rss_peak_bytes.store(tick.rss_peak_bytes, Relaxed);
+    board.head().observer.rss_peak_bytes.store(tick.rss_peak_bytes, Relaxed);
     for (slot, noted) in board.slots().iter().zip(&tick.slots) {
-        let SlotNotes { seen, told, seen_lost, told_lost, cpu_ns } = &slot.notes;
+        let SlotNotes { seen, told, seen_lost, told_lost, cpu_ns } = &slot.notes[place];
         let EarlierSlot { account, cpu_ns: noted_cpu_ns } = noted;
         seen.note(&account.seen.counts);
         told.note(&account.told.counts);
@@ -28,14 +34,31 @@ pub fn leave(board: &Scoreboard, tick: &Earlier) {
         told_lost.store(account.told.lost, Relaxed);
         cpu_ns.store(*noted_cpu_ns, Relaxed);
     }
+    compiler_fence(Release);
     tick_ns.store(tick.tick_ns, Relaxed);
 }
 
-/// The figures of the last tick that any observer has taken. The machine's ticks and the signs of strain are not among
-/// them: what needs two of those is unknown in a new observer's first row.
-pub fn recall(board: &Scoreboard) -> Earlier {
-    let ObserverNotes { tick_ns, cpu_ns, user_ns, system_ns, finished, rss_peak_bytes, .. } =
-        &board.head().observer;
+/// The row of the tick that was noted last is written.
+pub fn settle(board: &Scoreboard) {
+    board.head().observer.written.store(1 - written(board) as u64, Release);
+}
+
+fn written(board: &Scoreboard) -> usize {
+    usize::from(board.head().observer.written.load(Acquire) == 1)
+}
+
+/// The figures of the last tick whose row any observer has written; `is_last_row` says whether the last row is that of
+/// a tick (monotonic). The machine's ticks and the signs of strain are not among them: what needs two of those is
+/// unknown in a new observer's first row.
+pub fn recall(board: &Scoreboard, is_last_row: impl FnOnce(u64) -> bool) -> Earlier {
+    let ticks = &board.head().observer.ticks;
+    let [noted_ns, written_ns] =
+        [1 - written(board), written(board)].map(|place| ticks[place].tick_ns.load(Relaxed));
+    if noted_ns > written_ns && is_last_row(noted_ns) {
+        settle(board);
+    }
+    let place = written(board);
+    let TickNotes { tick_ns, cpu_ns, user_ns, system_ns, finished } = &ticks[place];
     let tick_ns = tick_ns.load(Relaxed);
     if tick_ns == 0 {
         return Earlier::default();
@@ -51,9 +74,35 @@ pub fn recall(board: &Scoreboard) -> Earlier {
         user_ns: Some(user_ns.load(Relaxed)),
         system_ns: Some(system_ns.load(Relaxed)),
         finished: finished.load(Relaxed),
-        rss_peak_bytes: rss_peak_bytes.load(Relaxed),
-        slots: board.slots().iter().map(|slot| recall_slot(&slot.notes)).collect(),
+        rss_peak_bytes: board.head().observer.rss_peak_bytes.load(Relaxed),
+        slots: board.slots().iter().map(|slot| recall_slot(&slot.notes[place])).collect(),
         host: Host::default(),
         strain: StrainReading::default(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_dies_between_note_and_row_is_followed_from_the_last_row_that_there_is() {
+        let board = Scoreboard::map(1).unwrap();
+        let tick = |tick_ns: u64| Earlier { tick_ns, finished: tick_ns * 10, ..Earlier::default() };
+        let recalled = |last_row: u64| {
+            let earlier = recall(&board, |tick_ns| tick_ns == last_row);
+            (earlier.tick_ns, earlier.finished)
+        };
+        assert_eq!(recalled(0), (0, 0));
+        leave(&board, &tick(1));
+        assert_eq!(recalled(0), (0, 0), "no row of it");
+        leave(&board, &tick(2));
+        settle(&board);
+        assert_eq!(recalled(2), (2, 20));
+        leave(&board, &tick(3));
+        assert_eq!(recalled(2), (2, 20), "its row is not there");
+        leave(&board, &tick(4));
+        assert_eq!(recalled(4), (4, 40), "its row is there");
+        assert_eq!(recalled(4), (4, 40), "for every successor");
     }
 }

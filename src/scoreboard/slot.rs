@@ -10,7 +10,7 @@ use super::route_record::RouteRecord;
 use super::{ROUTES, SEATS};
 use crate::histogram::add;
 
-/// Per slot, what [`super::ObserverNotes`] is for the target.
+/// Per slot, what [`super::TickNotes`] is for the target.
 #[derive(Zeroable)]
 #[repr(C, align(128))]
 pub struct SlotNotes {
@@ -33,8 +33,8 @@ pub struct Slot {
     pub(super) version: AtomicU64,
     pub(super) state: AtomicU64,
     pub(super) roster: [Roster; SEATS],
-    /// What the observer noted of the slot.
-    pub notes: SlotNotes,
+    /// What the observer noted of the slot, beside [`super::ObserverNotes::ticks`].
+    pub notes: [SlotNotes; 2],
     pub(super) base: Base,
     pub(super) seats: [Seat; SEATS],
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::support::target::{MODES, Target};
+use crate::support::wait_for;
 
 /// How much more than asked counts as asked.
 const TOLERANCE: f64 = 1.05;
@@ -18,12 +19,15 @@ fn cpu_seconds(stats: &Value) -> f64 {
     stats["workers"].as_array().unwrap().iter().map(|worker| figure(worker, "cpu_seconds")).sum()
 }
 
-/// CPU of all threads of a process, by the scheduler.
+/// CPU of all threads of a process, by the scheduler, which brings the account of a thread up to date when it takes it
+/// from its processor.
 fn scheduled_seconds(pid: u32) -> f64 {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     let nanoseconds = threads.map(|thread| {
-        let text = std::fs::read_to_string(thread.unwrap().path().join("schedstat")).unwrap();
-        text.split(' ').next().unwrap().parse::<f64>().unwrap()
+        let path = thread.unwrap().path();
+        let read = |file: &str| std::fs::read_to_string(path.join(file)).unwrap();
+        wait_for("a thread to wait", || read("stat").rsplit_once(") S ").map(|_| ()));
+        read("schedstat").split(' ').next().unwrap().parse::<f64>().unwrap()
     });
     nanoseconds.sum::<f64>() / 1e9
 }
