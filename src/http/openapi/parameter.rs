@@ -20,7 +20,7 @@ const PLACES: u32 = 6;
 
 /// What a route reads, for the API's document.
 pub trait Describe: FromQuery {
-    /// Each parameter of [`FromQuery::NAMES`], and that of the path; no other.
+    /// Each parameter of `FromQuery::NAMES`, and that of the path; no other.
     fn describe(limits: &Limits) -> Vec<Documented>;
 }
 
