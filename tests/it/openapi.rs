@@ -43,11 +43,8 @@ fn filled(path: &str) -> String {
 fn needed(operation: &Value, but: &str) -> String {
     let needed =
         parameters(operation, "query").into_iter().filter(|one| one["required"] == true && one["name"] != but);
-    needed
-        .map(|one| {
-            format!("{}={}&", one["name"].as_str().unwrap(), one["schema"]["x-limit"]["most"].as_str().unwrap())
-        })
-        .collect()
+    let most = |one: &Value| one["schema"]["x-limit"]["most"].as_str().unwrap().to_owned();
+    needed.fold(String::new(), |query, one| query + one["name"].as_str().unwrap() + "=" + &most(one) + "&")
 }
 
 fn document(target: &Target) -> Value {

@@ -1,6 +1,7 @@
 //! A parameter of a route, as the API's document has it. What it may be comes from the constants that it is parsed by.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -19,7 +20,7 @@ const PLACES: u32 = 6;
 
 /// What a route reads, for the API's document.
 pub trait Describe: FromQuery {
-    /// Each parameter of [`FromQuery::NAMES`], and that of the path; no other.
+    /// Each parameter of `FromQuery::NAMES`, and that of the path; no other.
     fn describe(limits: &Limits) -> Vec<Documented>;
 }
 
@@ -54,7 +55,7 @@ impl Documented {
 
     /// What it is when it is left out.
     #[must_use]
-    pub fn or(mut self, default: impl ToString) -> Self {
+    pub fn or(mut self, default: impl Display) -> Self {
         self.default = Some(default.to_string());
         self
     }
