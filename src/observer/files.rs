@@ -9,7 +9,7 @@ use super::columns::{self, Column, Row, epoch_ms, seconds, timestamp};
 use super::csv::{Appended, CsvFile, KEPT_ROWS};
 use super::run_record::RunRecord;
 use crate::control::Event;
-use crate::sample::{Sample, SlotSample, TargetSample};
+use crate::sample::{RouteSample, Sample, SlotSample, TargetSample};
 use crate::sys::clock;
 
 /// Where a run is written down, and as what.
@@ -22,6 +22,7 @@ pub struct RunFiles {
 
 const RESOURCES: &str = "resources.csv";
 const WORKERS: &str = "workers.csv";
+const ROUTES: &str = "routes.csv";
 const EVENTS: &str = "events.csv";
 
 /// The header of `events.csv`.
@@ -31,6 +32,7 @@ const EVENT: [&str; 8] = ["ts_utc", "epoch_ms", "elapsed_s", "kind", "slot", "ge
 pub struct OpenFiles {
     resources: Table<TargetSample>,
     workers: Table<SlotSample>,
+    routes: Table<RouteSample>,
     events: CsvFile,
     record: RunRecord,
     mode: &'static str,
@@ -76,20 +78,23 @@ impl OpenFiles {
         let record = RunRecord::new(&directory, record);
         let (resources, first) = Table::open(&directory.join(RESOURCES), columns::resources());
         let (workers, second) = Table::open(&directory.join(WORKERS), columns::workers());
+        let (routes, fourth) = Table::open(&directory.join(ROUTES), columns::routes());
         let (events, third) = CsvFile::open_or_keep(&directory.join(EVENTS), &EVENT);
-        let opened = [(RESOURCES, first), (WORKERS, second), (EVENTS, third)];
+        let opened = [(RESOURCES, first), (WORKERS, second), (EVENTS, third), (ROUTES, fourth)];
         let failure = opened.into_iter().find_map(|(name, opened)| Some((directory.join(name), opened.err()?)));
-        (Self { resources, workers, events, record, mode, started_ns, complained: false }, failure)
+        (Self { resources, workers, routes, events, record, mode, started_ns, complained: false }, failure)
     }
 
     /// Appends a tick's rows.
     pub fn tick(&mut self, phase: &str, sample: &Sample) {
-        let Sample { moment, target, slots, .. } = sample;
+        let Sample { moment, target, slots, routes, .. } = sample;
         let mode = self.mode;
         let resources = self.resources.append([Row { moment, phase, mode, figures: target }]);
         self.heed(RESOURCES, resources);
         let workers = self.workers.append(slots.iter().map(|figures| Row { moment, phase, mode, figures }));
         self.heed(WORKERS, workers);
+        let routes = self.routes.append(routes.iter().map(|figures| Row { moment, phase, mode, figures }));
+        self.heed(ROUTES, routes);
         if self.events.rows_outside() > 0 {
             let events = self.events.append(Vec::<[&str; 0]>::new());
             self.heed(EVENTS, events);
@@ -181,9 +186,9 @@ impl OpenFiles {
     }
 
     /// How many rows are not in each file.
-    fn outside(&self) -> [(&'static str, u64); 3] {
-        let Self { resources, workers, events, .. } = self;
-        [(RESOURCES, &resources.file), (WORKERS, &workers.file), (EVENTS, events)]
+    fn outside(&self) -> [(&'static str, u64); 4] {
+        let Self { resources, workers, routes, events, .. } = self;
+        [(RESOURCES, &resources.file), (WORKERS, &workers.file), (ROUTES, &routes.file), (EVENTS, events)]
             .map(|(name, file)| (name, file.rows_outside()))
     }
 }

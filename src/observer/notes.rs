@@ -31,8 +31,8 @@ pub fn leave(board: &Scoreboard, tick: &Earlier) {
     tick_ns.store(tick.tick_ns, Relaxed);
 }
 
-/// The figures of the last tick that any observer has taken. The machine's ticks and the signs of strain are not among
-/// them: what needs two of those is unknown in a new observer's first row.
+/// The figures of the last tick that any observer has taken. The machine's ticks, the signs of strain and what the
+/// histograms held are not among them: what needs two of those is unknown in a new observer's first row.
 pub fn recall(board: &Scoreboard) -> Earlier {
     let ObserverNotes { tick_ns, cpu_ns, user_ns, system_ns, finished, rss_peak_bytes, .. } =
         &board.head().observer;
@@ -55,5 +55,6 @@ pub fn recall(board: &Scoreboard) -> Earlier {
         slots: board.slots().iter().map(|slot| recall_slot(&slot.notes)).collect(),
         host: Host::default(),
         strain: StrainReading::default(),
+        routes: None,
     }
 }

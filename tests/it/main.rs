@@ -33,6 +33,7 @@ mod over_limits;
 mod parent_death;
 mod payloads;
 mod profiles;
+mod quantiles;
 mod readme;
 mod rejected;
 mod rolling_restart;

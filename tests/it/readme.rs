@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use quintain::config::{CONFIG, SETTINGS, Setting};
-use quintain::observer::columns::{markdown, resources, workers};
+use quintain::observer::columns::{markdown, resources, routes, workers};
 
 fn read(file: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(file)).unwrap()
@@ -19,9 +19,13 @@ fn section(readme: &str, name: &str) -> String {
 #[test]
 fn its_tables_are_the_code_s() {
     let readme = read("README.md");
-    for (name, table) in
-        [("settings", settings()), ("resources", markdown(&resources())), ("workers", markdown(&workers()))]
-    {
+    let tables = [
+        ("settings", settings()),
+        ("resources", markdown(&resources())),
+        ("workers", markdown(&workers())),
+        ("routes", markdown(&routes())),
+    ];
+    for (name, table) in tables {
         assert!(section(&readme, name) == table, "the README's table of {name} should be:\n{table}");
     }
 }

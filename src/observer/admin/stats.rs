@@ -66,7 +66,8 @@ fn totals(totals: &Totals) -> Value {
 }
 
 fn route(route: &RouteReading) -> Value {
-    let RouteReading { path, method, statuses: counted, client_gone, broken, service, latency, queue } = route;
+    let RouteReading { number: _, path, method, statuses: counted, client_gone, broken, service, latency, queue } =
+        route;
     json!({
         "method": method,
         "route": path,
