@@ -16,6 +16,9 @@ pub use distribution::{Distribution, Quantiles};
 /// Number of buckets.
 pub const BUCKETS: usize = 3840;
 
+/// From here on, a value counts in the last bucket with all that are longer: 68.7 s.
+pub const LONGEST_NS: u64 = 1 << 36;
+
 /// Values below this have a bucket each.
 const LINEAR: u64 = 256;
 

@@ -21,6 +21,7 @@ pub mod admin;
 pub mod columns;
 pub mod csv;
 mod files;
+mod latency_log;
 mod notes;
 mod processes;
 pub mod run_record;

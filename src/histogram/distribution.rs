@@ -85,6 +85,14 @@ impl Distribution {
         counts.map(|(place, &count)| (self.first + place, count))
     }
 
+    /// The values that were recorded, each as the middle of its bucket in nanoseconds, and how often.
+    pub fn values(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        self.filled().map(|(bucket, count)| {
+            let (low, high) = bounds(bucket);
+            (low + (high - low) / 2, count)
+        })
+    }
+
     /// The value at a quantile from 0 to 1, in nanoseconds: the middle of the bucket in which the value of
     /// rank ⌈quantile × count⌉ lies (at least rank 1), never above the maximum. `None` when nothing was recorded.
     #[must_use]

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::columns::{self, Column, Row, epoch_ms, seconds, timestamp};
 use super::csv::{Appended, CsvFile, KEPT_ROWS};
+use super::latency_log::LatencyLog;
 use super::run_record::RunRecord;
 use crate::control::Event;
 use crate::sample::{RouteSample, Sample, SlotSample, TargetSample};
@@ -23,6 +24,7 @@ pub struct RunFiles {
 const RESOURCES: &str = "resources.csv";
 const WORKERS: &str = "workers.csv";
 const ROUTES: &str = "routes.csv";
+const LATENCY: &str = "latency.hlog";
 const EVENTS: &str = "events.csv";
 
 /// The header of `events.csv`.
@@ -33,6 +35,7 @@ pub struct OpenFiles {
     resources: Table<TargetSample>,
     workers: Table<SlotSample>,
     routes: Table<RouteSample>,
+    latency: LatencyLog,
     events: CsvFile,
     record: RunRecord,
     mode: &'static str,
@@ -79,10 +82,11 @@ impl OpenFiles {
         let (resources, first) = Table::open(&directory.join(RESOURCES), columns::resources());
         let (workers, second) = Table::open(&directory.join(WORKERS), columns::workers());
         let (routes, fourth) = Table::open(&directory.join(ROUTES), columns::routes());
+        let (latency, fifth) = LatencyLog::open_or_keep(&directory.join(LATENCY), started_ns);
         let (events, third) = CsvFile::open_or_keep(&directory.join(EVENTS), &EVENT);
-        let opened = [(RESOURCES, first), (WORKERS, second), (EVENTS, third), (ROUTES, fourth)];
+        let opened = [(RESOURCES, first), (WORKERS, second), (EVENTS, third), (ROUTES, fourth), (LATENCY, fifth)];
         let failure = opened.into_iter().find_map(|(name, opened)| Some((directory.join(name), opened.err()?)));
-        (Self { resources, workers, routes, events, record, mode, started_ns, complained: false }, failure)
+        (Self { resources, workers, routes, latency, events, record, mode, started_ns, complained: false }, failure)
     }
 
     /// Appends a tick's rows.
@@ -95,6 +99,8 @@ impl OpenFiles {
         self.heed(WORKERS, workers);
         let routes = self.routes.append(routes.iter().map(|figures| Row { moment, phase, mode, figures }));
         self.heed(ROUTES, routes);
+        let latency = self.latency.append(sample);
+        self.heed(LATENCY, latency);
         if self.events.rows_outside() > 0 {
             let events = self.events.append(Vec::<[&str; 0]>::new());
             self.heed(EVENTS, events);
@@ -186,10 +192,15 @@ impl OpenFiles {
     }
 
     /// How many rows are not in each file.
-    fn outside(&self) -> [(&'static str, u64); 4] {
-        let Self { resources, workers, routes, events, .. } = self;
-        [(RESOURCES, &resources.file), (WORKERS, &workers.file), (ROUTES, &routes.file), (EVENTS, events)]
-            .map(|(name, file)| (name, file.rows_outside()))
+    fn outside(&self) -> [(&'static str, u64); 5] {
+        let Self { resources, workers, routes, latency, events, .. } = self;
+        [
+            (RESOURCES, resources.file.rows_outside()),
+            (WORKERS, workers.file.rows_outside()),
+            (ROUTES, routes.file.rows_outside()),
+            (LATENCY, latency.rows_outside()),
+            (EVENTS, events.rows_outside()),
+        ]
     }
 }
 

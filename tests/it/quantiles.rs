@@ -3,9 +3,12 @@
 
 use std::time::Instant;
 
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::Deserializer;
+use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
 use rustix::process::Signal;
 
-use crate::support::target::{MODES, Target, at_rest, send};
+use crate::support::target::{Left, MODES, Target, at_rest, send};
 use crate::support::wait_for;
 
 /// How far a quantile may be from the exact one.
@@ -43,6 +46,41 @@ fn exact(values: &[f64], quantile: f64) -> f64 {
     let mut values = values.to_vec();
     values.sort_by(f64::total_cmp);
     values[((quantile * values.len() as f64).ceil() as usize).clamp(1, values.len()) - 1]
+}
+
+/// All intervals of `latency.hlog` with a tag, summed, by the reader of its format's authors.
+fn logged(left: &Left, tag: &str) -> Histogram<u64> {
+    let text = std::fs::read(left.file("latency.hlog")).unwrap();
+    let mut sum = Histogram::new_with_bounds(1, (1 << 36) - 1, 2).unwrap();
+    let mut end = 0.0;
+    for entry in IntervalLogIterator::new(&text) {
+        let LogEntry::Interval(interval) = entry.unwrap() else { continue };
+        if interval.tag().unwrap().as_str() == tag {
+            let start = interval.start_timestamp().as_secs_f64();
+            // Both are rounded to a millisecond.
+            assert!(start >= end - 0.002, "{start} s is before {end} s");
+            end = start + interval.duration().as_secs_f64();
+            let bytes = base64(interval.encoded_histogram());
+            let one: Histogram<u64> = Deserializer::new().deserialize(&mut &*bytes).unwrap();
+            assert!(!one.is_empty());
+            sum.add(&one).unwrap();
+        }
+    }
+    sum
+}
+
+fn base64(text: &str) -> Vec<u8> {
+    const DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let (mut bytes, mut bits, mut held) = (Vec::new(), 0_u32, 0);
+    for digit in text.bytes().take_while(|&digit| digit != b'=') {
+        bits = (bits << 6) | u32::try_from(DIGITS.find(char::from(digit)).unwrap()).unwrap();
+        held += 6;
+        if held >= 8 {
+            held -= 8;
+            bytes.push((bits >> held).to_le_bytes()[0]);
+        }
+    }
+    bytes
 }
 
 #[test]
@@ -87,7 +125,8 @@ fn they_are_the_exact_ones_in_every_mode_across_deaths_and_reloads() {
             }
         }
         at_rest(&target);
-        let requests = known.most.len().to_string();
+        let sent = known.most.len() as u64;
+        let requests = sent.to_string();
         let left = target.end();
         let (resources, routes) = (left.csv("resources.csv"), left.csv("routes.csv"));
         let last =
@@ -100,6 +139,16 @@ fn they_are_the_exact_ones_in_every_mode_across_deaths_and_reloads() {
         // From the first request on, in every row.
         let begun = resources.iter().position(|row| row["elapsed_s"] == routes[0]["elapsed_s"]).unwrap();
         assert_eq!(resources.len() - begun, routes.len());
+        for (tag, of) in [("svc", "svc_us"), ("lat", "lat_us"), ("queue", "queue_us")] {
+            let log = logged(&left, tag);
+            assert_eq!(log.len(), sent, "{mode:?}: each request is in one interval");
+            for (name, quantile) in QUANTILES {
+                #[allow(clippy::cast_precision_loss)]
+                let (logged, told) =
+                    (log.value_at_quantile(quantile) as f64, route[of][name].as_f64().unwrap() * 1e3);
+                assert!((logged - told).abs() <= logged * ERROR + 100.0, "{mode:?}: {tag} {name}: {logged} {told}");
+            }
+        }
         let longest = exact(&known.most, 1.0);
         for row in resources.iter().filter(|row| !row["lat_p50_us"].is_empty()) {
             let number = |column: &str| row[column].parse::<f64>().unwrap();
