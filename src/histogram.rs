@@ -213,9 +213,13 @@ mod tests {
                 read.add(&histogram);
                 read
             };
-            before.iter().for_each(|&value| histogram.record(value));
+            for &value in &before {
+                histogram.record(value);
+            }
             let earlier = read();
-            after.iter().for_each(|&value| histogram.record(value));
+            for &value in &after {
+                histogram.record(value);
+            }
             let difference = read().since(&earlier).unwrap();
             let expected = distribution_of(&after);
             prop_assert!(difference.filled().eq(expected.filled()));
@@ -223,6 +227,9 @@ mod tests {
             prop_assert_eq!(difference.quantile_ns(1.0).is_none(), after.is_empty());
             // Nothing falls that is written by its one writer.
             prop_assert_eq!(earlier.since(&read()).is_none(), !after.is_empty());
+            let written = serde_json::to_string(&difference).unwrap();
+            let again: Distribution = serde_json::from_str(&written).unwrap();
+            prop_assert!(again.max_ns == difference.max_ns && again.filled().eq(difference.filled()));
             let mut sum = earlier;
             sum.merge(&difference);
             prop_assert!(sum.filled().eq(read().filled()));

@@ -20,8 +20,10 @@ use crate::sys::{clock, process, signals};
 pub mod admin;
 pub mod columns;
 pub mod csv;
+mod figures;
 mod files;
 mod latency_log;
+pub mod marks;
 mod notes;
 mod processes;
 pub mod run_record;
@@ -38,9 +40,6 @@ use schedule::Schedule;
 
 /// What is dear to read is read this often, and for the first and last row.
 const THOROUGH_NS: u64 = 10 * clock::SECOND;
-
-/// The phase of everything, until there are marks.
-const PHASE: &str = "run";
 
 /// Everything that an observer needs, handed over when it is started.
 pub struct Observation {
@@ -93,13 +92,23 @@ pub fn run(observation: Observation) -> Result<(), String> {
     let started = start(&control, move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("the observer's runtime could not start: {error}"))?;
+        let target = admin::Target {
+            board,
+            processes: processes.clone(),
+            mode,
+            rules: Arc::new(rules),
+            events,
+            marks: Arc::default(),
+            started_ns,
+            listen_drops: Arc::default(),
+        };
+        let reader = Reader::new(Arc::clone(&target.board), processes, listeners);
+        let observer = Observer::begin(target.clone(), reader, schedule, files)?;
         if let Some(admin) = admin {
             let _guard = runtime.enter();
-            let (board, processes) = (Arc::clone(&board), processes.clone());
-            admin::open(admin, admin::Target { board, processes, mode, rules: Arc::new(rules), events })?;
+            admin::open(admin, target)?;
         }
-        let reader = Reader::new(Arc::clone(&board), processes, listeners);
-        Ok((runtime, Observer::begin(board, reader, mode, schedule, files)?))
+        Ok((runtime, observer))
     });
     let (runtime, observer) = started?;
     runtime.block_on(observer.observe(&control, happened))
@@ -119,6 +128,8 @@ fn start<T>(control: &MemberEnd, start: impl FnOnce() -> Result<T, String>) -> R
 
 struct Observer {
     board: Arc<Scoreboard>,
+    /// What the admin listener shares with the tick.
+    target: admin::Target,
     reader: Reader,
     schedule: Schedule,
     files: Option<OpenFiles>,
@@ -142,21 +153,22 @@ enum Then {
 impl Observer {
     /// Opens the files and takes the first row: of the run, or of this observer.
     fn begin(
-        board: Arc<Scoreboard>,
+        target: admin::Target,
         reader: Reader,
-        mode: &'static str,
         schedule: Schedule,
         files: Option<RunFiles>,
     ) -> Result<Self, String> {
+        let (board, mode) = (Arc::clone(&target.board), target.mode);
         let generation = notes::arrive(&board);
         let files = match files {
             None => None,
             Some(files) if generation == 1 => Some(OpenFiles::make(files, mode, schedule.started_ns)?),
-            Some(files) => Some(OpenFiles::open_again(files, mode, schedule.started_ns)),
+            Some(files) => Some(OpenFiles::open_again(files, mode, schedule.started_ns, &target.marks)),
         };
         let earlier = notes::recall(&board);
         let mut observer = Self {
             board,
+            target,
             reader,
             schedule,
             files,
@@ -258,6 +270,8 @@ impl Observer {
 
     fn write_down(&mut self, event: &Event) {
         if let Some(files) = &mut self.files {
+            // Whoever sees the event of a mark may rely on the mark.
+            files.marks(&self.target.marks);
             files.event(event);
         }
     }
@@ -268,8 +282,9 @@ impl Observer {
         let sample = between(&self.earlier, &reading);
         self.earlier = Earlier::of(&sample);
         if let Some(files) = &mut self.files {
-            files.tick(PHASE, &sample);
+            files.tick(&self.target.marks.phase(), &sample);
         }
+        self.target.listen_drops.note(sample.target.strain.listen_drops);
         self.note_implausible(&sample);
         notes::leave(&self.board, &self.earlier);
         if depth == Depth::Thorough {

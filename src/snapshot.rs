@@ -6,6 +6,8 @@
 
 mod routes;
 
+use serde::{Deserialize, Serialize};
+
 use crate::scoreboard::{Counts, SEATS, Scoreboard, SeatState, Slot, SlotState};
 
 pub use routes::{RouteReading, RoutesReader, routes};
@@ -58,7 +60,7 @@ pub struct WorkerReading {
 }
 
 /// Sums over all slots.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Counters of all generations of all slots.
     pub counts: Counts,
@@ -99,6 +101,17 @@ impl Snapshot {
 }
 
 impl Totals {
+    /// What has been added since an earlier reading.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let Self { counts, lost, cpu_ns } = self;
+        Self {
+            counts: counts.since(&before.counts),
+            lost: lost.wrapping_sub(before.lost),
+            cpu_ns: cpu_ns.saturating_sub(before.cpu_ns),
+        }
+    }
+
     /// Being served.
     #[must_use]
     pub fn in_flight(&self) -> u64 {

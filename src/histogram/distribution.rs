@@ -2,6 +2,8 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::{BUCKETS, Histogram, bounds, bucket_of};
 
 /// One or more histograms, read and summed, or the difference of two such sums. It holds the stretch of buckets that were
@@ -80,6 +82,7 @@ impl Distribution {
     }
 
     /// The buckets that count something, by number, and how many they count.
+    #[must_use]
     pub fn filled(&self) -> impl DoubleEndedIterator<Item = (usize, u64)> + '_ {
         let counts = self.counts.iter().enumerate().filter(|&(_, &count)| count > 0);
         counts.map(|(place, &count)| (self.first + place, count))
@@ -141,5 +144,34 @@ impl Distribution {
         let length = self.counts.len().max(high.min(BUCKETS - 1) + 1 - self.first);
         self.counts.resize(length, 0);
         &mut self.counts[low - self.first..]
+    }
+}
+
+/// As a flat list: the maximum, then for each bucket that counts something how many empty ones come before it, and its
+/// count. Histograms are sparse, and this is kept for every mark.
+impl Serialize for Distribution {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut next = 0;
+        let buckets = self.filled().flat_map(|(bucket, count)| {
+            let gap = bucket - std::mem::replace(&mut next, bucket + 1);
+            [gap as u64, count]
+        });
+        serializer.collect_seq([self.max_ns].into_iter().chain(buckets).collect::<Vec<u64>>())
+    }
+}
+
+impl<'de> Deserialize<'de> for Distribution {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let list = Vec::<u64>::deserialize(deserializer)?;
+        let mut read = Self { max_ns: list.first().copied().unwrap_or(0), ..Self::default() };
+        let mut next = 0_usize;
+        for pair in list.get(1..).unwrap_or_default().chunks_exact(2) {
+            let bucket = usize::try_from(pair[0]).ok().and_then(|gap| gap.checked_add(next));
+            let bucket = bucket.filter(|bucket| *bucket < BUCKETS);
+            let bucket = bucket.ok_or_else(|| serde::de::Error::custom("there is no such bucket"))?;
+            read.stretch(bucket, bucket)[0] = pair[1];
+            next = bucket + 1;
+        }
+        Ok(read)
     }
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
 
 use axum::Router;
@@ -19,15 +20,19 @@ use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::figures::Figures;
+use super::marks::Marks;
 use super::processes::Processes;
 use crate::control::Event;
 use crate::fault::Rules;
 use crate::http::Refusal;
 use crate::scoreboard::Scoreboard;
+use crate::sys::clock;
 use access::{Access, Door};
 
 pub mod access;
 mod faults;
+mod marks;
 mod order;
 mod ready;
 mod stats;
@@ -91,6 +96,53 @@ pub struct Target {
     pub rules: Arc<Rules>,
     /// Where it is told what happened that belongs into `events.csv`.
     pub events: UnboundedSender<Event>,
+    /// The moments at which phases began.
+    pub marks: Arc<Marks>,
+    /// When the run began (monotonic).
+    pub started_ns: u64,
+    /// What all accept queues had dropped at the last tick.
+    pub listen_drops: Arc<ListenDrops>,
+}
+
+/// What all accept queues together have dropped, as of the last tick; a negative number is unknown.
+pub struct ListenDrops(AtomicI64);
+
+impl Default for ListenDrops {
+    fn default() -> Self {
+        Self(AtomicI64::new(-1))
+    }
+}
+
+impl ListenDrops {
+    /// For the tick.
+    pub fn note(&self, drops: Option<u64>) {
+        self.0.store(drops.and_then(|drops| i64::try_from(drops).ok()).unwrap_or(-1), Relaxed);
+    }
+
+    fn last(&self) -> Option<u64> {
+        u64::try_from(self.0.load(Relaxed)).ok()
+    }
+}
+
+impl Target {
+    /// Everything that was counted up to now.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        Figures::read(&self.board, &self.processes, self.listen_drops.last())
+    }
+
+    /// A phase begins: which mark it is and when it was put (monotonic); `None` when there is no room for it.
+    #[must_use]
+    pub fn mark(&self, phase: &str) -> Option<(usize, u64)> {
+        let (at_ns, realtime_ns) = (clock::monotonic_ns(), clock::realtime_ns());
+        let index = self.marks.put(phase, (at_ns, realtime_ns), &self.figures())?;
+        let detail = phase.to_owned();
+        let kind = "mark".to_owned();
+        // When nobody takes it any more, the run is over.
+        let _ =
+            self.events.send(Event { at_ns, realtime_ns, kind, slot: None, generation: None, pid: None, detail });
+        Some((index, at_ns))
+    }
 }
 
 /// Begins to serve, on the runtime that the caller has entered.
@@ -126,6 +178,7 @@ fn routes(target: Target, access: Access) -> Router {
     Router::new()
         .route("/stats", get(stats::stats))
         .route("/health", get(async || "ok\n"))
+        .route("/marks", post(marks::post))
         .route("/ready", post(ready::ready))
         .route("/faults", get(faults::get).put(faults::put).delete(faults::delete))
         .fallback(async |request: Request| no_such_path(request.uri().path()))
@@ -180,7 +233,7 @@ where
 }
 
 fn no_such_path(path: &str) -> Refusal {
-    let allowed = Some("GET /stats, GET /health, POST /ready, GET, PUT and DELETE /faults".to_owned());
+    let allowed = Some("GET /stats, GET /health, POST /marks, POST /ready, GET, PUT and DELETE /faults".to_owned());
     Refusal { allowed, ..Refusal::new(StatusCode::NOT_FOUND, format!("there is no {path} here")) }
 }
 

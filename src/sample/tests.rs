@@ -207,7 +207,9 @@ fn an_implausible_slot_counts_nothing_and_says_so() {
 
 fn route(number: usize, finished: u64, durations_ns: &[u64]) -> Arc<RouteReading> {
     let histogram: Box<crate::histogram::Histogram> = bytemuck::allocation::zeroed_box();
-    durations_ns.iter().for_each(|&value| histogram.record(value));
+    for &value in durations_ns {
+        histogram.record(value);
+    }
     let mut recorded = Distribution::default();
     recorded.add(&histogram);
     Arc::new(RouteReading {

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{Ordering::Acquire, fence};
 
+use serde::{Deserialize, Serialize};
+
 use super::add;
 use crate::histogram::Distribution;
 use crate::scoreboard::{RouteRecord, SEATS, Scoreboard, SlotState};
 
 /// What was answered on one route, by all workers.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouteReading {
     /// Its number in the route table.
     pub number: usize,
@@ -132,6 +134,30 @@ impl RouteReading {
     #[must_use]
     pub fn errors(&self) -> u64 {
         self.statuses.range(500..).fold(self.broken, |sum, (_, count)| sum.wrapping_add(*count))
+    }
+
+    /// What has been added since an earlier reading of the same route; `None` when nothing was finished, or when what a
+    /// broken worker has written can't be compared.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Option<Self> {
+        let Self { number, path, method, statuses, client_gone, broken, service, latency, queue } = self;
+        let more = |status: &u16, count: &u64| {
+            let more = count.checked_sub(before.statuses.get(status).copied().unwrap_or(0))?;
+            Some((*status, more))
+        };
+        let statuses: Option<BTreeMap<_, _>> = statuses.iter().map(|(status, count)| more(status, count)).collect();
+        let since = Self {
+            number: *number,
+            path: path.clone(),
+            method: method.clone(),
+            statuses: statuses?.into_iter().filter(|(_, count)| *count > 0).collect(),
+            client_gone: client_gone.checked_sub(before.client_gone)?,
+            broken: broken.checked_sub(before.broken)?,
+            service: service.since(&before.service)?,
+            latency: latency.since(&before.latency)?,
+            queue: queue.since(&before.queue)?,
+        };
+        Some(since).filter(|since| since.finished() > 0)
     }
 
     fn merge(&mut self, part: &Self) {

@@ -24,6 +24,7 @@ mod held_memory;
 mod http_edges;
 mod killed_worker;
 mod live_figures;
+mod marks;
 mod memory_refused;
 mod modes_answer_alike;
 mod more_or_less;
