@@ -11,8 +11,15 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bytemuck::Zeroable;
 
+mod distribution;
+
+pub use distribution::{Distribution, Quantiles};
+
 /// Number of buckets.
 pub const BUCKETS: usize = 3840;
+
+/// From here on, a value counts in the last bucket with all that are longer: 68.7 s.
+pub const LONGEST_NS: u64 = 1 << 36;
 
 /// Values below this have a bucket each.
 const LINEAR: u64 = 256;
@@ -98,66 +105,6 @@ impl Histogram {
 /// Adds to a counter that has one writer: a load and a store, no locked instruction.
 pub(crate) fn add(counter: &AtomicU64, amount: u64) {
     counter.store(counter.load(Relaxed).wrapping_add(amount), Relaxed);
-}
-
-/// One or more histograms, read and summed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Distribution {
-    /// Counts by bucket; empty when nothing was ever recorded.
-    buckets: Vec<u64>,
-    /// The largest value, exactly, in nanoseconds.
-    pub max_ns: u64,
-}
-
-impl Distribution {
-    /// Adds what a histogram holds.
-    pub fn add(&mut self, histogram: &Histogram) {
-        let Some((low, high)) = histogram.touched() else { return };
-        self.buckets.resize(BUCKETS, 0);
-        for (sum, bucket) in self.buckets[low..=high].iter_mut().zip(&histogram.buckets[low..=high]) {
-            *sum = sum.wrapping_add(bucket.load(Relaxed));
-        }
-        self.max_ns = self.max_ns.max(histogram.max.load(Relaxed));
-    }
-
-    /// Adds another distribution.
-    pub fn merge(&mut self, other: &Self) {
-        if !other.buckets.is_empty() {
-            self.buckets.resize(BUCKETS, 0);
-            for (sum, count) in self.buckets.iter_mut().zip(&other.buckets) {
-                *sum = sum.wrapping_add(*count);
-            }
-        }
-        self.max_ns = self.max_ns.max(other.max_ns);
-    }
-
-    /// How many values were recorded.
-    #[must_use]
-    pub fn count(&self) -> u64 {
-        self.buckets.iter().fold(0, |sum, count| sum.wrapping_add(*count))
-    }
-
-    /// The value at a quantile from 0 to 1, in nanoseconds: the middle of the bucket in which the value of
-    /// rank ⌈quantile × count⌉ lies (at least rank 1), never above the maximum. `None` when nothing was recorded.
-    #[must_use]
-    pub fn quantile_ns(&self, quantile: f64) -> Option<u64> {
-        let count = self.count();
-        if count == 0 {
-            return None;
-        }
-        #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let rank = ((quantile * count as f64).ceil() as u64).clamp(1, count);
-        let mut below = 0;
-        for (bucket, &here) in self.buckets.iter().enumerate() {
-            // Garbage in a bucket must not end the reader.
-            below = u64::saturating_add(below, here);
-            if below >= rank {
-                let (low, high) = bounds(bucket);
-                return Some((low + (high - low) / 2).min(self.max_ns));
-            }
-        }
-        Some(self.max_ns)
-    }
 }
 
 /// The bucket that counts a value.
@@ -255,6 +202,39 @@ mod tests {
             sum.add(&other);
             let all: Vec<u64> = mine.iter().chain(&theirs).copied().collect();
             prop_assert_eq!(sum, distribution_of(&all));
+        }
+
+        #[test]
+        fn a_difference_is_what_was_recorded_in_between(
+            before in proptest::collection::vec(0_u64..68_000_000_000, 0..50),
+            after in proptest::collection::vec(0_u64..68_000_000_000, 0..50),
+        ) {
+            let histogram: Box<Histogram> = bytemuck::allocation::zeroed_box();
+            let read = || {
+                let mut read = Distribution::default();
+                read.add(&histogram);
+                read
+            };
+            for &value in &before {
+                histogram.record(value);
+            }
+            let earlier = read();
+            for &value in &after {
+                histogram.record(value);
+            }
+            let difference = read().since(&earlier).unwrap();
+            let expected = distribution_of(&after);
+            prop_assert!(difference.filled().eq(expected.filled()));
+            prop_assert!(difference.max_ns.abs_diff(expected.max_ns) * 128 <= expected.max_ns.max(128));
+            prop_assert_eq!(difference.quantile_ns(1.0).is_none(), after.is_empty());
+            // Nothing falls that is written by its one writer.
+            prop_assert_eq!(earlier.since(&read()).is_none(), !after.is_empty());
+            let written = serde_json::to_string(&difference).unwrap();
+            let again: Distribution = serde_json::from_str(&written).unwrap();
+            prop_assert!(again.max_ns == difference.max_ns && again.filled().eq(difference.filled()));
+            let mut sum = earlier;
+            sum.merge(&difference);
+            prop_assert!(sum.filled().eq(read().filled()));
         }
     }
 }

@@ -22,8 +22,11 @@ use crate::sys::{clock, process, signals};
 pub mod admin;
 pub mod columns;
 pub mod csv;
+mod figures;
 mod files;
+mod latency_log;
 pub mod live;
+pub mod marks;
 mod notes;
 mod processes;
 pub mod run_record;
@@ -41,9 +44,6 @@ use schedule::Schedule;
 
 /// What is dear to read is read this often, and for the first and last row.
 const THOROUGH_NS: u64 = 10 * clock::SECOND;
-
-/// The phase of everything, until there are marks.
-const PHASE: &str = "run";
 
 /// Everything that an observer needs, handed over when it is started.
 pub struct Observation {
@@ -104,20 +104,31 @@ pub fn run(observation: Observation) -> Result<(), String> {
         started_realtime_ns: clock::realtime_ns().saturating_sub(clock::monotonic_ns().saturating_sub(started_ns)),
         interval_ns,
     };
-    // Nobody sees it without an admin listener.
-    let live = admin.is_some().then(|| Arc::new(Live::new(Arc::clone(&board), about)));
     let started = start(&control, move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("the observer's runtime could not start: {error}"))?;
-        if let Some((admin, live)) = admin.zip(live.clone()) {
+        let live = Arc::new(Live::new(Arc::clone(&board), about));
+        let target = admin::Target {
+            board,
+            processes: processes.clone(),
+            mode,
+            rules: Arc::new(rules),
+            live: Arc::clone(&live),
+            events,
+            by_token: admin.as_ref().is_some_and(|admin| admin.token.is_some()),
+            marks: Arc::default(),
+            started_ns,
+            listen_drops: Arc::default(),
+        };
+        // Nobody sees it without an admin listener.
+        let live = admin.is_some().then_some(live);
+        let reader = Reader::new(Arc::clone(&target.board), processes, listeners);
+        let observer = Observer::begin(target.clone(), reader, schedule, (files, live))?;
+        if let Some(admin) = admin {
             let _guard = runtime.enter();
-            let (board, processes) = (Arc::clone(&board), processes.clone());
-            let by_token = admin.token.is_some();
-            let rules = Arc::new(rules);
-            admin::open(admin, admin::Target { board, processes, mode, rules, live, events, by_token })?;
+            admin::open(admin, target)?;
         }
-        let reader = Reader::new(Arc::clone(&board), processes, listeners);
-        Ok((runtime, Observer::begin(board, reader, mode, schedule, (files, live))?))
+        Ok((runtime, observer))
     });
     let (runtime, observer) = started?;
     runtime.block_on(observer.observe(&control, happened))
@@ -137,6 +148,8 @@ fn start<T>(control: &MemberEnd, start: impl FnOnce() -> Result<T, String>) -> R
 
 struct Observer {
     board: Arc<Scoreboard>,
+    /// What the admin listener shares with the tick.
+    target: admin::Target,
     reader: Reader,
     schedule: Schedule,
     files: Option<OpenFiles>,
@@ -161,17 +174,17 @@ enum Then {
 impl Observer {
     /// Opens the files and takes the first row: of the run, or of this observer.
     fn begin(
-        board: Arc<Scoreboard>,
+        target: admin::Target,
         reader: Reader,
-        mode: &'static str,
         schedule: Schedule,
         (files, live): (Option<RunFiles>, Option<Arc<Live>>),
     ) -> Result<Self, String> {
+        let (board, mode) = (Arc::clone(&target.board), target.mode);
         let generation = notes::arrive(&board);
         let files = match files {
             None => None,
             Some(files) if generation == 1 => Some(OpenFiles::make(files, mode, schedule.started_ns)?),
-            Some(files) => Some(OpenFiles::open_again(files, mode, schedule.started_ns)),
+            Some(files) => Some(OpenFiles::open_again(files, mode, schedule.started_ns, &target.marks)),
         };
         let last_row = files.as_ref().and_then(OpenFiles::last_elapsed);
         let earlier = notes::recall(&board, |tick_ns| {
@@ -179,6 +192,7 @@ impl Observer {
         });
         let mut observer = Self {
             board,
+            target,
             reader,
             schedule,
             files,
@@ -284,6 +298,8 @@ impl Observer {
             live.event(event);
         }
         if let Some(files) = &mut self.files {
+            // Whoever sees the event of a mark may rely on the mark.
+            files.marks(&self.target.marks);
             files.event(event);
         }
     }
@@ -295,12 +311,13 @@ impl Observer {
         self.earlier = Earlier::of(&sample);
         notes::leave(&self.board, &self.earlier);
         if let Some(files) = &mut self.files {
-            files.tick(PHASE, &sample);
+            files.tick(&self.target.marks.phase(), &sample);
         }
         if let Some(live) = &self.live {
-            live.tick(PHASE, &sample, routes(&self.board).into_iter().map(Arc::new).collect());
+            live.tick(&self.target.marks.phase(), &sample, routes(&self.board).into_iter().map(Arc::new).collect());
         }
         notes::settle(&self.board);
+        self.target.listen_drops.note(sample.target.strain.listen_drops);
         self.note_implausible(&sample);
         if depth == Depth::Thorough {
             self.thorough_ns = sample.moment.monotonic_ns;

@@ -7,13 +7,18 @@
 //! [`Account`].
 
 mod account;
+mod routes;
 mod strain;
 
+use std::sync::Arc;
+
+use crate::histogram::{Distribution, Quantiles};
 use crate::scoreboard::SeatState;
-use crate::snapshot::{SlotReading, Snapshot};
+use crate::snapshot::{RouteReading, SlotReading, Snapshot};
 use crate::sys::usage::Usage;
 
 pub use account::{Account, Tally};
+pub use routes::{Durations, EarlierRoute, RouteSample};
 pub use strain::{StrainReading, StrainSample};
 
 /// The largest error of a difference in a process's user or system time: a 10 ms step for each of the two.
@@ -49,6 +54,8 @@ pub struct Reading {
     pub host: Host,
     /// Signs of strain.
     pub strain: StrainReading,
+    /// Each route on which something was answered; read after the snapshot.
+    pub routes: Vec<Arc<RouteReading>>,
 }
 
 /// Sums over processes.
@@ -119,6 +126,8 @@ pub struct Earlier {
     pub host: Host,
     /// Signs of strain.
     pub strain: StrainReading,
+    /// Each route on which something was answered; `None` when another observer took the tick.
+    pub routes: Option<Vec<EarlierRoute>>,
 }
 
 /// A slot's cumulative figures of the tick before.
@@ -139,6 +148,10 @@ pub struct Sample {
     pub target: TargetSample,
     /// Each slot ever used.
     pub slots: Vec<SlotSample>,
+    /// Each route on which something was ever answered.
+    pub routes: Vec<RouteSample>,
+    /// How long the requests took that were finished in the tick, on all routes.
+    pub recorded: Durations<Distribution>,
     host: Host,
     strain: StrainReading,
 }
@@ -193,6 +206,8 @@ pub struct TargetSample {
     pub requests: Requests,
     /// Signs of strain.
     pub strain: StrainSample,
+    /// Of the requests finished in the tick; `None` when there were none.
+    pub durations: Durations<Option<Quantiles>>,
 }
 
 /// What a slot did in a tick.
@@ -261,8 +276,11 @@ pub fn between(earlier: &Earlier, reading: &Reading) -> Sample {
         totals.add(&slot.account.told);
     }
     let strain = StrainReading { usage: with_workers(reading.strain.usage, &totals), ..reading.strain };
-    let target = target(earlier, reading, (&totals, &slots, strain), moment.interval_ns);
-    Sample { moment, target, slots, host: reading.host, strain }
+    // Of the run's first tick it is known what came before: nothing.
+    let routes_before = if earlier.tick_ns == 0 { Some(&[][..]) } else { earlier.routes.as_deref() };
+    let (routes, recorded) = routes::between(routes_before, &reading.routes, moment.interval_ns);
+    let target = target(earlier, reading, (&totals, &slots, strain, recorded.quantiles()), moment.interval_ns);
+    Sample { moment, target, slots, routes, recorded, host: reading.host, strain }
 }
 
 /// What the kernel has counted of all processes: those of the workers are on the scoreboard.
@@ -279,7 +297,7 @@ impl Earlier {
     /// What the next tick needs to know of this one.
     #[must_use]
     pub fn of(sample: &Sample) -> Self {
-        let Sample { moment, target, slots: samples, host, strain } = sample;
+        let Sample { moment, target, slots: samples, routes, recorded: _, host, strain } = sample;
         let mut slots = Vec::new();
         for sample in samples {
             slots.resize(slots.len().max(sample.slot + 1), EarlierSlot::default());
@@ -295,6 +313,7 @@ impl Earlier {
             slots,
             host: *host,
             strain: *strain,
+            routes: Some(routes.iter().map(EarlierRoute::of).collect()),
         }
     }
 }
@@ -313,7 +332,7 @@ fn moment(earlier: &Earlier, instant: Instant) -> Moment {
 fn target(
     earlier: &Earlier,
     reading: &Reading,
-    (totals, slots, strain): (&Tally, &[SlotSample], StrainReading),
+    (totals, slots, strain, durations): (&Tally, &[SlotSample], StrainReading, Durations<Option<Quantiles>>),
     interval_ns: Option<u64>,
 ) -> TargetSample {
     let Tree { group, cpu_ns, user_ns, system_ns, pss_bytes, uss_bytes } = reading.tree;
@@ -345,6 +364,7 @@ fn target(
         host_memory_available_bytes: host.memory_available_bytes,
         requests: requests(totals, earlier.finished, interval_ns),
         strain: strain::between((&earlier.strain, strain), (&earlier.host, host), (cores, interval_ns), slots),
+        durations,
     }
 }
 

@@ -4,11 +4,13 @@
 //! on one side or the other, never on both or neither. So in every snapshot `in_flight` is not negative, and from
 //! one snapshot to the next no counter falls.
 
-use std::collections::BTreeMap;
-use std::sync::atomic::{Ordering::Acquire, fence};
+mod routes;
 
-use crate::histogram::Distribution;
-use crate::scoreboard::{Counts, RouteRecord, SEATS, Scoreboard, SeatState, Slot, SlotState};
+use serde::{Deserialize, Serialize};
+
+use crate::scoreboard::{Counts, SEATS, Scoreboard, SeatState, Slot, SlotState};
+
+pub use routes::{RouteReading, RoutesReader, routes};
 
 /// All slots that were ever used.
 #[derive(Clone, Debug, Default)]
@@ -58,7 +60,7 @@ pub struct WorkerReading {
 }
 
 /// Sums over all slots.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Totals {
     /// Counters of all generations of all slots.
     pub counts: Counts,
@@ -66,27 +68,6 @@ pub struct Totals {
     pub lost: u64,
     /// CPU of the workers, ended ones too.
     pub cpu_ns: u64,
-}
-
-/// What was answered on one route, by all workers.
-#[derive(Clone, Debug, Default)]
-pub struct RouteReading {
-    /// `"(none)"` for what matched no route.
-    pub path: String,
-    /// Empty for what matched no route.
-    pub method: String,
-    /// Status → how often it was answered.
-    pub statuses: BTreeMap<u16, u64>,
-    /// Requests whose client left first.
-    pub client_gone: u64,
-    /// Requests whose connection was broken by a fault.
-    pub broken: u64,
-    /// Head parsed → flushed.
-    pub service: Distribution,
-    /// Arrival → flushed.
-    pub latency: Distribution,
-    /// Arrival → head parsed.
-    pub queue: Distribution,
 }
 
 impl Snapshot {
@@ -120,6 +101,17 @@ impl Snapshot {
 }
 
 impl Totals {
+    /// What has been added since an earlier reading.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        let Self { counts, lost, cpu_ns } = self;
+        Self {
+            counts: counts.since(&before.counts),
+            lost: lost.wrapping_sub(before.lost),
+            cpu_ns: cpu_ns.saturating_sub(before.cpu_ns),
+        }
+    }
+
     /// Being served.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
@@ -201,66 +193,4 @@ fn read_worker(number: usize, slot: &Slot, seat: usize) -> Option<WorkerReading>
         beat_ns: slot.seat(seat).beat_ns(),
         applied_epoch: slot.seat(seat).applied_epoch(),
     })
-}
-
-/// Every route on which something was answered, in the order of their numbers. Read after a [`Snapshot`], the sum
-/// of a route's statuses, departed clients and broken connections is at least what the snapshot said was finished.
-#[must_use]
-pub fn routes(board: &Scoreboard) -> Vec<RouteReading> {
-    fence(Acquire);
-    let table = &board.head().routes;
-    (0..table.len()).filter_map(|number| read_route(board, number)).collect()
-}
-
-fn read_route(board: &Scoreboard, number: usize) -> Option<RouteReading> {
-    let (method, path) = board.head().routes.name(number)?;
-    let mut sum = RouteReading { path, method, ..RouteReading::default() };
-    let mut any = false;
-    for slot in board.slots().iter().filter(|slot| slot.state() != SlotState::Unused) {
-        let part = slot.consistently(|slot| {
-            let seats = (0..SEATS).filter_map(|seat| slot.seat(seat).route(number));
-            let mut part = None;
-            for record in slot.base().route(number).into_iter().chain(seats) {
-                add_record(part.get_or_insert_with(RouteReading::default), record);
-            }
-            part
-        });
-        if let Some(part) = part {
-            any = true;
-            sum.merge(&part);
-        }
-    }
-    any.then_some(sum)
-}
-
-fn add_record(sum: &mut RouteReading, record: &RouteRecord) {
-    for (status, count) in record.statuses() {
-        add(sum.statuses.entry(status).or_default(), count);
-    }
-    add(&mut sum.client_gone, record.client_gone());
-    add(&mut sum.broken, record.broken());
-    sum.service.add(&record.service);
-    sum.latency.add(&record.latency);
-    sum.queue.add(&record.queue);
-}
-
-impl RouteReading {
-    /// Answers, departed clients and connections broken by a fault.
-    #[must_use]
-    pub fn finished(&self) -> u64 {
-        let unanswered = self.client_gone.wrapping_add(self.broken);
-        self.statuses.values().fold(unanswered, |sum, count| sum.wrapping_add(*count))
-    }
-
-    fn merge(&mut self, part: &Self) {
-        let Self { path: _, method: _, statuses, client_gone, broken, service, latency, queue } = part;
-        for (status, count) in statuses {
-            add(self.statuses.entry(*status).or_default(), *count);
-        }
-        add(&mut self.client_gone, *client_gone);
-        add(&mut self.broken, *broken);
-        self.service.merge(service);
-        self.latency.merge(latency);
-        self.queue.merge(queue);
-    }
 }

@@ -8,11 +8,11 @@ impl Distribution {
     /// values are added.
     #[must_use]
     pub fn counts_up_to(&self, bounds_ns: &[u64]) -> Vec<u64> {
-        let mut buckets = self.buckets.iter().enumerate().peekable();
+        let mut buckets = self.filled().peekable();
         let mut below = 0_u64;
         let mut up_to = |bound_ns: u64| {
             while let Some((_, count)) = buckets.next_if(|(bucket, _)| middle(*bucket) <= bound_ns) {
-                below = below.wrapping_add(*count);
+                below = below.wrapping_add(count);
             }
             below
         };
@@ -24,8 +24,7 @@ impl Distribution {
     #[must_use]
     #[allow(clippy::cast_precision_loss)]
     pub fn sum_ns(&self) -> f64 {
-        let counted = self.buckets.iter().enumerate().filter(|(_, count)| **count > 0);
-        counted.map(|(bucket, count)| *count as f64 * middle(bucket) as f64).sum()
+        self.filled().map(|(bucket, count)| count as f64 * middle(bucket) as f64).sum()
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
 
 use axum::Router;
@@ -20,17 +21,21 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
+use super::figures::Figures;
 use super::live::{Cut, Live};
+use super::marks::Marks;
 use super::processes::Processes;
 use crate::control::Event;
 use crate::fault::Rules;
 use crate::http::{Refusal, docs_file, docs_page};
 use crate::scoreboard::Scoreboard;
+use crate::sys::clock;
 use access::{Access, Door};
 
 pub mod access;
 mod events;
 mod faults;
+mod marks;
 mod metrics;
 mod openapi;
 mod order;
@@ -107,6 +112,53 @@ pub struct Target {
     pub events: UnboundedSender<Event>,
     /// Whether a write must show a token.
     pub by_token: bool,
+    /// The moments at which phases began.
+    pub marks: Arc<Marks>,
+    /// When the run began (monotonic).
+    pub started_ns: u64,
+    /// What all accept queues had dropped at the last tick.
+    pub listen_drops: Arc<ListenDrops>,
+}
+
+/// What all accept queues together have dropped, as of the last tick; a negative number is unknown.
+pub struct ListenDrops(AtomicI64);
+
+impl Default for ListenDrops {
+    fn default() -> Self {
+        Self(AtomicI64::new(-1))
+    }
+}
+
+impl ListenDrops {
+    /// For the tick.
+    pub fn note(&self, drops: Option<u64>) {
+        self.0.store(drops.and_then(|drops| i64::try_from(drops).ok()).unwrap_or(-1), Relaxed);
+    }
+
+    fn last(&self) -> Option<u64> {
+        u64::try_from(self.0.load(Relaxed)).ok()
+    }
+}
+
+impl Target {
+    /// Everything that was counted up to now.
+    #[must_use]
+    pub fn figures(&self) -> Figures {
+        Figures::read(&self.board, &self.processes, self.listen_drops.last())
+    }
+
+    /// A phase begins: which mark it is and when it was put (monotonic); `None` when there is no room for it.
+    #[must_use]
+    pub fn mark(&self, phase: &str) -> Option<(usize, u64)> {
+        let (at_ns, realtime_ns) = (clock::monotonic_ns(), clock::realtime_ns());
+        let index = self.marks.put(phase, (at_ns, realtime_ns), &self.figures())?;
+        let detail = phase.to_owned();
+        let kind = "mark".to_owned();
+        // When nobody takes it any more, the run is over.
+        let _ =
+            self.events.send(Event { at_ns, realtime_ns, kind, slot: None, generation: None, pid: None, detail });
+        Some((index, at_ns))
+    }
 }
 
 /// Begins to serve, on the runtime that the caller has entered.
@@ -150,6 +202,7 @@ fn routes(target: Target, access: Access) -> Router {
         .route("/metrics", get(metrics::metrics))
         .merge(page::routes())
         .route("/health", get(async || "ok\n"))
+        .route("/marks", post(marks::post))
         .route("/ready", post(ready::ready))
         .route("/faults", get(faults::get).put(faults::put).delete(faults::delete))
         .route("/openapi.json", get(openapi::document))

@@ -1,12 +1,13 @@
-//! The columns of `resources.csv` and `workers.csv`: name, unit, source, meaning and how to get the cell, once.
+//! The columns of `resources.csv`, `workers.csv` and `routes.csv`: name, unit, source, meaning and how to get the cell, once.
 //!
 //! The files, and the tables in `docs`, are made from these. An unknown is an empty cell.
 
+mod durations;
 mod strain;
 
 use jiff::Timestamp;
 
-use crate::sample::{Group, Moment, Requests, SlotSample, TargetSample};
+use crate::sample::{Group, Moment, Requests, RouteSample, SlotSample, TargetSample};
 
 /// One column of a table.
 pub struct Column<Figures> {
@@ -66,7 +67,8 @@ pub fn resources() -> Vec<Column<TargetSample>> {
         column("host_mem_used_pct", "%, 100 = all", "/proc/meminfo", "memory of the machine that is not available",
             |row| percent(row.figures.host_memory_used)),
     ];
-    when().into_iter().chain(processes()).chain(own).chain(requests()).chain(strain::columns()).collect()
+    let explained = when().into_iter().chain(processes()).chain(own).chain(requests()).chain(strain::columns());
+    explained.chain(durations::columns()).collect()
 }
 
 /// `workers.csv`: a row a tick and slot ever used. Its counters are those of all the slot's generations.
@@ -92,6 +94,26 @@ pub fn workers() -> Vec<Column<SlotSample>> {
             |row| known(row.figures.group.rss_bytes)),
     ];
     when().into_iter().chain(who).chain(processes()).chain(own).chain(requests()).collect()
+}
+
+/// `routes.csv`: a row a tick and route, from its first request on.
+#[must_use]
+#[rustfmt::skip]
+pub fn routes() -> Vec<Column<RouteSample>> {
+    let own: [Column<RouteSample>; 5] = [
+        column("method", "name", "route table", "of the route; empty for what matched none",
+            |row| row.figures.reading.method.clone()),
+        column("route", "pattern", "route table", "its path; (none) for what matched none",
+            |row| row.figures.reading.path.clone()),
+        column("requests_total", "count", "scoreboard", "requests finished on it",
+            |row| row.figures.finished.to_string()),
+        column("rps", "1/s", "scoreboard", "requests finished in the interval, a second",
+            |row| row.figures.rate.map(thousandths).unwrap_or_default()),
+        column("errors_total", "count", "scoreboard", "of the finished, status ≥ 500 or broken by a fault",
+            |row| row.figures.errors.to_string()),
+    ];
+    let when = when().into_iter().filter(|column| !["late_ms", "mode"].contains(&column.name));
+    when.chain(own).chain(durations::columns()).collect()
 }
 
 #[rustfmt::skip]
@@ -242,7 +264,14 @@ mod tests {
              accepts_total,refused_total,cpu_quota_pct,runq_wait_pct,ctx_vol_per_s,ctx_invol_per_s,majflt_per_s,\
              uss_bytes,host_steal_pct,host_mem_avail_bytes,cg_throttled_ms_total,cg_mem_bytes,cg_mem_limit_bytes,\
              psi_cpu_some_pct,psi_mem_some_pct,psi_io_some_pct,acceptq_depth,acceptq_max,listen_drops_total,\
-             loop_lag_max_us,worker_imbalance"
+             loop_lag_max_us,worker_imbalance,svc_p50_us,svc_p95_us,svc_p99_us,svc_max_us,lat_p50_us,lat_p90_us,\
+             lat_p95_us,lat_p99_us,lat_max_us,queue_p50_us,queue_p99_us"
+        );
+        assert_eq!(
+            header(routes().iter().map(|column| column.name).collect()),
+            "ts_utc,epoch_ms,elapsed_s,interval_s,phase,method,route,requests_total,rps,errors_total,svc_p50_us,\
+             svc_p95_us,svc_p99_us,svc_max_us,lat_p50_us,lat_p90_us,lat_p95_us,lat_p99_us,lat_max_us,queue_p50_us,\
+             queue_p99_us"
         );
         assert_eq!(
             header(workers().iter().map(|column| column.name).collect()),

@@ -55,9 +55,19 @@ impl CsvFile {
     /// Opens or makes a file. An empty one gets the header; a last line that a dead observer left unfinished
     /// is cut off. A file that can't be opened is opened when it can be; its rows are kept until then.
     pub fn open_or_keep(path: &Path, header: &[&str]) -> (Self, io::Result<()>) {
-        let mut opened = Self::closed(path, header);
-        let ready = opened.make_ready().map(|_| ());
-        (opened, ready)
+        Self::closed(path, header).open()
+    }
+
+    /// The same for a file that begins otherwise than with the names of its columns.
+    pub fn with_preamble(path: &Path, preamble: Vec<u8>) -> (Self, io::Result<()>) {
+        let mut closed = Self::closed(path, &[]);
+        closed.header = preamble;
+        closed.open()
+    }
+
+    fn open(mut self) -> (Self, io::Result<()>) {
+        let ready = self.make_ready().map(|_| ());
+        (self, ready)
     }
 
     fn closed(path: &Path, header: &[&str]) -> Self {

@@ -7,9 +7,11 @@ use serde_json::Value;
 
 use super::columns::{self, Column, Row, epoch_ms, seconds, timestamp};
 use super::csv::{Appended, CsvFile, KEPT_ROWS};
+use super::latency_log::LatencyLog;
+use super::marks::{self, Marks};
 use super::run_record::RunRecord;
 use crate::control::Event;
-use crate::sample::{Sample, SlotSample, TargetSample};
+use crate::sample::{RouteSample, Sample, SlotSample, TargetSample};
 use crate::sys::clock;
 
 /// Where a run is written down, and as what.
@@ -22,6 +24,9 @@ pub struct RunFiles {
 
 const RESOURCES: &str = "resources.csv";
 const WORKERS: &str = "workers.csv";
+const ROUTES: &str = "routes.csv";
+const LATENCY: &str = "latency.hlog";
+const MARKS: &str = "marks.csv";
 const EVENTS: &str = "events.csv";
 
 /// The header of `events.csv`.
@@ -31,6 +36,11 @@ const EVENT: [&str; 8] = ["ts_utc", "epoch_ms", "elapsed_s", "kind", "slot", "ge
 pub struct OpenFiles {
     resources: Table<TargetSample>,
     workers: Table<SlotSample>,
+    routes: Table<RouteSample>,
+    latency: LatencyLog,
+    marks: CsvFile,
+    /// How many marks were given to it.
+    marked: usize,
     events: CsvFile,
     record: RunRecord,
     mode: &'static str,
@@ -62,12 +72,25 @@ impl OpenFiles {
 
     /// Opens the files that an observer before this one has left. A run that has begun goes on: what can't be opened
     /// is opened when it can be.
-    pub fn open_again(files: RunFiles, mode: &'static str, started_ns: u64) -> Self {
+    pub fn open_again(files: RunFiles, mode: &'static str, started_ns: u64, marks: &Marks) -> Self {
+        let path = files.directory.join(MARKS);
         let (mut opened, failure) = Self::open(files, mode, started_ns);
         if let Some((path, error)) = failure {
             opened.complain(&path, &error);
         }
+        // What a dead observer left of a last row is cut off by now.
+        opened.marked = marks.recall(&path);
         opened
+    }
+
+    /// Appends the marks that were put since the last time.
+    pub fn marks(&mut self, marks: &Marks) {
+        let new = marks.rows(self.marked);
+        if !new.is_empty() {
+            self.marked += new.len();
+            let appended = self.marks.append(new);
+            self.heed(MARKS, appended);
+        }
     }
 
     /// Opens the files; and the first that can't be opened.
@@ -76,10 +99,35 @@ impl OpenFiles {
         let record = RunRecord::new(&directory, record);
         let (resources, first) = Table::open(&directory.join(RESOURCES), columns::resources());
         let (workers, second) = Table::open(&directory.join(WORKERS), columns::workers());
+        let (routes, fourth) = Table::open(&directory.join(ROUTES), columns::routes());
+        let (latency, fifth) = LatencyLog::open_or_keep(&directory.join(LATENCY), started_ns);
+        let (marks, sixth) = CsvFile::open_or_keep(&directory.join(MARKS), &marks::COLUMNS);
         let (events, third) = CsvFile::open_or_keep(&directory.join(EVENTS), &EVENT);
-        let opened = [(RESOURCES, first), (WORKERS, second), (EVENTS, third)];
+        let opened = [
+            (RESOURCES, first),
+            (WORKERS, second),
+            (EVENTS, third),
+            (ROUTES, fourth),
+            (LATENCY, fifth),
+            (MARKS, sixth),
+        ];
         let failure = opened.into_iter().find_map(|(name, opened)| Some((directory.join(name), opened.err()?)));
-        (Self { resources, workers, events, record, mode, started_ns, complained: false }, failure)
+        (
+            Self {
+                resources,
+                workers,
+                routes,
+                latency,
+                marks,
+                marked: 0,
+                events,
+                record,
+                mode,
+                started_ns,
+                complained: false,
+            },
+            failure,
+        )
     }
 
     /// `elapsed_s` of the last row of `resources.csv`, for whoever goes on in it.
@@ -91,12 +139,20 @@ impl OpenFiles {
 
     /// Appends a tick's rows.
     pub fn tick(&mut self, phase: &str, sample: &Sample) {
-        let Sample { moment, target, slots, .. } = sample;
+        let Sample { moment, target, slots, routes, .. } = sample;
         let mode = self.mode;
         let resources = self.resources.append([Row { moment, phase, mode, figures: target }]);
         self.heed(RESOURCES, resources);
         let workers = self.workers.append(slots.iter().map(|figures| Row { moment, phase, mode, figures }));
         self.heed(WORKERS, workers);
+        let routes = self.routes.append(routes.iter().map(|figures| Row { moment, phase, mode, figures }));
+        self.heed(ROUTES, routes);
+        let latency = self.latency.append(sample);
+        self.heed(LATENCY, latency);
+        if self.marks.rows_outside() > 0 {
+            let marks = self.marks.append(Vec::<[&str; 0]>::new());
+            self.heed(MARKS, marks);
+        }
         if self.events.rows_outside() > 0 {
             let events = self.events.append(Vec::<[&str; 0]>::new());
             self.heed(EVENTS, events);
@@ -188,10 +244,16 @@ impl OpenFiles {
     }
 
     /// How many rows are not in each file.
-    fn outside(&self) -> [(&'static str, u64); 3] {
-        let Self { resources, workers, events, .. } = self;
-        [(RESOURCES, &resources.file), (WORKERS, &workers.file), (EVENTS, events)]
-            .map(|(name, file)| (name, file.rows_outside()))
+    fn outside(&self) -> [(&'static str, u64); 6] {
+        let Self { resources, workers, routes, latency, marks, events, .. } = self;
+        [
+            (RESOURCES, resources.file.rows_outside()),
+            (WORKERS, workers.file.rows_outside()),
+            (ROUTES, routes.file.rows_outside()),
+            (LATENCY, latency.rows_outside()),
+            (MARKS, marks.rows_outside()),
+            (EVENTS, events.rows_outside()),
+        ]
     }
 }
 

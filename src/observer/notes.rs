@@ -48,8 +48,8 @@ fn written(board: &Scoreboard) -> usize {
 }
 
 /// The figures of the last tick whose row any observer has written; `is_last_row` says whether the last row is that of
-/// a tick (monotonic). The machine's ticks and the signs of strain are not among them: what needs two of those is
-/// unknown in a new observer's first row.
+/// a tick (monotonic). The machine's ticks, the signs of strain and what the histograms held are not among them: what
+/// needs two of those is unknown in a new observer's first row.
 pub fn recall(board: &Scoreboard, is_last_row: impl FnOnce(u64) -> bool) -> Earlier {
     let ticks = &board.head().observer.ticks;
     let [noted_ns, written_ns] =
@@ -78,6 +78,7 @@ pub fn recall(board: &Scoreboard, is_last_row: impl FnOnce(u64) -> bool) -> Earl
         slots: board.slots().iter().map(|slot| recall_slot(&slot.notes[place])).collect(),
         host: Host::default(),
         strain: StrainReading::default(),
+        routes: None,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::strain::StrainReader;
 use crate::sample::{Group, Host, Instant, Reading, StrainReading, Tree};
 use crate::scoreboard::{SEATS, Scoreboard};
-use crate::snapshot::{SlotReading, Snapshot, WorkerReading};
+use crate::snapshot::{RoutesReader, SlotReading, Snapshot, WorkerReading};
 use crate::sys::clock;
 use crate::sys::procfs::{HostFiles, HostMemory, PageFigures, ProcessFigures, ProcessFiles};
 use crate::sys::threads::ThreadGroup;
@@ -52,6 +52,7 @@ pub struct Reader {
     files: ProcessFiles,
     host: HostFiles,
     strain: StrainReader,
+    routes: RoutesReader,
 }
 
 /// Whether a reading includes what is dear to read.
@@ -68,7 +69,8 @@ impl Reader {
     #[must_use]
     pub fn new(board: Arc<Scoreboard>, processes: Processes, listeners: Vec<Arc<OwnedFd>>) -> Self {
         let strain = StrainReader::new(listeners);
-        Self { board, processes, files: ProcessFiles::default(), host: HostFiles::open(), strain }
+        let (files, host, routes) = (ProcessFiles::default(), HostFiles::open(), RoutesReader::default());
+        Self { board, processes, files, host, strain, routes }
     }
 
     /// Shows the accept queue of one listener more.
@@ -81,6 +83,7 @@ impl Reader {
         let (monotonic_ns, realtime_ns) = (clock::monotonic_ns(), clock::realtime_ns());
         let instant = Instant { monotonic_ns, realtime_ns, due_ns, started_ns };
         let snapshot = self.processes.snapshot(&self.board);
+        let routes = self.routes.read(&self.board);
         let (tree, slots) = match self.processes {
             Processes::Cluster { supervisor } => self.cluster(&snapshot, supervisor, depth),
             Processes::OneProcess { .. } => (self.one_process(depth), Vec::new()),
@@ -89,7 +92,7 @@ impl Reader {
             waited_ns: self.files.waited_ns(),
             ..self.strain.read(&self.board, &snapshot, monotonic_ns, depth)
         };
-        Reading { instant, snapshot, tree, slots, host: self.host(), strain }
+        Reading { instant, snapshot, tree, slots, host: self.host(), strain, routes }
     }
 
     fn cluster(&mut self, snapshot: &Snapshot, supervisor: u32, depth: Depth) -> (Tree, Vec<Group>) {

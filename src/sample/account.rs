@@ -81,6 +81,13 @@ fn could_be_gained(more: &Tally, interval_ns: u64) -> bool {
     bytes_in.max(bytes_out) <= most_bytes && others.all().iter().chain([&more.lost]).all(|&gained| gained <= most)
 }
 
+/// Whether so many requests could be finished in a tick, by all workers of the largest target.
+pub(super) fn could_be_finished(more: u64, interval_ns: Option<u64>) -> bool {
+    const WORKERS: u64 = 256;
+    let seconds = interval_ns.unwrap_or(0) / SECOND_NS + 2;
+    more <= MOST_A_SECOND.saturating_mul(WORKERS).saturating_mul(seconds)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

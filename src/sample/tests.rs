@@ -204,3 +204,69 @@ fn an_implausible_slot_counts_nothing_and_says_so() {
     assert_eq!((sample.slots[0].is_implausible, sample.slots[1].is_implausible), (true, false));
     assert_eq!((sample.slots[0].requests.finished, sample.target.requests.finished), (5, 14));
 }
+
+fn route(number: usize, finished: u64, durations_ns: &[u64]) -> Arc<RouteReading> {
+    let histogram: Box<crate::histogram::Histogram> = bytemuck::allocation::zeroed_box();
+    for &value in durations_ns {
+        histogram.record(value);
+    }
+    let mut recorded = Distribution::default();
+    recorded.add(&histogram);
+    Arc::new(RouteReading {
+        number,
+        path: format!("/{number}"),
+        method: "GET".to_owned(),
+        statuses: [(200, finished), (503, 1)].into(),
+        service: recorded.clone(),
+        latency: recorded,
+        ..RouteReading::default()
+    })
+}
+
+#[test]
+fn durations_are_those_of_the_tick_and_unknown_when_nothing_ended() {
+    let second = 1_000_000_000;
+    let at = |tick: u64, routes: Vec<Arc<RouteReading>>| Reading {
+        routes,
+        ..reading(START + tick * second, Vec::new(), Tree::default())
+    };
+    let first = between(&Earlier::default(), &at(0, vec![route(1, 1, &[1_000_000, 1_000_000])]));
+    // The run's first tick counts from its begin.
+    assert_eq!(first.recorded.service.count(), 2);
+    let longer = route(1, 3, &[1_000_000, 1_000_000, 9_000_000, 9_000_000]);
+    let new = route(4, 0, &[5_000_000]);
+    let second = between(&Earlier::of(&first), &at(1, vec![Arc::clone(&longer), Arc::clone(&new)]));
+    let Durations { service, latency, queue } = second.target.durations;
+    assert_eq!((service, queue), (latency, None));
+    let Quantiles { p50_ns, p99_ns, max_ns, .. } = service.unwrap();
+    assert!(p50_ns.abs_diff(9_000_000) * 128 < 9_000_000 && p50_ns == p99_ns && max_ns == 9_000_000, "{service:?}");
+    let told: Vec<_> = second.routes.iter().map(|route| (route.finished, route.rate, route.errors)).collect();
+    assert_eq!(told, [(4, Some(2.0), 1), (1, Some(1.0), 1)]);
+    assert_eq!(second.routes[1].durations.service.unwrap().max_ns, 5_000_000);
+
+    let idle = between(&Earlier::of(&second), &at(2, vec![Arc::clone(&longer), Arc::clone(&new)]));
+    assert_eq!(idle.target.durations, Durations::default());
+    assert_eq!((idle.routes[0].finished, idle.routes[0].rate), (4, Some(0.0)));
+
+    // Another observer doesn't know what the last one had read.
+    let successor = Earlier { routes: None, ..Earlier::of(&second) };
+    let sample = between(&successor, &at(2, vec![longer, new]));
+    assert_eq!((sample.recorded, sample.routes[0].rate), (Durations::default(), None));
+    assert_eq!(sample.routes[0].finished, 4);
+}
+
+#[test]
+fn garbage_in_a_route_adds_nothing_and_counting_goes_on_from_there() {
+    let second = 1_000_000_000;
+    let at = |tick: u64, route| Reading {
+        routes: vec![route],
+        ..reading(START + tick * second, Vec::new(), Tree::default())
+    };
+    let first = between(&Earlier::default(), &at(0, route(1, 4, &[1, 2, 3])));
+    let fell = between(&Earlier::of(&first), &at(1, route(1, 9, &[1, 2])));
+    assert_eq!((fell.routes[0].finished, fell.target.durations), (5, Durations::default()));
+    let leapt = between(&Earlier::of(&fell), &at(2, route(1, 1 << 60, &[1, 2, 3])));
+    assert_eq!((leapt.routes[0].finished, leapt.recorded.service.count()), (5, 0));
+    let after = between(&Earlier::of(&leapt), &at(3, route(1, (1 << 60) + 2, &[1, 2, 3, 700])));
+    assert_eq!((after.routes[0].finished, after.recorded.service.count()), (7, 1));
+}

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, fence};
 
 use bytemuck::Zeroable;
+use serde::{Deserialize, Serialize};
 
 use crate::histogram::add;
 
@@ -32,7 +33,7 @@ pub struct Counters {
 }
 
 /// Counters as read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Heads parsed and handed to the router.
     pub started: u64,

@@ -17,6 +17,8 @@ pub(super) const STATUSES: usize = 500;
 #[repr(C, align(128))]
 pub struct RouteRecord {
     pub(super) touched: AtomicU64,
+    /// How often something was recorded: raised last, so that a reader which finds it unchanged has read everything.
+    pub(super) recorded: AtomicU64,
     pub(super) client_gone: AtomicU64,
     pub(super) broken: AtomicU64,
     pub(super) statuses: [AtomicU64; STATUSES],
@@ -31,6 +33,12 @@ pub struct RouteRecord {
 impl RouteRecord {
     pub(super) fn is_touched(&self) -> bool {
         self.touched.load(Acquire) != 0
+    }
+
+    /// How often something was recorded: as long as it is the same, so is everything else.
+    #[must_use]
+    pub fn recorded(&self) -> u64 {
+        self.recorded.load(Acquire)
     }
 
     /// Requests whose client left before the answer was flushed.
@@ -55,7 +63,8 @@ impl RouteRecord {
         if !other.is_touched() {
             return;
         }
-        let Self { touched, client_gone, broken, statuses, service, latency, queue } = other;
+        let Self { touched, recorded, client_gone, broken, statuses, service, latency, queue } = other;
+        add(&self.recorded, recorded.load(Relaxed));
         add(&self.client_gone, client_gone.load(Relaxed));
         add(&self.broken, broken.load(Relaxed));
         for (mine, theirs) in self.statuses.iter().zip(statuses) {
@@ -71,8 +80,9 @@ impl RouteRecord {
         if !self.is_touched() {
             return;
         }
-        let Self { touched, client_gone, broken, statuses, service, latency, queue } = self;
+        let Self { touched, recorded, client_gone, broken, statuses, service, latency, queue } = self;
         touched.store(0, Relaxed);
+        recorded.store(0, Relaxed);
         client_gone.store(0, Relaxed);
         broken.store(0, Relaxed);
         for count in statuses {

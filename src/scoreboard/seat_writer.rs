@@ -162,6 +162,7 @@ impl SeatWriter {
         if let Some(queue_ns) = queue_ns {
             record.queue.record(queue_ns);
         }
+        record.recorded.store(record.recorded.load(Relaxed).wrapping_add(1), Release);
         counters.finished.store(counters.finished.load(Relaxed).wrapping_add(1), Release);
     }
 

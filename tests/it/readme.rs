@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use quintain::config::{CONFIG, SETTINGS, Setting};
-use quintain::observer::columns::{markdown, resources, workers};
+use quintain::observer::columns::{markdown, resources, routes, workers};
 
 fn home() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -37,6 +37,7 @@ fn its_tables_are_the_code_s() {
         ("docs/settings.md", "settings", settings()),
         ("docs/run-files.md", "resources", markdown(&resources())),
         ("docs/run-files.md", "workers", markdown(&workers())),
+        ("docs/run-files.md", "routes", markdown(&routes())),
     ] {
         let path = home().join(page);
         let text = read(&path);

@@ -226,7 +226,7 @@ fn the_default_directory_is_named_for_time_and_mode() {
     assert_eq!(time.len(), "2026-01-02T03-04-05".len(), "{name}");
     let left = target.end();
     assert_eq!(left.done["csv"], format!("{name}/resources.csv"));
-    for file in ["resources.csv", "workers.csv", "events.csv", "run.json"] {
+    for file in ["resources.csv", "workers.csv", "routes.csv", "latency.hlog", "events.csv", "run.json"] {
         assert!(left.directory.path().join(&name).join(file).is_file(), "{file}");
     }
 }

@@ -158,7 +158,7 @@ fn who_may_ask_what() {
         (421, "GET /health", format!("Host: evil.example:{port}"), ""),
         (421, "POST /ready", format!("Host: localhost.evil.example:{port}"), ready),
         (400, "GET /stats", "Accept: */*".to_owned(), ""),
-        (400, "GET /stats?since=yesterday", format!("Host: {here}"), ""),
+        (404, "GET /stats?since=yesterday", format!("Host: {here}"), ""),
         (400, "GET /stats?sinse=start", format!("Host: {here}"), ""),
         (400, "POST /ready", format!("Host: {here}"), "ready"),
         (400, "POST /ready", format!("Host: {here}"), "{}"),

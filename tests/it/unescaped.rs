@@ -128,7 +128,7 @@ fn send_everything(address: &str) -> usize {
 }
 
 fn files_hold_nothing_of_it(left: &Left) {
-    for file in ["resources.csv", "workers.csv", "events.csv", "run.json"] {
+    for file in ["resources.csv", "workers.csv", "routes.csv", "latency.hlog", "events.csv", "run.json"] {
         let text = std::fs::read_to_string(left.file(file)).unwrap();
         assert!(!text.to_lowercase().contains(MARK), "{file}: {text}");
         assert!(is_plain(&text), "{file}: {text:?}");

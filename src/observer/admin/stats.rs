@@ -4,70 +4,128 @@ use std::collections::BTreeMap;
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
+use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::Target;
 use crate::control::counted_faults;
 use crate::histogram::Distribution;
 use crate::http::Refusal;
-use crate::snapshot::{RouteReading, SlotReading, Totals, routes};
+use crate::observer::figures::{Figures, SlotFigures};
+use crate::observer::marks::{START, is_name};
+use crate::snapshot::RouteReading;
 use crate::sys::clock;
 
 /// How far a quantile may be from the exact one: a histogram's bucket is at most so wide.
 const QUANTILE_ERROR_PCT: f64 = 0.78;
 
-/// Answers with totals, statuses, routes and workers. The totals are read first, so that the statuses
-/// add up to at least what is said to be finished.
-pub async fn stats(State(target): State<Target>, RawQuery(query): RawQuery) -> Result<Json<Value>, Refusal> {
-    check(query.as_deref().unwrap_or_default())?;
-    let snapshot = target.processes.snapshot(&target.board);
-    let now_ns = clock::monotonic_ns();
-    let routes = routes(&target.board);
-    Ok(Json(json!({
-        "age_ms": 0,
-        "since": "start",
-        "mode": target.mode,
-        "quantile_error_pct": QUANTILE_ERROR_PCT,
-        "totals": totals(&snapshot.totals()),
-        "status": statuses(&all_statuses(&routes)),
-        "routes": routes.iter().map(route).collect::<Vec<_>>(),
-        "workers": snapshot.slots.iter().map(|slot| worker(slot, now_ns)).collect::<Vec<_>>(),
-        "faults": counted_faults(&target.board, now_ns).1,
-        "sse_dropped": target.live.dropped(),
-    })))
+/// Where a stretch of the run begins or ends.
+#[derive(Default)]
+struct Stretch {
+    since: Option<String>,
+    until: Option<String>,
 }
 
-/// `since=start` is what everybody gets; anything else must not be taken for it.
-fn check(query: &str) -> Result<(), Refusal> {
+/// Answers with totals, statuses, routes and workers: since the run began, since a mark, or between two.
+pub async fn stats(State(target): State<Target>, RawQuery(query): RawQuery) -> Result<Json<Value>, Refusal> {
+    let stretch = asked(query.as_deref().unwrap_or_default())?;
+    let (since, until) = (
+        at_mark(&target, "since", stretch.since.as_deref())?,
+        at_mark(&target, "until", stretch.until.as_deref())?,
+    );
+    if let (Some((first, _)), Some((last, _))) = (&since, &until)
+        && first > last
+    {
+        let (name, before) = (stretch.until.unwrap_or_default(), stretch.since.unwrap_or_default());
+        return Err(Refusal::bad("until", &name, &format!("a mark after the last {before}")));
+    }
+    let mut figures = until.map_or_else(|| target.figures(), |(_, figures)| figures);
+    if let Some((_, before)) = since {
+        figures = figures.since(&before);
+    }
+    let now_ns = clock::monotonic_ns();
+    let Figures { routes, slots, .. } = &figures;
+    let mut told = json!({
+        "age_ms": 0,
+        "since": stretch.since.as_deref().unwrap_or(START),
+        "mode": target.mode,
+        "phase": target.marks.phase(),
+        "quantile_error_pct": QUANTILE_ERROR_PCT,
+        "totals": totals(&figures),
+        "status": statuses(&figures.statuses()),
+        "routes": routes.iter().map(route).collect::<Vec<_>>(),
+        "workers": slots.iter().map(|slot| worker(slot, now_ns)).collect::<Vec<_>>(),
+        "faults": counted_faults(&target.board, now_ns).1,
+        "marks": marks(&target),
+        "sse_dropped": target.live.dropped(),
+    });
+    if let Some(until) = stretch.until {
+        told["until"] = until.into();
+    }
+    Ok(Json(told))
+}
+
+/// What is asked for; anything else must not be taken for it.
+fn asked(query: &str) -> Result<Stretch, Refusal> {
+    let mut stretch = Stretch::default();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        match (&*name, &*value) {
-            ("since", "start") => {}
-            ("since", other) => return Err(Refusal::bad("since", other, "start")),
-            (unknown, value) => return Err(Refusal::bad(unknown, value, "no parameter but since=start")),
+        let place = match &*name {
+            "since" => &mut stretch.since,
+            "until" => &mut stretch.until,
+            unknown => return Err(Refusal::bad(unknown, &value, "no parameter but since and until")),
+        };
+        if place.replace(value.to_string()).is_some() {
+            return Err(Refusal::bad(&name, &value, "once"));
         }
     }
-    Ok(())
+    Ok(stretch)
 }
 
-fn totals(totals: &Totals) -> Value {
+/// The last mark with a name and what had been counted then; nothing for the start of the run.
+fn at_mark(target: &Target, parameter: &str, name: Option<&str>) -> Result<Option<(usize, Figures)>, Refusal> {
+    match name {
+        None => Ok(None),
+        Some(START) if parameter == "since" => Ok(None),
+        Some(name) if !is_name(name) => Err(Refusal::bad(parameter, name, "the name of a mark")),
+        Some(name) => {
+            let found = target.marks.find(name).map(Some);
+            found.ok_or_else(|| Refusal {
+                status: StatusCode::NOT_FOUND,
+                error: format!("there is no mark {name:?}"),
+                ..Refusal::bad(parameter, name, "start, or one of \"marks\" in GET /stats")
+            })
+        }
+    }
+}
+
+fn marks(target: &Target) -> Vec<Value> {
+    let marks = target.marks.list().into_iter();
+    let elapsed = |at_ns: u64| seconds(at_ns.saturating_sub(target.started_ns));
+    marks.map(|(phase, at_ns)| json!({ "phase": phase, "elapsed_s": elapsed(at_ns) })).collect()
+}
+
+fn totals(figures: &Figures) -> Value {
+    let Figures { totals, in_flight, connections, listen_drops, routes: _, slots: _ } = figures;
     let counts = &totals.counts;
     json!({
         "started": counts.started,
         "finished": counts.finished,
-        "in_flight": totals.in_flight(),
+        "in_flight": in_flight,
         "lost": totals.lost,
         "rejected": counts.rejected,
         "refused": counts.refused,
         "errors": counts.errors,
         "bytes_in": counts.bytes_in,
         "bytes_out": counts.bytes_out,
-        "connections": totals.connections(),
+        "connections": connections,
         "accepts": counts.accepts,
+        "listen_drops": listen_drops,
     })
 }
 
 fn route(route: &RouteReading) -> Value {
-    let RouteReading { path, method, statuses: counted, client_gone, broken, service, latency, queue } = route;
+    let RouteReading { number: _, path, method, statuses: counted, client_gone, broken, service, latency, queue } =
+        route;
     json!({
         "method": method,
         "route": path,
@@ -82,30 +140,20 @@ fn route(route: &RouteReading) -> Value {
 }
 
 /// A beat that is old says that the worker's loop is busy or stopped; a worker beats ten times a second.
-fn worker(slot: &SlotReading, now_ns: u64) -> Value {
-    let beat_ns = slot.workers.last().map(|worker| worker.beat_ns).filter(|beat_ns| *beat_ns > 0);
+fn worker(slot: &SlotFigures, now_ns: u64) -> Value {
     json!({
         "slot": slot.slot,
         "generation": slot.generation,
         "pid": slot.pid,
-        "state": slot.state_name(),
+        "state": slot.state,
         "started": slot.counts.started,
         "finished": slot.counts.finished,
         "lost": slot.lost,
-        "in_flight": slot.in_flight(),
-        "connections": slot.connections(),
+        "in_flight": slot.in_flight,
+        "connections": slot.connections,
         "cpu_seconds": seconds(slot.cpu_ns),
-        "beat_age_ms": beat_ns.map(|beat_ns| now_ns.saturating_sub(beat_ns) / clock::MILLISECOND),
+        "beat_age_ms": slot.beat_ns.map(|beat_ns| now_ns.saturating_sub(beat_ns) / clock::MILLISECOND),
     })
-}
-
-fn all_statuses(routes: &[RouteReading]) -> BTreeMap<u16, u64> {
-    let mut sums = BTreeMap::new();
-    for (status, count) in routes.iter().flat_map(|route| &route.statuses) {
-        let sum: &mut u64 = sums.entry(*status).or_default();
-        *sum = sum.wrapping_add(*count);
-    }
-    sums
 }
 
 fn statuses(counts: &BTreeMap<u16, u64>) -> Map<String, Value> {

@@ -1,0 +1,70 @@
+//! The columns of how long requests took: in each, only those that were finished in the row's interval.
+
+use super::{Column, Row, column};
+use crate::histogram::Quantiles;
+use crate::sample::{Durations, RouteSample, TargetSample};
+
+/// What has requests that took some time.
+pub trait Timed {
+    /// The quantiles of a tick.
+    fn durations(&self) -> &Durations<Option<Quantiles>>;
+}
+
+impl Timed for TargetSample {
+    fn durations(&self) -> &Durations<Option<Quantiles>> {
+        &self.durations
+    }
+}
+
+impl Timed for RouteSample {
+    fn durations(&self) -> &Durations<Option<Quantiles>> {
+        &self.durations
+    }
+}
+
+/// The last columns of `resources.csv` and `routes.csv`.
+#[rustfmt::skip]
+pub fn columns<Figures: Timed>() -> [Column<Figures>; 11] {
+    [
+        column("svc_p50_us", "µs", "histograms", "service: head parsed → flushed, median of the requests finished in the interval; within 0.78 %; empty when there were none",
+            |row| service(row, |quantiles| quantiles.p50_ns)),
+        column("svc_p95_us", "µs", "histograms", "the same, 95 % were not longer",
+            |row| service(row, |quantiles| quantiles.p95_ns)),
+        column("svc_p99_us", "µs", "histograms", "the same, 99 % were not longer",
+            |row| service(row, |quantiles| quantiles.p99_ns)),
+        column("svc_max_us", "µs", "histograms", "the longest; within 0.78 %",
+            |row| service(row, |quantiles| quantiles.max_ns)),
+        column("lat_p50_us", "µs", "kernel's arrival stamps, histograms", "latency: arrival in the kernel → flushed, median",
+            |row| latency(row, |quantiles| quantiles.p50_ns)),
+        column("lat_p90_us", "µs", "kernel's arrival stamps, histograms", "the same, 90 % were not longer",
+            |row| latency(row, |quantiles| quantiles.p90_ns)),
+        column("lat_p95_us", "µs", "kernel's arrival stamps, histograms", "the same, 95 % were not longer",
+            |row| latency(row, |quantiles| quantiles.p95_ns)),
+        column("lat_p99_us", "µs", "kernel's arrival stamps, histograms", "the same, 99 % were not longer",
+            |row| latency(row, |quantiles| quantiles.p99_ns)),
+        column("lat_max_us", "µs", "kernel's arrival stamps, histograms", "the longest; within 0.78 %",
+            |row| latency(row, |quantiles| quantiles.max_ns)),
+        column("queue_p50_us", "µs", "kernel's arrival stamps, histograms", "queue: arrival in the kernel → head parsed, median; empty on a unix socket",
+            |row| queue(row, |quantiles| quantiles.p50_ns)),
+        column("queue_p99_us", "µs", "kernel's arrival stamps, histograms", "the same, 99 % were not longer",
+            |row| queue(row, |quantiles| quantiles.p99_ns)),
+    ]
+}
+
+fn service<Figures: Timed>(row: &Row<'_, Figures>, of: fn(&Quantiles) -> u64) -> String {
+    cell(row.figures.durations().service.as_ref().map(of))
+}
+
+fn latency<Figures: Timed>(row: &Row<'_, Figures>, of: fn(&Quantiles) -> u64) -> String {
+    cell(row.figures.durations().latency.as_ref().map(of))
+}
+
+fn queue<Figures: Timed>(row: &Row<'_, Figures>, of: fn(&Quantiles) -> u64) -> String {
+    cell(row.figures.durations().queue.as_ref().map(of))
+}
+
+/// Microseconds to one decimal.
+fn cell(nanoseconds: Option<u64>) -> String {
+    let tenths = |nanoseconds: u64| nanoseconds.saturating_add(50) / 100;
+    nanoseconds.map(tenths).map(|tenths| format!("{}.{}", tenths / 10, tenths % 10)).unwrap_or_default()
+}

@@ -1,0 +1,125 @@
+//! What `/stats` tells: everything that was counted up to an instant, or between two.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::processes::Processes;
+use crate::scoreboard::{Counts, Scoreboard};
+use crate::snapshot::{RouteReading, SlotReading, Totals, routes};
+
+/// Everything that was counted up to an instant.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Figures {
+    /// Sums over all slots.
+    pub totals: Totals,
+    /// Requests being served at that instant.
+    pub in_flight: u64,
+    /// Connections open at that instant.
+    pub connections: u64,
+    /// What all accept queues together had dropped at the last tick.
+    pub listen_drops: Option<u64>,
+    /// Each route on which something was answered.
+    pub routes: Vec<RouteReading>,
+    /// Each slot ever used.
+    pub slots: Vec<SlotFigures>,
+}
+
+/// A slot's part.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SlotFigures {
+    /// Its number.
+    pub slot: usize,
+    /// Of its newest worker.
+    pub generation: u64,
+    /// Of its newest worker.
+    pub pid: u32,
+    /// One word for people.
+    pub state: String,
+    /// Counters of all its workers.
+    pub counts: Counts,
+    /// Requests that died with their worker.
+    pub lost: u64,
+    /// Requests being served at that instant.
+    pub in_flight: u64,
+    /// Connections open at that instant.
+    pub connections: u64,
+    /// CPU of all its workers.
+    pub cpu_ns: u64,
+    /// When its newest worker's loop last turned (monotonic).
+    pub beat_ns: Option<u64>,
+}
+
+impl Figures {
+    /// As they are now. The totals are read first, so that the statuses add up to at least what is said to be finished.
+    #[must_use]
+    pub fn read(board: &Scoreboard, processes: &Processes, listen_drops: Option<u64>) -> Self {
+        let snapshot = processes.snapshot(board);
+        let totals = snapshot.totals();
+        Self {
+            totals,
+            in_flight: totals.in_flight(),
+            connections: totals.connections(),
+            listen_drops,
+            routes: routes(board),
+            slots: snapshot.slots.iter().map(SlotFigures::of).collect(),
+        }
+    }
+
+    /// What was added since an earlier instant. What is the state of an instant stays that of the later one.
+    #[must_use]
+    pub fn since(self, before: &Self) -> Self {
+        let earlier_route = |number| before.routes.iter().find(|route| route.number == number);
+        let nothing = RouteReading::default();
+        let routes = self.routes.iter();
+        let earlier_drops = before.listen_drops;
+        Self {
+            totals: self.totals.since(&before.totals),
+            listen_drops: self.listen_drops.zip(earlier_drops).and_then(|(now, then)| now.checked_sub(then)),
+            routes: routes
+                .filter_map(|route| route.since(earlier_route(route.number).unwrap_or(&nothing)))
+                .collect(),
+            slots: self.slots.into_iter().map(|slot| slot.since(&before.slots)).collect(),
+            ..self
+        }
+    }
+
+    /// Status → how often it was answered, on any route.
+    #[must_use]
+    pub fn statuses(&self) -> BTreeMap<u16, u64> {
+        let mut sums = BTreeMap::new();
+        for (status, count) in self.routes.iter().flat_map(|route| &route.statuses) {
+            let sum: &mut u64 = sums.entry(*status).or_default();
+            *sum = sum.wrapping_add(*count);
+        }
+        sums
+    }
+}
+
+impl SlotFigures {
+    fn of(slot: &SlotReading) -> Self {
+        let beat_ns = slot.workers.last().map(|worker| worker.beat_ns).filter(|beat_ns| *beat_ns > 0);
+        Self {
+            slot: slot.slot,
+            generation: slot.generation,
+            pid: slot.pid,
+            state: slot.state_name().to_owned(),
+            counts: slot.counts,
+            lost: slot.lost,
+            in_flight: slot.in_flight(),
+            connections: slot.connections(),
+            cpu_ns: slot.cpu_ns,
+            beat_ns,
+        }
+    }
+
+    fn since(self, before: &[Self]) -> Self {
+        let Some(before) = before.iter().find(|before| before.slot == self.slot) else { return self };
+        Self {
+            counts: self.counts.since(&before.counts),
+            lost: self.lost.wrapping_sub(before.lost),
+            cpu_ns: self.cpu_ns.saturating_sub(before.cpu_ns),
+            ..self
+        }
+    }
+}

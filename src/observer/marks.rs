@@ -1,0 +1,113 @@
+//! Marks: the moments at which phases begin, each with everything that was counted until then.
+//!
+//! There is no reset: whoever wants the figures of a stretch has them subtracted. A mark is kept as text, since a histogram
+//! is sparse and there may be many of them; the same text is a row of `marks.csv`, from which a new observer has them again.
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::figures::Figures;
+
+/// Most marks of a run.
+pub const MARKS: usize = 256;
+
+/// Longest name of a phase.
+pub const PHASE_NAME: usize = 64;
+
+/// The phase of everything before the first mark.
+const BEFORE_ALL: &str = "run";
+
+/// What `since=` calls the start of the run.
+pub const START: &str = "start";
+
+/// What a phase may be called.
+pub const ALLOWED: &str = "1 to 64 of letters, digits, space, '.', '_' and '-', and not start";
+
+/// The header of `marks.csv`.
+pub const COLUMNS: [&str; 4] = ["phase", "at_ns", "realtime_ns", "figures"];
+
+/// The marks of a run, shared by whoever puts them and whoever reads them.
+#[derive(Default)]
+pub struct Marks(Mutex<Vec<Mark>>);
+
+/// The moment at which a phase began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The phase.
+    pub phase: String,
+    /// When (monotonic).
+    pub at_ns: u64,
+    /// When, since the Unix epoch.
+    pub realtime_ns: u64,
+    /// What had been counted until then, as JSON.
+    figures: String,
+}
+
+impl Marks {
+    /// Puts a mark and says how many came before it; `None` when there is no room for it.
+    pub fn put(&self, phase: &str, (at_ns, realtime_ns): (u64, u64), figures: &Figures) -> Option<usize> {
+        let mut marks = self.all();
+        let figures = serde_json::to_string(figures).unwrap_or_default();
+        let index = marks.len();
+        (index < MARKS).then(|| marks.push(Mark { phase: phase.to_owned(), at_ns, realtime_ns, figures }))?;
+        Some(index)
+    }
+
+    /// What had been counted at the last mark with this name, and which mark that is.
+    #[must_use]
+    pub fn find(&self, phase: &str) -> Option<(usize, Figures)> {
+        let marks = self.all();
+        let (index, mark) = marks.iter().enumerate().rev().find(|(_, mark)| mark.phase == phase)?;
+        Some((index, serde_json::from_str(&mark.figures).ok()?))
+    }
+
+    /// The phase that it is now.
+    #[must_use]
+    pub fn phase(&self) -> String {
+        self.all().last().map_or_else(|| BEFORE_ALL.to_owned(), |mark| mark.phase.clone())
+    }
+
+    /// Whether a phase began at that time or later (monotonic).
+    #[must_use]
+    pub fn has_since(&self, phase: &str, at_ns: u64) -> bool {
+        self.all().iter().any(|mark| mark.phase == phase && mark.at_ns >= at_ns)
+    }
+
+    /// Names and times of all, for `/stats`.
+    #[must_use]
+    pub fn list(&self) -> Vec<(String, u64)> {
+        self.all().iter().map(|mark| (mark.phase.clone(), mark.at_ns)).collect()
+    }
+
+    /// The rows of `marks.csv` from a mark on.
+    #[must_use]
+    pub fn rows(&self, first: usize) -> Vec<[String; 4]> {
+        let row = |mark: &Mark| {
+            let Mark { phase, at_ns, realtime_ns, figures } = mark.clone();
+            [phase, at_ns.to_string(), realtime_ns.to_string(), figures]
+        };
+        self.all().iter().skip(first).map(row).collect()
+    }
+
+    /// Takes over the marks that an observer before this one has written, and says how many there are.
+    pub fn recall(&self, path: &Path) -> usize {
+        let Ok(mut rows) = ::csv::Reader::from_path(path) else { return 0 };
+        let rows = rows.deserialize::<(String, u64, u64, String)>().filter_map(Result::ok);
+        let read = rows.map(|(phase, at_ns, realtime_ns, figures)| Mark { phase, at_ns, realtime_ns, figures });
+        let mut marks = self.all();
+        *marks = read.take(MARKS).collect();
+        marks.len()
+    }
+
+    /// No one leaves half a mark, whatever ends it.
+    fn all(&self) -> MutexGuard<'_, Vec<Mark>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a phase may be called so.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
+    let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || " ._-".contains(letter);
+    (1..=PHASE_NAME).contains(&name.len()) && name.chars().all(is_allowed) && name != START
+}

@@ -1,0 +1,145 @@
+//! How long requests took in a tick: of each route, and of the whole target.
+
+use std::sync::Arc;
+
+use super::account::could_be_finished;
+use super::rate_per_second;
+use crate::histogram::{Distribution, Quantiles};
+use crate::snapshot::RouteReading;
+
+/// The same of each of the three stretches of a request's time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Durations<T> {
+    /// Head parsed → flushed.
+    pub service: T,
+    /// Arrival in the kernel → flushed.
+    pub latency: T,
+    /// Arrival in the kernel → head parsed; nothing on a unix socket, which has no arrival stamps.
+    pub queue: T,
+}
+
+/// What one route did in a tick.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RouteSample {
+    /// Everything that was answered on it since the run began, as it was read.
+    pub reading: Arc<RouteReading>,
+    /// Requests finished since the run began; never less than in the tick before.
+    pub finished: u64,
+    /// Of those, a second in this tick.
+    pub rate: Option<f64>,
+    /// Of the finished, status ≥ 500 or broken by a fault.
+    pub errors: u64,
+    /// Of the requests finished in this tick; `None` when there were none.
+    pub durations: Durations<Option<Quantiles>>,
+}
+
+/// A route's cumulative figures of the tick before.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EarlierRoute {
+    /// As they were read.
+    pub reading: Arc<RouteReading>,
+    /// Finished requests as they were told: the same, unless they were implausible once.
+    pub finished: u64,
+    /// Errors as they were told.
+    pub errors: u64,
+}
+
+impl EarlierRoute {
+    /// What the next tick needs to know of this one.
+    pub(super) fn of(sample: &RouteSample) -> Self {
+        let RouteSample { reading, finished, rate: _, errors, durations: _ } = sample;
+        Self { reading: Arc::clone(reading), finished: *finished, errors: *errors }
+    }
+}
+
+impl Durations<Distribution> {
+    /// The quantiles of each.
+    #[must_use]
+    pub fn quantiles(&self) -> Durations<Option<Quantiles>> {
+        let Self { service, latency, queue } = self;
+        Durations { service: service.quantiles(), latency: latency.quantiles(), queue: queue.quantiles() }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        let Self { service, latency, queue } = other;
+        self.service.merge(service);
+        self.latency.merge(latency);
+        self.queue.merge(queue);
+    }
+
+    /// What was recorded on a route between two readings; `None` where that can't be.
+    fn between(before: &RouteReading, now: &RouteReading) -> Option<Self> {
+        Some(Self {
+            service: now.service.since(&before.service)?,
+            latency: now.latency.since(&before.latency)?,
+            queue: now.queue.since(&before.queue)?,
+        })
+    }
+
+    fn could_be(&self, interval_ns: Option<u64>) -> bool {
+        let Self { service, latency, queue } = self;
+        [service, latency, queue].iter().all(|recorded| could_be_finished(recorded.count(), interval_ns))
+    }
+}
+
+/// Each route's tick, and what was recorded in it on all of them together. `earlier` is `None` when the tick before was
+/// another observer's: then nobody knows what this tick has added.
+pub(super) fn between(
+    earlier: Option<&[EarlierRoute]>,
+    readings: &[Arc<RouteReading>],
+    interval_ns: Option<u64>,
+) -> (Vec<RouteSample>, Durations<Distribution>) {
+    let mut all = Durations::default();
+    let samples = readings.iter().map(|reading| match earlier {
+        None => first_seen(reading),
+        Some(earlier) => {
+            let before = earlier.iter().find(|earlier| earlier.reading.number == reading.number);
+            let nothing = EarlierRoute::default();
+            let (sample, recorded) = one(before.unwrap_or(&nothing), reading, interval_ns);
+            all.merge(&recorded);
+            sample
+        }
+    });
+    (samples.collect(), all)
+}
+
+fn first_seen(reading: &Arc<RouteReading>) -> RouteSample {
+    RouteSample {
+        reading: Arc::clone(reading),
+        finished: reading.finished(),
+        rate: None,
+        errors: reading.errors(),
+        durations: Durations::default(),
+    }
+}
+
+fn one(
+    before: &EarlierRoute,
+    reading: &Arc<RouteReading>,
+    interval_ns: Option<u64>,
+) -> (RouteSample, Durations<Distribution>) {
+    let more = reading.finished().wrapping_sub(before.reading.finished());
+    let errors = reading.errors().wrapping_sub(before.reading.errors());
+    // The same reading once more is of a route on which nothing has happened.
+    let recorded = if Arc::ptr_eq(&before.reading, reading) {
+        Some(Durations::default())
+    } else {
+        Durations::between(&before.reading, reading)
+    };
+    // A broken worker may have written anything: then the tick counts nothing for the route.
+    let recorded = recorded.filter(|recorded| {
+        recorded.could_be(interval_ns) && [more, errors].iter().all(|&more| could_be_finished(more, interval_ns))
+    });
+    let plausible = recorded.is_some();
+    let recorded = recorded.unwrap_or_default();
+    let gained = |told: u64, more: u64| if plausible { told.saturating_add(more) } else { told };
+    let finished = gained(before.finished, more);
+    let sample = RouteSample {
+        reading: Arc::clone(reading),
+        finished,
+        rate: rate_per_second(before.finished, finished, interval_ns),
+        errors: gained(before.errors, errors),
+        durations: recorded.quantiles(),
+    };
+    (sample, recorded)
+}

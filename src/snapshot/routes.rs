@@ -1,0 +1,174 @@
+//! What was answered, route by route.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{Ordering::Acquire, fence};
+
+use serde::{Deserialize, Serialize};
+
+use super::add;
+use crate::histogram::Distribution;
+use crate::scoreboard::{RouteRecord, SEATS, Scoreboard, SlotState};
+
+/// What was answered on one route, by all workers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteReading {
+    /// Its number in the route table.
+    pub number: usize,
+    /// `"(none)"` for what matched no route.
+    pub path: String,
+    /// Empty for what matched no route.
+    pub method: String,
+    /// Status → how often it was answered.
+    pub statuses: BTreeMap<u16, u64>,
+    /// Requests whose client left first.
+    pub client_gone: u64,
+    /// Requests whose connection was broken by a fault.
+    pub broken: u64,
+    /// Head parsed → flushed.
+    pub service: Distribution,
+    /// Arrival → flushed.
+    pub latency: Distribution,
+    /// Arrival → head parsed.
+    pub queue: Distribution,
+}
+
+/// Every route on which something was answered, in the order of their numbers. Read after a [`Snapshot`], the sum
+/// of a route's statuses, departed clients and broken connections is at least what the snapshot said was finished.
+#[must_use]
+pub fn routes(board: &Scoreboard) -> Vec<RouteReading> {
+    fence(Acquire);
+    let table = &board.head().routes;
+    (0..table.len()).filter_map(|number| read_route(board, number)).collect()
+}
+
+fn read_route(board: &Scoreboard, number: usize) -> Option<RouteReading> {
+    let (method, path) = board.head().routes.name(number)?;
+    let mut sum = RouteReading { number, path, method, ..RouteReading::default() };
+    let mut any = false;
+    for slot in board.slots().iter().filter(|slot| slot.state() != SlotState::Unused) {
+        let part = slot.consistently(|slot| {
+            let seats = (0..SEATS).filter_map(|seat| slot.seat(seat).route(number));
+            let mut part = None;
+            for record in slot.base().route(number).into_iter().chain(seats) {
+                add_record(part.get_or_insert_with(RouteReading::default), record);
+            }
+            part
+        });
+        if let Some(part) = part {
+            any = true;
+            sum.merge(&part);
+        }
+    }
+    any.then_some(sum)
+}
+
+/// Reads the routes again and again, and only those on which something has happened since.
+#[derive(Default)]
+pub struct RoutesReader {
+    /// By number: how often something had been recorded, and what was read then.
+    last: Vec<Option<(u64, Arc<RouteReading>)>>,
+}
+
+impl RoutesReader {
+    /// As [`routes`]: a route that is as it was is the same reading once more.
+    pub fn read(&mut self, board: &Scoreboard) -> Vec<Arc<RouteReading>> {
+        fence(Acquire);
+        let count = board.head().routes.len();
+        self.last.resize(count.max(self.last.len()), None);
+        let places = self.last.iter_mut().enumerate();
+        places.filter_map(|(number, place)| read_again(board, number, place)).collect()
+    }
+}
+
+fn read_again(
+    board: &Scoreboard,
+    number: usize,
+    place: &mut Option<(u64, Arc<RouteReading>)>,
+) -> Option<Arc<RouteReading>> {
+    // Before the rest: what is recorded meanwhile is read next time at the latest.
+    let recorded = recorded(board, number);
+    if let Some((then, reading)) = place
+        && *then == recorded
+    {
+        return Some(Arc::clone(reading));
+    }
+    let reading = Arc::new(read_route(board, number)?);
+    *place = Some((recorded, Arc::clone(&reading)));
+    Some(reading)
+}
+
+/// How often something was recorded on a route, by all workers.
+fn recorded(board: &Scoreboard, number: usize) -> u64 {
+    let used = board.slots().iter().filter(|slot| slot.state() != SlotState::Unused);
+    let recorded = used.map(|slot| {
+        slot.consistently(|slot| {
+            let seats = (0..SEATS).filter_map(|seat| slot.seat(seat).route(number));
+            let records = slot.base().route(number).into_iter().chain(seats);
+            records.fold(0, |sum, record| u64::wrapping_add(sum, record.recorded()))
+        })
+    });
+    recorded.fold(0, u64::wrapping_add)
+}
+
+fn add_record(sum: &mut RouteReading, record: &RouteRecord) {
+    for (status, count) in record.statuses() {
+        add(sum.statuses.entry(status).or_default(), count);
+    }
+    add(&mut sum.client_gone, record.client_gone());
+    add(&mut sum.broken, record.broken());
+    sum.service.add(&record.service);
+    sum.latency.add(&record.latency);
+    sum.queue.add(&record.queue);
+}
+
+impl RouteReading {
+    /// Answers, departed clients and connections broken by a fault.
+    #[must_use]
+    pub fn finished(&self) -> u64 {
+        let unanswered = self.client_gone.wrapping_add(self.broken);
+        self.statuses.values().fold(unanswered, |sum, count| sum.wrapping_add(*count))
+    }
+
+    /// Answers with a status from 500 on, and connections broken by a fault.
+    #[must_use]
+    pub fn errors(&self) -> u64 {
+        self.statuses.range(500..).fold(self.broken, |sum, (_, count)| sum.wrapping_add(*count))
+    }
+
+    /// What has been added since an earlier reading of the same route; `None` when nothing was finished, or when what a
+    /// broken worker has written can't be compared.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Option<Self> {
+        let Self { number, path, method, statuses, client_gone, broken, service, latency, queue } = self;
+        let more = |status: &u16, count: &u64| {
+            let more = count.checked_sub(before.statuses.get(status).copied().unwrap_or(0))?;
+            Some((*status, more))
+        };
+        let statuses: Option<BTreeMap<_, _>> = statuses.iter().map(|(status, count)| more(status, count)).collect();
+        let since = Self {
+            number: *number,
+            path: path.clone(),
+            method: method.clone(),
+            statuses: statuses?.into_iter().filter(|(_, count)| *count > 0).collect(),
+            client_gone: client_gone.checked_sub(before.client_gone)?,
+            broken: broken.checked_sub(before.broken)?,
+            service: service.since(&before.service)?,
+            latency: latency.since(&before.latency)?,
+            queue: queue.since(&before.queue)?,
+        };
+        Some(since).filter(|since| since.finished() > 0)
+    }
+
+    fn merge(&mut self, part: &Self) {
+        let Self { number: _, path: _, method: _, statuses, client_gone, broken, service, latency, queue } = part;
+        for (status, count) in statuses {
+            add(self.statuses.entry(*status).or_default(), *count);
+        }
+        add(&mut self.client_gone, *client_gone);
+        add(&mut self.broken, *broken);
+        self.service.merge(service);
+        self.latency.merge(latency);
+        self.queue.merge(queue);
+    }
+}
