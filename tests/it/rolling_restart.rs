@@ -65,7 +65,7 @@ fn idle_connections_are_kept_until_their_next_request_and_requests_until_their_a
         let target = Target::start(mode);
         let (mut idle, mut busy) = (target.connect(), target.connect());
         assert_eq!(idle.get("/io?ms=0").unwrap().worker().1, 1, "{mode:?}");
-        busy.send("GET /io?ms=700 HTTP/1.1\r\nHost: target\r\n\r\n").unwrap();
+        busy.send("GET /io?ms=2000 HTTP/1.1\r\nHost: target\r\n\r\n").unwrap();
         crate::support::wait_for("the long request", || (target.stats()["totals"]["in_flight"] == 1).then_some(()));
         target.signal(Signal::HUP);
         target.reaches(2);

@@ -17,6 +17,7 @@ fn everything_in_flight_is_answered() {
         let load = Load::start(target.address(), "/io?ms=20", 4);
         let watch = Watch::start(&target, 9);
         load.answers(50);
+        watch.reads(11);
         watch.stop();
         let mut long = ask(&target, "/io?ms=300");
         in_flight(&target, |count| count > 0);
