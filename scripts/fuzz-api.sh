@@ -27,7 +27,7 @@ for one in target admin; do
     echo "${bold}$one${plain}"
     SCHEMATHESIS_HOOKS=hooks PYTHONPATH=scripts/fuzz-api \
         "$venv/bin/schemathesis" --config-file scripts/fuzz-api/schemathesis.toml run "$at/openapi.json" --no-color \
-        --max-examples "$examples" --seed "${seed:-1}" --workers 2 --request-timeout 20 || missed=1
+        --max-examples "$examples" --seed "${seed:-1}" --workers 1 --request-timeout 20 || missed=1
 done
 [ "$(curl -s "$url/health")" = OK ] || { echo "the target no longer answers" >&2; missed=1; }
 end "$pid"

@@ -35,7 +35,7 @@
 //! | [`wire`] | the socket as we need it: arrival stamps, counts, the end of a record in the flush, breaks on purpose |
 //! | [`config`] | the settings, resolved and typed, all mistakes at once |
 //! | [`profile`] | TOML in, routes out, all mistakes at once; the built-in ones |
-//! | [`http`] | the route table, handlers, parameters, refusals, the record of a request |
+//! | [`http`] | the route table, handlers, parameters, refusals, the record of a request, and all of that as `OpenAPI` |
 //! | [`supervisor`], [`worker`], [`observer`] | the roles, which don't know each other |
 //! | [`commands`] | a command each; `serve` hands the supervisor its worker and observer as functions |
 //! | [`cli`] | the only reader of arguments and environment |

@@ -2,6 +2,7 @@
 //! are made of is larger than the whole program, or comes from elsewhere when the page is opened.
 
 use axum::extract::Path;
+use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
@@ -37,7 +38,9 @@ pub async fn page() -> impl IntoResponse {
 ///
 /// # Errors
 /// 404 for any other name.
-pub async fn file(Path(name): Path<String>) -> Result<Response, Refusal> {
+pub async fn file(name: Result<Path<String>, PathRejection>) -> Result<Response, Refusal> {
+    // What is no text is no name of ours either.
+    let name = name.map_or_else(|rejection| rejection.body_text(), |Path(name)| name);
     let (_, kind, text) = FILES.into_iter().find(|(known, ..)| *known == name).ok_or_else(|| {
         let names = FILES.map(|(name, ..)| name).join(", ");
         Refusal {

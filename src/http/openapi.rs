@@ -24,6 +24,7 @@ use operation::Described;
 use parameter::Documented;
 
 /// The route. The document is made when it is first asked for: it would be a fifth of what an idle worker has for itself.
+#[must_use]
 pub fn route(profile: &Profile) -> Route {
     let profile = Profile { name: profile.name.clone(), routes: profile.routes.clone(), ..Profile::default() };
     let (profile, made) = (Arc::new(profile), Arc::new(OnceLock::new()));
@@ -51,5 +52,8 @@ pub fn docs_file(described: Described) -> Described {
     let found = FILES.iter().fold(ResponseBuilder::new().description("A file"), |found, (_, kind, _)| {
         found.content(*kind, operation::content(operation::string()))
     });
-    described.takes(vec![Documented::new("file", "its name", names)], Some("file")).refuses(&[404]).response("200", found)
+    described
+        .takes(vec![Documented::new("file", "its name", names)], Some("file"))
+        .refuses(&[404])
+        .response("200", found)
 }

@@ -111,7 +111,12 @@ impl<T: PartialOrd + Copy> Range<T> {
         // A default over the limit is refused like any other value.
         let is_needed = default.is_some_and(|default| default > *most);
         let default = default.filter(|_| !is_needed).map(spell);
-        Documented { most: Some((spell(*most), flag)), default, is_needed, ..Documented::new(name, does, schema(*most)) }
+        Documented {
+            most: Some((spell(*most), flag)),
+            default,
+            is_needed,
+            ..Documented::new(name, does, schema(*most))
+        }
     }
 }
 

@@ -32,7 +32,8 @@ impl Bytes {
     #[must_use]
     pub fn pattern(self) -> String {
         let units: Vec<Unit> = UNITS.into_iter().chain(ALIASES).collect();
-        format!("^(?:{})$", up_to(self.0, &units))
+        let itself = self.to_string().replace('.', "\\.");
+        format!("^(?:{itself}|{})$", up_to(self.0, &units))
     }
 }
 
@@ -132,6 +133,7 @@ mod tests {
         fn the_pattern_takes_no_more_than_the_parser(most in 0_u64..5_000_000, zeros in 0_u32..6) {
             let most = most / 10_u64.pow(zeros) * 10_u64.pow(zeros);
             let pattern = regex::Regex::new(&Bytes(most).pattern()).unwrap();
+            prop_assert!(pattern.is_match(&Bytes(most).to_string()));
             prop_assert!(pattern.is_match(&most.to_string()) && !pattern.is_match(&(most + 1).to_string()));
             for (unit, _) in UNITS.into_iter().chain(ALIASES) {
                 for number in ["0", "1", "1.5", "1.25", "2", "3.3", "5", "10", "4999.999", "5000000"] {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::support::client::Client;
+use crate::support::client::{Client, Response};
 use crate::support::target::Target;
 
 /// Small enough that a value at its limit is soon done.
@@ -32,13 +32,19 @@ fn parameters<'a>(operation: &'a Value, place: &str) -> Vec<&'a Value> {
 
 /// The path with a value for each of its parts.
 fn filled(path: &str) -> String {
-    path.replace("{codes}", "200").replace("{d}", "0").replace("{n}", "1").replace("{file}", "page.js").replace("{id}", "7")
+    path.replace("{codes}", "200")
+        .replace("{d}", "0")
+        .replace("{n}", "1")
+        .replace("{file}", "page.js")
+        .replace("{id}", "7")
 }
 
 /// The value that a parameter needs when others are tried.
 fn needed(operation: &Value, but: &str) -> String {
-    let needed = parameters(operation, "query").into_iter().filter(|one| one["required"] == true && one["name"] != but);
-    needed.map(|one| format!("{}={}&", one["name"].as_str().unwrap(), one["schema"]["x-limit"]["most"].as_str().unwrap())).collect()
+    let needed =
+        parameters(operation, "query").into_iter().filter(|one| one["required"] == true && one["name"] != but);
+    let most = |one: &Value| one["schema"]["x-limit"]["most"].as_str().unwrap().to_owned();
+    needed.fold(String::new(), |query, one| query + one["name"].as_str().unwrap() + "=" + &most(one) + "&")
 }
 
 fn document(target: &Target) -> Value {
@@ -49,8 +55,10 @@ fn document(target: &Target) -> Value {
     document
 }
 
-/// A request that must not wait for a body.
-fn ask(client: &mut Client, method: &str, path: &str, host: &str) -> crate::support::client::Response {
+/// A request on a connection of its own: some answers are chunked, which the client leaves as they are.
+fn ask(address: &str, method: &str, path: &str) -> Response {
+    let mut client = Client::connect(address).unwrap();
+    let host = address;
     client.send(format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n")).unwrap();
     client.receive_after(method).unwrap()
 }
@@ -67,7 +75,6 @@ fn every_route_is_documented_and_no_other() {
     let document = document(&target);
     let documented: BTreeSet<(String, String)> =
         operations(&document).into_iter().map(|(method, path, _)| (method, path)).collect();
-    // The route table itself, by the refusal that names it: a fault plan for a route that isn't there.
     let table = quintain::http::routes(&quintain::profile::Profile::default());
     for route in &table {
         let methods = if route.method == "ANY" { vec!["GET", "POST", "TRACE"] } else { vec![&*route.method] };
@@ -91,9 +98,9 @@ fn every_route_is_documented_and_no_other() {
     assert_eq!(names.iter().collect::<BTreeSet<_>>().len(), names.len(), "each has a name of its own: {names:?}");
     assert!(!document.to_string().contains("Not described"));
     // And each answers as it says.
-    let mut client = target.connect();
+    let address = target.address();
     for (method, path, operation) in operations(&document) {
-        let response = ask(&mut client, &method, &filled(&path), "target");
+        let response = ask(address, &method, &filled(&path));
         let documented = operation["responses"].as_object().unwrap();
         let range = format!("{}XX", response.status / 100);
         let status = response.status.to_string();
@@ -104,16 +111,17 @@ fn every_route_is_documented_and_no_other() {
 #[test]
 fn every_parameter_is_documented_and_no_other() {
     let target = Target::start(LIMITS);
-    let mut client = target.connect();
+    let address = target.address();
     let mut seen = 0;
     for (method, path, operation) in operations(&document(&target)) {
         let names: BTreeSet<&str> =
             parameters(&operation, "query").iter().map(|one| one["name"].as_str().unwrap()).collect();
-        let in_path: Vec<&str> = parameters(&operation, "path").iter().map(|one| one["name"].as_str().unwrap()).collect();
+        let in_path: Vec<&str> =
+            parameters(&operation, "path").iter().map(|one| one["name"].as_str().unwrap()).collect();
         let placed: Vec<&str> = path.split('{').skip(1).filter_map(|rest| rest.split('}').next()).collect();
         assert_eq!(in_path, placed, "{method} {path}");
         // What is unknown is refused with all that is known; who ignores a query has nothing to document.
-        let response = ask(&mut client, &method, &format!("{}?xyzzy=1", filled(&path)), "target");
+        let response = ask(address, &method, &format!("{}?xyzzy=1", filled(&path)));
         if response.status != 400 {
             assert!(names.is_empty(), "{method} {path} ignores its query");
             continue;
@@ -130,27 +138,34 @@ fn every_parameter_is_documented_and_no_other() {
 fn a_documented_limit_is_taken_and_what_is_over_it_refused() {
     let target = Target::start(LIMITS);
     let document = document(&target);
-    let mut client = target.connect();
+    let address = target.address();
     let mut flags = BTreeSet::new();
     for (method, path, operation) in operations(&document) {
         for place in ["query", "path"] {
             for parameter in parameters(&operation, place) {
                 let (name, schema) = (parameter["name"].as_str().unwrap(), &parameter["schema"]);
-                let mut ask = |value: &str| {
+                let ask = |value: &str| {
                     let path = match place {
                         "path" => path.replace(&format!("{{{name}}}"), value),
                         _ => format!("{}?{}{name}={value}", filled(&path), needed(&operation, name)),
                     };
-                    ask(&mut client, &method, &path, "target")
+                    ask(address, &method, &path)
                 };
                 if let Some(most) = schema["x-limit"]["most"].as_str() {
                     let flag = schema["x-limit"]["flag"].as_str().unwrap();
                     let taken = ask(most).status;
                     // Of two that exclude each other, both may be needed.
-                    assert!(taken == 200 || operation["summary"].as_str().unwrap().contains(" or "), "{name}={most}: {taken}");
+                    assert!(
+                        taken == 200 || operation["summary"].as_str().unwrap().contains(" or "),
+                        "{name}={most}: {taken}"
+                    );
                     let refused = ask(&over(most));
                     assert_eq!(refused.status, 400, "{method} {path} {name} over {most}");
-                    assert!(refused.text().contains(flag) || refused.text().contains("together"), "{}", refused.text());
+                    assert!(
+                        refused.text().contains(flag) || refused.text().contains("together"),
+                        "{}",
+                        refused.text()
+                    );
                     flags.insert(flag.to_owned());
                 }
                 if schema["type"] == "integer" && schema.get("maximum").is_some() {
@@ -182,20 +197,23 @@ fn over(most: &str) -> String {
 #[test]
 fn the_admin_listener_documents_its_own() {
     let target = Target::start(&["--mode", "single"]);
-    let host = target.ready["admin"].clone();
-    let mut client = target.admin();
-    let document = ask(&mut client, "GET", "/openapi.json", &host).json();
+    let host = &target.ready["admin"];
+    let document = ask(host, "GET", "/openapi.json").json();
     let documented: BTreeSet<String> =
         operations(&document).iter().map(|(method, path, _)| format!("{method} {path}")).collect();
     // What is there is named to whoever asks for something else.
-    let allowed = ask(&mut client, "GET", "/nowhere", &host).json()["allowed"].as_str().unwrap().to_owned();
+    let allowed = ask(host, "GET", "/nowhere").json()["allowed"].as_str().unwrap().to_owned();
     assert_eq!(allowed.split(", ").map(str::to_owned).collect::<BTreeSet<_>>(), documented);
     for (method, path, operation) in operations(&document) {
-        let response = ask(&mut client, &method, &filled(&path), &host);
-        assert!(operation["responses"].get(response.status.to_string()).is_some(), "{method} {path}: {}", response.status);
+        let response = ask(host, &method, &filled(&path));
+        assert!(
+            operation["responses"].get(response.status.to_string()).is_some(),
+            "{method} {path}: {}",
+            response.status
+        );
         assert!(![404, 405].contains(&response.status), "{method} {path}");
         // Another method is 405 with the documented ones.
-        let refused = ask(&mut client, "PATCH", &filled(&path), &host);
+        let refused = ask(host, "PATCH", &filled(&path));
         let allow = refused.header("allow").unwrap().to_owned();
         assert!(allow.split(',').any(|one| one.trim() == method), "{method} {path}: {allow}");
     }
@@ -209,12 +227,11 @@ fn the_admin_listener_documents_its_own() {
 #[test]
 fn writes_are_documented_with_the_token_that_they_need() {
     let target = Target::start(&["--mode", "single", "--admin-token", "a-token-that-is-long-enough"]);
-    let host = target.ready["admin"].clone();
-    let mut client = target.admin();
-    let document = ask(&mut client, "GET", "/openapi.json", &host).json();
+    let host = &target.ready["admin"];
+    let document = ask(host, "GET", "/openapi.json").json();
     assert_eq!(document["components"]["securitySchemes"]["token"]["scheme"], "bearer");
     for (method, path, operation) in operations(&document) {
-        let status = ask(&mut client, &method, &filled(&path), &host).status;
+        let status = ask(host, &method, &filled(&path)).status;
         assert_eq!(status == 401, operation.get("security").is_some(), "{method} {path}: {status}");
     }
 }
@@ -222,22 +239,33 @@ fn writes_are_documented_with_the_token_that_they_need() {
 #[test]
 fn the_page_asks_nobody_but_the_target() {
     let target = Target::start(&["--mode", "single"]);
-    let host = target.ready["admin"].clone();
-    for mut client in [target.connect(), target.admin()] {
-        let page = ask(&mut client, "GET", "/docs", &host);
+    let host = &target.ready["admin"];
+    for host in [target.address(), host] {
+        let page = ask(host, "GET", "/docs");
         let policy = page.header("content-security-policy").unwrap().to_owned();
         assert!(policy.contains("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
         assert!(!policy.contains("http") && !policy.contains('*'), "{policy}");
         let mut texts = vec![page.text()];
         for file in ["/docs/page.css", "/docs/page.js"] {
             assert!(page.text().contains(file));
-            let response = ask(&mut client, "GET", file, &host);
-            assert_eq!((response.status, response.header("x-content-type-options")), (200, Some("nosniff")), "{file}");
+            let response = ask(host, "GET", file);
+            assert_eq!(
+                (response.status, response.header("x-content-type-options")),
+                (200, Some("nosniff")),
+                "{file}"
+            );
             texts.push(response.text());
         }
         for text in texts {
             assert!(!text.contains("http:") && !text.contains("https:") && !text.contains("innerHTML"), "{text}");
         }
-        assert_eq!(ask(&mut client, "GET", "/docs/other", &host).status, 404);
+        for other in ["/docs/other", "/docs/%ff", "/docs/..%2fpage.js"] {
+            let refused = ask(host, "GET", other);
+            assert_eq!(
+                (refused.status, refused.header("content-type")),
+                (404, Some("application/json")),
+                "{other}"
+            );
+        }
     }
 }

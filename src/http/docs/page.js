@@ -97,10 +97,12 @@ function shown(bytes, kind) {
   }
 }
 
-function form(path, method, operation) {
+function form(path, methods, operation) {
+  const choice = methods.length > 1 ? make("select", {}, ...methods.map((name) => make("option", { value: name, textContent: name.toUpperCase() }))) : null;
+  const method = () => choice ? choice.value : methods[0];
   const fields = (operation.parameters || []).map((parameter) => field(resolve(parameter)));
   const kind = operation.requestBody ? Object.keys(operation.requestBody.content)[0] : null;
-  const body = kind && method !== "get" ? make("textarea", { spellcheck: false }) : null;
+  const body = kind ? make("textarea", { spellcheck: false }) : null;
   if (body) {
     body.dataset.kind = kind;
     const example = operation.requestBody.content[kind].example;
@@ -109,35 +111,40 @@ function form(path, method, operation) {
   const button = make("button", { type: "submit", textContent: "Send" });
   const line = make("code", { className: "command" });
   const answer = make("div", { className: "answer", hidden: true });
-  const build = () => request(path, method, fields, body, Boolean(operation.security));
-  const tell = () => { line.textContent = command(build()); };
+  const build = () => request(path, method(), fields, body, Boolean(operation.security));
+  const tell = () => {
+    line.textContent = command(build());
+    button.hidden = UNSENDABLE.includes(method());
+  };
   const statuses = Object.entries(operation.responses).map(([code, response]) =>
     make("tr", {}, make("td", {}, make("code", { textContent: code })), make("td", { textContent: resolve(response).description })));
   const drawn = make("form", { className: "body" },
     operation.description ? make("p", { textContent: operation.description }) : null,
+    choice ? make("label", { className: "field" }, make("code", { textContent: "method" }), choice) : null,
     ...fields.map(({ row }) => row),
     body ? make("label", { className: "field wide" }, make("code", { textContent: "body" }), body) : null,
-    make("div", { className: "actions" }, UNSENDABLE.includes(method) ? make("span", { textContent: "Browsers don't send it:" }) : button, line),
+    make("div", { className: "actions" }, button, line),
     answer,
     make("table", {}, make("tbody", {}, ...statuses)));
   drawn.addEventListener("input", tell);
   drawn.addEventListener("submit", (event) => {
     event.preventDefault();
+    tell();
     send(build(), button, answer);
   });
   tell();
   return drawn;
 }
 
-function entry(path, method, operation) {
+function entry(path, methods, operation) {
   const details = make("details", {}, make("summary", {},
-    make("span", { className: "method", textContent: method.toUpperCase() }),
+    make("span", { className: "method", textContent: methods.length > 1 ? "ANY" : methods[0].toUpperCase() }),
     make("code", { textContent: path }),
     make("span", { className: "what", textContent: operation.summary || "" })));
-  details.dataset.words = `${method} ${path} ${operation.summary}`.toLowerCase();
+  details.dataset.words = `${methods.join(" ")} ${path} ${operation.summary}`.toLowerCase();
   // Drawn when it is first wanted.
   details.addEventListener("toggle", () => {
-    if (details.open && details.children.length === 1) details.append(form(path, method, operation));
+    if (details.open && details.children.length === 1) details.append(form(path, methods, operation));
   });
   details.id = operation.operationId;
   return details;
@@ -160,10 +167,13 @@ async function start() {
   document.querySelector("#token").hidden = !(api.components && api.components.securitySchemes);
   const sections = new Map();
   for (const [path, item] of Object.entries(api.paths)) {
-    for (const method of METHODS.filter((method) => item[method])) {
-      const tag = (item[method].tags || ["other"])[0];
+    const there = METHODS.filter((method) => item[method]);
+    for (const summary of new Set(there.map((method) => item[method].summary))) {
+      const methods = there.filter((method) => item[method].summary === summary);
+      const operation = item[methods[0]];
+      const tag = (operation.tags || ["other"])[0];
       if (!sections.has(tag)) sections.set(tag, make("section", {}, make("h2", { textContent: tag })));
-      sections.get(tag).append(entry(path, method, item[method]));
+      sections.get(tag).append(entry(path, methods, operation));
     }
   }
   const rank = ["profile", "workloads", "orders", "figures", "probes", "about"];

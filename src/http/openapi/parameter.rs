@@ -1,6 +1,7 @@
 //! A parameter of a route, as the API's document has it. What it may be comes from the constants that it is parsed by.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
@@ -15,11 +16,11 @@ use super::super::target::Limits;
 use crate::units::{Bytes, Spelled, duration_pattern, plain_up_to};
 
 /// Decimals of a plain number.
-const PLACES: usize = 6;
+const PLACES: u32 = 6;
 
 /// What a route reads, for the API's document.
 pub trait Describe: FromQuery {
-    /// Each parameter of [`FromQuery::NAMES`], and that of the path; no other.
+    /// Each parameter of `FromQuery::NAMES`, and that of the path; no other.
     fn describe(limits: &Limits) -> Vec<Documented>;
 }
 
@@ -54,7 +55,7 @@ impl Documented {
 
     /// What it is when it is left out.
     #[must_use]
-    pub fn or(mut self, default: impl ToString) -> Self {
+    pub fn or(mut self, default: impl Display) -> Self {
         self.default = Some(default.to_string());
         self
     }
@@ -68,7 +69,8 @@ impl Documented {
         let number = |text: &String| text.parse::<u64>().ok().filter(|_| is_integer).map(Value::from);
         schema.default = default.map(|text| number(&text).unwrap_or_else(|| text.into()));
         if let Some((most, flag)) = most {
-            schema.extensions = Some(ExtensionsBuilder::new().add("x-limit", json!({"most": most, "flag": flag})).build());
+            schema.extensions =
+                Some(ExtensionsBuilder::new().add("x-limit", json!({"most": most, "flag": flag})).build());
         }
         let is_needed = is_needed || place == ParameterIn::Path;
         ParameterBuilder::new()
@@ -90,8 +92,8 @@ pub fn text(pattern: &str) -> ObjectBuilder {
 /// Plain milliseconds.
 #[must_use]
 pub fn milliseconds(most: Duration) -> ObjectBuilder {
-    let most = u64::try_from(most.as_millis()).unwrap_or(u64::MAX);
-    text(&plain_up_to(most, PLACES)).examples([json!("0.5")])
+    let most = u64::try_from(most.as_nanos()).unwrap_or(u64::MAX);
+    text(&plain_up_to(most, PLACES))
 }
 
 /// With a unit.

@@ -2,17 +2,17 @@
 
 use bytes::Bytes;
 use utoipa::PartialSchema;
-use utoipa::openapi::schema::Schema;
+use utoipa::openapi::schema::{OneOfBuilder, Schema};
 use utoipa::openapi::{ObjectBuilder, RefOr, ResponseBuilder, Type};
 
-use super::operation::{BYTES, Described, Document, JSON, TEXT, content, header, shape, string};
+use super::operation::{BYTES, Described, Document, JSON, REFUSALS, TEXT, content, header, shape, string};
 use super::parameter::{Describe, Documented, text};
 use crate::http::answer::Shown;
 use crate::http::parameters::Nothing;
 use crate::http::profile_route::Account;
 use crate::http::target::{About, Limits, Target};
 use crate::http::techempower::Message;
-use crate::http::{drip, delay, io, routes, status};
+use crate::http::{delay, drip, io, routes, status};
 use crate::profile::{self, Profile, shape as shape_of};
 use crate::units;
 use crate::work::cpu::Cpu;
@@ -93,9 +93,7 @@ fn stamped(says: &str) -> ResponseBuilder {
 
 /// The one of the answers that has this field.
 fn shown(field: &str) -> RefOr<Schema> {
-    let has = |item: &RefOr<Schema>| {
-        matches!(item, RefOr::T(Schema::Object(object)) if object.properties.contains_key(field))
-    };
+    let has = |item: &RefOr<Schema>| matches!(item, RefOr::T(Schema::Object(object)) if object.properties.contains_key(field));
     match Shown::schema() {
         RefOr::T(Schema::OneOf(all)) => all.items.into_iter().find(has).unwrap_or_default(),
         other => other,
@@ -117,9 +115,9 @@ fn built_in(path: &str, limits: &Limits) -> Option<Described> {
                     .content("text/html; charset=utf-8", content(string())),
             )
             .refuses(ALWAYS),
-        "/openapi.json" => plain("This document", ABOUT)
-            .answers("200", "OpenAPI 3.1", JSON, ObjectBuilder::new())
-            .refuses(ALWAYS),
+        "/openapi.json" => {
+            plain("This document", ABOUT).answers("200", "OpenAPI 3.1", JSON, ObjectBuilder::new()).refuses(ALWAYS)
+        }
         "/docs" => plain("A page to try every route from a browser", ABOUT)
             .answers("200", "HTML", "text/html; charset=utf-8", string())
             .refuses(ALWAYS),
@@ -148,12 +146,13 @@ fn built_in(path: &str, limits: &Limits) -> Option<Described> {
         "/mem" => workload::<Hold>("Takes memory, touches it, holds it, gives it back", limits)
             .response("200", measured("What was held", JSON, shown("pages")))
             .refuses(ALWAYS),
-        "/bytes/{n}" => conditional(workload::<Payload>("So many bytes that can be checked", limits))
-            .refuses(ALWAYS),
+        "/bytes/{n}" => {
+            conditional(workload::<Payload>("So many bytes that can be checked", limits)).refuses(ALWAYS)
+        }
         "/stream/{n}" => workload::<crate::http::stream::Chunked>("The same bytes, chunked", limits)
             .response("200", measured("The bytes", BYTES, string()))
             .refuses(ALWAYS),
-        "/drip" => any_status(workload::<drip::Asked>("Bytes one by one", limits), BYTES, string()).refuses(ALWAYS),
+        "/drip" => any_status(workload::<drip::Asked>("Bytes one by one", limits), BYTES, &string()),
         "/upload" => workload::<Nothing>("Reads a body: its length, checksum, first and last byte", limits)
             .more(&sent)
             .reads(BYTES, body, false, None)
@@ -168,7 +167,7 @@ fn built_in(path: &str, limits: &Limits) -> Option<Described> {
             let said = ObjectBuilder::new()
                 .property("status", ObjectBuilder::new().schema_type(Type::Integer))
                 .required("status");
-            any_status(workload::<status::Codes>("A status, or several by weight", limits), JSON, said.into())
+            any_status(workload::<status::Codes>("A status, or several by weight", limits), JSON, &said.into())
                 .response("204", stamped("No body"))
                 .response("205", stamped("No body"))
                 .response("304", stamped("No body"))
@@ -180,27 +179,43 @@ fn built_in(path: &str, limits: &Limits) -> Option<Described> {
     })
 }
 
-/// An answer of whatever status was asked for.
-fn any_status(described: Described, kind: &str, schema: RefOr<Schema>) -> Described {
-    ["2XX", "3XX", "4XX", "5XX"].into_iter().fold(described, |described, range| {
-        let response = ResponseBuilder::new().description("As it was asked for");
-        let response = response.content(kind, content(schema.clone()));
-        // A refusal of the request itself has the same status as an ordered one.
-        let response = if kind == JSON { response } else { response.content(JSON, content(shape::<crate::http::Refusal>())) };
-        described.response(range, response)
+/// An answer of whatever status was asked for. A refusal of the request itself may have the same status.
+fn any_status(described: Described, kind: &str, schema: &RefOr<Schema>) -> Described {
+    let refused = shape::<crate::http::Refusal>();
+    let answer = |says: &str| {
+        let response = ResponseBuilder::new().description(says);
+        if kind == JSON {
+            let either = OneOfBuilder::new().item(schema.clone()).item(refused.clone());
+            response.content(JSON, content(either))
+        } else {
+            response.content(kind, content(schema.clone())).content(JSON, content(refused.clone()))
+        }
+    };
+    let ranges = ["2XX", "3XX", "4XX", "5XX"].into_iter();
+    let described =
+        ranges.fold(described, |described, range| described.response(range, answer("As it was asked for")));
+    let refusals = REFUSALS.iter().filter(|(code, _)| ALWAYS.contains(code));
+    refusals.fold(described, |described, (code, says)| {
+        described.response(&code.to_string(), answer(&format!("As it was asked for; or: {says}")))
     })
 }
 
-/// RFC 9110, 13 and 14.
+/// The headers of RFC 9110, 13 and 14.
+const CONDITIONS: [(&str, &str); 4] = [
+    ("Range", "one range, such as bytes=0-99: 206, or 416 where there is none; several get the whole"),
+    ("If-None-Match", "tags, or *: 304 for who has it already"),
+    ("If-Match", "tags, or *: 412 for who wants another"),
+    ("If-Range", "the tag that the range is of"),
+];
+
 fn conditional(described: Described) -> Described {
-    let tag = "of a list, or *";
-    let header = |name, does: String, pattern| Documented::new(name, does, text(pattern));
-    let answer = |says: &str| stamped(says).header("ETag", self::header("Length and seed", "^\"[0-9]+-[0-9]+\"$"));
-    described
-        .header(header("Range", "one range in bytes; several, or what is none, get the whole".to_owned(), "^bytes=[0-9]+-[0-9]*$"))
-        .header(header("If-None-Match", format!("the tag {tag}: 304 for who has it already"), "^(?:\\*|\"[0-9]+-[0-9]+\")$"))
-        .header(header("If-Match", format!("the tag {tag}: 412 for who wants another"), "^(?:\\*|\"[0-9]+-[0-9]+\")$"))
-        .header(header("If-Range", "the tag that the range is of".to_owned(), "^\"[0-9]+-[0-9]+\"$"))
+    let answer = |says: &str| stamped(says).header("ETag", header("Length and seed", "^\"[0-9]+-[0-9]+\"$"));
+    // Whatever they hold is taken: what is no range, or no tag of ours, asks for nothing or is another one's.
+    CONDITIONS
+        .iter()
+        .fold(described, |described, (name, does)| {
+            described.header(Documented::new(*name, *does, ObjectBuilder::new().schema_type(Type::String)))
+        })
         .response("200", answer("The bytes").content(BYTES, content(string())))
         .response("206", answer("The range of them").content(BYTES, content(string())))
         .response("304", answer("They are known"))
@@ -224,4 +239,3 @@ fn of_profile(route: &profile::Route, path: &str) -> Described {
     };
     described.refuses(ALWAYS).response(code, answer)
 }
-

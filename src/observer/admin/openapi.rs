@@ -5,12 +5,13 @@ use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 use serde_json::json;
 use utoipa::PartialSchema;
-use utoipa::openapi::schema::{ArrayBuilder, Schema, SchemaType};
-use utoipa::openapi::{ObjectBuilder, Type};
+use utoipa::openapi::schema::{AdditionalProperties, ArrayBuilder, ArrayItems, Schema, SchemaType};
+use utoipa::openapi::{ObjectBuilder, RefOr, Type};
 
 use super::Target;
 use super::faults::{InForce, Wish};
 use super::ready::{self, Applied};
+use crate::control::Counted;
 use crate::http::openapi::operation::{Described, Document, JSON, TEXT, shape, string};
 use crate::http::openapi::parameter::Documented;
 use crate::http::openapi::text;
@@ -49,9 +50,8 @@ pub const ROUTES: &[(&str, &str)] = &[
 
 fn described(method: &str, path: &str, by_token: bool) -> Described {
     let figures = |summary: &str| Described::new(summary).tag("figures").refuses(ALWAYS);
-    let order = |summary: &str| {
-        Described::new(summary).tag("orders").guarded(by_token).refuses(ALWAYS).refuses(WRITES)
-    };
+    let order =
+        |summary: &str| Described::new(summary).tag("orders").guarded(by_token).refuses(ALWAYS).refuses(WRITES);
     let about = |summary: &str| Described::new(summary).tag("about").refuses(ALWAYS);
     match (method, path) {
         ("GET", "/stats") => figures("Totals, statuses, routes with quantiles, workers, faults: the whole target, live")
@@ -63,17 +63,17 @@ fn described(method: &str, path: &str, by_token: bool) -> Described {
             .answers("200", "Every worker follows", JSON, shape::<Applied>())
             .refuses(&[408, 413, 507]),
         ("GET", "/faults") => figures("The fault plans in force, with their counts")
-            .answers("200", "As they were understood", JSON, shape::<InForce>()),
+            .answers("200", "As they were understood", JSON, in_force()),
         ("PUT", "/faults") => order("Replaces all fault plans")
             .more(
                 "The rates of a plan's kinds sum to at most 1, names are unique, routes are there. What a kind and a window \
                  take besides, the README says; a mistake is a 400 that names its place, and changes nothing.",
             )
             .reads(JSON, shape::<Wish>(), true, Some(example()))
-            .answers("200", "Every worker follows", JSON, shape::<InForce>())
+            .answers("200", "Every worker follows", JSON, in_force())
             .refuses(&[408, 413]),
         ("DELETE", "/faults") => order("Removes all fault plans")
-            .answers("200", "No worker follows them any more", JSON, shape::<InForce>())
+            .answers("200", "No worker follows them any more", JSON, in_force())
             .refuses(&[413]),
         ("GET", "/openapi.json") => about("This document").answers("200", "OpenAPI 3.1", JSON, ObjectBuilder::new()),
         ("GET", "/docs") => about("A page to try every route from a browser")
@@ -107,6 +107,39 @@ fn stats() -> ObjectBuilder {
         .property("status", counts())
         .property("routes", list())
         .property("workers", list())
-        .property("faults", ArrayBuilder::new().items(crate::control::Counted::schema()));
+        .property("faults", ArrayBuilder::new().items(counted()));
     all.into_iter().fold(stats, ObjectBuilder::required)
+}
+
+fn counted() -> RefOr<Schema> {
+    let mut schema = Counted::schema();
+    open(&mut schema);
+    schema
+}
+
+/// The plans as they are answered with: they have their counts besides, where an order may have nothing else.
+fn in_force() -> RefOr<Schema> {
+    let mut schema = InForce::schema();
+    open(&mut schema);
+    schema
+}
+
+fn open(schema: &mut RefOr<Schema>) {
+    match schema {
+        RefOr::T(Schema::Object(object)) => {
+            // Maps have a shape for their values, and keep it.
+            if matches!(object.additional_properties.as_deref(), Some(AdditionalProperties::FreeForm(_))) {
+                object.additional_properties = None;
+            }
+            object.properties.values_mut().for_each(open);
+        }
+        RefOr::T(Schema::Array(list)) => {
+            if let ArrayItems::RefOrSchema(item) = &mut list.items {
+                open(item);
+            }
+        }
+        RefOr::T(Schema::AllOf(all)) => all.items.iter_mut().for_each(open),
+        RefOr::T(Schema::OneOf(all)) => all.items.iter_mut().for_each(open),
+        _ => {}
+    }
 }
