@@ -281,12 +281,17 @@ impl Observer {
         let reading = self.reader.read(due_ns, self.schedule.started_ns, depth);
         let sample = between(&self.earlier, &reading);
         self.earlier = Earlier::of(&sample);
+        let phase = self.target.marks.phase();
         if let Some(files) = &mut self.files {
-            files.tick(&self.target.marks.phase(), &sample);
+            files.tick(&phase, &sample);
+        }
+        // At once: a successor goes on from the last row that is in the file.
+        notes::leave(&self.board, &self.earlier);
+        if let Some(files) = &mut self.files {
+            files.parts(&phase, &sample);
         }
         self.target.listen_drops.note(sample.target.strain.listen_drops);
         self.note_implausible(&sample);
-        notes::leave(&self.board, &self.earlier);
         if depth == Depth::Thorough {
             self.thorough_ns = sample.moment.monotonic_ns;
         }
