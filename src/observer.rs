@@ -310,13 +310,18 @@ impl Observer {
         let sample = between(&self.earlier, &reading);
         self.earlier = Earlier::of(&sample);
         notes::leave(&self.board, &self.earlier);
+        let phase = self.target.marks.phase();
         if let Some(files) = &mut self.files {
-            files.tick(&self.target.marks.phase(), &sample);
+            files.tick(&phase, &sample);
+        }
+        // At once: a successor goes on from the last row that is in the file.
+        notes::settle(&self.board);
+        if let Some(files) = &mut self.files {
+            files.parts(&phase, &sample);
         }
         if let Some(live) = &self.live {
-            live.tick(&self.target.marks.phase(), &sample, routes(&self.board).into_iter().map(Arc::new).collect());
+            live.tick(&phase, &sample, routes(&self.board).into_iter().map(Arc::new).collect());
         }
-        notes::settle(&self.board);
         self.target.listen_drops.note(sample.target.strain.listen_drops);
         self.note_implausible(&sample);
         if depth == Depth::Thorough {

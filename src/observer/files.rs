@@ -137,12 +137,17 @@ impl OpenFiles {
         self.resources.file.last_line()?.split(',').nth(at).map(str::to_owned)
     }
 
-    /// Appends a tick's rows.
+    /// Appends a tick's row of the whole target.
     pub fn tick(&mut self, phase: &str, sample: &Sample) {
-        let Sample { moment, target, slots, routes, .. } = sample;
-        let mode = self.mode;
-        let resources = self.resources.append([Row { moment, phase, mode, figures: target }]);
+        let Sample { moment, target, .. } = sample;
+        let resources = self.resources.append([Row { moment, phase, mode: self.mode, figures: target }]);
         self.heed(RESOURCES, resources);
+    }
+
+    /// Appends a tick's rows of slots and routes, and its histograms.
+    pub fn parts(&mut self, phase: &str, sample: &Sample) {
+        let Sample { moment, slots, routes, .. } = sample;
+        let mode = self.mode;
         let workers = self.workers.append(slots.iter().map(|figures| Row { moment, phase, mode, figures }));
         self.heed(WORKERS, workers);
         let routes = self.routes.append(routes.iter().map(|figures| Row { moment, phase, mode, figures }));

@@ -33,7 +33,7 @@ pub struct RouteReading {
     pub queue: Distribution,
 }
 
-/// Every route on which something was answered, in the order of their numbers. Read after a [`Snapshot`], the sum
+/// Every route on which something was answered, in the order of their numbers. Read after a [`super::Snapshot`], the sum
 /// of a route's statuses, departed clients and broken connections is at least what the snapshot said was finished.
 #[must_use]
 pub fn routes(board: &Scoreboard) -> Vec<RouteReading> {
