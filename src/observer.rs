@@ -15,7 +15,6 @@ use crate::control::{Event, MemberEnd, Order, Received, Report, put_faults};
 use crate::fault::{Rules, Written};
 use crate::sample::{Earlier, Sample, SlotSample, between};
 use crate::scoreboard::Scoreboard;
-use crate::snapshot::routes;
 use crate::sys::readiness::Watched;
 use crate::sys::{clock, process, signals};
 
@@ -320,7 +319,7 @@ impl Observer {
             files.parts(&phase, &sample);
         }
         if let Some(live) = &self.live {
-            live.tick(&phase, &sample, routes(&self.board).into_iter().map(Arc::new).collect());
+            live.tick(&phase, &sample, sample.routes.iter().map(|route| Arc::clone(&route.reading)).collect());
         }
         self.target.listen_drops.note(sample.target.strain.listen_drops);
         self.note_implausible(&sample);

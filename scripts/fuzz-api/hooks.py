@@ -1,4 +1,5 @@
-"""What OpenAPI can't say: parameters that exclude each other, and the grammar of delays beyond one of them."""
+"""What OpenAPI can't say: parameters that exclude each other, the grammar of delays beyond one of them, and modifiers that
+make another response of it than the route's own."""
 
 import re
 
@@ -14,6 +15,8 @@ def filter_case(context, case):
     meta = case.meta
     if meta is None or not meta.generation.mode.is_positive:
         return True
+    if {"status", "size", "gzip"} & set(query):
+        return False
     if any(pair <= set(query) for pair in EXCLUSIVE):
         return False
     delay = query.get("delay")

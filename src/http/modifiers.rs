@@ -21,6 +21,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, heade
 use super::answer::{WORKER, put};
 use super::bytes::{BINARY, FLAG, sized};
 use super::error::Refusal;
+use super::openapi::parameter::{Documented, PERCENT_PATTERN, text};
 use super::parameters::{Query, bytes};
 use super::record::Exchange;
 use super::route::Answering;
@@ -31,7 +32,7 @@ use crate::distribution::Mistake;
 use crate::partition::hash;
 use crate::shares::{PERCENT, Shares, percent};
 use crate::sys::clock;
-use crate::units::Rate;
+use crate::units::{self, Rate};
 use crate::work::io::{Io, Mode};
 use crate::work::payload::{DEFAULT_SEED, Payload};
 
@@ -99,6 +100,30 @@ struct Decided {
     /// What the request says it accepts.
     gzip: Option<HeaderMap>,
     close: bool,
+}
+
+/// The modifiers of a workload, for the API's document, but for those that its route has a meaning of its own for.
+#[must_use]
+pub fn describe(own: &[Documented], limits: &Limits) -> Vec<Documented> {
+    let percent = format!("(?::{PERCENT_PATTERN})?");
+    let list = |item: &str| text(&format!("^(?:(?:{item}){percent}|.+,.+)$"));
+    let switch = || text(&format!("^(?:true|false|{PERCENT_PATTERN})$"));
+    let most = units::Bytes(limits.bytes);
+    let size = most.pattern();
+    let size = size.trim_start_matches('^').trim_end_matches('$');
+    let share = "for all requests or a percentage of them, as in 503:20,404:10";
+    let all = [
+        Documented::delay("delay", "Waits before the work", limits),
+        Documented::new("status", format!("Replaces the status, {share}"), list("[2-5][0-9]{2}")),
+        Documented {
+            most: Some((most.to_string(), FLAG)),
+            ..Documented::new("size", format!("Replaces the body by so many bytes, {share}"), list(size))
+        },
+        Documented::new(HEADER, "Sets a header: Name:value. May be repeated", text("^[A-Za-z0-9-]+:[ -~]*$")),
+        Documented::new("gzip", "Compresses, where the client accepts it; or a percentage", switch()),
+        Documented::new("close", "Ends the connection after the answer; or a percentage", switch()),
+    ];
+    all.into_iter().filter(|one| own.iter().all(|other| other.name != one.name)).collect()
 }
 
 /// Whether a query may hold a modifier. What is percent-encoded may be anything.

@@ -157,6 +157,7 @@ pub const REFUSALS: &[(u16, &str)] = &[
     (404, "There is nothing here"),
     (405, "This path does not take this method; `Allow` says what it takes"),
     (408, "The body takes too long"),
+    (409, "There is no room for more"),
     (412, "`If-Match` names none of what is here"),
     (413, "The body is over its limit, which the sentence names"),
     (414, "The target of the request is too long"),

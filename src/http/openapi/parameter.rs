@@ -18,6 +18,9 @@ use crate::units::{Bytes, Spelled, duration_pattern, plain_up_to};
 /// Decimals of a plain number.
 const PLACES: u32 = 6;
 
+/// A percentage, as a regular expression.
+pub const PERCENT_PATTERN: &str = "(?:100|[0-9]{1,2}(?:\\.[0-9]{1,7})?)";
+
 /// What a route reads, for the API's document.
 pub trait Describe: FromQuery {
     /// Each parameter of `FromQuery::NAMES`, and that of the path; no other.
@@ -134,8 +137,8 @@ impl Documented {
         const FLAG: &str = "--max-delay";
         let duration = duration_pattern(limits.delay, None);
         let duration = duration.trim_start_matches('^').trim_end_matches('$');
-        let percent = "(?:100|[0-9]{1,2}(?:\\.[0-9]{1,7})?)";
-        let schema = text(&format!("^(?:{duration}(?::{percent})?|.+,.+|[a-z]+\\(.+\\)(?::{percent})?)$"));
+        let schema =
+            text(&format!("^(?:{duration}(?::{PERCENT_PATTERN})?|.+,.+|[a-z]+\\(.+\\)(?::{PERCENT_PATTERN})?)$"));
         let most = Spelled(limits.delay).to_string();
         let does = format!(
             "{does}: item[,item…], item = (duration | distribution(…))[:percent], such as 20ms, 10ms:20,1s:0.5 or \

@@ -12,7 +12,7 @@ use crate::http::parameters::Nothing;
 use crate::http::profile_route::Account;
 use crate::http::target::{About, Limits, Target};
 use crate::http::techempower::Message;
-use crate::http::{delay, drip, io, routes, status};
+use crate::http::{delay, drip, io, modifiers, routes, status};
 use crate::profile::{self, Profile, shape as shape_of};
 use crate::units;
 use crate::work::cpu::Cpu;
@@ -68,14 +68,15 @@ fn all(profile: &Profile) -> Vec<(Option<&profile::Route>, (String, String))> {
     all
 }
 
-/// What every workload reads besides its own parameters. The place for those that all of them know.
-fn modifiers(_: &Limits) -> Vec<Documented> {
-    Vec::new()
-}
-
 fn workload<T: Describe>(summary: &str, limits: &Limits) -> Described {
-    let parameters = T::describe(limits).into_iter().chain(modifiers(limits)).collect();
-    Described::new(summary).tag(WORK).takes(parameters, T::IN_PATH)
+    let mut parameters = T::describe(limits);
+    parameters.extend(modifiers::describe(&parameters, limits));
+    let mut described = Described::new(summary).tag(WORK).takes(parameters, T::IN_PATH);
+    // A status that was asked for: with a body of the route's own, or of size=.
+    for class in ["2XX", "3XX", "4XX", "5XX"] {
+        described = described.answers(class, "As status= has it", BYTES, string());
+    }
+    described
 }
 
 /// A workload's answer says who did it and what it took.

@@ -15,9 +15,16 @@ use crate::control::Counted;
 use crate::http::openapi::operation::{Described, Document, JSON, TEXT, shape, string};
 use crate::http::openapi::parameter::Documented;
 use crate::http::openapi::text;
+use crate::observer::marks::ALLOWED;
 
 /// What any request may be refused with: who asks from a wrong place.
 const ALWAYS: &[u16] = &[400, 405, 421];
+
+/// What Prometheus asks for.
+const METRICS: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// [`ALLOWED`], but for `start`, which no pattern of this kind can leave out.
+const PHASE: &str = "^[A-Za-z0-9._-](?:[A-Za-z0-9 ._-]{0,62}[A-Za-z0-9._-])?$";
 
 /// What a write may be refused with besides.
 const WRITES: &[u16] = &[401, 403, 504];
@@ -37,7 +44,11 @@ pub async fn document(State(target): State<Target>) -> impl IntoResponse {
 
 /// Every route: method and path.
 pub const ROUTES: &[(&str, &str)] = &[
+    ("GET", "/"),
     ("GET", "/stats"),
+    ("GET", "/events"),
+    ("GET", "/metrics"),
+    ("POST", "/marks"),
     ("GET", "/health"),
     ("POST", "/ready"),
     ("GET", "/faults"),
@@ -55,8 +66,20 @@ fn described(method: &str, path: &str, by_token: bool) -> Described {
     let about = |summary: &str| Described::new(summary).tag("about").refuses(ALWAYS);
     match (method, path) {
         ("GET", "/stats") => figures("Totals, statuses, routes with quantiles, workers, faults: the whole target, live")
-            .takes(vec![since()], None)
-            .answers("200", "Read as it was asked for", JSON, stats()),
+            .takes(vec![stretch("since", "the start").or("start"), stretch("until", "now")], None)
+            .answers("200", "Read as it was asked for", JSON, stats())
+            .refuses(&[404]),
+        ("GET", "/") => about("The live page").answers("200", "HTML", "text/html; charset=utf-8", string()),
+        ("GET", "/events") => figures("What the live page draws, as server-sent events: hello, tick, event")
+            .answers("200", "A stream without an end", "text/event-stream", string())
+            .refuses(&[503]),
+        ("GET", "/metrics") => figures("The last tick, for Prometheus")
+            .answers("200", "The text format", METRICS, string())
+            .refuses(&[503]),
+        ("POST", "/marks") => order("A phase begins: a name for since= and until=, and the phase of every row from now on")
+            .reads(JSON, phase(), true, Some(json!({"phase": "measure"})))
+            .answers("201", "It has begun", JSON, mark())
+            .refuses(&[408, 409, 413]),
         ("GET", "/health") => figures("The observer answers").answers("200", "It does", TEXT, string()),
         ("POST", "/ready") => order("Whether the target wants traffic, as /readyz says on every worker")
             .reads(JSON, shape::<ready::Wish>(), true, Some(json!({"ready": false})))
@@ -82,9 +105,24 @@ fn described(method: &str, path: &str, by_token: bool) -> Described {
     }
 }
 
-fn since() -> Documented {
-    let start = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["start"]));
-    Documented::new("since", "from when on: so far, since the start only", start).or("start")
+fn stretch(name: &'static str, otherwise: &str) -> Documented {
+    let does = format!("The last mark of this name; {otherwise}, if it is left out");
+    Documented::new(name, does, ObjectBuilder::new().schema_type(Type::String))
+}
+
+fn phase() -> RefOr<Schema> {
+    let name = ObjectBuilder::new().schema_type(Type::String).pattern(Some(PHASE)).description(Some(ALLOWED));
+    let object = ObjectBuilder::new().schema_type(Type::Object).property("phase", name).required("phase");
+    RefOr::T(Schema::Object(object.additional_properties(Some(AdditionalProperties::FreeForm(false))).build()))
+}
+
+fn mark() -> ObjectBuilder {
+    let number = |kind: Type| ObjectBuilder::new().schema_type(SchemaType::Type(kind));
+    ObjectBuilder::new()
+        .schema_type(Type::Object)
+        .property("phase", string())
+        .property("index", number(Type::Integer))
+        .property("elapsed_s", number(Type::Number))
 }
 
 fn example() -> serde_json::Value {
@@ -96,18 +134,34 @@ fn stats() -> ObjectBuilder {
     let object = || ObjectBuilder::new().schema_type(Type::Object);
     let list = || ArrayBuilder::new().items(object());
     let number = |kind: Type| ObjectBuilder::new().schema_type(SchemaType::Type(kind));
-    let all = ["age_ms", "since", "mode", "quantile_error_pct", "totals", "status", "routes", "workers", "faults"];
+    let all = [
+        "age_ms",
+        "since",
+        "mode",
+        "phase",
+        "quantile_error_pct",
+        "totals",
+        "status",
+        "routes",
+        "workers",
+        "faults",
+        "marks",
+        "sse_dropped",
+    ];
     let counts = || object().additional_properties(Some(Schema::Object(number(Type::Integer).build())));
     let stats = object()
         .property("age_ms", number(Type::Integer))
         .property("since", string())
         .property("mode", string())
+        .property("phase", string())
         .property("quantile_error_pct", number(Type::Number))
         .property("totals", counts())
         .property("status", counts())
         .property("routes", list())
         .property("workers", list())
-        .property("faults", ArrayBuilder::new().items(counted()));
+        .property("faults", ArrayBuilder::new().items(counted()))
+        .property("marks", list())
+        .property("sse_dropped", number(Type::Integer));
     all.into_iter().fold(stats, ObjectBuilder::required)
 }
 
