@@ -68,7 +68,7 @@ fn who_is_dropped_leaves_at_once_and_the_others_wake() {
 #[test]
 fn a_sleeper_that_is_awaited_elsewhere_wakes_there() {
     on_a_served_thread(Duration::ZERO, async {
-        let mut sleeper = Box::pin(sleep(Duration::from_millis(5)));
+        let mut sleeper = Box::pin(sleep(Duration::from_millis(500)));
         // Polled once by another task, which goes away.
         assert!(tokio::time::timeout(Duration::ZERO, &mut sleeper).await.is_err());
         tokio::spawn(sleeper).await.unwrap();
