@@ -24,7 +24,7 @@ need() {
 }
 install_packages() {
     echo "installing $*" >&2
-    { apt-get update -qq && apt-get install -y -qq "$@"; } >/dev/null
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@"; } >/dev/null </dev/null
 }
 
 work=$(mktemp -d)

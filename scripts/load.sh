@@ -22,7 +22,7 @@ done
 
 if ! command -v wrk >/dev/null; then
     echo "installing wrk" >&2
-    { apt-get update -qq && apt-get install -y -qq wrk; } >/dev/null
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq wrk; } >/dev/null </dev/null
 fi
 cargo build --quiet --release --locked
 target=${CARGO_TARGET_DIR:-target}/release/quintain

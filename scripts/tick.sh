@@ -4,7 +4,7 @@
 # Idle, and so all of it is the observer's: reading, comparing, writing, and waking up for that.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-binary=${1:-target/release/quintain} workers=${2:-8} rounds=${3:-5}
+binary=${1:-${CARGO_TARGET_DIR:-target}/release/quintain} workers=${2:-8} rounds=${3:-5}
 [ $# -gt 0 ] || cargo build --release --locked --quiet
 
 run=$(mktemp -d)

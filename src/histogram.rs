@@ -47,8 +47,9 @@ impl Histogram {
     /// Counts one value. For the histogram's one writer.
     pub fn record(&self, value_ns: u64) {
         let bucket = bucket_of(value_ns);
-        add(&self.buckets[bucket], 1);
+        // First: who is killed in between leaves no count outside of the marks, where nobody would clear it.
         self.widen(bucket, bucket);
+        add(&self.buckets[bucket], 1);
         if value_ns > self.max.load(Relaxed) {
             self.max.store(value_ns, Relaxed);
         }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::config::VERSION;
@@ -218,6 +219,8 @@ impl Observer {
                 () = sleep(Duration::from_nanos(due_ns.saturating_sub(clock::monotonic_ns()))) => {
                     let depth = self.depth(due_ns);
                     self.tick(due_ns, depth);
+                    // When it took longer than the interval, the next one is due: it must not be first for ever.
+                    yield_now().await;
                 }
                 // Without an admin listener nobody is left to tell anything.
                 Some(event) = happened.recv() => self.write_down(&event),

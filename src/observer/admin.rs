@@ -179,7 +179,10 @@ pub fn open(admin: Admin, target: Target) -> Result<(), String> {
             tokio::spawn(serve(routes, async move || {
                 let (stream, _) = listener.accept().await?;
                 // Only what the client has not read: the kernel would buffer megabytes for one that never reads.
-                socket2::SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER)?;
+                let socket = socket2::SockRef::from(&stream);
+                socket.set_send_buffer_size(SEND_BUFFER)?;
+                // hyper waits for ever for a client that does not read its answer; the kernel need not.
+                socket.set_tcp_user_timeout(Some(HEADERS_WITHIN))?;
                 Ok(stream)
             }));
         }

@@ -22,6 +22,7 @@ pub struct RunFiles {
     pub record: Value,
 }
 
+const RECORD: &str = "run.json";
 const RESOURCES: &str = "resources.csv";
 const WORKERS: &str = "workers.csv";
 const ROUTES: &str = "routes.csv";
@@ -61,7 +62,7 @@ impl OpenFiles {
     /// # Errors
     /// A sentence with the path that can't be written.
     pub fn make(files: RunFiles, mode: &'static str, started_ns: u64) -> Result<Self, String> {
-        let path = files.directory.join("run.json");
+        let path = files.directory.join(RECORD);
         let (opened, failure) = Self::open(files, mode, started_ns);
         if let Some((path, error)) = failure {
             return Err(unwritable(&path, &error));
@@ -74,9 +75,14 @@ impl OpenFiles {
     /// is opened when it can be.
     pub fn open_again(files: RunFiles, mode: &'static str, started_ns: u64, marks: &Marks) -> Self {
         let path = files.directory.join(MARKS);
+        let has_record = files.directory.join(RECORD).exists();
         let (mut opened, failure) = Self::open(files, mode, started_ns);
         if let Some((path, error)) = failure {
             opened.complain(&path, &error);
+        }
+        // The first observer may have died before it wrote anything.
+        if !has_record {
+            opened.made_anew();
         }
         // What a dead observer left of a last row is cut off by now.
         opened.marked = marks.recall(&path);

@@ -67,12 +67,6 @@ impl Marks {
         self.all().last().map_or_else(|| BEFORE_ALL.to_owned(), |mark| mark.phase.clone())
     }
 
-    /// Whether a phase began at that time or later (monotonic).
-    #[must_use]
-    pub fn has_since(&self, phase: &str, at_ns: u64) -> bool {
-        self.all().iter().any(|mark| mark.phase == phase && mark.at_ns >= at_ns)
-    }
-
     /// Names and times of all, for `/stats`.
     #[must_use]
     pub fn list(&self) -> Vec<(String, u64)> {

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
+use super::member::Member;
 use super::policy::{Cause, Reached};
 use super::slot::SlotKeeper;
 use super::{Renewed, Stage, Supervisor};
@@ -129,7 +130,10 @@ impl Supervisor {
         slot.due_ns = None;
         slot.wants_successor = false;
         self.plan.board.slots()[number].set_state(SlotState::Retired);
-        self.note("worker-retired", Some((number, 0)), String::new());
+        let is_live =
+            |member: &Option<Member>| member.as_ref().is_some_and(|member| member.reached == Reached::Live);
+        let seat = self.slots[number].members.iter().position(is_live).unwrap_or(0);
+        self.note("worker-retired", Some((number, seat)), String::new());
         self.lend(number);
         for seat in 0..self.slots[number].members.len() {
             self.drain_member(number, seat);

@@ -9,7 +9,8 @@ use crate::observer::columns::timestamp;
 use crate::sys::clock;
 
 /// Files that say: here is a run already.
-const OF_A_RUN: [&str; 2] = ["run.json", "resources.csv"];
+const OF_A_RUN: [&str; 7] =
+    ["run.json", "resources.csv", "workers.csv", "routes.csv", "latency.hlog", "marks.csv", "events.csv"];
 
 /// Where the run's files go, if any are written.
 pub struct RunDirectory(Option<PathBuf>);

@@ -167,8 +167,6 @@ find('marking').addEventListener('submit', async (event) => {
       say('');
       return;
     }
-    // This target has no marks.
-    if (answer.status === 404) find('marking').hidden = true;
     if (answer.status === 401) {
       token.hidden = false;
       token.focus();

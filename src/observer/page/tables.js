@@ -64,7 +64,8 @@ export function faults(plans) {
 }
 
 const MOODS = {
-  implausible: 'bad', refused: 'bad', gap: 'bad', 'observer-respawn': 'bad', failed: 'bad',
+  implausible: 'bad', refused: 'bad', gap: 'bad', 'observer-respawn': 'bad',
+  failure: 'bad', 'start-failed': 'bad', 'reload-failed': 'bad', abandon: 'bad',
   ready: 'good', respawn: 'good', 'worker-added': 'good',
   mark: 'named', 'fault plan': 'careful', drain: 'careful', reload: 'careful', 'worker-retired': 'careful',
 };
