@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 use crate::control::{Drain, MemberEnd, Order, Received, Report};
 use crate::http::{self, About, Limits, ListenerFault, ListenerOrder, Target};
 use crate::profile::Profile;
-use crate::scoreboard::{BEAT_NS, SeatWriter};
+use crate::scoreboard::{BEAT_NS, FaultMark, SeatWriter};
 use crate::sys::readiness::Watched;
 use crate::sys::threads::ThreadGroup;
 use crate::sys::{clock, process, timer, usage};
@@ -171,6 +171,8 @@ struct Worker {
     acceptors: Acceptors,
     /// When the gate in front of the listeners has to be looked at again, if no order comes.
     gate_due: Option<Instant>,
+    /// The fault that has closed the listeners.
+    closed_by: Option<FaultMark>,
     connections: Arc<Connections>,
     seat: Arc<SeatWriter>,
     /// When connections were last looked through (monotonic).
@@ -207,6 +209,7 @@ impl Worker {
             gate_due: None,
             connections: Arc::new(connections),
             seat,
+            closed_by: None,
             swept_ns: 0,
         }
     }
@@ -272,8 +275,13 @@ impl Worker {
             Some(ListenerFault::Freeze(mark)) => (Gate::Frozen, Some(mark)),
             Some(ListenerFault::Refuse(mark)) => (Gate::Refusing, Some(mark)),
         };
-        if self.acceptors.set(gate, &self.connections).await?
-            && let Some(mark) = mark
+        self.acceptors.set(gate, &self.connections).await?;
+        let is_new = std::mem::replace(&mut self.closed_by, mark) != mark;
+        // One that drains has no listeners.
+        let has_listeners = matches!(self.stage, Stage::Serving | Stage::Leaving(..));
+        if let Some(mark) = mark
+            && is_new
+            && has_listeners
         {
             self.seat.board().head().faults.carried_out(mark);
         }

@@ -115,13 +115,11 @@ impl Spent {
 
 /// Adds headers that somebody asks for: the first of a name takes the place of what is there, the others stand beside it.
 pub fn put(headers: &mut HeaderMap, own: &[(HeaderName, HeaderValue)]) {
-    for (number, (name, value)) in own.iter().enumerate() {
-        let is_first = own[..number].iter().all(|(earlier, _)| earlier != name);
-        if is_first {
-            headers.insert(name.clone(), value.clone());
-        } else {
-            headers.append(name.clone(), value.clone());
-        }
+    for (name, _) in own {
+        headers.remove(name);
+    }
+    for (name, value) in own {
+        headers.append(name.clone(), value.clone());
     }
 }
 

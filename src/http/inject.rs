@@ -9,7 +9,7 @@
 use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::StatusCode;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::error::Refusal;
@@ -17,6 +17,7 @@ use super::in_force::{Hit, OfPlan};
 use super::record::Exchange;
 use super::route::Numbered;
 use super::spoil::Spoil;
+use super::status::{company, is_bodiless};
 use super::target::Target;
 use crate::fault::Kind;
 use crate::scoreboard::FaultMark;
@@ -84,11 +85,15 @@ fn marked(mut response: Response, mark: FaultMark) -> Response {
 fn answer(code: u16, plan: &OfPlan) -> Response {
     // Checked with its plan.
     let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED) {
+    if is_bodiless(status) {
         return status.into_response();
     }
     let name = plan.name().map_or_else(String::new, |name| format!(" by the fault plan {name:?}"));
-    Refusal::new(status, format!("this status is injected{name}")).into_response()
+    let mut response = Refusal::new(status, format!("this status is injected{name}")).into_response();
+    if let Some((name, value)) = company(status) {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
 }
 
 async fn wait(delay: Duration) {

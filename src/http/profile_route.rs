@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodFilter;
 use serde::Serialize;
@@ -16,6 +16,7 @@ use super::error::Refusal;
 use super::mem::unavailable;
 use super::record::Exchange;
 use super::route::Route;
+use super::status::is_bodiless;
 use super::target::Target;
 use crate::profile::{self, Profile, Step};
 use crate::work::cpu::{Cpu, Place};
@@ -79,7 +80,7 @@ fn answer(response: &profile::Response, done: Vec<Done>, exchange: &Exchange) ->
         cpu_ns: prepared + done.iter().map(Done::cpu_ns).sum::<u64>(),
         io_ns: done.iter().map(Done::io_ns).sum(),
     };
-    let has_body = !matches!(*status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let has_body = !is_bodiless(*status);
     let (body, kind) = match size {
         Some(size) => (sized(Payload::new(DEFAULT_SEED, *size)), BINARY),
         None if has_body => (Body::from(account(done)), HeaderValue::from_static("application/json")),

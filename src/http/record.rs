@@ -82,6 +82,7 @@ impl hyper::service::Service<Request<Incoming>> for Recorded {
         if let Err(refusal) = gate::limits(&parts, length, self.connection.seat().in_flight(), limits) {
             let response = refusal.into_response();
             if body.is_end_stream() {
+                let response = if self.target.closes_connections() { closing(response) } else { response };
                 return InFlight::Refused { response: Some(response), record };
             }
             self.connection.leave_unread();
@@ -250,6 +251,9 @@ impl Future for InFlight {
     type Output = Result<Response<Tracked>, Broken>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if let Self::Routed { record: Some(record), .. } | Self::Refused { record: Some(record), .. } = &*self {
+            ready!(record.connection().poll_room(context));
+        }
         let (mut response, record, departure) = match &mut *self {
             Self::Routed { response, refused, record, target, departure } => match poll_answer(response, context) {
                 Poll::Ready(response) => {

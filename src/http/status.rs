@@ -75,8 +75,9 @@ impl Codes {
             [_] => None,
             _ => self.partition(seed()).and_then(|partition| partition.kind_at(draw())),
         };
-        // What rounding leaves over is the last one's.
-        let place = kind.unwrap_or(self.0.len() - 1);
+        // What rounding leaves over is the last one's that has a weight.
+        let last = self.0.iter().rposition(|&(_, weight)| weight > 0).unwrap_or(0);
+        let place = kind.unwrap_or(last);
         self.0[place].0
     }
 
@@ -159,6 +160,7 @@ mod tests {
             ("200:1,404:1,503:1", &[3_333, 3_333, 3_334]),
             ("200:0,503:3", &[0, 10_000]),
             ("503:3,200:0", &[10_000, 0]),
+            ("200:1,404:1,503:1,500:0", &[3_333, 3_333, 3_334, 0]),
             // Of what can't be shared out evenly, nobody's share is off by more than one for each other code.
             ("200:999999999,503:1", &[9_999, 1]),
         ] {

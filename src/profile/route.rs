@@ -211,7 +211,7 @@ fn read_response(entry: &Entry<'_>, rules: &Rules<'_>, findings: &mut Findings<'
     let status = status.and_then(|status| StatusCode::from_u16(u16::try_from(status).ok()?).ok());
     let size = table.get("size").map(|size| (size.bytes(rules.bytes, "--max-bytes", findings), size));
     if let (Some(status), Some((Some(1..), entry))) = (status, &size)
-        && matches!(status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED)
+        && matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED)
     {
         findings.wrong_value(entry, format!("must be 0: a {} has no body", status.as_u16()));
     }
@@ -286,7 +286,9 @@ fn sum_up(
     }
     if response.size.is_some() {
         findings.wrong(at, &key, "a body's size is said once: by `bytes` steps or by `response.size`, not both");
-    } else if bytes > 0 && matches!(response.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+    } else if bytes > 0
+        && matches!(response.status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED)
+    {
         findings.wrong(at, &key, format!("must make no bytes: a {} has no body", response.status.as_u16()));
     } else {
         response.size = Some(bytes);

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 
 /// The kernel refused the pool its first thread, with which the work unwinds: there is nothing that it could answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +19,15 @@ impl fmt::Display for NoThread {
 
 impl std::error::Error for NoThread {}
 
+/// Work that nobody awaits any more is not begun; what has begun goes on.
+struct Awaited<T>(JoinHandle<T>);
+
+impl<T> Drop for Awaited<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// Runs on a thread of the pool; a panic there is a panic here.
 pub(super) async fn on_pool<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let is_given_up = Arc::new(AtomicBool::new(false));
@@ -30,7 +39,8 @@ pub(super) async fn on_pool<T: Send + 'static>(work: impl FnOnce() -> T + Send +
         is_given_up.store(true, Relaxed);
         resume_unwind(Box::new(NoThread))
     };
-    match spawned.await {
+    let mut awaited = Awaited(spawned);
+    match (&mut awaited.0).await {
         Ok(Some(done)) => done,
         Err(failure) => match failure.try_into_panic() {
             Ok(panic) => resume_unwind(panic),

@@ -98,6 +98,9 @@ impl Connections {
         let mut open = self.open();
         if open.len() == open.capacity() {
             open.retain(|known| known.strong_count() > 0);
+            // Room for as many again, or each one that comes would have the list walked.
+            let live = open.len();
+            open.reserve(live.max(4));
         }
         open.push(Arc::downgrade(connection));
     }

@@ -21,8 +21,10 @@ const DRAINED_BYTES: usize = 64 * 1024;
 pub async fn turn_away(socket: OwnedFd, most: u64) {
     let Ok(socket) = Watched::new(socket) else { return };
     let head = async {
-        let mut head = Vec::new();
-        while !head.windows(4).any(|end| end == b"\r\n\r\n") && head.len() < DRAINED_BYTES {
+        let mut head: Vec<u8> = Vec::new();
+        let mut seen = 0;
+        while !head[seen..].windows(4).any(|end| end == b"\r\n\r\n") && head.len() < DRAINED_BYTES {
+            seen = head.len().saturating_sub(3);
             let read = read_some(&socket).await?;
             if read.is_empty() {
                 break;

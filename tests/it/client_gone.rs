@@ -48,6 +48,21 @@ fn a_client_that_pipelines_and_leaves_is_gone_once_for_each_request_that_was_beg
     assert_eq!((&io["status"]["200"], &io["client_gone"], &io["finished"]), (&5.into(), &1.into(), &6.into()));
 }
 
+/// Or the pool would work for nobody for a minute.
+#[test]
+fn what_nobody_awaits_any_more_leaves_the_queue_of_the_pool() {
+    let target = Target::start(&["--mode", "single", "--pool-threads", "1"]);
+    let request = "GET /io?ms=1000&mode=pool HTTP/1.1\r\nHost: target\r\n\r\n";
+    let mut clients: Vec<_> = (0..60).map(|_| target.connect()).collect();
+    for client in &mut clients {
+        client.send(request).unwrap();
+    }
+    wait_for("all to be started", || (target.total("started") == 60).then_some(()));
+    drop(clients);
+    wait_for("all to be gone", || (target.total("in_flight") == 0).then_some(()));
+    assert_eq!(target.get("/io?ms=1&mode=pool").status, 200);
+}
+
 #[test]
 fn a_connection_without_a_request_is_no_request() {
     let target = Target::start(&["--mode", "single"]);

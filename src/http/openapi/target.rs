@@ -234,7 +234,7 @@ fn of_profile(route: &profile::Route, path: &str) -> Described {
         described = described.takes(vec![anything], Some(part));
     }
     let answer = match size {
-        _ if [204, 304].contains(&status.as_u16()) => stamped("As the profile says"),
+        _ if status::is_bodiless(*status) => stamped("As the profile says"),
         Some(_) => measured("As the profile says", BYTES, string()),
         None => measured("What was done", JSON, shape::<Account>()),
     };
