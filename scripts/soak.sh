@@ -58,6 +58,8 @@ wait "${clients[@]}"
 progress ""
 # Where a connection may still be draining.
 await 45 eval '[ "$(stats .totals.connections)" = 0 ]' || true
+# A thread of a pool that has nothing to do stays for 10 s, and the observer reads each thread's account.
+await 45 eval '[ "$(descriptors "$pid")" -le "$descriptors_before" ]' || true
 descriptors_after=$(descriptors "$pid")
 
 sum() { awk -v what="$1" '$0 ~ what { for (i = 1; i <= NF; i++) sum += $i } END { printf "%.0f\n", sum }' "${@:2}"; }
