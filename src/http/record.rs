@@ -251,9 +251,6 @@ impl Future for InFlight {
     type Output = Result<Response<Tracked>, Broken>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if let Self::Routed { record: Some(record), .. } | Self::Refused { record: Some(record), .. } = &*self {
-            ready!(record.connection().poll_room(context));
-        }
         let (mut response, record, departure) = match &mut *self {
             Self::Routed { response, refused, record, target, departure } => match poll_answer(response, context) {
                 Poll::Ready(response) => {

@@ -47,9 +47,6 @@ pub struct Ending {
     pub stamped: bool,
 }
 
-/// So many answers may wait for their flush before a further request is served.
-const PIPELINED: usize = 64;
-
 /// Who waits until all that was written is with the kernel.
 #[derive(Default)]
 struct Waiting {
@@ -241,16 +238,6 @@ impl Connection {
     /// the body of the one before has ended after its answer.
     pub fn poll_earlier_flushed(&self, context: &Context<'_>) -> Poll<()> {
         if self.waiting().endings.is_empty() {
-            return Poll::Ready(());
-        }
-        self.await_flush(context);
-        Poll::Pending
-    }
-
-    /// Waits while too many earlier answers are not with the kernel. hyper waits for those that have a body; heads alone it
-    /// would gather without end, for a client that never reads.
-    pub fn poll_room(&self, context: &Context<'_>) -> Poll<()> {
-        if !self.awaited.load(Relaxed) || self.waiting().endings.len() < PIPELINED {
             return Poll::Ready(());
         }
         self.await_flush(context);
