@@ -107,7 +107,7 @@ fn described(method: &str, path: &str, by_token: bool) -> Described {
 
 fn stretch(name: &'static str, otherwise: &str) -> Documented {
     let does = format!("The last mark of this name; {otherwise}, if it is left out");
-    Documented::new(name, does, ObjectBuilder::new().schema_type(Type::String))
+    Documented::new(name, does, ObjectBuilder::new().schema_type(Type::String).pattern(Some(PHASE)))
 }
 
 fn phase() -> RefOr<Schema> {
