@@ -29,6 +29,12 @@ pub struct WallClock {
 }
 
 impl WallClock {
+    /// As it is now: a step before the first stamp is seen too.
+    #[must_use]
+    pub fn seen(now: Reading) -> Self {
+        Self { ahead_ns: AtomicU64::new(ahead_ns(now)), stepped_ns: AtomicU64::new(0) }
+    }
+
     /// When a stamp was taken (monotonic). `None` when the clock has stepped since then, or may have: the difference
     /// would be the step, and not what a request has waited. `read` reads the clocks again, where `now` is doubtful.
     pub fn arrival_ns(&self, stamp_ns: u64, mut now: Reading, read: impl Fn() -> Reading) -> Option<u64> {
@@ -78,6 +84,12 @@ mod tests {
 
     fn stamp(later_ns: u64, stepped_by: i64) -> u64 {
         at(later_ns, stepped_by)().realtime_ns
+    }
+
+    #[test]
+    fn a_step_before_the_first_stamp_is_seen() {
+        let clock = WallClock::seen(at(0, 0)());
+        assert_eq!(arrival(&clock, stamp(SECOND, 0), at(SECOND, 100 * 1_000_000_000)), None);
     }
 
     #[test]

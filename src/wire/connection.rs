@@ -15,12 +15,18 @@ use crate::sys::socket::Received;
 use crate::sys::{clock, lock, socket};
 
 /// What the connections of a worker share: it wakes the worker when the last one has ended.
-#[derive(Default)]
 pub struct Gauge {
     /// Notified at the end of each connection while [`Gauge::watch`] is on.
     pub ended: Notify,
     watched: AtomicBool,
     wall_clock: WallClock,
+}
+
+impl Default for Gauge {
+    fn default() -> Self {
+        let now = Reading { monotonic_ns: clock::monotonic_ns(), realtime_ns: clock::realtime_ns() };
+        Self { ended: Notify::default(), watched: AtomicBool::default(), wall_clock: WallClock::seen(now) }
+    }
 }
 
 impl Gauge {
