@@ -218,13 +218,14 @@ async def hostile(url, seconds):
 def beat_of(memory, start, end):
     """Where a worker keeps its beat: the one number in its seat that follows the monotonic clock."""
     def recent():
-        now, found = time.monotonic_ns(), set()
+        found = set()
         for page in range(start, end, 1 << 20):
             memory.seek(page)
             piece = memory.read(min(1 << 20, end - page))
+            now = time.monotonic_ns()
             # The slots' shared memory is mostly untouched; a number of this age has these top bytes.
             for at in range(0, len(piece), 128):
-                if 0 <= now - int.from_bytes(piece[at:at + 8], "little") < 150_000_000:
+                if 0 <= now - int.from_bytes(piece[at:at + 8], "little") < 1_000_000_000:
                     found.add(page + at)
         return found
 
