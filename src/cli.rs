@@ -6,13 +6,15 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::builder::StyledStr;
+use clap::builder::{PossibleValuesParser, StyledStr};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::commands;
+use crate::commands::report::Format;
 use crate::config::{self, COMMIT, CONFIG, Kind, Layers, Mistake, REDACTED, SETTINGS, Setting, VERSION};
 use crate::http;
 use crate::profile;
@@ -24,6 +26,7 @@ Examples:
   quintain --listen 127.0.0.1:0 --duration 30s  a free port, for half a minute
   quintain --while 'wrk -d 10 {url}/health'     up, loaded, down; exits with wrk's code
   quintain --profile mine.toml                  your own routes; `quintain profiles` has some to start from
+  quintain report runs/*                        each run as a page, with what limited it
   quintain check --mode cluster > quintain.toml
   quintain --config quintain.toml --workers 2   flags win over environment over file
 
@@ -31,6 +34,11 @@ Every setting is also an environment variable (QUINTAIN_MAX_BODY) and a key of t
 
 /// The one argument of `quintain profiles`.
 const NAME: &str = "NAME";
+
+/// The arguments of `quintain report`.
+const RUN_DIR: &str = "RUN_DIR";
+const OUTPUT: &str = "output";
+const FORMAT: &str = "format";
 
 /// Runs the program: 0 when all went well, 2 when it was told what it can't do, and whatever a command says.
 #[must_use]
@@ -41,8 +49,11 @@ pub fn main() -> ExitCode {
         Err(error) => return exit_with(&error),
     };
     let Asked { verb, flags, mut mistakes } = asked;
-    if let (Verb::Profiles(name), []) = (&verb, &mistakes[..]) {
-        return commands::profiles::run(name.as_deref());
+    match (&verb, &mistakes[..]) {
+        (Verb::Profiles(name), []) => return commands::profiles::run(name.as_deref()),
+        (Verb::Report(asked), []) => return commands::report::run(asked),
+        (Verb::Report(_) | Verb::Profiles(_), _) => return exit_with(&report(&mistakes)),
+        (Verb::Serve | Verb::Check, _) => {}
     }
     let mut layers =
         Layers { flags, environment: environment(), file: None, profile: Vec::new(), processors: processors() };
@@ -51,7 +62,7 @@ pub fn main() -> ExitCode {
     match resolve() {
         Ok((config, profile)) if mistakes.is_empty() => match verb {
             Verb::Serve => commands::serve::run(&config, profile, Box::new(resolve), &redact(&arguments)),
-            Verb::Check | Verb::Profiles(_) => commands::check::run(&config, &profile),
+            Verb::Check | Verb::Profiles(_) | Verb::Report(_) => commands::check::run(&config, &profile),
         },
         result => {
             mistakes.extend(result.err().into_iter().flatten());
@@ -74,16 +85,20 @@ enum Verb {
     Check,
     /// With the name of the one to print.
     Profiles(Option<String>),
+    Report(commands::report::Asked),
 }
 
 impl Verb {
-    const ALL: [Self; 3] = [Self::Serve, Self::Check, Self::Profiles(None)];
+    fn all() -> [Self; 4] {
+        [Self::Serve, Self::Check, Self::Profiles(None), Self::Report(commands::report::Asked::default())]
+    }
 
     fn name(&self) -> &'static str {
         match self {
             Self::Serve => "serve",
             Self::Check => "check",
             Self::Profiles(_) => "profiles",
+            Self::Report(_) => "report",
         }
     }
 
@@ -94,6 +109,7 @@ impl Verb {
                 "Resolve configuration and profile, say every mistake, and print the configuration as TOML"
             }
             Self::Profiles(_) => "List the built-in profiles, or print the one that is named, to start from",
+            Self::Report(_) => "Make a page of a run: what limited it, plots, tables",
         }
     }
 }
@@ -119,12 +135,22 @@ fn asked(matches: &ArgMatches, mistakes: Vec<Mistake>) -> Asked {
     let (verb, behind) = match matches.subcommand() {
         Some((name, behind)) if name == Verb::Check.name() => (Verb::Check, Some(behind)),
         Some(("profiles", behind)) => (Verb::Profiles(behind.get_one::<String>(NAME).cloned()), None),
+        Some(("report", behind)) => (Verb::Report(report_asked(behind)), None),
         Some((_, behind)) => (Verb::Serve, Some(behind)),
         None => (Verb::Serve, None),
     };
     let places = std::iter::once(matches).chain(behind);
     let flags = places.flat_map(flags).collect();
     Asked { verb, flags, mistakes }
+}
+
+/// What `quintain report` is asked for.
+fn report_asked(matches: &ArgMatches) -> commands::report::Asked {
+    commands::report::Asked {
+        directories: matches.get_many(RUN_DIR).into_iter().flatten().cloned().collect(),
+        output: matches.get_one(OUTPUT).cloned(),
+        format: matches.get_one::<String>(FORMAT).and_then(|name| Format::named(name)).unwrap_or_default(),
+    }
 }
 
 fn flags(matches: &ArgMatches) -> impl Iterator<Item = (String, String)> {
@@ -169,7 +195,7 @@ fn take_out_unknown(error: &clap::Error, arguments: &mut Vec<OsString>) -> Optio
         .position(|argument| argument == flag.as_str() || argument.to_string_lossy().starts_with(&joined))?;
     let had_value = arguments.remove(at).to_string_lossy().starts_with(&joined);
     let looks_like_value = |argument: &OsString| {
-        let is_verb = Verb::ALL.iter().any(|verb| argument == verb.name());
+        let is_verb = Verb::all().iter().any(|verb| argument == verb.name());
         !is_verb && (is_negative(argument) || !argument.to_string_lossy().starts_with('-'))
     };
     if !had_value && arguments.get(at).is_some_and(looks_like_value) {
@@ -180,11 +206,29 @@ fn take_out_unknown(error: &clap::Error, arguments: &mut Vec<OsString>) -> Optio
 
 /// The program as clap knows it: the settings are flags of the program and of each command.
 fn program() -> Command {
-    let commands = Verb::ALL.map(|verb| {
+    let commands = Verb::all().map(|verb| {
         let command = Command::new(verb.name()).about(verb.help());
         match verb {
             Verb::Serve | Verb::Check => command.args(settings().map(flag)),
             Verb::Profiles(_) => command.arg(Arg::new(NAME).help("Which one to print")),
+            Verb::Report(_) => command.args([
+                Arg::new(RUN_DIR)
+                    .help("The directory of a run, as its ready line named it")
+                    .required(true)
+                    .num_args(1..)
+                    .value_parser(value_parser!(PathBuf)),
+                Arg::new(OUTPUT)
+                    .long(OUTPUT)
+                    .value_name("FILE")
+                    .value_parser(value_parser!(PathBuf))
+                    .help("Where the page goes: RUN_DIR/report.html or report.md unless given; - is stdout"),
+                Arg::new(FORMAT)
+                    .long(FORMAT)
+                    .value_name("FORMAT")
+                    .value_parser(PossibleValuesParser::new(Format::NAMES))
+                    .default_value(Format::NAMES[0])
+                    .help("What the page is written as"),
+            ]),
         }
         .after_help("`quintain --help` has examples.")
     });

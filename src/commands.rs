@@ -2,4 +2,5 @@
 
 pub mod check;
 pub mod profiles;
+pub mod report;
 pub mod serve;

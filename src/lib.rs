@@ -22,6 +22,7 @@
 //!
 //! | room | what it is |
 //! |---|---|
+//! | [`run_files`] | what a run leaves: names and headers of its files |
 //! | [`units`], [`spelling`] | durations, bytes and rates as people write them; the nearest name to a misspelt one |
 //! | [`sys`] | the kernel, and all the `unsafe` there is |
 //! | [`histogram`] | a latency histogram in shared memory |
@@ -60,11 +61,15 @@ pub mod control;
 pub mod delay;
 pub mod distribution;
 pub mod fault;
+pub mod findings;
 pub mod histogram;
 pub mod http;
 pub mod observer;
 pub mod partition;
 pub mod profile;
+pub mod recording;
+pub mod report;
+pub mod run_files;
 pub mod sample;
 pub mod scoreboard;
 pub mod shares;

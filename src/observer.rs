@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::config::VERSION;
-use crate::control::{Event, MemberEnd, Order, Received, Report, put_faults};
+use crate::control::{Event, MemberEnd, Order, Received, Report, counted_faults, put_faults};
 use crate::fault::{Rules, Written};
 use crate::sample::{Earlier, Sample, SlotSample, between};
 use crate::scoreboard::Scoreboard;
@@ -22,7 +22,6 @@ use crate::sys::{clock, process, signals};
 pub mod admin;
 pub mod columns;
 pub mod csv;
-mod figures;
 mod files;
 mod latency_log;
 pub mod live;
@@ -233,7 +232,8 @@ impl Observer {
         }
         let last = self.tick(clock::monotonic_ns(), Depth::Thorough);
         if let Some(files) = self.files {
-            files.finish(&last);
+            let faults = counted_faults(&self.board, last.moment.monotonic_ns).1;
+            files.finish(&last, &self.target.figures(), serde_json::to_value(faults).unwrap_or_default());
         }
         Ok(())
     }

@@ -4,12 +4,14 @@
 //! on one side or the other, never on both or neither. So in every snapshot `in_flight` is not negative, and from
 //! one snapshot to the next no counter falls.
 
+mod figures;
 mod routes;
 
 use serde::{Deserialize, Serialize};
 
 use crate::scoreboard::{Counts, SEATS, Scoreboard, SeatState, Slot, SlotState};
 
+pub use figures::{Figures, Recorded, SlotFigures};
 pub use routes::{RouteReading, RoutesReader, routes};
 
 /// All slots that were ever used.

@@ -8,6 +8,7 @@ mod decimal;
 mod duration;
 mod pattern;
 mod rate;
+pub mod shown;
 
 pub use bytes::Bytes;
 pub use duration::{Spelled, duration_pattern, nanoseconds, parse_duration};

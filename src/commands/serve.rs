@@ -63,7 +63,7 @@ fn serve(config: &Config, profile: Arc<Profile>, resolve: Resolve, command: &[St
         control::put_faults(&board, profile.faults.clone(), started_ns, None, false)
             .map_err(|error| format!("{}: its fault plans can't be followed: {error}", profile.name))?;
     }
-    let record = record(config, &profile, command, descriptors, &sockets);
+    let record = record(config, &profile, command, (descriptors, started_ns), &sockets);
     let arrangement = match config.mode {
         Mode::Single | Mode::Threads => Arrangement::Threads,
         Mode::Cluster => Arrangement::Processes,
@@ -170,7 +170,7 @@ fn record(
     config: &Config,
     profile: &Profile,
     command: &[String],
-    descriptors: Option<u64>,
+    (descriptors, started_ns): (Option<u64>, u64),
     sockets: &Sockets,
 ) -> Value {
     json!({
@@ -178,6 +178,7 @@ fn record(
         "commit": COMMIT,
         "command": command,
         "started": timestamp(clock::realtime_ns()),
+        "started_monotonic_ns": started_ns,
         "pid": std::process::id(),
         "addr": sockets.address.to_string(),
         "admin": sockets.admin_address(),

@@ -21,7 +21,6 @@ use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
-use super::figures::Figures;
 use super::live::{Cut, Live};
 use super::marks::Marks;
 use super::processes::Processes;
@@ -29,6 +28,7 @@ use crate::control::Event;
 use crate::fault::Rules;
 use crate::http::{Refusal, docs_file, docs_page};
 use crate::scoreboard::Scoreboard;
+use crate::snapshot::{self, Figures};
 use crate::sys::clock;
 use access::{Access, Door};
 
@@ -144,7 +144,8 @@ impl Target {
     /// Everything that was counted up to now.
     #[must_use]
     pub fn figures(&self) -> Figures {
-        Figures::read(&self.board, &self.processes, self.listen_drops.last())
+        let taken = self.processes.snapshot(&self.board);
+        Figures::of(&taken, snapshot::routes(&self.board), self.listen_drops.last())
     }
 
     /// A phase begins: which mark it is and when it was put (monotonic); `None` when there is no room for it.

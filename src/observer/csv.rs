@@ -10,6 +10,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use crate::run_files::whole_lines;
+
 /// How many rows of a file are kept while it can't be written.
 pub const KEPT_ROWS: usize = 1_000;
 
@@ -191,24 +193,6 @@ impl CsvFile {
         self.file = Some(file);
         Ok((length, was_open))
     }
-}
-
-/// Up to where a file consists of whole lines.
-fn whole_lines(file: &mut File) -> io::Result<u64> {
-    const PIECE: u64 = 64 * 1024;
-    let mut end = file.metadata()?.len();
-    let mut piece = Vec::new();
-    while end > 0 {
-        let start = end.saturating_sub(PIECE);
-        file.seek(SeekFrom::Start(start))?;
-        piece.clear();
-        Read::by_ref(file).take(end - start).read_to_end(&mut piece)?;
-        if let Some(last) = piece.iter().rposition(|&byte| byte == b'\n') {
-            return Ok(start + last as u64 + 1);
-        }
-        end = start;
-    }
-    Ok(0)
 }
 
 #[cfg(test)]

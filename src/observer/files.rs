@@ -8,10 +8,12 @@ use serde_json::Value;
 use super::columns::{self, Column, Row, epoch_ms, seconds, timestamp};
 use super::csv::{Appended, CsvFile, KEPT_ROWS};
 use super::latency_log::LatencyLog;
-use super::marks::{self, Marks};
+use super::marks::Marks;
 use super::run_record::RunRecord;
 use crate::control::Event;
-use crate::sample::{RouteSample, Sample, SlotSample, TargetSample};
+use crate::run_files::{EVENT_COLUMNS, EVENTS, LATENCY, MARK_COLUMNS, MARKS, RECORD, RESOURCES, ROUTES, WORKERS};
+use crate::sample::{Moment, RouteSample, Sample, SlotSample, TargetSample};
+use crate::snapshot::Figures;
 use crate::sys::clock;
 
 /// Where a run is written down, and as what.
@@ -21,17 +23,6 @@ pub struct RunFiles {
     /// What `run.json` says at the start: version, command, configuration, machine, limits, …
     pub record: Value,
 }
-
-const RECORD: &str = "run.json";
-const RESOURCES: &str = "resources.csv";
-const WORKERS: &str = "workers.csv";
-const ROUTES: &str = "routes.csv";
-const LATENCY: &str = "latency.hlog";
-const MARKS: &str = "marks.csv";
-const EVENTS: &str = "events.csv";
-
-/// The header of `events.csv`.
-const EVENT: [&str; 8] = ["ts_utc", "epoch_ms", "elapsed_s", "kind", "slot", "generation", "pid", "detail"];
 
 /// The open files of a run.
 pub struct OpenFiles {
@@ -107,8 +98,8 @@ impl OpenFiles {
         let (workers, second) = Table::open(&directory.join(WORKERS), columns::workers());
         let (routes, fourth) = Table::open(&directory.join(ROUTES), columns::routes());
         let (latency, fifth) = LatencyLog::open_or_keep(&directory.join(LATENCY), started_ns);
-        let (marks, sixth) = CsvFile::open_or_keep(&directory.join(MARKS), &marks::COLUMNS);
-        let (events, third) = CsvFile::open_or_keep(&directory.join(EVENTS), &EVENT);
+        let (marks, sixth) = CsvFile::open_or_keep(&directory.join(MARKS), &MARK_COLUMNS);
+        let (events, third) = CsvFile::open_or_keep(&directory.join(EVENTS), &EVENT_COLUMNS);
         let opened = [
             (RESOURCES, first),
             (WORKERS, second),
@@ -187,12 +178,17 @@ impl OpenFiles {
         self.heed(EVENTS, appended);
     }
 
-    /// Writes the totals of the run.
-    pub fn finish(self, last: &Sample) {
+    /// Writes the totals of the run: what had been counted at its end stands behind the marks, under no name.
+    pub fn finish(mut self, last: &Sample, figures: &Figures, faults: Value) {
+        let Moment { monotonic_ns, realtime_ns, .. } = last.moment;
+        let figures = serde_json::to_string(figures).unwrap_or_default();
+        let appended =
+            self.marks.append([[String::new(), monotonic_ns.to_string(), realtime_ns.to_string(), figures]]);
+        self.heed(MARKS, appended);
         for (name, rows) in self.outside().into_iter().filter(|(_, rows)| *rows > 0) {
             tracing::warn!("{rows} rows of {name} could not be written to the end");
         }
-        if let Err(error) = self.record.write_with_totals(last) {
+        if let Err(error) = self.record.write_with_totals(last, faults) {
             tracing::warn!("run.json stays without the totals of the run: {error}");
         }
     }

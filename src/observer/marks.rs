@@ -6,7 +6,7 @@
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::figures::Figures;
+use crate::snapshot::Figures;
 
 /// Most marks of a run.
 pub const MARKS: usize = 256;
@@ -22,9 +22,6 @@ pub const START: &str = "start";
 
 /// What a phase may be called.
 pub const ALLOWED: &str = "1 to 64 of letters, digits, space, '.', '_' and '-', and not start";
-
-/// The header of `marks.csv`.
-pub const COLUMNS: [&str; 4] = ["phase", "at_ns", "realtime_ns", "figures"];
 
 /// The marks of a run, shared by whoever puts them and whoever reads them.
 #[derive(Default)]
@@ -87,7 +84,9 @@ impl Marks {
     pub fn recall(&self, path: &Path) -> usize {
         let Ok(mut rows) = ::csv::Reader::from_path(path) else { return 0 };
         let rows = rows.deserialize::<(String, u64, u64, String)>().filter_map(Result::ok);
-        let read = rows.map(|(phase, at_ns, realtime_ns, figures)| Mark { phase, at_ns, realtime_ns, figures });
+        // What is under no name was counted at the end of a run.
+        let named = rows.filter(|(phase, ..)| !phase.is_empty());
+        let read = named.map(|(phase, at_ns, realtime_ns, figures)| Mark { phase, at_ns, realtime_ns, figures });
         let mut marks = self.all();
         *marks = read.take(MARKS).collect();
         marks.len()

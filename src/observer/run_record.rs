@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 use super::columns::timestamp;
+use crate::run_files::RECORD;
 use crate::sample::Sample;
 use crate::sys::procfs;
 
@@ -21,7 +22,7 @@ impl RunRecord {
     /// Prepares `run.json` in a directory with what is known at the start.
     #[must_use]
     pub fn new(directory: &Path, record: Value) -> Self {
-        Self { path: directory.join("run.json"), record }
+        Self { path: directory.join(RECORD), record }
     }
 
     /// Writes it as it is at the start.
@@ -32,13 +33,14 @@ impl RunRecord {
         replace(&self.path, &self.record)
     }
 
-    /// Writes it with the totals of the run.
+    /// Writes it with the totals of the run, and what came of the fault plans that are in force at its end.
     ///
     /// # Errors
     /// What the file system says.
-    pub fn write_with_totals(mut self, last: &Sample) -> io::Result<()> {
+    pub fn write_with_totals(mut self, last: &Sample, faults: Value) -> io::Result<()> {
         if let Some(record) = self.record.as_object_mut() {
             record.insert("totals".to_owned(), totals(last));
+            record.insert("faults".to_owned(), faults);
         }
         replace(&self.path, &self.record)
     }
@@ -122,7 +124,7 @@ mod tests {
         assert!(read()["machine"]["cpus"].as_u64().unwrap() >= 1, "{}", read());
         assert!(read()["machine"]["settings"]["net.core.somaxconn"].is_string(), "{}", read());
         assert!(read().get("totals").is_none());
-        record.write_with_totals(&between(&Earlier::default(), &Reading::default())).unwrap();
+        record.write_with_totals(&between(&Earlier::default(), &Reading::default()), json!([])).unwrap();
         assert_eq!((&read()["version"], &read()["totals"]["requests"]), (&json!("1"), &json!(0)));
         assert_eq!(std::fs::read_dir(&*directory).unwrap().count(), 1);
     }

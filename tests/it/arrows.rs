@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// From the bottom up: a room uses rooms of lower floors only.
 const FLOORS: &[&[&str]] = &[
-    &["units", "spelling", "sys", "histogram"],
+    &["units", "spelling", "sys", "histogram", "run_files"],
     &["partition"],
     &["distribution"],
     &["shares"],
@@ -15,6 +15,9 @@ const FLOORS: &[&[&str]] = &[
     &["snapshot", "profile"],
     &["sample", "control", "wire"],
     &["http"],
+    &["recording"],
+    &["findings"],
+    &["report"],
     &["supervisor", "worker", "observer"],
     &["commands"],
     &["cli"],

@@ -6,11 +6,8 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 use crate::observer::columns::timestamp;
+use crate::run_files;
 use crate::sys::clock;
-
-/// Files that say: here is a run already.
-const OF_A_RUN: [&str; 7] =
-    ["run.json", "resources.csv", "workers.csv", "routes.csv", "latency.hlog", "marks.csv", "events.csv"];
 
 /// Where the run's files go, if any are written.
 pub struct RunDirectory(Option<PathBuf>);
@@ -43,14 +40,14 @@ impl RunDirectory {
 
     /// Where the CSV is, or `off`.
     pub fn csv_name(&self) -> String {
-        self.path().map_or_else(|| "off".to_owned(), |path| path.join("resources.csv").display().to_string())
+        self.path().map_or_else(|| "off".to_owned(), |path| path.join(run_files::RESOURCES).display().to_string())
     }
 }
 
 fn make_named(path: &Path) -> Result<(), String> {
     let refuse = |error: io::Error| format!("--run-dir {}: it can't be made ({error})", path.display());
     fs::create_dir_all(path).map_err(refuse)?;
-    if let Some(file) = OF_A_RUN.iter().find(|file| path.join(file).exists()) {
+    if let Some(file) = run_files::ALL.iter().find(|file| path.join(file).exists()) {
         let sentence = "it holds a run already; name an empty or a new directory";
         return Err(format!("--run-dir {}: {sentence} ({file} is there)", path.display()));
     }

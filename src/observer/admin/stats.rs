@@ -11,9 +11,8 @@ use super::Target;
 use crate::control::counted_faults;
 use crate::histogram::Distribution;
 use crate::http::Refusal;
-use crate::observer::figures::{Figures, SlotFigures};
 use crate::observer::marks::{START, is_name};
-use crate::snapshot::RouteReading;
+use crate::snapshot::{Figures, RouteReading, SlotFigures};
 use crate::sys::clock;
 
 /// How far a quantile may be from the exact one: a histogram's bucket is at most so wide.

@@ -1,12 +1,12 @@
-//! What `/stats` tells: everything that was counted up to an instant, or between two.
+//! Everything that was counted up to an instant, or between two: what `/stats` tells and a mark keeps.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::processes::Processes;
-use crate::scoreboard::{Counts, Scoreboard};
-use crate::snapshot::{RouteReading, SlotReading, Totals, routes};
+use super::{RouteReading, SlotReading, Snapshot, Totals};
+use crate::histogram::Distribution;
+use crate::scoreboard::Counts;
 
 /// Everything that was counted up to an instant.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -50,18 +50,29 @@ pub struct SlotFigures {
     pub beat_ns: Option<u64>,
 }
 
+/// How long requests took.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recorded {
+    /// Head parsed → flushed.
+    pub service: Distribution,
+    /// Arrival → flushed.
+    pub latency: Distribution,
+    /// Arrival → head parsed.
+    pub queue: Distribution,
+}
+
 impl Figures {
-    /// As they are now. The totals are read first, so that the statuses add up to at least what is said to be finished.
+    /// As a snapshot and the routes say, which were read after it: so the statuses add up to at least what is said to be
+    /// finished.
     #[must_use]
-    pub fn read(board: &Scoreboard, processes: &Processes, listen_drops: Option<u64>) -> Self {
-        let snapshot = processes.snapshot(board);
+    pub fn of(snapshot: &Snapshot, routes: Vec<RouteReading>, listen_drops: Option<u64>) -> Self {
         let totals = snapshot.totals();
         Self {
             totals,
             in_flight: totals.in_flight(),
             connections: totals.connections(),
             listen_drops,
-            routes: routes(board),
+            routes,
             slots: snapshot.slots.iter().map(SlotFigures::of).collect(),
         }
     }
@@ -82,6 +93,18 @@ impl Figures {
             slots: self.slots.into_iter().map(|slot| slot.since(&before.slots)).collect(),
             ..self
         }
+    }
+
+    /// How long the requests took, on all routes.
+    #[must_use]
+    pub fn recorded(&self) -> Recorded {
+        let mut sum = Recorded::default();
+        for RouteReading { service, latency, queue, .. } in &self.routes {
+            sum.service.merge(service);
+            sum.latency.merge(latency);
+            sum.queue.merge(queue);
+        }
+        sum
     }
 
     /// Status → how often it was answered, on any route.

@@ -1,0 +1,170 @@
+//! From a recording to sentences with their evidence: what limited a run, and what to make of its figures.
+//!
+//! Each rule is a pure function in a file of its own. It says what it saw, how sure it is and what it can't know, and
+//! says nothing where a figure that it needs is unknown. The thresholds stand with the rules.
+
+mod accept_queue;
+mod account;
+mod errors;
+mod growth;
+mod imbalance;
+mod knee;
+mod lateness;
+mod littles_law;
+mod loop_lag;
+mod lost;
+mod neighbours;
+mod queueing;
+mod saturation;
+mod steal;
+mod sustained;
+mod throttling;
+
+#[cfg(test)]
+mod sketch;
+
+use crate::recording::Recording;
+
+/// A sentence about a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// Which rule found it.
+    pub rule: Rule,
+    /// What it is for a reader.
+    pub weight: Weight,
+    /// What was found.
+    pub sentence: String,
+    /// The figures that it stands on: what, and its value.
+    pub evidence: Vec<(String, String)>,
+    /// When, in seconds since the run began.
+    pub at: Option<(f64, f64)>,
+    /// How sure it is.
+    pub certainty: Certainty,
+    /// What the figures can't tell.
+    pub unknown: &'static str,
+}
+
+/// What finds something; in the order in which they are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// The sums agree.
+    Account,
+    /// Requests died with their worker.
+    Lost,
+    /// Requests failed.
+    Errors,
+    /// Connections that the kernel dropped or the target turned away.
+    AcceptQueue,
+    /// Which resource was used up first.
+    Saturation,
+    /// More load brought no more throughput.
+    Knee,
+    /// Waiting against service.
+    Queueing,
+    /// Little's law against what was observed.
+    LittlesLaw,
+    /// Something computed on the event loop.
+    LoopLag,
+    /// Workers that did more than others.
+    Imbalance,
+    /// The control group's quota.
+    Throttling,
+    /// Memory that only grows.
+    Growth,
+    /// Others on the same machine.
+    Neighbours,
+    /// Others on the same hardware.
+    Steal,
+    /// Rows that were taken late, and clocks that stepped.
+    Lateness,
+}
+
+impl Rule {
+    /// As a heading.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Account => "account",
+            Self::Lost => "lost requests",
+            Self::Errors => "errors",
+            Self::AcceptQueue => "connections not taken",
+            Self::Saturation => "saturation",
+            Self::Knee => "the knee",
+            Self::Queueing => "queueing and service",
+            Self::LittlesLaw => "Little's law",
+            Self::LoopLag => "event loop",
+            Self::Imbalance => "balance of workers",
+            Self::Throttling => "CPU quota",
+            Self::Growth => "memory growth",
+            Self::Neighbours => "neighbours on the machine",
+            Self::Steal => "stolen time",
+            Self::Lateness => "time",
+        }
+    }
+}
+
+/// What a finding is for a reader; the weightiest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// Something that a benchmark must not be believed with, unless it was meant.
+    Doubt,
+    /// What kept the target from doing more.
+    Limit,
+    /// What explains a figure.
+    Note,
+    /// What was looked at and is as it should be.
+    Sound,
+}
+
+/// How sure a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Certainty {
+    /// It was counted, or follows from what was counted.
+    Certain,
+    /// The figures fit it, and hardly anything else.
+    Likely,
+    /// The figures fit it, and other things too.
+    Possible,
+}
+
+impl Certainty {
+    /// As a word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Certain => "certain",
+            Self::Likely => "likely",
+            Self::Possible => "possible",
+        }
+    }
+}
+
+/// Everything that can be said of a run, the weightiest first.
+#[must_use]
+pub fn of(run: &Recording) -> Vec<Finding> {
+    let rules: [fn(&Recording) -> Vec<Finding>; 15] = [
+        lost::find,
+        errors::find,
+        accept_queue::find,
+        saturation::find,
+        knee::find,
+        queueing::find,
+        littles_law::find,
+        loop_lag::find,
+        throttling::find,
+        imbalance::find,
+        growth::find,
+        neighbours::find,
+        steal::find,
+        lateness::find,
+        account::find,
+    ];
+    let mut findings: Vec<Finding> = rules.iter().flat_map(|find| find(run)).collect();
+    findings.sort_by_key(|finding| (finding.weight, finding.certainty));
+    findings
+}
+
+/// Evidence, written down.
+fn evidence<const MANY: usize>(pairs: [(&str, String); MANY]) -> Vec<(String, String)> {
+    pairs.into_iter().map(|(what, value)| (what.to_owned(), value)).collect()
+}

@@ -1,0 +1,89 @@
+//! Memory that only grows.
+
+use super::{Certainty, Finding, Rule, Weight, evidence};
+use crate::recording::{Cell, Figure, Recording};
+use crate::units::shown::{bytes, number, span};
+
+/// The first part of a run fills caches, pools and heaps.
+const WARM_UP: f64 = 0.1;
+
+/// The rest is cut into so many parts, each of which must lie above the one before.
+const PARTS: usize = 8;
+
+/// What it must have grown by, at least, of what it was and in all.
+const SHARE: f64 = 0.1;
+const BYTES: f64 = 8.0 * 1024.0 * 1024.0;
+
+/// From so long a run on, it is likely to go on.
+const LONG_S: f64 = 300.0;
+
+pub fn find(run: &Recording) -> Vec<Finding> {
+    let rows: Vec<_> = run.target.of(Figure::Rss).collect();
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let rows = &rows[(rows.len() as f64 * WARM_UP).ceil() as usize..];
+    if rows.len() < 3 * PARTS {
+        return Vec::new();
+    }
+    let parts = rows.chunks(rows.len().div_ceil(PARTS));
+    let parts: Option<Vec<(f64, f64)>> = parts
+        .map(|part| {
+            let cell = part.iter().fold(Cell::default(), |sum, (_, cell)| sum.and(*cell));
+            Some((cell.least()?, cell.last()?))
+        })
+        .collect();
+    let Some(parts) = parts else { return Vec::new() };
+    let grows = parts.windows(2).all(|pair| pair[1].0 > pair[0].0 && pair[1].1 > pair[0].1);
+    let (first, last) = (parts[0].0, parts[parts.len() - 1].1);
+    let gain = last - first;
+    if !grows || gain < BYTES || gain < SHARE * first {
+        return Vec::new();
+    }
+    let (from_s, to_s) = (rows[0].0.from_s, rows[rows.len() - 1].0.to_s);
+    let connections = run.target.whole(Figure::Connections).most();
+    let leaks = run.faulty.iter().any(|faulty| faulty.plans.contains("leak"));
+    let why = if leaks { " A fault plan leaks on purpose." } else { "" };
+    vec![Finding {
+        rule: Rule::Growth,
+        weight: if leaks { Weight::Note } else { Weight::Doubt },
+        sentence: format!(
+            "Memory only grew: from {} to {} in {}, {} a minute.{why}",
+            bytes(first),
+            bytes(last),
+            span(to_s - from_s),
+            bytes(gain / (to_s - from_s) * 60.0)
+        ),
+        evidence: evidence([
+            ("resident at first", bytes(first)),
+            ("at last", bytes(last)),
+            ("most connections open", connections.map_or_else(|| "unknown".to_owned(), number)),
+        ]),
+        at: Some((from_s, to_s)),
+        certainty: if to_s - from_s >= LONG_S { Certainty::Likely } else { Certainty::Possible },
+        unknown: "whether it would have stopped: more connections, larger bodies and a heap that is not given back grow as well",
+    }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::sketch::run;
+
+    const MIB: f64 = 1024.0 * 1024.0;
+
+    fn over(rss: impl Fn(f64) -> f64) -> Vec<Finding> {
+        let rows: Vec<f64> = (0..60).map(|second| rss(f64::from(second)) * MIB).collect();
+        find(&run(&[(Figure::Rss, &rows)]))
+    }
+
+    #[test]
+    fn steady_growth_is_found_and_nothing_else() {
+        let found = over(|second| 20.0 + second);
+        assert_eq!(found[0].sentence, "Memory only grew: from 26 MiB to 79 MiB in 54 s, 58.9 MiB a minute.");
+        assert_eq!((found[0].weight, found[0].certainty), (Weight::Doubt, Certainty::Possible));
+        assert!(over(|second| 20.0 + second.min(30.0)).is_empty(), "it stopped");
+        assert!(over(|second| 20.0 + second % 20.0 * 3.0).is_empty(), "it falls");
+        assert!(over(|second| 20.0 + second * 0.05).is_empty(), "3 MiB are nothing");
+        assert!(over(|_| f64::NAN).is_empty());
+        assert!(find(&run(&[(Figure::Rss, &[MIB, 100.0 * MIB])])).is_empty(), "two rows");
+    }
+}

@@ -1,0 +1,186 @@
+//! The knee: where more load stops to bring throughput and brings latency instead (Jain, *The Art of Computer Systems
+//! Performance Analysis*, 3.3: "the knee of the curve").
+//!
+//! A level of load is a stretch in which the number of open connections stays about the same. That is what a closed load
+//! generator varies; one that opens connections at a rate of its own has no such levels, and then nothing is found.
+
+use super::{Certainty, Finding, Rule, Weight, evidence};
+use crate::recording::{Figure, Recording};
+use crate::units::shown::{microseconds, number, percent};
+
+/// Connections that differ by less are one level.
+const SAME_LEVEL: f64 = 0.1;
+
+/// Rows of a level, at least.
+const ROWS: u64 = 3;
+
+/// Behind the knee there are so many more connections, at least …
+const MORE_LOAD: f64 = 1.5;
+
+/// … whose latency is so much longer, at least …
+const MORE_LATENCY: f64 = 1.3;
+
+/// … for so much more throughput, at most.
+const FLAT: f64 = 1.1;
+
+/// What was done with so many connections open.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Level {
+    connections: f64,
+    rps: f64,
+    latency_us: f64,
+    seconds: f64,
+    rows: u64,
+    from_s: f64,
+    to_s: f64,
+}
+
+impl Level {
+    /// Both, each with the weight of its time.
+    fn and(self, other: Self) -> Self {
+        let seconds = self.seconds + other.seconds;
+        let mean = |one: f64, two: f64| (one * self.seconds + two * other.seconds) / seconds;
+        Self {
+            connections: mean(self.connections, other.connections),
+            rps: mean(self.rps, other.rps),
+            latency_us: mean(self.latency_us, other.latency_us),
+            seconds,
+            rows: self.rows + other.rows,
+            from_s: self.from_s.min(other.from_s),
+            to_s: self.to_s.max(other.to_s),
+        }
+    }
+
+    fn is_like(&self, other: &Self) -> bool {
+        (self.connections - other.connections).abs() <= SAME_LEVEL * self.connections.max(other.connections)
+    }
+}
+
+pub fn find(run: &Recording) -> Vec<Finding> {
+    let levels = levels(run);
+    let Some((knee, last)) = knee(&levels) else { return Vec::new() };
+    let is_first = levels.first() == Some(&knee);
+    let gain = (last.rps / knee.rps - 1.0) * 100.0;
+    let place = if is_first { "at or below" } else { "at about" };
+    vec![Finding {
+        rule: Rule::Knee,
+        weight: Weight::Limit,
+        sentence: format!(
+            "The knee is {place} {} connections: with {} the target did {} {} requests/s, and the median latency went from {} to {}.",
+            number(knee.connections.round()),
+            number(last.connections.round()),
+            percent(gain.abs()),
+            if gain < 0.0 { "fewer" } else { "more" },
+            microseconds(knee.latency_us),
+            microseconds(last.latency_us),
+        ),
+        evidence: levels
+            .iter()
+            .map(|level| {
+                let at = format!("{} connections", number(level.connections.round()));
+                (at, format!("{} requests/s, median {}", number(level.rps), microseconds(level.latency_us)))
+            })
+            .take(12)
+            .chain(evidence([("levels of load", levels.len().to_string())]))
+            .collect(),
+        at: Some((last.from_s, last.to_s)),
+        certainty: if levels.len() > 2 { Certainty::Likely } else { Certainty::Possible },
+        unknown: "where between two levels it lies, and whether connections that were open were used",
+    }]
+}
+
+/// The levels of load, the lowest first.
+fn levels(run: &Recording) -> Vec<Level> {
+    let rows = (0..run.target.stretches().len()).filter_map(|number| {
+        let stretch = run.target.stretches()[number];
+        let mean = |figure| run.target.cell(number, figure).mean();
+        let level = Level {
+            connections: mean(Figure::Connections)?,
+            rps: mean(Figure::Rps)?,
+            latency_us: mean(Figure::LatencyP50)?,
+            seconds: stretch.seconds(),
+            rows: stretch.rows,
+            from_s: stretch.from_s,
+            to_s: stretch.to_s,
+        };
+        (level.connections >= 1.0 && level.rps > 0.0 && level.seconds > 0.0).then_some(level)
+    });
+    let mut together: Vec<Level> = Vec::new();
+    for row in rows {
+        match together.last_mut() {
+            Some(level) if level.is_like(&row) && level.to_s == row.from_s => *level = level.and(row),
+            _ => together.push(row),
+        }
+    }
+    together.retain(|level| level.rows >= ROWS);
+    together.sort_by(|one, other| one.connections.total_cmp(&other.connections));
+    let mut levels: Vec<Level> = Vec::new();
+    for level in together {
+        match levels.last_mut() {
+            Some(last) if last.is_like(&level) => *last = last.and(level),
+            _ => levels.push(level),
+        }
+    }
+    levels
+}
+
+/// The first level that does nearly the most, and the highest one, if there is a knee between them.
+fn knee(levels: &[Level]) -> Option<(Level, Level)> {
+    let most = levels.iter().map(|level| level.rps).reduce(f64::max)?;
+    let knee = *levels.iter().find(|level| level.rps * FLAT >= most)?;
+    let last = *levels.last()?;
+    let is_behind = last.connections >= MORE_LOAD * knee.connections
+        && last.latency_us >= MORE_LATENCY * knee.latency_us
+        && last.rps <= FLAT * knee.rps;
+    is_behind.then_some((knee, last))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::sketch::run;
+
+    fn ramp(steps: &[(f64, f64, f64)]) -> Recording {
+        let column =
+            |of: fn(&(f64, f64, f64)) -> f64| -> Vec<f64> { steps.iter().flat_map(|step| [of(step); 4]).collect() };
+        run(&[
+            (Figure::Connections, &column(|step| step.0)),
+            (Figure::Rps, &column(|step| step.1)),
+            (Figure::LatencyP50, &column(|step| step.2)),
+        ])
+    }
+
+    #[test]
+    fn it_is_where_throughput_goes_flat_and_latency_grows() {
+        let found =
+            find(&ramp(&[(8.0, 400.0, 20e3), (16.0, 790.0, 20e3), (32.0, 810.0, 40e3), (64.0, 805.0, 80e3)]));
+        assert_eq!(
+            found[0].sentence,
+            "The knee is at about 16 connections: with 64 the target did 1.9 % more requests/s, and the median latency went from 20 ms to 80 ms."
+        );
+        assert_eq!((found[0].certainty, found[0].at), (Certainty::Likely, Some((12.0, 16.0))));
+        let from_the_first = find(&ramp(&[(16.0, 800.0, 20e3), (64.0, 790.0, 80e3)]));
+        assert!(from_the_first[0].sentence.starts_with("The knee is at or below 16"), "{from_the_first:?}");
+        assert_eq!(from_the_first[0].certainty, Certainty::Possible);
+    }
+
+    #[test]
+    fn there_is_none_while_throughput_grows_or_latency_does_not() {
+        assert!(find(&ramp(&[(8.0, 400.0, 20e3), (16.0, 790.0, 20e3), (32.0, 1500.0, 21e3)])).is_empty());
+        assert!(find(&ramp(&[(8.0, 400.0, 20e3), (64.0, 400.0, 20e3)])).is_empty(), "the clients ask no more");
+        assert!(find(&ramp(&[(64.0, 800.0, 80e3)])).is_empty());
+        assert!(find(&run(&[(Figure::Connections, &[8.0; 9]), (Figure::Rps, &[1.0; 9])])).is_empty());
+    }
+
+    #[test]
+    fn the_way_from_one_level_to_the_next_is_none() {
+        let connections = [8.0, 8.0, 8.0, 20.0, 40.0, 64.0, 64.0, 64.0, 8.0, 8.0, 8.0];
+        let levels = levels(&run(&[
+            (Figure::Connections, &connections),
+            (Figure::Rps, &[100.0; 11]),
+            (Figure::LatencyP50, &[1e3; 11]),
+        ]));
+        let shown: Vec<_> = levels.iter().map(|level| (level.connections, level.rows)).collect();
+        assert_eq!(shown, [(8.0, 6), (64.0, 3)]);
+    }
+}

@@ -1,0 +1,90 @@
+//! Rows that were taken late, gaps between them, and a wall clock that stepped.
+
+use super::{Certainty, Finding, Rule, Weight, evidence};
+use crate::recording::{Figure, Recording};
+use crate::units::shown::{clock, microseconds, number, span};
+
+/// A row is late from here on, at least …
+const LATE_MS: f64 = 100.0;
+
+/// … and of the interval.
+const LATE_SHARE: f64 = 0.1;
+
+pub fn find(run: &Recording) -> Vec<Finding> {
+    [late(run), stepped(run)].into_iter().flatten().collect()
+}
+
+fn late(run: &Recording) -> Option<Finding> {
+    let limit = LATE_MS.max(run.interval_s() * 1e3 * LATE_SHARE);
+    let rows: Vec<_> =
+        run.target.of(Figure::LateMs).filter(|(_, cell)| cell.most().is_some_and(|most| most >= limit)).collect();
+    let (worst, cell) = rows
+        .iter()
+        .max_by(|(_, one), (_, other)| one.most().unwrap_or(0.0).total_cmp(&other.most().unwrap_or(0.0)))?;
+    let stretches = run.target.stretches().len();
+    Some(Finding {
+        rule: Rule::Lateness,
+        weight: Weight::Note,
+        sentence: format!(
+            "{} of {stretches} rows were taken late, one of them {} at {}: the observer got no processor. Rates stay right, since each row keeps its true interval.",
+            rows.len(),
+            microseconds(cell.most().unwrap_or_default() * 1e3),
+            clock(worst.to_s)
+        ),
+        evidence: evidence([
+            ("late from", format!("{} on", microseconds(limit * 1e3))),
+            ("rows that a stretch of this report holds", run.target.rows_in_a_stretch().to_string()),
+        ]),
+        at: Some((worst.from_s, worst.to_s)),
+        certainty: Certainty::Certain,
+        unknown: "what happened within a long interval: a short peak is spread over it",
+    })
+}
+
+fn stepped(run: &Recording) -> Option<Finding> {
+    let (at_s, by_s) = *run.steps.iter().max_by(|(_, one), (_, other)| one.abs().total_cmp(&other.abs()))?;
+    let direction = if by_s < 0.0 { "back" } else { "forward" };
+    let shown: Vec<String> =
+        run.steps.iter().take(5).map(|(at_s, by_s)| format!("{} s at {}", number(*by_s), clock(*at_s))).collect();
+    Some(Finding {
+        rule: Rule::Lateness,
+        weight: Weight::Note,
+        sentence: format!(
+            "The wall clock stepped {direction} by {} at {}: times of day before and after don't compare. Everything here counts from the begin of the run, by a clock that does not step.",
+            span(by_s.abs()),
+            clock(at_s)
+        ),
+        evidence: vec![("steps".to_owned(), shown.join(", "))],
+        at: Some((at_s, at_s)),
+        certainty: Certainty::Certain,
+        unknown: "which of the two times is right; queue is left out for what arrived around the step",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::sketch::run;
+
+    #[test]
+    fn late_rows_are_counted_and_the_worst_is_named() {
+        let found = find(&run(&[(Figure::LateMs, &[0.1, 2_100.0, 120.0, 40.0])]));
+        assert!(
+            found[0].sentence.starts_with("2 of 4 rows were taken late, one of them 2.1 s at 0:02"),
+            "{found:?}"
+        );
+        assert!(find(&run(&[(Figure::LateMs, &[0.1, 40.0])])).is_empty());
+        assert!(find(&run(&[(Figure::Rps, &[0.1, 40.0])])).is_empty());
+    }
+
+    #[test]
+    fn the_largest_step_is_told() {
+        let mut run = run(&[]);
+        run.steps = vec![(3.0, 1.0), (9.0, -3_600.0)];
+        assert!(
+            find(&run)[0].sentence.starts_with("The wall clock stepped back by 60 min 0 s at 0:09"),
+            "{:?}",
+            find(&run)
+        );
+    }
+}

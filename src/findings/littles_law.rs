@@ -1,0 +1,137 @@
+//! Little's law, L = λW (Little, *A Proof for the Queuing Formula*, 1961): requests in the system = their rate × their mean
+//! time in it. It holds for whatever is measured right, so it checks the figures against each other, and it says how many
+//! of the open connections were busy.
+
+use super::queueing::{busiest, capital, in_phase};
+use super::{Certainty, Finding, Rule, Weight, evidence};
+use crate::recording::{Figure, Phase, Recording};
+use crate::snapshot::Recorded;
+use crate::units::shown::{number, percent};
+
+/// A gauge that is read once a row is a sample; fewer say too little.
+const ROWS: u64 = 10;
+
+/// The law and the samples may differ by so much …
+const SLACK: f64 = 0.25;
+
+/// … or by so many requests.
+const SLACK_REQUESTS: f64 = 2.0;
+
+/// Less of the connections at work, and it was the clients who took their time.
+const IDLE: f64 = 0.5;
+
+/// More requests than connections, and they were pipelined, or something is counted wrong.
+const MORE: f64 = 1.05;
+
+pub fn find(run: &Recording) -> Vec<Finding> {
+    busiest(run).into_iter().filter_map(|(phase, recorded)| of_phase(run, phase, &recorded)).collect()
+}
+
+fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Finding> {
+    let seconds = phase.seconds();
+    let (service_s, latency_s) = (recorded.service.mean_ns()? / 1e9, recorded.latency.mean_ns()? / 1e9);
+    // What began before the phase or ends after it blurs the law.
+    if latency_s * 10.0 > seconds {
+        return None;
+    }
+    #[allow(clippy::cast_precision_loss)]
+    let rate = recorded.service.count() as f64 / seconds;
+    let (served, waiting_too) = (rate * service_s, rate * latency_s);
+    let (observed, rows) = mean_in(run, phase, Figure::InFlight)?;
+    let (connections, _) = mean_in(run, phase, Figure::Connections)?;
+    if rows < ROWS || connections < 1.0 {
+        return None;
+    }
+    let apart = (served - observed).abs();
+    let agrees = apart <= SLACK * served.max(observed) || apart <= SLACK_REQUESTS;
+    let busy = waiting_too / connections;
+    let place = in_phase(run, phase);
+    let (weight, sentence) = if !agrees {
+        let sentence = format!(
+            "{place}the requests in flight and Little's law disagree: {} were seen, rate × service gives {}.",
+            number(observed),
+            number(served)
+        );
+        (Weight::Doubt, sentence)
+    } else if busy > MORE {
+        let sentence = format!(
+            "{place}there were more requests in the target than connections to it ({} to {}): clients pipelined.",
+            number(waiting_too),
+            number(connections)
+        );
+        (Weight::Note, sentence)
+    } else if busy < IDLE {
+        let sentence = format!(
+            "{place}of {} open connections {} had a request in the target on average: it waited for its clients more than they for it.",
+            number(connections),
+            number(waiting_too)
+        );
+        (Weight::Note, sentence)
+    } else {
+        let sentence = format!(
+            "{place}Little's law holds, and {} of the open connections had a request in the target.",
+            percent((busy * 100.0).min(100.0))
+        );
+        (Weight::Sound, sentence)
+    };
+    Some(Finding {
+        rule: Rule::LittlesLaw,
+        weight,
+        sentence: capital(&sentence),
+        evidence: evidence([
+            ("rate", format!("{} requests/s", number(rate))),
+            ("rate × mean service", number(served)),
+            ("in flight, mean of the rows", format!("{} in {rows} rows", number(observed))),
+            ("rate × mean latency", number(waiting_too)),
+            ("connections, mean of the rows", number(connections)),
+        ]),
+        at: Some((phase.from_s, phase.to_s)),
+        certainty: if agrees { Certainty::Likely } else { Certainty::Possible },
+        unknown: "what in-flight requests and connections did between two rows; and whether clients thought, or could not keep up",
+    })
+}
+
+/// The mean of a gauge over the rows of a phase, and how many there were.
+fn mean_in(run: &Recording, phase: &Phase, figure: Figure) -> Option<(f64, u64)> {
+    let within = run.target.of(figure).filter(|(stretch, cell)| {
+        stretch.to_s > phase.from_s && stretch.to_s <= phase.to_s && cell.mean().is_some()
+    });
+    let (sum, seconds, rows) = within.fold((0.0, 0.0, 0), |(sum, seconds, rows), (stretch, cell)| {
+        let mean = cell.mean().unwrap_or_default();
+        (sum + mean * stretch.seconds(), seconds + stretch.seconds(), rows + stretch.rows)
+    });
+    (seconds > 0.0).then(|| (sum / seconds, rows))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::sketch::{figures, run_with};
+
+    /// 100 requests/s for 20 s, each served for 20 ms after waiting for 80 ms: 2 are served, 10 are in the target.
+    fn found(in_flight: f64, connections: f64) -> Finding {
+        let columns: &[(Figure, &[f64])] =
+            &[(Figure::InFlight, &[in_flight; 20]), (Figure::Connections, &[connections; 20])];
+        find(&run_with(columns, figures(2_000, (80_000, 20_000)))).remove(0)
+    }
+
+    #[test]
+    fn it_holds_or_not() {
+        assert_eq!(found(2.0, 10.0).weight, Weight::Sound);
+        assert!(found(2.0, 10.0).sentence.ends_with("100 % of the open connections had a request in the target."));
+        let wrong = found(9.0, 10.0);
+        assert!(wrong.sentence.contains("disagree: 9 were seen, rate × service gives 2"), "{wrong:?}");
+        assert_eq!(wrong.weight, Weight::Doubt);
+        let idle = found(2.0, 50.0);
+        assert!(idle.sentence.starts_with("Of 50 open connections 9.99 had a request"), "{idle:?}");
+        assert!(found(2.0, 5.0).sentence.contains("clients pipelined"));
+    }
+
+    #[test]
+    fn too_few_rows_and_unknown_gauges_say_nothing() {
+        let counted = || figures(2_000, (80_000, 20_000));
+        assert!(find(&run_with(&[(Figure::InFlight, &[2.0; 20])], counted())).is_empty());
+        let short: &[(Figure, &[f64])] = &[(Figure::InFlight, &[2.0; 9]), (Figure::Connections, &[9.0; 9])];
+        assert!(find(&run_with(short, counted())).is_empty());
+    }
+}

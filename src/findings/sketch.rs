@@ -1,0 +1,78 @@
+//! Recordings for tests: a row a second, of which only what matters is known.
+
+use crate::histogram::{Distribution, Histogram};
+use crate::recording::{Figure, Phase, Recording, Route, Series, When, Worker};
+use crate::snapshot::{Figures, RouteReading};
+
+/// Rows of one figure.
+pub fn series(figure: Figure, values: &[f64]) -> Series {
+    several(&[(figure, values)])
+}
+
+/// Rows of several.
+pub fn several(columns: &[(Figure, &[f64])]) -> Series {
+    let mut series = Series::new(Figure::ALL, 10_000);
+    let rows = columns.iter().map(|(_, values)| values.len()).max().unwrap_or(0);
+    for row in 0..rows {
+        let value = |figure: &Figure| {
+            let column = columns.iter().find(|(name, _)| name == figure);
+            column.and_then(|(_, values)| values.get(row)).copied().unwrap_or(f64::NAN)
+        };
+        let numbers: Vec<f64> = Figure::ALL.iter().map(value).collect();
+        #[allow(clippy::cast_precision_loss)]
+        series.push(When { elapsed_s: row as f64 + 1.0, interval_s: 1.0, phase: 0 }, &numbers);
+    }
+    series
+}
+
+/// A run of which only the target's figures are known.
+pub fn run(columns: &[(Figure, &[f64])]) -> Recording {
+    Recording { target: several(columns), ..Recording::default() }
+}
+
+/// The same with a phase from begin to end, in which this was counted.
+pub fn run_with(columns: &[(Figure, &[f64])], figures: Figures) -> Recording {
+    let mut run = run(columns);
+    let to_s = run.seconds();
+    run.phases = vec![Phase { name: "run".to_owned(), from_s: 0.0, to_s, figures: Some(figures.clone()) }];
+    run.whole = Some(figures);
+    run
+}
+
+/// A slot.
+pub fn worker(slot: usize, columns: &[(Figure, &[f64])]) -> Worker {
+    Worker {
+        slot: slot.to_string(),
+        generation: "1".to_owned(),
+        state: "live".to_owned(),
+        series: several(columns),
+    }
+}
+
+/// A route.
+pub fn route(path: &str, columns: &[(Figure, &[f64])]) -> Route {
+    Route { method: "GET".to_owned(), path: path.to_owned(), series: several(columns) }
+}
+
+/// So many requests, each of which waited and was served for so many microseconds.
+pub fn figures(requests: u64, (queue_us, service_us): (u64, u64)) -> Figures {
+    let distribution = |us: u64| {
+        let histogram: Box<Histogram> = bytemuck::allocation::zeroed_box();
+        (0..requests).for_each(|_| histogram.record(us * 1_000));
+        let mut distribution = Distribution::default();
+        distribution.add(&histogram);
+        distribution
+    };
+    let route = RouteReading {
+        path: "/io".to_owned(),
+        method: "GET".to_owned(),
+        statuses: [(200, requests)].into(),
+        service: distribution(service_us),
+        latency: distribution(queue_us + service_us),
+        queue: distribution(queue_us),
+        ..RouteReading::default()
+    };
+    let mut figures = Figures { routes: vec![route], ..Figures::default() };
+    figures.totals.counts.finished = requests;
+    figures
+}

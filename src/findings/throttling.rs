@@ -1,0 +1,49 @@
+//! A control group that kept the target from running (cgroup v2, `cpu.stat`: `throttled_usec`).
+
+use super::{Certainty, Finding, Rule, Weight, evidence};
+use crate::recording::{Figure, Recording};
+use crate::units::shown::{clock, percent, span};
+
+pub fn find(run: &Recording) -> Vec<Finding> {
+    let gains = run.target.gains(Figure::ThrottledMs);
+    let throttled: Vec<_> =
+        run.target.stretches().iter().zip(gains).filter(|(_, gain)| gain.is_some_and(|gain| gain > 0.0)).collect();
+    let (Some((first, _)), Some((last, _))) = (throttled.first(), throttled.last()) else { return Vec::new() };
+    let seconds = throttled.iter().filter_map(|(_, gain)| *gain).sum::<f64>() / 1e3;
+    let used = run.target.whole(Figure::Quota);
+    let shown = |value: Option<f64>| value.map_or_else(|| "unknown".to_owned(), percent);
+    vec![Finding {
+        rule: Rule::Throttling,
+        weight: Weight::Limit,
+        sentence: format!(
+            "The control group's CPU quota kept the target from running for {} in all, first at {}.",
+            span(seconds),
+            clock(first.to_s)
+        ),
+        evidence: evidence([
+            ("throttled", span(seconds)),
+            ("of a run of", span(run.seconds())),
+            ("CPU of the quota, most in a row", shown(used.most())),
+        ]),
+        at: Some((first.from_s, last.to_s)),
+        certainty: Certainty::Certain,
+        unknown: "which requests it hit; the quota is the control group's, and others may be in it",
+    }]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::sketch::run;
+
+    #[test]
+    fn it_is_what_was_gained_in_the_run() {
+        let found = find(&run(&[(Figure::ThrottledMs, &[500.0, 500.0, 1_700.0, 2_900.0])]));
+        assert_eq!(
+            found[0].sentence,
+            "The control group's CPU quota kept the target from running for 2.4 s in all, first at 0:03."
+        );
+        assert!(find(&run(&[(Figure::ThrottledMs, &[500.0, 500.0])])).is_empty());
+        assert!(find(&run(&[(Figure::Rps, &[1.0])])).is_empty());
+    }
+}

@@ -1,0 +1,272 @@
+//! A run as its directory tells it: read in one pass, however long it is, and with whatever is missing or damaged said.
+
+mod about;
+pub mod events;
+mod figure;
+mod phases;
+mod series;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use serde_json::Value;
+
+pub use about::About;
+pub use events::{Event, Faulty};
+pub use figure::Figure;
+pub use phases::Phase;
+pub use series::{Cell, Series, Stretch, When};
+
+use figure::{OF_A_ROUTE, OF_A_WORKER};
+use phases::OfRows;
+use table::{Row, Wanted};
+
+use crate::run_files::{RECORD, RESOURCES, ROUTES, WORKERS};
+use crate::snapshot::Figures;
+
+/// Stretches of the whole target: more than a plot has pixels.
+pub const STRETCHES: usize = 2_000;
+
+/// Stretches of a worker or a route.
+const STRETCHES_OF_A_PART: usize = 500;
+
+/// The wall clock and the monotonic one may drift apart by so much from row to row.
+const STEP_MS: f64 = 500.0;
+
+/// Columns that are written and not read here.
+pub const NOT_READ: [&[&str]; 3] = [
+    &[
+        "ts_utc",
+        "mode",
+        "rss_peak_bytes",
+        "ctx_vol_per_s",
+        "ctx_invol_per_s",
+        "majflt_per_s",
+        "uss_bytes",
+        "host_mem_avail_bytes",
+        "lat_p90_us",
+    ],
+    &["ts_utc", "mode", "pid", "procs", "threads", "fds", "late_ms", "inflight"],
+    &["ts_utc", "svc_p95_us", "svc_max_us", "lat_p90_us", "lat_p95_us", "queue_p50_us"],
+];
+
+/// A run.
+#[derive(Debug, Default)]
+pub struct Recording {
+    /// Where it lies.
+    pub directory: PathBuf,
+    /// What `run.json` says.
+    pub about: About,
+    /// The whole target over time.
+    pub target: Series,
+    /// Each slot ever used.
+    pub workers: Vec<Worker>,
+    /// Each route on which something was answered.
+    pub routes: Vec<Route>,
+    /// What happened.
+    pub events: Vec<Event>,
+    /// When fault plans were in force.
+    pub faulty: Vec<Faulty>,
+    /// Its phases, one after the other.
+    pub phases: Vec<Phase>,
+    /// What was counted in the whole run, where it ended in order.
+    pub whole: Option<Figures>,
+    /// Where the wall clock stepped: when, and by how many seconds.
+    pub steps: Vec<(f64, f64)>,
+    /// What is missing or damaged, each a sentence.
+    pub damage: Vec<String>,
+}
+
+/// A slot over time.
+#[derive(Debug)]
+pub struct Worker {
+    /// Its number.
+    pub slot: String,
+    /// How many workers have held it.
+    pub generation: String,
+    /// Of the newest of them, at the end.
+    pub state: String,
+    /// Its figures.
+    pub series: Series,
+}
+
+/// A route over time.
+#[derive(Debug)]
+pub struct Route {
+    /// Empty for what matched none.
+    pub method: String,
+    /// Its pattern.
+    pub path: String,
+    /// Its figures.
+    pub series: Series,
+}
+
+/// How many bytes there are to read.
+#[must_use]
+pub fn size(directory: &Path) -> u64 {
+    let length = |name: &&str| std::fs::metadata(directory.join(name)).map_or(0, |file| file.len());
+    [RESOURCES, WORKERS, ROUTES].iter().map(length).sum()
+}
+
+/// Reads a run. `told` hears how many bytes were read since it last heard.
+///
+/// # Errors
+/// A sentence why there is no run.
+pub fn read(directory: &Path, told: &(dyn Fn(u64) + Sync)) -> Result<Recording, String> {
+    let shown = directory.display();
+    match std::fs::metadata(directory) {
+        Err(error) => return Err(format!("{shown}: there is no such run directory ({error})")),
+        Ok(found) if !found.is_dir() => {
+            return Err(format!("{shown} is no directory; name the one that holds {RESOURCES}"));
+        }
+        Ok(_) => {}
+    }
+    if ![RESOURCES, RECORD].iter().any(|name| directory.join(name).exists()) {
+        return Err(format!("{shown} holds no run: neither {RESOURCES} nor {RECORD} is there"));
+    }
+    let (about, missing) = About::read(directory);
+    let (target, workers, routes) = thread::scope(|scope| {
+        let workers = scope.spawn(|| read_workers(directory, told));
+        let routes = scope.spawn(|| read_routes(directory, told));
+        let target = read_target(directory, told);
+        (target, joined(workers), joined(routes))
+    });
+    let Target { series: target, phases: of_rows, steps, wrong } = target;
+    let mut damage: Vec<String> = missing.into_iter().chain(wrong).collect();
+    let (workers, wrong) = workers;
+    damage.extend(wrong);
+    let (routes, wrong) = routes;
+    damage.extend(wrong);
+    let (events, wrong) = events::read(directory);
+    damage.extend(wrong);
+    let end_s = target.stretches().last().map_or(0.0, |last| last.to_s);
+    let started_ns = about.at("/started_monotonic_ns").and_then(Value::as_u64);
+    let (phases, whole, wrong) = phases::read(directory, &of_rows, started_ns, end_s);
+    damage.extend(wrong);
+    let faulty = events::faulty(&events, about.first_faults());
+    Ok(Recording {
+        directory: directory.to_owned(),
+        about,
+        target,
+        workers,
+        routes,
+        events,
+        faulty,
+        phases,
+        whole,
+        steps,
+        damage,
+    })
+}
+
+fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+impl Recording {
+    /// How long it was, as far as its rows say.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.target.stretches().last().map_or(0.0, |last| last.to_s)
+    }
+
+    /// From one row to the next, on average.
+    #[must_use]
+    pub fn interval_s(&self) -> f64 {
+        #[allow(clippy::cast_precision_loss)]
+        let rows = self.target.rows().max(1) as f64;
+        self.seconds() / rows
+    }
+}
+
+/// `resources.csv`.
+struct Target {
+    series: Series,
+    phases: OfRows,
+    steps: Vec<(f64, f64)>,
+    wrong: Vec<String>,
+}
+
+fn read_target(directory: &Path, told: &dyn Fn(u64)) -> Target {
+    let (mut series, mut phases) = (Series::new(Figure::ALL, STRETCHES), OfRows::default());
+    let mut clock = WallClock::default();
+    let wanted = Wanted { texts: &["phase"], figures: Figure::ALL, others: NOT_READ[0] };
+    let wrong = table::read(directory, RESOURCES, &wanted, told, |row| {
+        clock.look(row);
+        series.push(when(row, &mut phases), row.numbers);
+    });
+    Target { series, phases, steps: clock.steps, wrong }
+}
+
+fn when(row: &Row<'_>, phases: &mut OfRows) -> When {
+    let Row { elapsed_s, interval_s, epoch_ms: _, texts, numbers: _ } = *row;
+    When { elapsed_s, interval_s, phase: phases.number(texts[0], elapsed_s - interval_s) }
+}
+
+fn read_workers(directory: &Path, told: &dyn Fn(u64)) -> (Vec<Worker>, Vec<String>) {
+    let (mut workers, mut phases): (Vec<Worker>, _) = (Vec::new(), OfRows::default());
+    let wanted =
+        Wanted { texts: &["phase", "slot", "generation", "state"], figures: OF_A_WORKER, others: NOT_READ[1] };
+    let wrong = table::read(directory, WORKERS, &wanted, told, |row| {
+        let [_, slot, generation, state] = *row.texts else { return };
+        let place = workers.iter().position(|worker| worker.slot == slot).unwrap_or_else(|| {
+            let series = Series::new(OF_A_WORKER, STRETCHES_OF_A_PART);
+            workers.push(Worker { slot: slot.to_owned(), generation: String::new(), state: String::new(), series });
+            workers.len() - 1
+        });
+        let worker = &mut workers[place];
+        replace(&mut worker.generation, generation);
+        replace(&mut worker.state, state);
+        worker.series.push(when(row, &mut phases), row.numbers);
+    });
+    (workers, wrong)
+}
+
+fn read_routes(directory: &Path, told: &dyn Fn(u64)) -> (Vec<Route>, Vec<String>) {
+    let (mut routes, mut phases): (Vec<Route>, _) = (Vec::new(), OfRows::default());
+    let wanted = Wanted { texts: &["phase", "method", "route"], figures: OF_A_ROUTE, others: NOT_READ[2] };
+    let wrong = table::read(directory, ROUTES, &wanted, told, |row| {
+        let [_, method, path] = *row.texts else { return };
+        let place = routes.iter().position(|route| route.path == path && route.method == method);
+        let place = place.unwrap_or_else(|| {
+            let series = Series::new(OF_A_ROUTE, STRETCHES_OF_A_PART);
+            routes.push(Route { method: method.to_owned(), path: path.to_owned(), series });
+            routes.len() - 1
+        });
+        routes[place].series.push(when(row, &mut phases), row.numbers);
+    });
+    (routes, wrong)
+}
+
+/// Most rows say what the one before said: then nothing is allocated.
+fn replace(place: &mut String, text: &str) {
+    if place != text {
+        text.clone_into(place);
+    }
+}
+
+/// Sees the steps of the wall clock.
+#[derive(Default)]
+struct WallClock {
+    /// How far it is ahead of the run's own time, in milliseconds.
+    ahead_ms: Option<f64>,
+    steps: Vec<(f64, f64)>,
+}
+
+impl WallClock {
+    /// So many are kept.
+    const MOST: usize = 100;
+
+    fn look(&mut self, row: &Row<'_>) {
+        let ahead_ms = row.epoch_ms - row.elapsed_s * 1e3;
+        if !ahead_ms.is_finite() {
+            return;
+        }
+        let before = self.ahead_ms.replace(ahead_ms);
+        let step_ms = ahead_ms - before.unwrap_or(ahead_ms);
+        if step_ms.abs() >= STEP_MS && self.steps.len() < Self::MOST {
+            self.steps.push((row.elapsed_s, step_ms / 1e3));
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! `run.json`: what ran where, and what it came to.
+
+use std::io;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::run_files::RECORD;
+
+/// What `run.json` says; nothing where it can't be read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct About(Value);
+
+impl About {
+    /// What a record says.
+    #[must_use]
+    pub fn of(record: Value) -> Self {
+        Self(record)
+    }
+
+    /// Reads it; and what was wrong with it.
+    #[must_use]
+    pub fn read(directory: &Path) -> (Self, Option<String>) {
+        let text = match std::fs::read(directory.join(RECORD)) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return (Self::default(), Some(format!("{RECORD} is missing: what ran where is not known")));
+            }
+            Err(error) => return (Self::default(), Some(format!("{RECORD} can't be read: {error}"))),
+        };
+        match serde_json::from_slice::<Value>(&text) {
+            Ok(record) if record.is_object() => (Self(record), None),
+            Ok(_) => (Self::default(), Some(format!("{RECORD} is no object: what ran where is not known"))),
+            Err(error) => {
+                (Self::default(), Some(format!("{RECORD} is no JSON ({error}): what ran where is not known")))
+            }
+        }
+    }
+
+    /// Whether there is anything.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.0.is_object()
+    }
+
+    /// A value by its path, such as `/machine/cpus`; `None` where it is missing or null.
+    #[must_use]
+    pub fn at(&self, path: &str) -> Option<&Value> {
+        self.0.pointer(path).filter(|value| !value.is_null())
+    }
+
+    /// A text.
+    #[must_use]
+    pub fn text(&self, path: &str) -> Option<&str> {
+        self.at(path)?.as_str()
+    }
+
+    /// A number.
+    #[must_use]
+    pub fn number(&self, path: &str) -> Option<f64> {
+        self.at(path)?.as_f64()
+    }
+
+    /// The command line.
+    #[must_use]
+    pub fn command(&self) -> Option<String> {
+        let words = self.at("/command")?.as_array()?;
+        Some(words.iter().filter_map(Value::as_str).map(quoted).collect::<Vec<_>>().join(" "))
+    }
+
+    /// The fault plans with which the run began, in words.
+    #[must_use]
+    pub fn first_faults(&self) -> Option<String> {
+        let plans = self.at("/profile/content/fault")?.as_array()?;
+        let named = |plan: &Value| {
+            let text = |name: &str| plan.get(name).and_then(Value::as_str);
+            format!("{} on {}", text("name").unwrap_or("a fault"), text("route").unwrap_or("*"))
+        };
+        (!plans.is_empty()).then(|| plans.iter().map(named).collect::<Vec<_>>().join("; "))
+    }
+}
+
+/// A word as one would type it to a shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_ascii_alphanumeric() || "-_=./:,@+%".contains(letter);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_can_be_typed_again() {
+        let about = About(serde_json::json!({ "command": ["quintain", "--while", "wrk 'x' {url}", ""] }));
+        assert_eq!(about.command().unwrap(), r"quintain --while 'wrk '\''x'\'' {url}' ''");
+    }
+}

@@ -1,0 +1,123 @@
+//! What happened, and when.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::run_files::{EVENT_COLUMNS, EVENTS, whole_lines};
+
+/// So many are kept; of a run with more, the first.
+const MOST: usize = 20_000;
+
+/// A row of `events.csv`.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+pub struct Event {
+    /// Since the run began.
+    pub elapsed_s: f64,
+    /// `start`, `ready`, `mark`, …
+    pub kind: String,
+    /// Whom it concerns.
+    #[serde(default)]
+    pub slot: Option<u64>,
+    /// Whom it concerns.
+    #[serde(default)]
+    pub generation: Option<u64>,
+    /// In words.
+    #[serde(default)]
+    pub detail: String,
+}
+
+impl Event {
+    /// Whether a worker ended otherwise than by an order.
+    #[must_use]
+    pub fn is_death(&self) -> bool {
+        self.kind == "worker-ended" && !self.detail.starts_with("exit status 0")
+    }
+
+    /// `1.2`, where it concerns a worker.
+    #[must_use]
+    pub fn worker(&self) -> String {
+        match (self.slot, self.generation) {
+            (Some(slot), Some(generation)) => format!("{slot}.{generation}"),
+            (Some(slot), None) => slot.to_string(),
+            (None, _) => String::new(),
+        }
+    }
+}
+
+/// A stretch in which fault plans were in force.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Faulty {
+    /// From when on.
+    pub from_s: f64,
+    /// Until when; the end of the run where it is not known.
+    pub to_s: Option<f64>,
+    /// Which.
+    pub plans: String,
+}
+
+/// Reads them, in the order of their time; and what was wrong with the file.
+#[must_use]
+pub fn read(directory: &Path) -> (Vec<Event>, Vec<String>) {
+    let mut wrong = Vec::new();
+    let text = match whole_text(&directory.join(EVENTS)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return (Vec::new(), vec![format!("{EVENTS} is missing: marks, deaths and fault plans are not shown")]);
+        }
+        Err(error) => return (Vec::new(), vec![format!("{EVENTS} can't be read: {error}")]),
+    };
+    let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(&*text);
+    let needed = [EVENT_COLUMNS[2], EVENT_COLUMNS[3]];
+    let has = |name: &&str| rows.headers().is_ok_and(|header| header.iter().any(|column| column == *name));
+    if !needed.iter().all(has) {
+        return (Vec::new(), vec![format!("{EVENTS} has no {}: it is left out", needed.join(" and no "))]);
+    }
+    let (mut events, mut unreadable, mut more) = (Vec::new(), 0, 0);
+    for row in rows.deserialize::<Event>() {
+        match row {
+            Ok(event) if event.elapsed_s.is_finite() && events.len() < MOST => events.push(event),
+            Ok(event) if event.elapsed_s.is_finite() => more += 1,
+            Ok(_) | Err(_) => unreadable += 1,
+        }
+    }
+    if unreadable > 0 {
+        wrong.push(format!("{unreadable} rows of {EVENTS} can't be read: they are left out"));
+    }
+    if more > 0 {
+        wrong.push(format!("{EVENTS} has {more} rows after the first {MOST}: they are left out"));
+    }
+    events.sort_by(|one, other| one.elapsed_s.total_cmp(&other.elapsed_s));
+    (events, wrong)
+}
+
+/// The whole lines of a file; what is no UTF-8 in them stays to be found by whoever reads the rows.
+fn whole_text(path: &Path) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let whole = whole_lines(&mut file)?;
+    io::Seek::rewind(&mut file)?;
+    let mut text = Vec::new();
+    file.take(whole).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+/// The stretches in which fault plans were in force: from one change of them to the next. `first` are those of the
+/// profile, with which the run began.
+#[must_use]
+pub fn faulty(events: &[Event], first: Option<String>) -> Vec<Faulty> {
+    let mut stretches: Vec<Faulty> =
+        first.into_iter().map(|plans| Faulty { from_s: 0.0, to_s: None, plans }).collect();
+    for event in events.iter().filter(|event| event.kind == "fault plan") {
+        if let Some(open) = stretches.last_mut().filter(|open| open.to_s.is_none()) {
+            open.to_s = Some(event.elapsed_s);
+        }
+        // `epoch 3: some (status 0.05) on /cpu; for 4s`
+        let (_, plans) = event.detail.split_once(": ").unwrap_or(("", &event.detail));
+        if plans != "none" && !plans.starts_with("none, ") {
+            stretches.push(Faulty { from_s: event.elapsed_s, to_s: None, plans: plans.to_owned() });
+        }
+    }
+    stretches
+}

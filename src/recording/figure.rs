@@ -1,0 +1,102 @@
+//! The columns that a report reads, by their names in the files.
+
+/// Makes the figures, each with the name of its column.
+macro_rules! figures {
+    ($($figure:ident $name:literal,)*) => {
+        /// A column of numbers; what each means and its unit stand with whoever writes it.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Figure {
+            $(#[doc = $name] $figure,)*
+        }
+
+        impl Figure {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$figure,)*];
+
+            /// The name of its column.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$figure => $name,)*
+                }
+            }
+        }
+    };
+}
+
+figures! {
+    LateMs "late_ms",
+    Procs "procs",
+    Threads "threads",
+    Fds "fds",
+    Cpu "cpu_pct",
+    CpuUser "cpu_user_pct",
+    CpuSystem "cpu_sys_pct",
+    CpuOfHost "cpu_host_pct",
+    CpuSeconds "cpu_seconds_total",
+    Rss "rss_bytes",
+    Pss "pss_bytes",
+    HostCpu "host_cpu_pct",
+    HostMemory "host_mem_used_pct",
+    Requests "requests_total",
+    Rps "rps",
+    Errors "errors_total",
+    Lost "lost_total",
+    Rejected "rejected_total",
+    InFlight "inflight",
+    Connections "connections",
+    Accepts "accepts_total",
+    Refused "refused_total",
+    Quota "cpu_quota_pct",
+    RunQueueWait "runq_wait_pct",
+    Steal "host_steal_pct",
+    ThrottledMs "cg_throttled_ms_total",
+    GroupMemory "cg_mem_bytes",
+    GroupMemoryLimit "cg_mem_limit_bytes",
+    CpuPressure "psi_cpu_some_pct",
+    MemoryPressure "psi_mem_some_pct",
+    IoPressure "psi_io_some_pct",
+    AcceptQueue "acceptq_depth",
+    AcceptQueueLimit "acceptq_max",
+    ListenDrops "listen_drops_total",
+    LoopLagUs "loop_lag_max_us",
+    Imbalance "worker_imbalance",
+    ServiceP50 "svc_p50_us",
+    ServiceP95 "svc_p95_us",
+    ServiceP99 "svc_p99_us",
+    ServiceMax "svc_max_us",
+    LatencyP50 "lat_p50_us",
+    LatencyP95 "lat_p95_us",
+    LatencyP99 "lat_p99_us",
+    LatencyMax "lat_max_us",
+    QueueP50 "queue_p50_us",
+    QueueP99 "queue_p99_us",
+}
+
+/// Of a slot.
+pub const OF_A_WORKER: &[Figure] = &[
+    Figure::Cpu,
+    Figure::CpuSeconds,
+    Figure::Rss,
+    Figure::Requests,
+    Figure::Rps,
+    Figure::Errors,
+    Figure::Lost,
+    Figure::Rejected,
+    Figure::Connections,
+    Figure::Accepts,
+    Figure::Refused,
+];
+
+/// Of a route.
+pub const OF_A_ROUTE: &[Figure] = &[
+    Figure::Requests,
+    Figure::Rps,
+    Figure::Errors,
+    Figure::ServiceP50,
+    Figure::ServiceP99,
+    Figure::LatencyP50,
+    Figure::LatencyP99,
+    Figure::LatencyMax,
+    Figure::QueueP99,
+];

@@ -1,0 +1,324 @@
+//! Figures over time, in so many stretches at most (and one more for each phase), however many rows there were.
+//!
+//! A stretch is a row, or several neighbours of one phase that were merged: of each figure it keeps the mean over time,
+//! the least, the most and the last value, so that no extreme is lost. When there are too many stretches, each two
+//! become one, and from then on a stretch takes twice the rows.
+
+use super::figure::Figure;
+
+/// One figure in a stretch.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cell {
+    /// How long it was known.
+    seconds: f64,
+    /// Its integral over that time.
+    sum: f64,
+    least: f64,
+    most: f64,
+    last: f64,
+    is_known: bool,
+}
+
+impl Cell {
+    /// What stands in a row that covers so many seconds; anything but a number is unknown.
+    #[must_use]
+    pub fn of(value: f64, seconds: f64) -> Self {
+        if !value.is_finite() {
+            return Self::default();
+        }
+        Self { seconds, sum: value * seconds, least: value, most: value, last: value, is_known: true }
+    }
+
+    /// Both, of which `other` is the later one.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self.is_known, other.is_known) {
+            (_, false) => self,
+            (false, true) => other,
+            (true, true) => Self {
+                seconds: self.seconds + other.seconds,
+                sum: self.sum + other.sum,
+                least: self.least.min(other.least),
+                most: self.most.max(other.most),
+                last: other.last,
+                is_known: true,
+            },
+        }
+    }
+
+    /// Its mean over the time in which it was known.
+    #[must_use]
+    pub fn mean(&self) -> Option<f64> {
+        self.is_known.then(|| if self.seconds > 0.0 { self.sum / self.seconds } else { self.last })
+    }
+
+    /// The smallest in any row.
+    #[must_use]
+    pub fn least(&self) -> Option<f64> {
+        self.is_known.then_some(self.least)
+    }
+
+    /// The largest in any row.
+    #[must_use]
+    pub fn most(&self) -> Option<f64> {
+        self.is_known.then_some(self.most)
+    }
+
+    /// In the last row in which it was known.
+    #[must_use]
+    pub fn last(&self) -> Option<f64> {
+        self.is_known.then_some(self.last)
+    }
+}
+
+/// A row, or several.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stretch {
+    /// Where it begins, in seconds since the run began.
+    pub from_s: f64,
+    /// Where it ends.
+    pub to_s: f64,
+    /// How many rows it is made of.
+    pub rows: u64,
+    /// Which phase it is of.
+    pub phase: usize,
+}
+
+impl Stretch {
+    /// How long it is.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.to_s - self.from_s
+    }
+}
+
+/// When a row was taken, and what of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct When {
+    /// Since the run began.
+    pub elapsed_s: f64,
+    /// Since the row before; nothing in the first.
+    pub interval_s: f64,
+    /// The number of its phase, which never falls.
+    pub phase: usize,
+}
+
+/// Figures over time.
+#[derive(Clone, Debug)]
+pub struct Series {
+    figures: &'static [Figure],
+    /// The place of each figure in a stretch's cells, by its number.
+    places: Vec<Option<usize>>,
+    most_stretches: usize,
+    /// How many rows a stretch takes.
+    rows: u64,
+    stretches: Vec<Stretch>,
+    cells: Vec<Cell>,
+    /// Whether its first row is the one with which a run begins, which has no interval.
+    begins_the_run: bool,
+}
+
+impl Default for Series {
+    /// Nothing of nothing.
+    fn default() -> Self {
+        Self::new(&[], 2)
+    }
+}
+
+impl Series {
+    /// Of these figures, in so many stretches.
+    #[must_use]
+    pub fn new(figures: &'static [Figure], most_stretches: usize) -> Self {
+        let place = |figure: &Figure| figures.iter().position(|other| other == figure);
+        Self {
+            figures,
+            places: Figure::ALL.iter().map(place).collect(),
+            most_stretches: most_stretches.max(2),
+            rows: 1,
+            stretches: Vec::new(),
+            cells: Vec::new(),
+            begins_the_run: false,
+        }
+    }
+
+    /// Adds a row: its numbers in the order of the figures, not a number where unknown.
+    pub fn push(&mut self, when: When, numbers: &[f64]) {
+        let When { elapsed_s, interval_s, phase } = when;
+        let cells = numbers.iter().map(|&number| Cell::of(number, interval_s));
+        let width = self.figures.len();
+        if self.is_empty() {
+            self.begins_the_run = interval_s == 0.0;
+        }
+        if let Some(last) = self.stretches.last_mut().filter(|last| last.rows < self.rows && last.phase == phase) {
+            last.to_s = elapsed_s;
+            last.rows += 1;
+            let start = self.cells.len() - width;
+            for (kept, new) in self.cells[start..].iter_mut().zip(cells) {
+                *kept = kept.and(new);
+            }
+            return;
+        }
+        self.stretches.push(Stretch { from_s: elapsed_s - interval_s, to_s: elapsed_s, rows: 1, phase });
+        self.cells.extend(cells);
+        self.cells.resize(self.stretches.len() * width, Cell::default());
+        // Each phase has a stretch of its own at least.
+        while self.stretches.len() > self.most_stretches + phase {
+            self.halve();
+        }
+    }
+
+    /// Merges each two neighbours of one phase.
+    fn halve(&mut self) {
+        self.rows *= 2;
+        let width = self.figures.len();
+        let before = self.stretches.len();
+        let (mut read, mut written) = (0, 0);
+        while read < before {
+            let mut stretch = self.stretches[read];
+            self.cells.copy_within(read * width..(read + 1) * width, written * width);
+            let next = self
+                .stretches
+                .get(read + 1)
+                .filter(|next| next.phase == stretch.phase && next.rows + stretch.rows <= self.rows);
+            read += 1;
+            if let Some(next) = next {
+                stretch.to_s = next.to_s;
+                stretch.rows += next.rows;
+                for place in 0..width {
+                    self.cells[written * width + place] =
+                        self.cells[written * width + place].and(self.cells[read * width + place]);
+                }
+                read += 1;
+            }
+            self.stretches[written] = stretch;
+            written += 1;
+        }
+        self.stretches.truncate(written);
+        self.cells.truncate(written * width);
+    }
+
+    /// Its stretches, the oldest first.
+    #[must_use]
+    pub fn stretches(&self) -> &[Stretch] {
+        &self.stretches
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.stretches.is_empty()
+    }
+
+    /// How many rows it was made of.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.stretches.iter().map(|stretch| stretch.rows).sum()
+    }
+
+    /// How many rows a stretch may hold.
+    #[must_use]
+    pub fn rows_in_a_stretch(&self) -> u64 {
+        self.rows
+    }
+
+    /// One figure in one stretch.
+    #[must_use]
+    pub fn cell(&self, stretch: usize, figure: Figure) -> Cell {
+        let place = self.places[figure as usize];
+        place.and_then(|place| self.cells.get(stretch * self.figures.len() + place)).copied().unwrap_or_default()
+    }
+
+    /// Each stretch with the cell of a figure.
+    pub fn of(&self, figure: Figure) -> impl Iterator<Item = (&Stretch, Cell)> + '_ {
+        self.stretches.iter().enumerate().map(move |(number, stretch)| (stretch, self.cell(number, figure)))
+    }
+
+    /// One figure in all stretches.
+    #[must_use]
+    pub fn whole(&self, figure: Figure) -> Cell {
+        self.of(figure).fold(Cell::default(), |sum, (_, cell)| sum.and(cell))
+    }
+
+    /// How much a figure that only grows has gained in each stretch, since the last one in which it was known; `None` where
+    /// it is unknown. Of the row with which a run begins it is known what came before: nothing.
+    #[must_use]
+    pub fn gains(&self, figure: Figure) -> Vec<Option<f64>> {
+        let mut before = self.begins_the_run.then_some(0.0);
+        let gain = |(_, cell): (&Stretch, Cell)| {
+            let last = cell.last()?;
+            before.replace(last).map(|before| (last - before).max(0.0))
+        };
+        self.of(figure).map(gain).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const FIGURES: &[Figure] = &[Figure::Rps, Figure::Requests];
+
+    fn series(values: &[f64], most: usize, phase_of: impl Fn(usize) -> usize) -> Series {
+        let mut series = Series::new(FIGURES, most);
+        let mut total = 0.0;
+        for (number, &value) in values.iter().enumerate() {
+            total += if value.is_finite() { value } else { 0.0 };
+            #[allow(clippy::cast_precision_loss)]
+            let elapsed_s = number as f64 + 1.0;
+            series.push(When { elapsed_s, interval_s: 1.0, phase: phase_of(number) }, &[value, total]);
+        }
+        series
+    }
+
+    #[test]
+    fn few_rows_stay_as_they_are() {
+        let series = series(&[1.0, f64::NAN, 3.0], 8, |_| 0);
+        assert_eq!(
+            series.of(Figure::Rps).map(|(_, cell)| cell.mean()).collect::<Vec<_>>(),
+            [Some(1.0), None, Some(3.0)]
+        );
+        assert_eq!(series.gains(Figure::Requests), [None, Some(0.0), Some(3.0)]);
+        assert_eq!(series.cell(0, Figure::Cpu), Cell::default());
+    }
+
+    #[test]
+    fn phases_are_never_merged() {
+        let series = series(&[1.0; 100], 8, |number| number / 50);
+        assert!(series.stretches().len() <= 9);
+        assert!(
+            series.stretches().iter().all(|stretch| (stretch.to_s <= 50.0) == (stretch.phase == 0)),
+            "{series:?}"
+        );
+        // More phases than stretches: each keeps its own.
+        assert_eq!(self::series(&[1.0; 30], 8, |number| number).stretches().len(), 30);
+    }
+
+    proptest! {
+        #[test]
+        fn merging_loses_no_row_no_extreme_and_no_sum(
+            values in proptest::collection::vec(prop_oneof![9 => 0.0..1e6, 1 => Just(f64::NAN)], 1..700),
+            most in 2_usize..40,
+        ) {
+            let series = series(&values, most, |_| 0);
+            prop_assert!(series.stretches().len() <= most);
+            prop_assert_eq!(series.rows(), values.len() as u64);
+            let known: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+            let whole = series.whole(Figure::Rps);
+            prop_assert_eq!(whole.most(), known.iter().copied().reduce(f64::max));
+            prop_assert_eq!(whole.least(), known.iter().copied().reduce(f64::min));
+            prop_assert_eq!(whole.last(), known.last().copied());
+            let sum: f64 = known.iter().sum();
+            #[allow(clippy::cast_precision_loss)]
+            let mean = (!known.is_empty()).then(|| sum / known.len() as f64);
+            prop_assert!(whole.mean().zip(mean).is_none_or(|(one, other)| (one - other).abs() <= 1e-9 * other.max(1.0)));
+            let gained: f64 = series.gains(Figure::Requests).into_iter().flatten().sum();
+            let first = series.cell(0, Figure::Requests).last().unwrap_or_default();
+            prop_assert!((gained + first - sum).abs() <= 1e-6 * sum.max(1.0));
+            for pair in series.stretches().windows(2) {
+                prop_assert_eq!(pair[0].to_s, pair[1].from_s);
+            }
+        }
+    }
+}

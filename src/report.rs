@@ -1,0 +1,122 @@
+//! A run as a page: what ran where, what was found, how it went over time, and tables of all of it.
+//!
+//! [`Report`] is put together once from a [`Recording`] and its findings; [`html`] and [`markdown`] write the same down.
+
+pub mod html;
+pub mod markdown;
+mod plots;
+mod table;
+mod tables;
+
+use serde_json::Value;
+
+use crate::findings::{self, Finding};
+use crate::recording::Recording;
+use crate::units::shown::{bytes, number, span};
+use table::Table;
+
+/// Everything that a report says, in the order in which it says it.
+#[derive(Debug)]
+pub struct Report {
+    /// The run directory's name.
+    pub title: String,
+    /// What ran where: what, and its value.
+    pub facts: Vec<(&'static str, String)>,
+    /// What is missing or damaged.
+    pub damage: Vec<String>,
+    /// What was found, the weightiest first.
+    pub findings: Vec<Finding>,
+    /// What the plots draw.
+    pub plots: Value,
+    /// How the plots' and tables' stretches relate to rows, where they don't show each row.
+    pub resolution: Option<String>,
+    /// The tables.
+    pub tables: Vec<Table>,
+}
+
+impl Report {
+    /// Of a run.
+    #[must_use]
+    pub fn of(run: &Recording) -> Self {
+        let name = run.directory.file_name().or_else(|| run.directory.parent()?.file_name());
+        Self {
+            title: name
+                .map_or_else(|| run.directory.display().to_string(), |name| name.to_string_lossy().into_owned()),
+            facts: facts(run),
+            damage: run.damage.clone(),
+            findings: findings::of(run),
+            plots: plots::data(run),
+            resolution: resolution(run),
+            tables: tables::of(run),
+        }
+    }
+}
+
+fn resolution(run: &Recording) -> Option<String> {
+    let (rows, stretches) = (run.target.rows(), run.target.stretches().len());
+    (run.target.rows_in_a_stretch() > 1).then(|| {
+        #[allow(clippy::cast_precision_loss)]
+        let seconds = run.target.rows_in_a_stretch() as f64 * run.interval_s();
+        format!(
+            "{rows} rows are shown as {stretches} stretches of up to {}: lines are means, shades reach from the least to the most of any row. Times of findings are as coarse.",
+            span(seconds)
+        )
+    })
+}
+
+/// What ran where, as far as it is known.
+fn facts(run: &Recording) -> Vec<(&'static str, String)> {
+    let about = &run.about;
+    let text = |path: &str| about.text(path).map(str::to_owned);
+    let joined = |parts: Vec<Option<String>>| {
+        let known: Vec<String> = parts.into_iter().flatten().collect();
+        (!known.is_empty()).then(|| known.join(", "))
+    };
+    let workers = about.number("/config/workers").map(|workers| match workers {
+        1.0 => "1 worker".to_owned(),
+        workers => format!("{} workers", number(workers)),
+    });
+    let cpus = about.number("/machine/cpus").map(|cpus| format!("{} CPUs", number(cpus)));
+    let memory = about.number("/machine/memory_bytes").map(|memory| bytes(memory) + " of memory");
+    let quota = text("/machine/cgroup_cpu_max").map(|quota| format!("CPU quota {quota}"));
+    let seconds = about.number("/totals/duration_s").unwrap_or_else(|| run.seconds());
+    let ended = match (about.is_known(), about.text("/totals/ended")) {
+        (_, Some(ended)) => Some(ended.to_owned()),
+        (true, None) => Some("not in order: it was killed, or still goes on".to_owned()),
+        (false, None) => None,
+    };
+    let version = text("/version").map(|version| match about.text("/commit") {
+        Some(commit) => format!("quintain {version} ({commit})"),
+        None => format!("quintain {version}"),
+    });
+    let facts = [
+        ("version", version),
+        ("arrangement", joined(vec![text("/config/mode"), workers])),
+        ("profile", text("/profile/name")),
+        ("command", about.command()),
+        ("seed", about.at("/seed").map(ToString::to_string)),
+        ("began", text("/started")),
+        ("ended", ended),
+        ("lasted", (seconds > 0.0).then(|| span(seconds))),
+        ("machine", joined(vec![text("/machine/cpu"), cpus, memory, quota])),
+        (
+            "system",
+            joined(vec![
+                text("/machine/os"),
+                text("/machine/kernel"),
+                text("/machine/clock_source").map(|source| format!("clock {source}")),
+            ]),
+        ),
+        (
+            "rows",
+            (run.target.rows() > 0)
+                .then(|| format!("{}, one in {}", number(as_float(run.target.rows())), span(run.interval_s()))),
+        ),
+    ];
+    facts.into_iter().filter_map(|(what, value)| Some((what, value?))).collect()
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn as_float(count: u64) -> f64 {
+    count as f64
+}

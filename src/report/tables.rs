@@ -1,0 +1,357 @@
+//! The tables: by phase, route, worker and time, fault plans, events. An unknown is a dash.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::table::{Table, numbers, words};
+use crate::histogram::{Distribution, Quantiles};
+use crate::recording::{Cell, Figure, Phase, Recording, Stretch};
+use crate::snapshot::{Figures, RouteReading};
+use crate::units::shown::{bytes, clock, microseconds, number, percent, span};
+
+/// An unknown.
+const NONE: &str = "–";
+
+/// Rows of the table over time.
+const MOMENTS: usize = 30;
+
+/// Events that are listed.
+const EVENTS: usize = 200;
+
+/// All of them that have something to say.
+pub fn of(run: &Recording) -> Vec<Table> {
+    let tables = [phases(run), routes(run), workers(run), faults(run), over_time(run), events(run)];
+    tables.into_iter().filter(|table| !table.rows.is_empty()).collect()
+}
+
+fn phases(run: &Recording) -> Table {
+    let mut rows: Vec<Vec<String>> = Vec::new();
+    if run.phases.len() > 1 || run.phases.is_empty() {
+        let whole =
+            Phase { name: "whole run".to_owned(), from_s: 0.0, to_s: run.seconds(), figures: run.whole.clone() };
+        rows.push(phase(run, &whole));
+    }
+    rows.extend(run.phases.iter().filter(|phase| phase.seconds() > 0.0).map(|one| phase(run, one)));
+    if run.target.is_empty() {
+        rows.clear();
+    }
+    let unknown = run.phases.iter().any(|phase| phase.figures.is_none());
+    Table {
+        name: "phases",
+        title: "Phases",
+        columns: vec![
+            words("phase"),
+            numbers("from"),
+            numbers("for"),
+            numbers("requests"),
+            numbers("requests/s"),
+            numbers("errors"),
+            numbers("service p50"),
+            numbers("service p99"),
+            numbers("latency p50"),
+            numbers("latency p95"),
+            numbers("latency p99"),
+            numbers("latency max"),
+            numbers("CPU"),
+            numbers("memory, most"),
+        ],
+        rows,
+        note: Some(if unknown {
+            "Where the run was not counted at the end of a phase, its quantiles are not known, and its requests are those of the rows.".to_owned()
+        } else {
+            "Quantiles are those of the summed histograms of all workers, within 0.78 %. CPU: 100 % is one core."
+                .to_owned()
+        }),
+        is_long: false,
+    }
+}
+
+fn phase(run: &Recording, phase: &Phase) -> Vec<String> {
+    let within = |figure: Figure| {
+        let inside = |stretch: &Stretch| stretch.to_s > phase.from_s && stretch.from_s < phase.to_s;
+        run.target
+            .of(figure)
+            .filter(|(stretch, _)| inside(stretch))
+            .fold(Cell::default(), |sum, (_, cell)| sum.and(cell))
+    };
+    let gained = |figure: Figure| {
+        let gains = run.target.gains(figure);
+        let inside = run
+            .target
+            .stretches()
+            .iter()
+            .zip(gains)
+            .filter(|(stretch, _)| stretch.to_s > phase.from_s && stretch.to_s <= phase.to_s);
+        inside.filter_map(|(_, gain)| gain).reduce(|sum, gain| sum + gain)
+    };
+    let counted = phase.figures.as_ref();
+    let requests =
+        counted.map(|figures| as_float(figures.totals.counts.finished)).or_else(|| gained(Figure::Requests));
+    let errors = counted.map(|figures| as_float(figures.totals.counts.errors)).or_else(|| gained(Figure::Errors));
+    let recorded = counted.map(Figures::recorded).unwrap_or_default();
+    let (service, latency) = (recorded.service.quantiles(), recorded.latency.quantiles());
+    let seconds = phase.seconds();
+    vec![
+        phase.name.clone(),
+        clock(phase.from_s),
+        span(seconds),
+        shown(requests, number),
+        shown(requests.filter(|_| seconds > 0.0).map(|requests| requests / seconds), number),
+        shown(errors, number),
+        of_quantiles(service, |quantiles| quantiles.p50_ns),
+        of_quantiles(service, |quantiles| quantiles.p99_ns),
+        of_quantiles(latency, |quantiles| quantiles.p50_ns),
+        of_quantiles(latency, |quantiles| quantiles.p95_ns),
+        of_quantiles(latency, |quantiles| quantiles.p99_ns),
+        of_quantiles(latency, |quantiles| quantiles.max_ns),
+        shown(within(Figure::Cpu).mean(), percent),
+        shown(within(Figure::Rss).most(), bytes),
+    ]
+}
+
+fn routes(run: &Recording) -> Table {
+    let rows = match &run.whole {
+        Some(whole) => {
+            let all: u64 = whole.routes.iter().map(RouteReading::finished).sum();
+            whole.routes.iter().map(|route| counted_route(route, all)).collect()
+        }
+        None => rows_of_routes(run),
+    };
+    Table {
+        name: "routes",
+        title: "Routes",
+        columns: vec![
+            words("route"),
+            numbers("requests"),
+            numbers("share"),
+            numbers("errors"),
+            words("statuses"),
+            numbers("service p50"),
+            numbers("service p99"),
+            numbers("latency p50"),
+            numbers("latency p95"),
+            numbers("latency p99"),
+            numbers("latency max"),
+            numbers("queue p99"),
+        ],
+        rows,
+        note: run.whole.is_none().then(|| {
+            "It was not recorded what had been counted at the end: quantiles of the whole run are not known."
+                .to_owned()
+        }),
+        is_long: false,
+    }
+}
+
+fn counted_route(route: &RouteReading, all: u64) -> Vec<String> {
+    let mut statuses: Vec<String> =
+        route.statuses.iter().map(|(status, count)| format!("{status}: {}", number(as_float(*count)))).collect();
+    for (what, count) in [("client gone", route.client_gone), ("broken by a fault", route.broken)] {
+        if count > 0 {
+            statuses.push(format!("{what}: {}", number(as_float(count))));
+        }
+    }
+    let [service, latency, queue] = [&route.service, &route.latency, &route.queue].map(Distribution::quantiles);
+    vec![
+        named(&route.method, &route.path),
+        number(as_float(route.finished())),
+        percent(as_float(route.finished()) / as_float(all.max(1)) * 100.0),
+        number(as_float(route.errors())),
+        statuses.join(", "),
+        of_quantiles(service, |quantiles| quantiles.p50_ns),
+        of_quantiles(service, |quantiles| quantiles.p99_ns),
+        of_quantiles(latency, |quantiles| quantiles.p50_ns),
+        of_quantiles(latency, |quantiles| quantiles.p95_ns),
+        of_quantiles(latency, |quantiles| quantiles.p99_ns),
+        of_quantiles(latency, |quantiles| quantiles.max_ns),
+        of_quantiles(queue, |quantiles| quantiles.p99_ns),
+    ]
+}
+
+/// What the rows of `routes.csv` tell of the whole run: counts, and no quantiles.
+fn rows_of_routes(run: &Recording) -> Vec<Vec<String>> {
+    let last = |series: &crate::recording::Series, figure| series.whole(figure).last();
+    let all: f64 = run.routes.iter().filter_map(|route| last(&route.series, Figure::Requests)).sum();
+    let rows = run.routes.iter().map(|route| {
+        let requests = last(&route.series, Figure::Requests);
+        let mut row = vec![
+            named(&route.method, &route.path),
+            shown(requests, number),
+            shown(requests.filter(|_| all > 0.0).map(|requests| requests / all * 100.0), percent),
+            shown(last(&route.series, Figure::Errors), number),
+        ];
+        row.resize(12, NONE.to_owned());
+        row
+    });
+    rows.collect()
+}
+
+fn workers(run: &Recording) -> Table {
+    let last = |series: &crate::recording::Series, figure| series.whole(figure).last();
+    let all: f64 = run.workers.iter().filter_map(|worker| last(&worker.series, Figure::Requests)).sum();
+    let rows = run.workers.iter().map(|worker| {
+        let requests = last(&worker.series, Figure::Requests);
+        let cpu = worker.series.whole(Figure::Cpu);
+        vec![
+            worker.slot.clone(),
+            worker.generation.clone(),
+            worker.state.clone(),
+            shown(requests, number),
+            shown(requests.filter(|_| all > 0.0).map(|requests| requests / all * 100.0), percent),
+            shown(last(&worker.series, Figure::Errors), number),
+            shown(last(&worker.series, Figure::Lost), number),
+            shown(last(&worker.series, Figure::Accepts), number),
+            shown(cpu.mean(), percent),
+            shown(cpu.most(), percent),
+            shown(last(&worker.series, Figure::CpuSeconds).map(|seconds| seconds * 1e6), microseconds),
+            shown(worker.series.whole(Figure::Rss).most(), bytes),
+        ]
+    });
+    Table {
+        name: "workers",
+        title: "Workers",
+        columns: vec![
+            words("slot"),
+            numbers("generation"),
+            words("state at the end"),
+            numbers("requests"),
+            numbers("share"),
+            numbers("errors"),
+            numbers("lost"),
+            numbers("connections taken"),
+            numbers("CPU, mean"),
+            numbers("CPU, most"),
+            numbers("CPU time"),
+            numbers("memory, most"),
+        ],
+        rows: rows.collect(),
+        note: None,
+        is_long: false,
+    }
+}
+
+fn faults(run: &Recording) -> Table {
+    let end_s = run.seconds();
+    let in_force = run.faulty.iter().map(|faulty| {
+        let to_s = faulty.to_s.unwrap_or(end_s);
+        vec![clock(faulty.from_s), clock(to_s), faulty.plans.clone(), NONE.to_owned(), NONE.to_owned()]
+    });
+    let mut rows: Vec<Vec<String>> = in_force.collect();
+    // Of those in force at the end it is known what came of them.
+    let at_end = run.about.at("/faults").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    rows.extend(at_end.iter().map(|plan| {
+        let text = |name: &str| plan.get(name).and_then(Value::as_str).unwrap_or_default();
+        let count = |name: &str| {
+            plan.get(name).and_then(Value::as_u64).map_or_else(|| NONE.to_owned(), |count| number(as_float(count)))
+        };
+        let executed: BTreeMap<String, u64> =
+            plan.get("executed").and_then(|counts| serde_json::from_value(counts.clone()).ok()).unwrap_or_default();
+        let executed: Vec<String> = executed.iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
+        vec![
+            "at the end".to_owned(),
+            String::new(),
+            format!("{} on {}", text("name"), text("route")),
+            count("matched"),
+            executed.join(", "),
+        ]
+    }));
+    Table {
+        name: "faults",
+        title: "Fault plans",
+        columns: vec![
+            words("from"),
+            words("to"),
+            words("plans in force"),
+            numbers("requests drawn"),
+            words("executed"),
+        ],
+        rows,
+        note: None,
+        is_long: false,
+    }
+}
+
+/// The run in a few rows, for whoever sees no plots.
+fn over_time(run: &Recording) -> Table {
+    let count = run.target.stretches().len();
+    let chunk = count.div_ceil(MOMENTS).max(1);
+    let rows = (0..count).step_by(chunk).map(|first| {
+        let range = first..(first + chunk).min(count);
+        let of = |figure: Figure| {
+            range.clone().fold(Cell::default(), |sum, number| sum.and(run.target.cell(number, figure)))
+        };
+        let stretches = &run.target.stretches()[range.clone()];
+        let (from_s, to_s) = (stretches[0].from_s, stretches[stretches.len() - 1].to_s);
+        let phase = run.phases.iter().rfind(|phase| phase.from_s < to_s).map_or(NONE, |phase| &phase.name);
+        vec![
+            clock(from_s),
+            clock(to_s),
+            phase.to_owned(),
+            shown(of(Figure::Rps).mean(), number),
+            shown(of(Figure::LatencyP50).mean(), microseconds),
+            shown(of(Figure::LatencyP99).most(), microseconds),
+            shown(of(Figure::ServiceP99).most(), microseconds),
+            shown(of(Figure::Cpu).mean(), percent),
+            shown(of(Figure::HostCpu).mean(), percent),
+            shown(of(Figure::Rss).most(), bytes),
+            shown(of(Figure::InFlight).most(), number),
+            shown(of(Figure::Connections).most(), number),
+        ]
+    });
+    Table {
+        name: "time",
+        title: "Over time",
+        columns: vec![
+            numbers("from"),
+            numbers("to"),
+            words("phase"),
+            numbers("requests/s"),
+            numbers("latency p50, mean of rows"),
+            numbers("latency p99, worst row"),
+            numbers("service p99, worst row"),
+            numbers("CPU"),
+            numbers("CPU of the machine"),
+            numbers("memory, most"),
+            numbers("in flight, most"),
+            numbers("connections, most"),
+        ],
+        rows: rows.collect(),
+        note: None,
+        is_long: true,
+    }
+}
+
+fn events(run: &Recording) -> Table {
+    let rows = run
+        .events
+        .iter()
+        .take(EVENTS)
+        .map(|event| vec![clock(event.elapsed_s), event.kind.clone(), event.worker(), event.detail.clone()]);
+    let more = run.events.len().saturating_sub(EVENTS);
+    Table {
+        name: "events",
+        title: "Events",
+        columns: vec![numbers("at"), words("what"), words("worker"), words("detail")],
+        rows: rows.collect(),
+        note: (more > 0).then(|| format!("{more} more are in events.csv.")),
+        is_long: true,
+    }
+}
+
+fn named(method: &str, path: &str) -> String {
+    if method.is_empty() { path.to_owned() } else { format!("{method} {path}") }
+}
+
+fn shown(value: Option<f64>, how: fn(f64) -> String) -> String {
+    value.map_or_else(|| NONE.to_owned(), how)
+}
+
+fn of_quantiles(quantiles: Option<Quantiles>, which: fn(&Quantiles) -> u64) -> String {
+    shown(quantiles.as_ref().map(|quantiles| as_float(which(quantiles)) / 1e3), microseconds)
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn as_float(count: u64) -> f64 {
+    count as f64
+}
