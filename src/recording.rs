@@ -31,6 +31,9 @@ pub const STRETCHES: usize = 2_000;
 /// Stretches of a worker or a route.
 const STRETCHES_OF_A_PART: usize = 500;
 
+/// A run has no more slots than --max-workers allows, and fewer routes: what a damaged file says beyond that is left out.
+const PARTS: usize = 256;
+
 /// The wall clock and the monotonic one may drift apart by so much from row to row.
 const STEP_MS: f64 = 500.0;
 
@@ -210,12 +213,15 @@ fn read_workers(directory: &Path, told: &dyn Fn(u64)) -> (Vec<Worker>, Vec<Strin
         Wanted { texts: &["phase", "slot", "generation", "state"], figures: OF_A_WORKER, others: NOT_READ[1] };
     let wrong = table::read(directory, WORKERS, &wanted, told, |row| {
         let [_, slot, generation, state] = *row.texts else { return };
-        let place = workers.iter().position(|worker| worker.slot == slot).unwrap_or_else(|| {
-            let series = Series::new(OF_A_WORKER, STRETCHES_OF_A_PART);
-            workers.push(Worker { slot: slot.to_owned(), generation: String::new(), state: String::new(), series });
-            workers.len() - 1
-        });
-        let worker = &mut workers[place];
+        let known = workers.iter().position(|worker| worker.slot == slot);
+        let Some(worker) = place(&mut workers, known, || Worker {
+            slot: slot.to_owned(),
+            generation: String::new(),
+            state: String::new(),
+            series: Series::new(OF_A_WORKER, STRETCHES_OF_A_PART),
+        }) else {
+            return;
+        };
         replace(&mut worker.generation, generation);
         replace(&mut worker.state, state);
         worker.series.push(when(row, &mut phases), row.numbers);
@@ -228,15 +234,29 @@ fn read_routes(directory: &Path, told: &dyn Fn(u64)) -> (Vec<Route>, Vec<String>
     let wanted = Wanted { texts: &["phase", "method", "route"], figures: OF_A_ROUTE, others: NOT_READ[2] };
     let wrong = table::read(directory, ROUTES, &wanted, told, |row| {
         let [_, method, path] = *row.texts else { return };
-        let place = routes.iter().position(|route| route.path == path && route.method == method);
-        let place = place.unwrap_or_else(|| {
-            let series = Series::new(OF_A_ROUTE, STRETCHES_OF_A_PART);
-            routes.push(Route { method: method.to_owned(), path: path.to_owned(), series });
-            routes.len() - 1
-        });
-        routes[place].series.push(when(row, &mut phases), row.numbers);
+        let known = routes.iter().position(|route| route.path == path && route.method == method);
+        let Some(route) = place(&mut routes, known, || Route {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            series: Series::new(OF_A_ROUTE, STRETCHES_OF_A_PART),
+        }) else {
+            return;
+        };
+        route.series.push(when(row, &mut phases), row.numbers);
     });
     (routes, wrong)
+}
+
+/// The part that is known, or a new one where there is room for it.
+fn place<Part>(parts: &mut Vec<Part>, known: Option<usize>, new: impl FnOnce() -> Part) -> Option<&mut Part> {
+    match known {
+        Some(number) => parts.get_mut(number),
+        None if parts.len() >= PARTS => None,
+        None => {
+            parts.push(new());
+            parts.last_mut()
+        }
+    }
 }
 
 /// Most rows say what the one before said: then nothing is allocated.

@@ -11,6 +11,9 @@ use crate::units::shown::{microseconds, number, percent};
 /// Connections that differ by less are one level.
 const SAME_LEVEL: f64 = 0.1;
 
+/// A row that begins so soon after another one is the next.
+const NEXT_S: f64 = 0.01;
+
 /// Rows of a level, at least.
 const ROWS: u64 = 3;
 
@@ -108,7 +111,7 @@ fn levels(run: &Recording) -> Vec<Level> {
     let mut together: Vec<Level> = Vec::new();
     for row in rows {
         match together.last_mut() {
-            Some(level) if level.is_like(&row) && level.to_s == row.from_s => *level = level.and(row),
+            Some(level) if level.is_like(&row) && row.from_s - level.to_s < NEXT_S => *level = level.and(row),
             _ => together.push(row),
         }
     }

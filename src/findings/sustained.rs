@@ -48,17 +48,11 @@ pub fn first_of<'a>(
             close(&mut open);
             continue;
         }
-        match &mut open {
-            Some((found, rows)) => {
-                found.to_s = stretch.to_s;
-                found.cell = found.cell.and(cell);
-                *rows += stretch.rows;
-            }
-            None => {
-                let found = Sustained { from_s: stretch.from_s, to_s: stretch.to_s, cell, seconds: 0.0 };
-                open = Some((found, stretch.rows));
-            }
-        }
+        let begun = Sustained { from_s: stretch.from_s, to_s: stretch.to_s, cell: Cell::default(), seconds: 0.0 };
+        let (found, rows) = open.get_or_insert((begun, 0));
+        found.to_s = stretch.to_s;
+        found.cell = found.cell.and(cell);
+        *rows += stretch.rows;
     }
     close(&mut open);
     first.map(|found| Sustained { seconds: total, ..found })

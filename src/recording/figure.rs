@@ -6,7 +6,7 @@ macro_rules! figures {
         /// A column of numbers; what each means and its unit stand with whoever writes it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Figure {
-            $(#[doc = $name] $figure,)*
+            $(#[doc = concat!("`", $name, "`")] $figure,)*
         }
 
         impl Figure {

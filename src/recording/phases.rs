@@ -55,8 +55,8 @@ impl OfRows {
 
     /// As phases of which nothing else is known.
     fn phases(&self, end_s: f64) -> Vec<Phase> {
-        let ends = self.phases.iter().skip(1).map(|(_, from_s)| *from_s).chain([end_s]);
-        let phases = self.phases.iter().zip(ends);
+        let until = self.phases.iter().skip(1).map(|(_, from_s)| *from_s).chain([end_s]);
+        let phases = self.phases.iter().zip(until);
         phases
             .map(|((name, from_s), to_s)| Phase { name: name.clone(), from_s: *from_s, to_s, figures: None })
             .collect()

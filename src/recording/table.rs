@@ -52,14 +52,14 @@ pub fn read(
         Err(error) if error.kind() == io::ErrorKind::NotFound => return vec![format!("{name} is missing")],
         Err(error) => return vec![format!("{name} can't be read: {error}")],
     };
-    let header = match reader.byte_headers() {
+    let header: Vec<String> = match reader.byte_headers() {
         Ok(header) if !header.is_empty() => {
             header.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect()
         }
         Ok(_) => return vec![format!("{name} is empty")],
         Err(error) => return vec![format!("{name} can't be read: {error}")],
     };
-    let columns = match Columns::find(header, wanted) {
+    let columns = match Columns::find(&header, wanted) {
         Ok((columns, sentences)) => {
             wrong.extend(sentences.into_iter().map(|sentence| format!("{name} {sentence}")));
             columns
@@ -136,7 +136,7 @@ struct Columns {
 
 impl Columns {
     /// The columns, and what is to be said of the header.
-    fn find(header: Vec<String>, wanted: &Wanted<'_>) -> Result<(Self, Vec<String>), String> {
+    fn find(header: &[String], wanted: &Wanted<'_>) -> Result<(Self, Vec<String>), String> {
         let place = |name: &str| header.iter().position(|column| column == name);
         let elapsed = place("elapsed_s").ok_or("has no column elapsed_s: without it no row has a time")?;
         let columns = Self {
