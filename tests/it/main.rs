@@ -40,6 +40,7 @@ mod profiles;
 mod quantiles;
 mod readme;
 mod rejected;
+mod reports;
 mod rolling_restart;
 mod routes_and_methods;
 mod run_files;
