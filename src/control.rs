@@ -22,7 +22,7 @@ use crate::fault::{Faults, Written};
 use crate::scoreboard::{ORDERS, Scoreboard};
 use crate::sys::control_socket::{ControlSocket, Packet};
 
-pub use faults::{Counted, counted_faults, put_faults};
+pub use faults::{Counted, counted_faults, plans_in_force, put_faults};
 
 /// From the supervisor to a worker or the observer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,6 +103,9 @@ pub struct Event {
     pub pid: Option<u32>,
     /// A sentence, or nothing.
     pub detail: String,
+    /// Of a change of the fault plans: those that are in force from here on, and how old each is, as JSON.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plans: Option<String>,
 }
 
 /// The supervisor's end: orders out, reports in.

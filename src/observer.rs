@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::config::VERSION;
-use crate::control::{Event, MemberEnd, Order, Received, Report, counted_faults, put_faults};
+use crate::control::{Event, MemberEnd, Order, Received, Report, counted_faults, plans_in_force, put_faults};
 use crate::fault::{Rules, Written};
 use crate::sample::{Earlier, Sample, SlotSample, between};
 use crate::scoreboard::Scoreboard;
@@ -255,6 +255,7 @@ impl Observer {
             generation: None,
             pid: None,
             detail,
+            plans: Some(plans_in_force(&self.board, now_ns)),
         });
     }
 
@@ -362,6 +363,7 @@ impl Observer {
                 pid: Some(slot.pid),
                 detail: "its counters can't be true: this row keeps the last ones, and counting goes on from there"
                     .to_owned(),
+                plans: None,
             });
         }
         self.implausible = sample.slots.iter().filter(broken).map(|slot| slot.slot).collect();
@@ -376,6 +378,7 @@ impl Observer {
             generation: Some(generation),
             pid: Some(std::process::id()),
             detail: "the observer before it died; the next row covers the gap".to_owned(),
+            plans: None,
         };
         self.write_down(&event);
     }

@@ -1,7 +1,8 @@
 //! A run as its directory tells it: read in one pass, however long it is, and with whatever is missing or damaged said.
 
 mod about;
-pub mod events;
+mod events;
+mod faulty;
 mod figure;
 mod phases;
 mod series;
@@ -13,7 +14,8 @@ use std::thread;
 use serde_json::Value;
 
 pub use about::About;
-pub use events::{Event, Faulty};
+pub use events::Event;
+pub use faulty::{Faulty, Open};
 pub use figure::Figure;
 pub use phases::Phase;
 pub use series::{Cell, Series, Stretch, When};
@@ -147,7 +149,7 @@ pub fn read(directory: &Path, told: &(dyn Fn(u64) + Sync)) -> Result<Recording, 
     let started_ns = about.at("/started_monotonic_ns").and_then(Value::as_u64);
     let (phases, whole, wrong) = phases::read(directory, &of_rows, started_ns, end_s);
     damage.extend(wrong);
-    let faulty = events::faulty(&events, about.first_faults());
+    let faulty = faulty::stretches(&events, about.at("/profile/content/fault"), end_s);
     Ok(Recording {
         directory: directory.to_owned(),
         about,

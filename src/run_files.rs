@@ -22,8 +22,8 @@ pub const EVENTS: &str = "events.csv";
 pub const ALL: [&str; 7] = [RECORD, RESOURCES, WORKERS, ROUTES, LATENCY, MARKS, EVENTS];
 
 /// The header of `events.csv`.
-pub const EVENT_COLUMNS: [&str; 8] =
-    ["ts_utc", "epoch_ms", "elapsed_s", "kind", "slot", "generation", "pid", "detail"];
+pub const EVENT_COLUMNS: [&str; 9] =
+    ["ts_utc", "epoch_ms", "elapsed_s", "kind", "slot", "generation", "pid", "detail", "plans"];
 
 /// The header of `marks.csv`. The last row of a run that ended in order has no phase.
 pub const MARK_COLUMNS: [&str; 4] = ["phase", "at_ns", "realtime_ns", "figures"];

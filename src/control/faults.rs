@@ -77,6 +77,24 @@ pub fn counted_faults(board: &Scoreboard, now_ns: u64) -> (u64, Vec<Counted>) {
     (epoch, faults.plans.into_iter().map(|placed| count(board, placed, now_ns)).collect())
 }
 
+/// The plans in force as they were written, each with its age in `age_ms`, as JSON.
+#[must_use]
+pub fn plans_in_force(board: &Scoreboard, now_ns: u64) -> String {
+    #[derive(serde::Serialize)]
+    struct Aged {
+        #[serde(flatten)]
+        plan: Written,
+        age_ms: u64,
+    }
+    let aged = |Placed { plan, place: _, begin_ns }| Aged { plan, age_ms: age_ms(begin_ns, now_ns) };
+    let plans: Vec<Aged> = standing(board).1.faults.plans.into_iter().map(aged).collect();
+    serde_json::to_string(&plans).unwrap_or_default()
+}
+
+fn age_ms(begin_ns: u64, now_ns: u64) -> u64 {
+    now_ns.saturating_sub(begin_ns) / clock::MILLISECOND
+}
+
 fn count(board: &Scoreboard, placed: Placed, now_ns: u64) -> Counted {
     let Placed { plan, place, begin_ns } = placed;
     let record = board.head().faults.plan(place);
@@ -94,8 +112,7 @@ fn count(board: &Scoreboard, placed: Placed, now_ns: u64) -> Counted {
         planned = understood.planned(matched).map(by_kind);
         executed = by_kind((0..understood.kinds.len()).map(|number| record.executed(number)).collect());
     }
-    let age_ms = now_ns.saturating_sub(begin_ns) / clock::MILLISECOND;
-    Counted { plan, age_ms, matched, planned, executed }
+    Counted { plan, age_ms: age_ms(begin_ns, now_ns), matched, planned, executed }
 }
 
 #[cfg(test)]

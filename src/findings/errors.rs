@@ -64,7 +64,8 @@ mod tests {
         let found = find(&run);
         assert_eq!(found[0].sentence, "3 of 1,000 requests failed (0.3 %). No fault plan was in force.");
         assert_eq!((found[0].weight, found[0].at), (Weight::Doubt, Some((1.0, 2.0))));
-        run.faulty = vec![Faulty { from_s: 0.0, to_s: None, plans: "some on *".to_owned() }];
+        run.faulty =
+            vec![Faulty { from_s: 0.0, to_s: 9.0, plans: "some on *".to_owned(), leaks: false, open: Vec::new() }];
         assert_eq!(find(&run)[0].weight, Weight::Note);
         assert!(find(&self::run(&[(Figure::Errors, &[0.0]), (Figure::Requests, &[9.0])])).is_empty());
         assert!(find(&self::run(&[(Figure::Requests, &[9.0])])).is_empty());

@@ -40,7 +40,7 @@ pub fn find(run: &Recording) -> Vec<Finding> {
     }
     let (from_s, to_s) = (rows[0].0.from_s, rows[rows.len() - 1].0.to_s);
     let connections = run.target.whole(Figure::Connections).most();
-    let leaks = run.faulty.iter().any(|faulty| faulty.plans.contains("leak"));
+    let leaks = run.faulty.iter().any(|faulty| faulty.leaks);
     let why = if leaks { " A fault plan leaks on purpose." } else { "" };
     vec![Finding {
         rule: Rule::Growth,

@@ -156,8 +156,16 @@ impl Target {
         let detail = phase.to_owned();
         let kind = "mark".to_owned();
         // When nobody takes it any more, the run is over.
-        let _ =
-            self.events.send(Event { at_ns, realtime_ns, kind, slot: None, generation: None, pid: None, detail });
+        let _ = self.events.send(Event {
+            at_ns,
+            realtime_ns,
+            kind,
+            slot: None,
+            generation: None,
+            pid: None,
+            detail,
+            plans: None,
+        });
         Some((index, at_ns))
     }
 }

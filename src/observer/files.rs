@@ -163,7 +163,7 @@ impl OpenFiles {
 
     /// Appends an event.
     pub fn event(&mut self, event: &Event) {
-        let Event { at_ns, realtime_ns, kind, slot, generation, pid, detail } = event;
+        let Event { at_ns, realtime_ns, kind, slot, generation, pid, detail, plans } = event;
         let or_empty = |number: Option<String>| number.unwrap_or_default();
         let appended = self.events.append([[
             timestamp(*realtime_ns),
@@ -174,6 +174,7 @@ impl OpenFiles {
             or_empty(generation.map(|generation| generation.to_string())),
             or_empty(pid.map(|pid| pid.to_string())),
             detail.clone(),
+            or_empty(plans.clone()),
         ]]);
         self.heed(EVENTS, appended);
     }
@@ -240,6 +241,7 @@ impl OpenFiles {
             generation: None,
             pid: None,
             detail,
+            plans: None,
         });
     }
 

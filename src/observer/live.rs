@@ -106,7 +106,7 @@ impl Live {
 
     /// Keeps an event and tells it to everybody who listens.
     pub fn event(&self, event: &Event) {
-        let Event { at_ns, realtime_ns, kind, slot, generation, pid, detail } = event;
+        let Event { at_ns, realtime_ns, kind, slot, generation, pid, detail, plans: _ } = event;
         let event = json!({
             "epoch_ms": realtime_ns / clock::MILLISECOND,
             "elapsed_s": row::seconds(at_ns.saturating_sub(self.about.started_ns)),

@@ -130,6 +130,7 @@ fn event(kind: &str) -> Order {
         generation: None,
         pid: Some(7),
         detail: "a, b".to_owned(),
+        plans: None,
     })
 }
 

@@ -67,17 +67,6 @@ impl About {
         let words = self.at("/command")?.as_array()?;
         Some(words.iter().filter_map(Value::as_str).map(quoted).collect::<Vec<_>>().join(" "))
     }
-
-    /// The fault plans with which the run began, in words.
-    #[must_use]
-    pub fn first_faults(&self) -> Option<String> {
-        let plans = self.at("/profile/content/fault")?.as_array()?;
-        let named = |plan: &Value| {
-            let text = |name: &str| plan.get(name).and_then(Value::as_str);
-            format!("{} on {}", text("name").unwrap_or("a fault"), text("route").unwrap_or("*"))
-        };
-        (!plans.is_empty()).then(|| plans.iter().map(named).collect::<Vec<_>>().join("; "))
-    }
 }
 
 /// A word as one would type it to a shell.

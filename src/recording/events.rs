@@ -27,6 +27,9 @@ pub struct Event {
     /// In words.
     #[serde(default)]
     pub detail: String,
+    /// Of a change of the fault plans: those in force from here on, as JSON.
+    #[serde(default)]
+    pub plans: String,
 }
 
 impl Event {
@@ -45,17 +48,6 @@ impl Event {
             (None, _) => String::new(),
         }
     }
-}
-
-/// A stretch in which fault plans were in force.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Faulty {
-    /// From when on.
-    pub from_s: f64,
-    /// Until when; the end of the run where it is not known.
-    pub to_s: Option<f64>,
-    /// Which.
-    pub plans: String,
 }
 
 /// Reads them, in the order of their time; and what was wrong with the file.
@@ -101,23 +93,4 @@ fn whole_text(path: &Path) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     file.take(whole).read_to_end(&mut text)?;
     Ok(text)
-}
-
-/// The stretches in which fault plans were in force: from one change of them to the next. `first` are those of the
-/// profile, with which the run began.
-#[must_use]
-pub fn faulty(events: &[Event], first: Option<String>) -> Vec<Faulty> {
-    let mut stretches: Vec<Faulty> =
-        first.into_iter().map(|plans| Faulty { from_s: 0.0, to_s: None, plans }).collect();
-    for event in events.iter().filter(|event| event.kind == "fault plan") {
-        if let Some(open) = stretches.last_mut().filter(|open| open.to_s.is_none()) {
-            open.to_s = Some(event.elapsed_s);
-        }
-        // `epoch 3: some (status 0.05) on /cpu; for 4s`
-        let (_, plans) = event.detail.split_once(": ").unwrap_or(("", &event.detail));
-        if plans != "none" && !plans.starts_with("none, ") {
-            stretches.push(Faulty { from_s: event.elapsed_s, to_s: None, plans: plans.to_owned() });
-        }
-    }
-    stretches
 }

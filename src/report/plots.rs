@@ -55,7 +55,12 @@ pub fn data(run: &Recording) -> Value {
         "t": run.target.stretches().iter().map(|stretch| milliseconds(stretch.to_s)).collect::<Vec<_>>(),
         "lines": lines,
         "phases": run.phases.iter().map(|phase| json!({ "name": phase.name, "from": milliseconds(phase.from_s), "to": milliseconds(phase.to_s) })).collect::<Vec<_>>(),
-        "faults": run.faulty.iter().map(|faulty| json!({ "plans": faulty.plans, "from": milliseconds(faulty.from_s), "to": milliseconds(faulty.to_s.unwrap_or(end_s)) })).collect::<Vec<_>>(),
+        "faults": run.faulty.iter().map(|faulty| json!({
+            "plans": faulty.plans,
+            "from": milliseconds(faulty.from_s),
+            "to": milliseconds(faulty.to_s),
+            "open": faulty.open.iter().map(|open| json!({ "plan": open.plan, "from": milliseconds(open.from_s), "to": milliseconds(open.to_s) })).collect::<Vec<_>>(),
+        })).collect::<Vec<_>>(),
         "deaths": deaths.take(1_000).map(|death| json!({ "worker": death.worker(), "at": milliseconds(death.elapsed_s) })).collect::<Vec<_>>(),
     })
 }

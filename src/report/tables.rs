@@ -232,10 +232,8 @@ fn workers(run: &Recording) -> Table {
 }
 
 fn faults(run: &Recording) -> Table {
-    let end_s = run.seconds();
     let in_force = run.faulty.iter().map(|faulty| {
-        let to_s = faulty.to_s.unwrap_or(end_s);
-        vec![clock(faulty.from_s), clock(to_s), faulty.plans.clone(), NONE.to_owned(), NONE.to_owned()]
+        vec![clock(faulty.from_s), clock(faulty.to_s), faulty.plans.clone(), NONE.to_owned(), NONE.to_owned()]
     });
     let mut rows: Vec<Vec<String>> = in_force.collect();
     // Of those in force at the end it is known what came of them.

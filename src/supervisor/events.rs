@@ -24,6 +24,7 @@ impl Supervisor {
             generation: roster.map(Roster::generation),
             pid: roster.map(Roster::pid),
             detail,
+            plans: None,
         });
         self.tell_events();
     }

@@ -180,7 +180,7 @@ fn run_json_says_what_was_run_and_what_came_of_it() {
 fn events_csv_has_its_header_from_the_start() {
     let (_, left) = loaded(&["--mode", "single"]);
     let text = std::fs::read_to_string(left.directory.path().join("run/events.csv")).unwrap();
-    assert_eq!(text.lines().next(), Some("ts_utc,epoch_ms,elapsed_s,kind,slot,generation,pid,detail"));
+    assert_eq!(text.lines().next(), Some("ts_utc,epoch_ms,elapsed_s,kind,slot,generation,pid,detail,plans"));
 }
 
 #[test]

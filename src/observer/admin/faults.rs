@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::Target;
 use super::order::{read, until_applied};
-use crate::control::{Counted, Event, counted_faults, put_faults, standing};
+use crate::control::{Counted, Event, counted_faults, plans_in_force, put_faults, standing};
 use crate::fault::{Mistake, PLANS, Rules, Written, understand};
 use crate::http::Refusal;
 use crate::sys::clock;
@@ -100,15 +100,17 @@ pub fn watch_expiry(target: &Target) {
 
 fn note(target: &Target, detail: &str) {
     tracing::info!("fault plans, {detail}");
+    let at_ns = clock::monotonic_ns();
     // Only an observer that ends hears nothing.
     let _ = target.events.send(Event {
-        at_ns: clock::monotonic_ns(),
+        at_ns,
         realtime_ns: clock::realtime_ns(),
         kind: "fault plan".to_owned(),
         slot: None,
         generation: None,
         pid: None,
         detail: detail.to_owned(),
+        plans: Some(plans_in_force(&target.board, at_ns)),
     });
 }
 

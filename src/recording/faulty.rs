@@ -1,0 +1,199 @@
+//! When fault plans were in force, and when in that time their windows were open.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::events::Event;
+use crate::fault::{Plan, Rules, Window, Written, understand};
+
+/// A plan whose window opens more often is shown as in force alone.
+const MOST_OPEN: usize = 300;
+
+/// A stretch in which the same fault plans were in force.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Faulty {
+    /// From when on, in seconds since the run began.
+    pub from_s: f64,
+    /// Until when.
+    pub to_s: f64,
+    /// Which, in words.
+    pub plans: String,
+    /// Whether one of them takes memory and keeps it.
+    pub leaks: bool,
+    /// When windows in time were open, of plans that have one.
+    pub open: Vec<Open>,
+}
+
+/// A window that was open.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Open {
+    /// The plan's name.
+    pub plan: String,
+    /// From when on, in seconds since the run began.
+    pub from_s: f64,
+    /// Until when.
+    pub to_s: f64,
+}
+
+/// A plan and how old it was.
+#[derive(Clone, Debug, Deserialize)]
+struct Aged {
+    #[serde(flatten)]
+    plan: Map,
+    #[serde(default)]
+    age_ms: f64,
+}
+
+type Map = serde_json::Map<String, Value>;
+
+/// The stretches, from one change of the plans to the next. `first` are those of the profile, with which the run began.
+#[must_use]
+pub fn stretches(events: &[Event], first: Option<&Value>, end_s: f64) -> Vec<Faulty> {
+    let begin = first.map(|first| (0.0, first.clone(), String::new()));
+    let changes = events.iter().filter(|event| event.kind == "fault plan").map(|event| {
+        let plans = serde_json::from_str(&event.plans).unwrap_or_default();
+        // `epoch 3: some (status 0.05) on /cpu; for 4s`
+        let (_, detail) = event.detail.split_once(": ").unwrap_or(("", &event.detail));
+        (event.elapsed_s, plans, detail.to_owned())
+    });
+    let changes: Vec<(f64, Value, String)> = begin.into_iter().chain(changes).collect();
+    let until = changes.iter().skip(1).map(|(at_s, ..)| *at_s).chain([end_s]);
+    let stretches = changes.iter().zip(until);
+    stretches.filter_map(|((from_s, plans, detail), to_s)| stretch((*from_s, to_s), plans, detail)).collect()
+}
+
+/// `None` when there were no plans. What can't be understood as plans is told as the event told it.
+fn stretch((from_s, to_s): (f64, f64), plans: &Value, detail: &str) -> Option<Faulty> {
+    let aged: Vec<Aged> = serde_json::from_value(plans.clone()).unwrap_or_default();
+    let understood: Vec<(Plan, Written, f64)> = aged
+        .into_iter()
+        .enumerate()
+        .filter_map(|(number, Aged { plan, age_ms })| {
+            let written: Written = serde_json::from_value(plan.into()).ok()?;
+            let (plan, written) = understand(&written, "", number + 1, &Rules::none()).ok()?;
+            Some((plan, written, from_s - age_ms / 1e3))
+        })
+        .collect();
+    if understood.is_empty() {
+        let is_none = detail.is_empty() || detail == "none" || detail.starts_with("none, ");
+        let leaks = detail.contains("leak");
+        return (!is_none).then(|| Faulty { from_s, to_s, plans: detail.to_owned(), leaks, open: Vec::new() });
+    }
+    let open = understood.iter().flat_map(|(plan, written, begin_s)| {
+        let name = written.name.as_deref().unwrap_or_default();
+        let windows = windows(plan.window, *begin_s, (from_s, to_s));
+        windows.into_iter().map(|(from_s, to_s)| Open { plan: name.to_owned(), from_s, to_s })
+    });
+    Some(Faulty {
+        from_s,
+        to_s,
+        plans: understood.iter().map(|(_, written, _)| described(written)).collect::<Vec<_>>().join("; "),
+        leaks: understood.iter().any(|(_, written, _)| written.kinds.iter().any(|kind| kind.kind == "leak")),
+        open: open.collect(),
+    })
+}
+
+/// When a window in time that begins at `begin_s` is open within a stretch.
+fn windows(window: Window, begin_s: f64, (from_s, to_s): (f64, f64)) -> Vec<(f64, f64)> {
+    let within = |(open_s, shut_s): (f64, f64)| (open_s.max(from_s), shut_s.min(to_s));
+    let is_some = |(open_s, shut_s): &(f64, f64)| open_s < shut_s;
+    match window {
+        Window::Always | Window::Requests { .. } => Vec::new(),
+        Window::Between { from, to } => {
+            let shut_s = to.map_or(f64::INFINITY, |to| begin_s + to.as_secs_f64());
+            [(begin_s + from.as_secs_f64(), shut_s)].into_iter().map(within).filter(is_some).collect()
+        }
+        Window::Periods { every, open } => {
+            let every_s = every.max(Duration::from_nanos(1)).as_secs_f64();
+            if (to_s - from_s) / every_s > as_float(MOST_OPEN) {
+                return Vec::new();
+            }
+            let before = ((from_s - begin_s) / every_s).floor().max(0.0);
+            let openings = (0..=MOST_OPEN).map(|number| begin_s + (before + as_float(number)) * every_s);
+            let openings = openings.take_while(|open_s| *open_s < to_s);
+            openings.map(|open_s| within((open_s, open_s + open.as_secs_f64()))).filter(is_some).collect()
+        }
+    }
+}
+
+/// `some (status 0.05) on GET /cpu, every 2s for 500ms`
+fn described(written: &Written) -> String {
+    let kinds = written.kinds.iter().map(|kind| match kind.rate {
+        Some(rate) => format!("{} {rate}", kind.kind),
+        None => kind.kind.clone(),
+    });
+    let kinds = kinds.collect::<Vec<_>>().join(", ");
+    let method = written.method.as_ref().map_or_else(String::new, |method| format!("{method} "));
+    let (name, route) = (written.name.as_deref().unwrap_or("a fault"), written.route.as_deref().unwrap_or("*"));
+    let window = written.window.as_ref().map_or_else(String::new, |window| {
+        let parts = [
+            ("from", window.from.clone()),
+            ("to", window.to.clone()),
+            ("every", window.every.clone()),
+            ("for", window.open.clone()),
+            ("after", window.after.map(|after| format!("{after} requests"))),
+            ("for", window.count.map(|count| format!("{count} requests"))),
+        ];
+        let known = parts.into_iter().filter_map(|(word, value)| Some(format!("{word} {}", value?)));
+        format!(", {}", known.collect::<Vec<_>>().join(" "))
+    });
+    format!("{name} ({kinds}) on {method}{route}{window}")
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn as_float(number: usize) -> f64 {
+    number as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn change(elapsed_s: f64, plans: &Value, detail: &str) -> Event {
+        Event {
+            elapsed_s,
+            kind: "fault plan".to_owned(),
+            plans: plans.to_string(),
+            detail: detail.to_owned(),
+            ..Event::default()
+        }
+    }
+
+    #[test]
+    fn windows_open_from_the_begin_of_their_plan() {
+        let kinds = json!([{ "kind": "status", "code": 500, "rate": 0.05 }]);
+        let window = json!({ "every": "2s", "for": "500ms" });
+        let plans = json!([{ "name": "some", "route": "/cpu", "kinds": kinds, "window": window, "age_ms": 1000 }]);
+        let events = [
+            change(9.0, &plans, "epoch 1: whatever"),
+            change(13.0, &json!([]), "epoch 2: none, as their ttl is over"),
+        ];
+        let found = stretches(&events, None, 20.0);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].plans, "some (status 0.05) on /cpu, every 2s for 500ms");
+        let open: Vec<_> = found[0].open.iter().map(|open| (open.from_s, open.to_s)).collect();
+        assert_eq!(open, [(10.0, 10.5), (12.0, 12.5)]);
+    }
+
+    #[test]
+    fn a_profile_s_plans_are_there_from_the_begin() {
+        let stall = json!([{ "kinds": [{ "kind": "stall" }], "window": { "from": "3s", "to": "60s" } }]);
+        let found = stretches(&[], Some(&stall), 20.0);
+        assert_eq!((found[0].from_s, found[0].to_s), (0.0, 20.0));
+        assert_eq!(found[0].open, [Open { plan: "fault 1".to_owned(), from_s: 3.0, to_s: 20.0 }]);
+    }
+
+    #[test]
+    fn what_is_no_plan_is_told_as_the_event_told_it() {
+        let found = stretches(&[change(1.0, &json!("?"), "epoch 1: a (leak 1) on *; for 4s")], None, 5.0);
+        assert_eq!(
+            (found[0].plans.as_str(), found[0].leaks, found[0].to_s),
+            ("a (leak 1) on *; for 4s", true, 5.0)
+        );
+        assert!(stretches(&[change(1.0, &json!(null), "epoch 1: none")], None, 5.0).is_empty());
+    }
+}
