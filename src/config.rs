@@ -26,6 +26,7 @@ pub use resolve::resolve;
 pub use secret::{REDACTED, Secret};
 pub use settings::{CONFIG, Kind, SETTINGS, Setting};
 
+use crate::phase::Phases;
 use crate::units::Bytes;
 
 /// The package's version.
@@ -146,6 +147,8 @@ pub struct Config {
     pub spin: Duration,
     /// How long after ready the run ends; none is when it is told to.
     pub duration: Option<Duration>,
+    /// Phases that follow each other from ready on; there may be none.
+    pub phases: Phases,
     /// The command during which the target is up.
     pub while_command: Option<String>,
 }

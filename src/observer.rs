@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use crate::config::VERSION;
 use crate::control::{Event, MemberEnd, Order, Received, Report, put_faults};
 use crate::fault::{Rules, Written};
+use crate::phase::Phases;
 use crate::sample::{Earlier, Sample, SlotSample, between};
 use crate::scoreboard::Scoreboard;
 use crate::sys::readiness::Watched;
@@ -28,6 +29,7 @@ mod latency_log;
 pub mod live;
 pub mod marks;
 mod notes;
+mod planned;
 mod processes;
 pub mod run_record;
 mod schedule;
@@ -39,6 +41,7 @@ pub use processes::Processes;
 
 use files::OpenFiles;
 use live::Live;
+use planned::Planned;
 use processes::{Depth, Reader};
 use schedule::Schedule;
 
@@ -69,6 +72,8 @@ pub struct Observation {
     pub sample_interval: Duration,
     /// When the run began.
     pub started_ns: u64,
+    /// Which marks are put by themselves.
+    pub phases: Phases,
 }
 
 /// Observes until the supervisor says that the run is finished, or is dead.
@@ -92,6 +97,7 @@ pub fn run(observation: Observation) -> Result<(), String> {
         files,
         sample_interval,
         started_ns,
+        phases,
     } = observation;
     let (events, happened) = unbounded_channel();
     let interval_ns = u64::try_from(sample_interval.as_nanos()).unwrap_or(u64::MAX / 4).max(1);
@@ -123,7 +129,7 @@ pub fn run(observation: Observation) -> Result<(), String> {
         // Nobody sees it without an admin listener.
         let live = admin.is_some().then_some(live);
         let reader = Reader::new(Arc::clone(&target.board), processes, listeners);
-        let observer = Observer::begin(target.clone(), reader, schedule, (files, live))?;
+        let observer = Observer::begin(target.clone(), reader, schedule, &phases, (files, live))?;
         if let Some(admin) = admin {
             let _guard = runtime.enter();
             admin::open(admin, target)?;
@@ -152,6 +158,7 @@ struct Observer {
     target: admin::Target,
     reader: Reader,
     schedule: Schedule,
+    planned: Planned,
     files: Option<OpenFiles>,
     live: Option<Arc<Live>>,
     earlier: Earlier,
@@ -177,6 +184,7 @@ impl Observer {
         target: admin::Target,
         reader: Reader,
         schedule: Schedule,
+        phases: &Phases,
         (files, live): (Option<RunFiles>, Option<Arc<Live>>),
     ) -> Result<Self, String> {
         let (board, mode) = (Arc::clone(&target.board), target.mode);
@@ -190,11 +198,13 @@ impl Observer {
         let earlier = notes::recall(&board, |tick_ns| {
             last_row.is_some_and(|last| last == columns::seconds(tick_ns.saturating_sub(schedule.started_ns)))
         });
+        let planned = Planned::begin(phases, board.head(), &target.marks);
         let mut observer = Self {
             board,
             target,
             reader,
             schedule,
+            planned,
             files,
             live,
             earlier,
@@ -214,23 +224,27 @@ impl Observer {
             Watched::new(control).map_err(|error| format!("the observer can't wait for its orders: {error}"))?;
         loop {
             let due_ns = self.schedule.next(self.earlier.tick_ns);
+            let mark_ns = self.planned.next(self.board.head()).map(|(_, due_ns)| due_ns);
             tokio::select! {
                 biased;
-                () = sleep(Duration::from_nanos(due_ns.saturating_sub(clock::monotonic_ns()))) => {
-                    let depth = self.depth(due_ns);
-                    self.tick(due_ns, depth);
-                    // When it took longer than the interval, the next one is due: it must not be first for ever.
-                    yield_now().await;
-                }
-                // Without an admin listener nobody is left to tell anything.
-                Some(event) = happened.recv() => self.write_down(&event),
+                // Few, and first: that the target is ready is told before the mark that is due then.
                 order = next_order(&control) => match self.obey(order) {
                     Then::GoOn => {}
                     Then::Finish => break,
                     Then::Abandon => return Ok(()),
                 },
+                () = until(mark_ns) => self.put_planned(&mut happened),
+                () = until(Some(due_ns)) => {
+                    let depth = self.depth(due_ns);
+                    self.tick(due_ns, depth);
+                    // When it took longer than the interval, the next one is due: it must not be first for ever.
+                    yield_now().await;
+                }
+                Some(event) = happened.recv() => self.write_down(&event),
             }
         }
+        // What was due just before the drain began.
+        self.put_planned(&mut happened);
         let last = self.tick(clock::monotonic_ns(), Depth::Thorough);
         if let Some(files) = self.files {
             files.finish(&last);
@@ -378,6 +392,16 @@ impl Observer {
             detail: "the observer before it died; the next row covers the gap".to_owned(),
         };
         self.write_down(&event);
+    }
+}
+
+/// Waits for a time (monotonic), for ever when there is none.
+async fn until(at_ns: Option<u64>) {
+    let Some(at_ns) = at_ns else { return std::future::pending().await };
+    let left_ns = at_ns.saturating_sub(clock::monotonic_ns());
+    // The runtime would let the rest of its millisecond pass first.
+    if left_ns > 0 {
+        sleep(Duration::from_nanos(left_ns)).await;
     }
 }
 

@@ -161,6 +161,7 @@ fn observer_duty(
                 .map(|directory| RunFiles { directory: directory.clone(), record: record.clone() }),
             sample_interval: config.sample_interval,
             started_ns,
+            phases: config.phases.clone(),
         })
     })
 }

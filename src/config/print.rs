@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use super::{Config, REDACTED, SETTINGS};
+use crate::phase::Phases;
 use crate::units::Spelled;
 
 /// A value as it is written.
@@ -90,6 +91,7 @@ impl Config {
             log_format,
             duration,
             spin,
+            phases,
             while_command,
         } = self;
         match name {
@@ -121,6 +123,7 @@ impl Config {
             "log" => text(log),
             "log-format" => text(log_format),
             "duration" => optional(duration.map(Spelled)),
+            "phases" => optional(Some(phases).filter(|phases| **phases != Phases::default())),
             "while" => optional(while_command.as_ref()),
             _ => unreachable!("{name} is in the table of settings, and a test prints all of them"),
         }

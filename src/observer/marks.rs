@@ -7,21 +7,10 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::figures::Figures;
-
-/// Most marks of a run.
-pub const MARKS: usize = 256;
-
-/// Longest name of a phase.
-pub const PHASE_NAME: usize = 64;
+use crate::phase::MARKS;
 
 /// The phase of everything before the first mark.
 const BEFORE_ALL: &str = "run";
-
-/// What `since=` calls the start of the run.
-pub const START: &str = "start";
-
-/// What a phase may be called.
-pub const ALLOWED: &str = "1 to 64 of letters, digits, space, '.', '_' and '-', and not start";
 
 /// The header of `marks.csv`.
 pub const COLUMNS: [&str; 4] = ["phase", "at_ns", "realtime_ns", "figures"];
@@ -97,11 +86,4 @@ impl Marks {
     fn all(&self) -> MutexGuard<'_, Vec<Mark>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether a phase may be called so.
-#[must_use]
-pub fn is_name(name: &str) -> bool {
-    let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || " ._-".contains(letter);
-    (1..=PHASE_NAME).contains(&name.len()) && name.chars().all(is_allowed) && name != START
 }

@@ -36,6 +36,7 @@ mod openapi;
 mod over_limits;
 mod parent_death;
 mod payloads;
+mod phases;
 mod profiles;
 mod quantiles;
 mod readme;

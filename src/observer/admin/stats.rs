@@ -12,7 +12,7 @@ use crate::control::counted_faults;
 use crate::histogram::Distribution;
 use crate::http::Refusal;
 use crate::observer::figures::{Figures, SlotFigures};
-use crate::observer::marks::{START, is_name};
+use crate::phase::{START, is_name};
 use crate::snapshot::RouteReading;
 use crate::sys::clock;
 
