@@ -143,6 +143,8 @@ pub struct Config {
     pub log: String,
     /// How events are told.
     pub log_format: LogFormat,
+    /// Whether a terminal gets no status line.
+    pub quiet: bool,
     /// How long before the end of a sleep a worker starts to look at the clock without a pause.
     pub spin: Duration,
     /// How long after ready the run ends; none is when it is told to.

@@ -33,17 +33,20 @@ mod planned;
 mod processes;
 pub mod run_record;
 mod schedule;
+mod status;
 mod strain;
 
 pub use admin::{Admin, AdminListener};
 pub use files::RunFiles;
 pub use processes::Processes;
+pub use status::Status;
 
 use files::OpenFiles;
 use live::Live;
 use planned::Planned;
 use processes::{Depth, Reader};
 use schedule::Schedule;
+use status::StatusLine;
 
 /// What is dear to read is read this often, and for the first and last row.
 const THOROUGH_NS: u64 = 10 * clock::SECOND;
@@ -74,6 +77,8 @@ pub struct Observation {
     pub started_ns: u64,
     /// Which marks are put by themselves.
     pub phases: Phases,
+    /// What a terminal shows of it.
+    pub status: Status,
 }
 
 /// Observes until the supervisor says that the run is finished, or is dead.
@@ -98,6 +103,7 @@ pub fn run(observation: Observation) -> Result<(), String> {
         sample_interval,
         started_ns,
         phases,
+        status,
     } = observation;
     let (events, happened) = unbounded_channel();
     let interval_ns = u64::try_from(sample_interval.as_nanos()).unwrap_or(u64::MAX / 4).max(1);
@@ -129,7 +135,8 @@ pub fn run(observation: Observation) -> Result<(), String> {
         // Nobody sees it without an admin listener.
         let live = admin.is_some().then_some(live);
         let reader = Reader::new(Arc::clone(&target.board), processes, listeners);
-        let observer = Observer::begin(target.clone(), reader, schedule, &phases, (files, live))?;
+        let observer =
+            Observer::begin(target.clone(), reader, schedule, &phases, (files, live, StatusLine::start(status)))?;
         if let Some(admin) = admin {
             let _guard = runtime.enter();
             admin::open(admin, target)?;
@@ -161,6 +168,7 @@ struct Observer {
     planned: Planned,
     files: Option<OpenFiles>,
     live: Option<Arc<Live>>,
+    status: Option<StatusLine>,
     earlier: Earlier,
     /// When what is dear to read was last read.
     thorough_ns: u64,
@@ -185,7 +193,7 @@ impl Observer {
         reader: Reader,
         schedule: Schedule,
         phases: &Phases,
-        (files, live): (Option<RunFiles>, Option<Arc<Live>>),
+        (files, live, status): (Option<RunFiles>, Option<Arc<Live>>, Option<StatusLine>),
     ) -> Result<Self, String> {
         let (board, mode) = (Arc::clone(&target.board), target.mode);
         let generation = notes::arrive(&board);
@@ -207,6 +215,7 @@ impl Observer {
             planned,
             files,
             live,
+            status,
             earlier,
             thorough_ns: 0,
             implausible: Vec::new(),
@@ -246,6 +255,9 @@ impl Observer {
         // What was due just before the drain began.
         self.put_planned(&mut happened);
         let last = self.tick(clock::monotonic_ns(), Depth::Thorough);
+        if let Some(status) = self.status {
+            status.end();
+        }
         if let Some(files) = self.files {
             files.finish(&last);
         }
@@ -337,6 +349,10 @@ impl Observer {
         }
         if let Some(live) = &self.live {
             live.tick(&phase, &sample, sample.routes.iter().map(|route| Arc::clone(&route.reading)).collect());
+        }
+        if let Some(status) = &mut self.status {
+            let is_ready = self.board.head().ready_ns().is_some();
+            status.tick(is_ready, self.target.marks.current(), &sample);
         }
         self.target.listen_drops.note(sample.target.strain.listen_drops);
         self.note_implausible(&sample);

@@ -48,6 +48,7 @@ pub fn resolve(layers: &Layers) -> Result<Config, Vec<Mistake>> {
         csv: !reader.read("no-csv", switch),
         log: reader.read("log", filter),
         log_format: reader.read("log-format", |text, kind| one_of(&LogFormat::ALL, text, kind)),
+        quiet: reader.read("quiet", switch),
         spin: Duration::from_micros(reader.read("spin-us", number)),
         duration: reader.read_if_given("duration", duration),
         phases: reader.read_if_given("phases", phases).unwrap_or_default(),

@@ -359,6 +359,14 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Choice(&["text", "json"]),
     },
     Setting {
+        name: "quiet",
+        placeholder: "",
+        default: "false",
+        heading: RECORDS,
+        help: "Show no status line on a terminal",
+        kind: Kind::Switch,
+    },
+    Setting {
         name: "duration",
         placeholder: "DURATION",
         default: "",

@@ -50,10 +50,16 @@ impl Marks {
         Some((index, serde_json::from_str(&mark.figures).ok()?))
     }
 
-    /// The phase that it is now.
+    /// The phase that it is now, by the name that the rows before the first mark have, too.
     #[must_use]
     pub fn phase(&self) -> String {
-        self.all().last().map_or_else(|| BEFORE_ALL.to_owned(), |mark| mark.phase.clone())
+        self.current().unwrap_or_else(|| BEFORE_ALL.to_owned())
+    }
+
+    /// The phase that it is now, if one has begun.
+    #[must_use]
+    pub fn current(&self) -> Option<String> {
+        self.all().last().map(|mark| mark.phase.clone())
     }
 
     /// Names and times of all, for `/stats`.

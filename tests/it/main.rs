@@ -48,6 +48,7 @@ mod second_instance;
 mod stall_arithmetic;
 mod standing_orders;
 mod stats_and_admin;
+mod status_line;
 mod statuses_and_delays;
 mod stopped_worker;
 mod termination;
