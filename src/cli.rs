@@ -15,6 +15,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 
 use crate::commands;
 use crate::commands::report::Format;
+use crate::commands::serve::Dress;
 use crate::config::{self, COMMIT, CONFIG, Kind, Layers, Mistake, REDACTED, SETTINGS, Setting, VERSION};
 use crate::http;
 use crate::profile;
@@ -61,7 +62,7 @@ pub fn main() -> ExitCode {
     let resolve = move || profile::load(layers.clone(), &http::offered(), http::ROOM);
     match resolve() {
         Ok((config, profile)) if mistakes.is_empty() => match verb {
-            Verb::Serve => commands::serve::run(&config, profile, Box::new(resolve), &redact(&arguments)),
+            Verb::Serve => commands::serve::run(&config, profile, Box::new(resolve), &redact(&arguments), dress()),
             Verb::Check | Verb::Profiles(_) | Verb::Report(_) => commands::check::run(&config, &profile),
         },
         result => {
@@ -292,6 +293,15 @@ fn exit_with(error: &clap::Error) -> ExitCode {
 /// All variables whose names are text; `config` picks its own.
 fn environment() -> Vec<(String, Option<String>)> {
     env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()))).collect()
+}
+
+/// What the environment says of terminals; one without a name is taken for the simplest.
+fn dress() -> Dress {
+    let is_set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+    Dress {
+        takes_controls: is_set("TERM").is_some_and(|name| name != "dumb"),
+        colour: is_set("NO_COLOR").is_none(),
+    }
 }
 
 /// The CPUs that this process may use: its affinity mask and its cgroup's quota are both looked at.

@@ -26,6 +26,7 @@ pub use resolve::resolve;
 pub use secret::{REDACTED, Secret};
 pub use settings::{CONFIG, Kind, SETTINGS, Setting};
 
+use crate::phase::Phases;
 use crate::units::Bytes;
 
 /// The package's version.
@@ -142,10 +143,14 @@ pub struct Config {
     pub log: String,
     /// How events are told.
     pub log_format: LogFormat,
+    /// Whether a terminal gets no status line.
+    pub quiet: bool,
     /// How long before the end of a sleep a worker starts to look at the clock without a pause.
     pub spin: Duration,
     /// How long after ready the run ends; none is when it is told to.
     pub duration: Option<Duration>,
+    /// Phases that follow each other from ready on; there may be none.
+    pub phases: Phases,
     /// The command during which the target is up.
     pub while_command: Option<String>,
 }

@@ -28,6 +28,7 @@
 //! | [`histogram`] | a latency histogram in shared memory |
 //! | [`partition`] | which index gets what, exactly, by rates and a seed |
 //! | [`distribution`] | how long a delay is, drawn by an index |
+//! | [`phase`] | what phases are called, and a plan of them |
 //! | [`shares`], [`delay`] | values and delays with percentages, and which requests get them: one grammar everywhere |
 //! | [`fault`] | plans of faults: which request gets what |
 //! | [`scoreboard`] | seats, base, roster, route table: who writes what |
@@ -66,6 +67,7 @@ pub mod histogram;
 pub mod http;
 pub mod observer;
 pub mod partition;
+pub mod phase;
 pub mod profile;
 pub mod recording;
 pub mod report;

@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use crate::config::VERSION;
 use crate::control::{Event, MemberEnd, Order, Received, Report, counted_faults, plans_in_force, put_faults};
 use crate::fault::{Rules, Written};
+use crate::phase::Phases;
 use crate::sample::{Earlier, Sample, SlotSample, between};
 use crate::scoreboard::Scoreboard;
 use crate::sys::readiness::Watched;
@@ -27,19 +28,24 @@ mod latency_log;
 pub mod live;
 pub mod marks;
 mod notes;
+mod planned;
 mod processes;
 pub mod run_record;
 mod schedule;
+mod status;
 mod strain;
 
 pub use admin::{Admin, AdminListener};
 pub use files::RunFiles;
 pub use processes::Processes;
+pub use status::Status;
 
 use files::OpenFiles;
 use live::Live;
+use planned::Planned;
 use processes::{Depth, Reader};
 use schedule::Schedule;
+use status::StatusLine;
 
 /// What is dear to read is read this often, and for the first and last row.
 const THOROUGH_NS: u64 = 10 * clock::SECOND;
@@ -68,6 +74,10 @@ pub struct Observation {
     pub sample_interval: Duration,
     /// When the run began.
     pub started_ns: u64,
+    /// Which marks are put by themselves.
+    pub phases: Phases,
+    /// What a terminal shows of it.
+    pub status: Status,
 }
 
 /// Observes until the supervisor says that the run is finished, or is dead.
@@ -91,6 +101,8 @@ pub fn run(observation: Observation) -> Result<(), String> {
         files,
         sample_interval,
         started_ns,
+        phases,
+        status,
     } = observation;
     let (events, happened) = unbounded_channel();
     let interval_ns = u64::try_from(sample_interval.as_nanos()).unwrap_or(u64::MAX / 4).max(1);
@@ -122,7 +134,8 @@ pub fn run(observation: Observation) -> Result<(), String> {
         // Nobody sees it without an admin listener.
         let live = admin.is_some().then_some(live);
         let reader = Reader::new(Arc::clone(&target.board), processes, listeners);
-        let observer = Observer::begin(target.clone(), reader, schedule, (files, live))?;
+        let observer =
+            Observer::begin(target.clone(), reader, schedule, &phases, (files, live, StatusLine::start(status)))?;
         if let Some(admin) = admin {
             let _guard = runtime.enter();
             admin::open(admin, target)?;
@@ -151,8 +164,10 @@ struct Observer {
     target: admin::Target,
     reader: Reader,
     schedule: Schedule,
+    planned: Planned,
     files: Option<OpenFiles>,
     live: Option<Arc<Live>>,
+    status: Option<StatusLine>,
     earlier: Earlier,
     /// When what is dear to read was last read.
     thorough_ns: u64,
@@ -176,7 +191,8 @@ impl Observer {
         target: admin::Target,
         reader: Reader,
         schedule: Schedule,
-        (files, live): (Option<RunFiles>, Option<Arc<Live>>),
+        phases: &Phases,
+        (files, live, status): (Option<RunFiles>, Option<Arc<Live>>, Option<StatusLine>),
     ) -> Result<Self, String> {
         let (board, mode) = (Arc::clone(&target.board), target.mode);
         let generation = notes::arrive(&board);
@@ -189,13 +205,16 @@ impl Observer {
         let earlier = notes::recall(&board, |tick_ns| {
             last_row.is_some_and(|last| last == columns::seconds(tick_ns.saturating_sub(schedule.started_ns)))
         });
+        let planned = Planned::begin(phases, board.head(), &target.marks);
         let mut observer = Self {
             board,
             target,
             reader,
             schedule,
+            planned,
             files,
             live,
+            status,
             earlier,
             thorough_ns: 0,
             implausible: Vec::new(),
@@ -213,24 +232,31 @@ impl Observer {
             Watched::new(control).map_err(|error| format!("the observer can't wait for its orders: {error}"))?;
         loop {
             let due_ns = self.schedule.next(self.earlier.tick_ns);
+            let mark_ns = self.planned.next(self.board.head()).map(|(_, due_ns)| due_ns);
             tokio::select! {
                 biased;
-                () = sleep(Duration::from_nanos(due_ns.saturating_sub(clock::monotonic_ns()))) => {
-                    let depth = self.depth(due_ns);
-                    self.tick(due_ns, depth);
-                    // When it took longer than the interval, the next one is due: it must not be first for ever.
-                    yield_now().await;
-                }
-                // Without an admin listener nobody is left to tell anything.
-                Some(event) = happened.recv() => self.write_down(&event),
+                // Few, and first: that the target is ready is told before the mark that is due then.
                 order = next_order(&control) => match self.obey(order) {
                     Then::GoOn => {}
                     Then::Finish => break,
                     Then::Abandon => return Ok(()),
                 },
+                () = until(mark_ns) => self.put_planned(&mut happened),
+                () = until(Some(due_ns)) => {
+                    let depth = self.depth(due_ns);
+                    self.tick(due_ns, depth);
+                    // When it took longer than the interval, the next one is due: it must not be first for ever.
+                    yield_now().await;
+                }
+                Some(event) = happened.recv() => self.write_down(&event),
             }
         }
+        // What was due just before the drain began.
+        self.put_planned(&mut happened);
         let last = self.tick(clock::monotonic_ns(), Depth::Thorough);
+        if let Some(status) = self.status {
+            status.end();
+        }
         if let Some(files) = self.files {
             let faults = counted_faults(&self.board, last.moment.monotonic_ns).1;
             files.finish(&last, &self.target.figures(), serde_json::to_value(faults).unwrap_or_default());
@@ -325,6 +351,10 @@ impl Observer {
         if let Some(live) = &self.live {
             live.tick(&phase, &sample, sample.routes.iter().map(|route| Arc::clone(&route.reading)).collect());
         }
+        if let Some(status) = &mut self.status {
+            let is_ready = self.board.head().ready_ns().is_some();
+            status.tick(is_ready, self.target.marks.current(), &sample);
+        }
         self.target.listen_drops.note(sample.target.strain.listen_drops);
         self.note_implausible(&sample);
         if depth == Depth::Thorough {
@@ -381,6 +411,16 @@ impl Observer {
             plans: None,
         };
         self.write_down(&event);
+    }
+}
+
+/// Waits for a time (monotonic), for ever when there is none.
+async fn until(at_ns: Option<u64>) {
+    let Some(at_ns) = at_ns else { return std::future::pending().await };
+    let left_ns = at_ns.saturating_sub(clock::monotonic_ns());
+    // The runtime would let the rest of its millisecond pass first.
+    if left_ns > 0 {
+        sleep(Duration::from_nanos(left_ns)).await;
     }
 }
 

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`Seat`] (two a slot) | the one worker that holds it, through [`SeatWriter`] |
 //! | [`Base`], [`Roster`], `state` of a slot | the supervisor (in single and threads the main thread) |
-//! | [`RouteTable`] | the same |
+//! | [`RouteTable`], when the run was ready and when it began to drain | the same |
 //! | orders page | the observer, through [`crate::control::publish`] |
 //! | [`ObserverNotes`], [`TickNotes`], [`SlotNotes`] | the observer |
 //! | [`FaultTable`] | all workers, by `fetch_add`: the one deliberate exception |
@@ -72,6 +72,10 @@ pub struct Head {
     cpu_before_ns: AtomicU64,
     /// CPU of ended observers. Written by the supervisor.
     reaped_observer_cpu_ns: AtomicU64,
+    /// When all served (monotonic); 0 before. Written by the supervisor.
+    ready_ns: AtomicU64,
+    /// When the run began to drain (monotonic); 0 before. Written by the supervisor.
+    drain_ns: AtomicU64,
     /// Which orders are in force: 0 is none yet. Buffer `epoch % 2` holds them.
     pub(crate) orders_epoch: AtomicU64,
     pub(crate) orders: [OrdersBuffer; 2],
@@ -113,6 +117,8 @@ pub struct ObserverNotes {
     pub rss_peak_bytes: AtomicU64,
     /// How many observers the run has had.
     pub generation: AtomicU64,
+    /// How many of the planned marks were put.
+    pub phases: AtomicU64,
     /// Clients of the admin listener's events that did not keep up.
     pub sse_dropped: AtomicU64,
     /// Under which number workers enter how late they are.
@@ -157,6 +163,28 @@ impl Head {
     /// The run begins. For the supervisor.
     pub fn set_cpu_before(&self, used_ns: u64) {
         self.cpu_before_ns.store(used_ns, Relaxed);
+    }
+
+    /// When the target was ready (monotonic), if it is.
+    #[must_use]
+    pub fn ready_ns(&self) -> Option<u64> {
+        Some(self.ready_ns.load(Relaxed)).filter(|at_ns| *at_ns > 0)
+    }
+
+    /// The target is ready. For the supervisor.
+    pub fn set_ready(&self, at_ns: u64) {
+        self.ready_ns.store(at_ns, Relaxed);
+    }
+
+    /// When the run began to drain (monotonic), if it has.
+    #[must_use]
+    pub fn drain_ns(&self) -> Option<u64> {
+        Some(self.drain_ns.load(Relaxed)).filter(|at_ns| *at_ns > 0)
+    }
+
+    /// The run begins to drain. For the supervisor.
+    pub fn set_drain(&self, at_ns: u64) {
+        self.drain_ns.store(at_ns, Relaxed);
     }
 
     /// CPU of ended observers.

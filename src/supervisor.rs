@@ -150,8 +150,9 @@ pub fn run(plan: Plan, signals: Signals, ready: impl FnOnce()) -> io::Result<Sum
         if supervisor.became_ready()
             && let Some(ready) = ready.take()
         {
+            supervisor.serving();
             ready();
-            supervisor.serving()?;
+            supervisor.start_command()?;
         }
         supervisor.wait()?;
         supervisor.take_signals();

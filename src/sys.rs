@@ -14,6 +14,7 @@ pub mod readiness;
 pub mod shared;
 pub mod signals;
 pub mod socket;
+pub mod terminal;
 pub mod threads;
 pub mod timer;
 pub mod usage;

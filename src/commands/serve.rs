@@ -6,9 +6,9 @@
 mod log;
 mod reread;
 mod run_directory;
+mod screen;
 mod sockets;
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -29,25 +29,35 @@ use crate::sys::{clock, process, procfs};
 use crate::worker::{self, Assignment, Settings};
 pub use reread::Resolve;
 use run_directory::RunDirectory;
+pub use screen::Dress;
+use screen::Screen;
 use sockets::Sockets;
 
 /// The exit code of whatever is wrong before the start.
 const USAGE: u8 = 2;
 
-/// Runs the target. `resolve` is what HUP calls to read the profile again; `command` is the command line as it was typed, for `run.json`, with the token redacted.
+/// Runs the target. `resolve` is what HUP calls to read the profile again; `command` is the command line as it was typed,
+/// for `run.json`, with the token redacted.
 #[must_use]
-pub fn run(config: &Config, profile: Profile, resolve: Resolve, command: &[String]) -> ExitCode {
-    log::start(config);
-    match serve(config, Arc::new(profile), resolve, command) {
+pub fn run(config: &Config, profile: Profile, resolve: Resolve, command: &[String], dress: Dress) -> ExitCode {
+    let screen = Screen::of(config, dress);
+    log::start(config, screen);
+    match serve(config, Arc::new(profile), resolve, command, screen) {
         Ok(code) => ExitCode::from(code),
         Err(sentence) => {
-            complain(&sentence);
+            screen.complain(&sentence);
             ExitCode::from(USAGE)
         }
     }
 }
 
-fn serve(config: &Config, profile: Arc<Profile>, resolve: Resolve, command: &[String]) -> Result<u8, String> {
+fn serve(
+    config: &Config,
+    profile: Arc<Profile>,
+    resolve: Resolve,
+    command: &[String],
+    screen: Screen,
+) -> Result<u8, String> {
     let descriptors = process::raise_descriptor_limit()
         .map_err(|error| format!("the descriptor limit can't be raised: {error}"))?;
     // Before any thread, so that every thread inherits the mask.
@@ -79,21 +89,22 @@ fn serve(config: &Config, profile: Arc<Profile>, resolve: Resolve, command: &[St
         clocks: Arc::clone(&clocks),
         worker: worker_duty(config, &profile),
         reread: reread::reread(config, profile, resolve, &board),
-        observer: observer_duty(config, &board, &clocks, &sockets, &directory, (record, started_ns)),
+        observer: observer_duty(config, &board, &clocks, &sockets, &directory, (record, started_ns, screen)),
         shutdown_timeout: config.shutdown_timeout,
         drain_delay: config.drain_delay,
         duration: config.duration,
         while_command: config.while_command.as_ref().map(|line| sockets.fill_in(line)),
     };
     let ready = ready_line(config, &sockets, &directory);
-    let summary = supervisor::run(plan, signals, || say(&ready))
+    let summary = supervisor::run(plan, signals, || screen.say(&ready))
         .map_err(|error| format!("the supervisor can't go on: {error}"))?;
     sockets.remove_files();
+    screen.end_status();
     if summary.was_ready {
-        say(&done_line(&board, arrangement, &directory));
+        screen.say(&done_line(&board, arrangement, &directory));
     }
     if let Some(failure) = summary.failure {
-        complain(&failure);
+        screen.complain(&failure);
     }
     Ok(summary.exit_code)
 }
@@ -134,7 +145,7 @@ fn observer_duty(
     clocks: &Arc<Vec<[Arc<ThreadGroup>; SEATS]>>,
     sockets: &Sockets,
     directory: &RunDirectory,
-    (record, started_ns): (Value, u64),
+    (record, started_ns, screen): (Value, u64, Screen),
 ) -> ObserverDuty {
     let (config, board, clocks) = (config.clone(), Arc::clone(board), Arc::clone(clocks));
     let (admin, directory) = (sockets.admin.clone(), directory.path().map(ToOwned::to_owned));
@@ -161,6 +172,8 @@ fn observer_duty(
                 .map(|directory| RunFiles { directory: directory.clone(), record: record.clone() }),
             sample_interval: config.sample_interval,
             started_ns,
+            phases: config.phases.clone(),
+            status: screen.status,
         })
     })
 }
@@ -213,15 +226,4 @@ fn done_line(board: &Scoreboard, arrangement: Arrangement, directory: &RunDirect
         totals.lost,
         directory.csv_name(),
     )
-}
-
-/// The last word on stderr, which may be a file on a full disk: no reason to end otherwise than said.
-fn complain(sentence: &str) {
-    let _ = writeln!(io::stderr(), "error: {sentence}");
-}
-
-/// One line on stdout, flushed. A reader that has gone away is no reason to end.
-fn say(line: &str) {
-    let mut output = io::stdout().lock();
-    let _ = writeln!(output, "{line}").and_then(|()| output.flush());
 }

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use super::{Config, REDACTED, SETTINGS};
+use crate::phase::Phases;
 use crate::units::Spelled;
 
 /// A value as it is written.
@@ -88,8 +89,10 @@ impl Config {
             csv,
             log,
             log_format,
+            quiet,
             duration,
             spin,
+            phases,
             while_command,
         } = self;
         match name {
@@ -120,7 +123,9 @@ impl Config {
             "no-csv" => Written::Switch(!csv),
             "log" => text(log),
             "log-format" => text(log_format),
+            "quiet" => Written::Switch(*quiet),
             "duration" => optional(duration.map(Spelled)),
+            "phases" => optional(Some(phases).filter(|phases| **phases != Phases::default())),
             "while" => optional(while_command.as_ref()),
             _ => unreachable!("{name} is in the table of settings, and a test prints all of them"),
         }

@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 use super::layers::{self, Given, Winners};
 use super::settings::setting;
 use super::{Address, Config, Kind, Layers, LogFormat, Mistake, Mode, Secret};
+use crate::phase::Phases;
 use crate::units::{Bytes, parse_duration};
 
 /// Makes the configuration of its layers.
@@ -47,8 +48,10 @@ pub fn resolve(layers: &Layers) -> Result<Config, Vec<Mistake>> {
         csv: !reader.read("no-csv", switch),
         log: reader.read("log", filter),
         log_format: reader.read("log-format", |text, kind| one_of(&LogFormat::ALL, text, kind)),
+        quiet: reader.read("quiet", switch),
         spin: Duration::from_micros(reader.read("spin-us", number)),
         duration: reader.read_if_given("duration", duration),
+        phases: reader.read_if_given("phases", phases).unwrap_or_default(),
         while_command: reader.read_if_given("while", some_text),
     };
     check_addresses(&mut reader, &config);
@@ -180,6 +183,13 @@ fn admin(text: &str, _: &Kind) -> Result<Option<Address>, String> {
         "off" => Ok(None),
         _ => text.parse().map(Some).map_err(|reason: String| format!("{reason}; or off")),
     }
+}
+
+fn phases(text: &str, kind: &Kind) -> Result<Phases, String> {
+    if text.is_empty() {
+        return Err(must_be(kind));
+    }
+    text.parse().map_err(|reasons| format!("{reasons}; allowed is {kind}"))
 }
 
 fn one_of<T: Copy + Display>(all: &[T], text: &str, kind: &Kind) -> Result<T, String> {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::phase::PHASES;
 use crate::units::{Bytes, Spelled};
 
 /// One setting, under its flag's name without the dashes.
@@ -39,6 +40,8 @@ pub enum Kind {
     Bytes(Bytes),
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// Names of phases with durations.
+    Phases,
     /// Where to listen.
     Address,
     /// Where to listen, or `off`.
@@ -66,6 +69,9 @@ impl fmt::Display for Kind {
             Self::Bytes(most) => write!(formatter, "0 to {most}"),
             Self::Choice([first @ .., last]) => write!(formatter, "{} or {last}", first.join(", ")),
             Self::Choice([]) => formatter.write_str("nothing"),
+            Self::Phases => {
+                write!(formatter, "1 to {PHASES} of NAME:DURATION with commas between, durations above 0")
+            }
             Self::Address => formatter.write_str(ADDRESS),
             Self::AddressOrOff => write!(formatter, "{ADDRESS}, or off"),
             Self::Text | Self::Secret => formatter.write_str("a text that is not empty"),
@@ -353,12 +359,29 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Choice(&["text", "json"]),
     },
     Setting {
+        name: "quiet",
+        placeholder: "",
+        default: "false",
+        heading: RECORDS,
+        help: "Show no status line on a terminal",
+        kind: Kind::Switch,
+    },
+    Setting {
         name: "duration",
         placeholder: "DURATION",
         default: "",
         heading: RUN,
         help: "Drain and end this long after the target is ready",
         kind: Kind::AnyDuration,
+    },
+    Setting {
+        name: "phases",
+        placeholder: "NAME:DURATION,…",
+        default: "",
+        heading: RUN,
+        help: "Phases that follow each other from ready on, such as warmup:10s,measure:60s: a mark as each begins, and \
+               one called end",
+        kind: Kind::Phases,
     },
     Setting {
         name: "while",

@@ -6,22 +6,11 @@
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::phase::MARKS;
 use crate::snapshot::Figures;
-
-/// Most marks of a run.
-pub const MARKS: usize = 256;
-
-/// Longest name of a phase.
-pub const PHASE_NAME: usize = 64;
 
 /// The phase of everything before the first mark.
 const BEFORE_ALL: &str = "run";
-
-/// What `since=` calls the start of the run.
-pub const START: &str = "start";
-
-/// What a phase may be called.
-pub const ALLOWED: &str = "1 to 64 of letters, digits, space, '.', '_' and '-', and not start";
 
 /// The marks of a run, shared by whoever puts them and whoever reads them.
 #[derive(Default)]
@@ -58,10 +47,16 @@ impl Marks {
         Some((index, serde_json::from_str(&mark.figures).ok()?))
     }
 
-    /// The phase that it is now.
+    /// The phase that it is now, by the name that the rows before the first mark have, too.
     #[must_use]
     pub fn phase(&self) -> String {
-        self.all().last().map_or_else(|| BEFORE_ALL.to_owned(), |mark| mark.phase.clone())
+        self.current().unwrap_or_else(|| BEFORE_ALL.to_owned())
+    }
+
+    /// The phase that it is now, if one has begun.
+    #[must_use]
+    pub fn current(&self) -> Option<String> {
+        self.all().last().map(|mark| mark.phase.clone())
     }
 
     /// Names and times of all, for `/stats`.
@@ -96,11 +91,4 @@ impl Marks {
     fn all(&self) -> MutexGuard<'_, Vec<Mark>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether a phase may be called so.
-#[must_use]
-pub fn is_name(name: &str) -> bool {
-    let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || " ._-".contains(letter);
-    (1..=PHASE_NAME).contains(&name.len()) && name.chars().all(is_allowed) && name != START
 }

@@ -65,6 +65,8 @@ fn observe(
             .map(|directory| RunFiles { directory: directory.to_owned(), record: json!({ "version": "0" }) }),
         sample_interval: Duration::from_millis(50),
         started_ns: clock::monotonic_ns(),
+        phases: Phases::default(),
+        status: Status::Off,
     };
     let thread = std::thread::spawn(move || run(observation));
     until("the observer is ready", || matches!(above.receive(), Ok(Received::Message(Report::Ready, None))));
@@ -230,6 +232,8 @@ fn a_directory_that_is_not_there_is_a_failed_start_with_its_reason() {
         files: Some(RunFiles { directory: "/nowhere/at/all".into(), record: json!({}) }),
         sample_interval: Duration::from_secs(1),
         started_ns: clock::monotonic_ns(),
+        phases: Phases::default(),
+        status: Status::Off,
     };
     let reason = run(observation).unwrap_err();
     assert!(reason.contains("/nowhere/at/all/resources.csv"), "{reason}");
@@ -375,6 +379,8 @@ fn a_unix_socket_needs_no_host() {
         files: None,
         sample_interval: Duration::from_secs(1),
         started_ns: clock::monotonic_ns(),
+        phases: Phases::default(),
+        status: Status::Off,
     };
     let thread = std::thread::spawn(move || run(observation));
     let mut stream = std::os::unix::net::UnixStream::connect(&path).unwrap();

@@ -27,9 +27,11 @@ impl Supervisor {
     }
 
     pub(super) fn drain(&mut self, why: &str) {
+        let now = clock::monotonic_ns();
+        self.plan.board.head().set_drain(now);
         self.note("drain", None, why.to_owned());
         let patience = self.plan.drain_delay.saturating_add(self.plan.shutdown_timeout);
-        self.stage = Stage::Draining(clock::monotonic_ns().saturating_add(nanoseconds(patience)));
+        self.stage = Stage::Draining(now.saturating_add(nanoseconds(patience)));
         if let Some(command) = &self.command {
             command.terminate();
         }

@@ -115,12 +115,18 @@ impl Supervisor {
             && self.slots.iter().all(|slot| slot.live().is_some())
     }
 
-    pub(super) fn serving(&mut self) -> io::Result<()> {
+    /// All serve: what counts from here on does so before anybody is told.
+    pub(super) fn serving(&mut self) {
         self.stage = Stage::Serving;
         self.was_ready = true;
         let now = clock::monotonic_ns();
+        self.plan.board.head().set_ready(now);
         self.ends_ns = self.plan.duration.map(|duration| now.saturating_add(nanoseconds(duration)));
         self.note("ready", None, "all workers serve".to_owned());
+    }
+
+    /// Runs the command of `--while`, if there is one.
+    pub(super) fn start_command(&mut self) -> io::Result<()> {
         if let Some(line) = &self.plan.while_command {
             self.command = Some(Command::start(line)?);
         }

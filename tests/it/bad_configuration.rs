@@ -12,7 +12,7 @@ use crate::support::target::{Target, command, outcome, run};
 type Bad = (&'static str, &'static [&'static str]);
 
 #[rustfmt::skip] // A table.
-const FLAGS: [Bad; 41] = [
+const FLAGS: [Bad; 46] = [
     ("--workers 0 --mode threads", &["--workers 0:", "1 to 64 (--max-workers)"]),
     ("--workers 100000 --mode cluster", &["--workers 100000:", "1 to 64 (--max-workers)"]),
     ("--workers -1 --mode cluster", &["--workers -1:", "1 to 64"]),
@@ -47,6 +47,11 @@ const FLAGS: [Bad; 41] = [
     ("--sample-interval 0", &["--sample-interval 0:", "50ms to 1m"]),
     ("--duration 0", &["--duration 0:", "above 0"]),
     ("--duration -1s", &["--duration -1s:", "negative"]),
+    ("--phases warmup", &["--phases warmup:", "such as warmup:10s", "allowed is 1 to 255 of NAME:DURATION"]),
+    ("--phases warmup:0", &["--phases warmup:0:", "longer than 0"]),
+    ("--phases warmup:10,start:1s", &["--phases warmup:10,start:1s:", "needs a unit", "\"start\"", "not start"]),
+    ("--phases warm/up:1s,:1s", &["\"warm/up\"", "1 to 64 of letters", "\"\""]),
+    ("--phases=", &["--phases \"\":", "must be 1 to 255 of"]),
     ("--listen localhost:80", &["--listen localhost:80:", "IP:PORT, [IPV6]:PORT or unix:PATH"]),
     ("--listen 127.0.0.1:65536", &["--listen 127.0.0.1:65536:", "IP:PORT"]),
     ("--listen unix:", &["--listen unix::", "a path"]),

@@ -6,6 +6,7 @@ pub mod faults;
 pub mod kernel;
 pub mod load;
 pub mod target;
+pub mod terminal;
 
 use std::time::{Duration, Instant};
 

@@ -1,17 +1,19 @@
 //! Events on stderr: text in colour when that is a terminal, or JSON.
 
-use std::io::{self, IsTerminal};
+use std::panic;
 
 use tracing_subscriber::EnvFilter;
 
+use super::screen::Screen;
 use crate::config::{Config, LogFormat};
+use crate::sys::terminal;
 
-/// Starts the log.
-pub fn start(config: &Config) {
+/// Starts the log. Whoever writes a line, in whichever process, makes room for it first.
+pub fn start(config: &Config, screen: Screen) {
     let filter = EnvFilter::try_new(&config.log).unwrap_or_default();
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(move || screen.log())
         .with_target(false)
         // A line that can't be written, to a file on a full disk, is left out. The default says so on stderr, and panics
         // when that fails.
@@ -19,8 +21,13 @@ pub fn start(config: &Config) {
     // Fails only when there is a log already.
     let _ = match config.log_format {
         // The subscriber itself leaves colour out where NO_COLOR asks for that.
-        LogFormat::Text if io::stderr().is_terminal() => log.try_init(),
+        LogFormat::Text if terminal::is_terminal() => log.try_init(),
         LogFormat::Text => log.with_ansi(false).try_init(),
         LogFormat::Json => log.json().try_init(),
     };
+    let usual = panic::take_hook();
+    panic::set_hook(Box::new(move |panic| {
+        screen.end_status();
+        usual(panic);
+    }));
 }

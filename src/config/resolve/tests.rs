@@ -55,9 +55,9 @@ fn nothing_given_is_the_defaults() {
     assert_eq!(config.shutdown_timeout, Duration::from_secs(30));
     assert_eq!(config.drain_delay, Duration::ZERO);
     assert_eq!(config.sample_interval, Duration::from_secs(1));
-    assert_eq!((config.csv, config.log_format), (true, LogFormat::Text));
+    assert_eq!((config.csv, config.log_format, config.quiet), (true, LogFormat::Text, false));
     assert_eq!(config.log, "info");
-    assert_eq!((config.run_dir, config.duration), (None, None));
+    assert_eq!((config.run_dir, config.duration, config.phases), (None, None, Phases::default()));
     assert_eq!((config.while_command, config.admin_token), (None, None));
 }
 
@@ -264,7 +264,9 @@ fn printed_toml_loads_back() {
         ("no-csv", "true"),
         ("log", "quintain=debug,warn"),
         ("log-format", "json"),
+        ("quiet", "true"),
         ("duration", "90s"),
+        ("phases", "warm up:1.5s,measure:2m"),
         ("while", "wrk '{url}'\necho \"done\""),
     ];
     for flags in [&flags[..], &[("admin", "off")], &[]] {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Target;
 use super::order::read;
 use crate::http::Refusal;
-use crate::observer::marks::{ALLOWED, MARKS, is_name};
+use crate::phase::{ALLOWED, MARKS, is_name};
 
 const BODY: &str = r#"{"phase": "a name"}"#;
 

@@ -15,7 +15,7 @@ use crate::control::Counted;
 use crate::http::openapi::operation::{Described, Document, JSON, TEXT, shape, string};
 use crate::http::openapi::parameter::Documented;
 use crate::http::openapi::text;
-use crate::observer::marks::ALLOWED;
+use crate::phase::ALLOWED;
 
 /// What any request may be refused with: who asks from a wrong place.
 const ALWAYS: &[u16] = &[400, 405, 421];

@@ -11,7 +11,7 @@ use super::Target;
 use crate::control::counted_faults;
 use crate::histogram::Distribution;
 use crate::http::Refusal;
-use crate::observer::marks::{START, is_name};
+use crate::phase::{START, is_name};
 use crate::snapshot::{Figures, RouteReading, SlotFigures};
 use crate::sys::clock;
 

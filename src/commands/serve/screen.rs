@@ -1,0 +1,85 @@
+//! What people see: lines on stdout and stderr, and whether a terminal has a status line that they must not run into.
+
+use std::io::{self, IsTerminal, Write};
+
+use crate::config::Config;
+use crate::observer::Status;
+use crate::sys::terminal::{self, ERASE};
+
+/// What the environment says of terminals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dress {
+    /// Whether they take more than text, by `TERM`.
+    pub takes_controls: bool,
+    /// Whether colour is welcome, by `NO_COLOR`.
+    pub colour: bool,
+}
+
+/// The same in every process of a run: decided once, before the first fork.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Screen {
+    /// What stderr shows of the run beside lines.
+    pub status: Status,
+}
+
+impl Screen {
+    /// A status line is for somebody who watches a terminal that nobody else writes to: a command's output would.
+    pub fn of(config: &Config, dress: Dress) -> Self {
+        let is_wanted = !config.quiet && config.while_command.is_none();
+        let Dress { takes_controls, colour } = dress;
+        let status = match is_wanted && takes_controls && terminal::is_terminal() {
+            false => Status::Off,
+            true if colour => Status::Coloured,
+            true => Status::Plain,
+        };
+        Self { status }
+    }
+
+    fn has_status(self) -> bool {
+        self.status != Status::Off
+    }
+
+    /// One line on stdout, flushed. A reader that has gone away is no reason to end.
+    pub fn say(self, line: &str) {
+        let mut output = io::stdout().lock();
+        let erase = if self.has_status() && output.is_terminal() { ERASE } else { "" };
+        let _ = output.write_all(format!("{erase}{line}\n").as_bytes()).and_then(|()| output.flush());
+    }
+
+    /// The last word on stderr, which may be a file on a full disk: no reason to end otherwise than said.
+    pub fn complain(self, sentence: &str) {
+        // Whole: each write erases what stands there.
+        let _ = self.log().write_all(format!("error: {sentence}\n").as_bytes());
+    }
+
+    /// Nothing is drawn any more: what stands there goes, also when whoever drew it was killed.
+    pub fn end_status(self) {
+        if self.has_status() {
+            let _ = io::stderr().write_all(ERASE.as_bytes());
+        }
+    }
+
+    /// Where whole lines are written to stderr.
+    pub fn log(self) -> LogWriter {
+        LogWriter { erase: if self.has_status() { ERASE } else { "" } }
+    }
+}
+
+/// stderr, for one line. The status line is erased in the same write, between which and the line no other process can come.
+pub struct LogWriter {
+    erase: &'static str,
+}
+
+impl Write for LogWriter {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if self.erase.is_empty() {
+            return io::stderr().write(line);
+        }
+        io::stderr().write_all(&[self.erase.as_bytes(), line].concat())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        io::stderr().flush()
+    }
+}
