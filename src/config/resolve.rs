@@ -50,6 +50,7 @@ pub fn resolve(layers: &Layers) -> Result<Config, Vec<Mistake>> {
         spin: Duration::from_micros(reader.read("spin-us", number)),
         duration: reader.read_if_given("duration", duration),
         while_command: reader.read_if_given("while", some_text),
+        times: !reader.read("without-times", switch),
     };
     check_addresses(&mut reader, &config);
     if reader.mistakes.is_empty() { Ok(config) } else { Err(reader.mistakes) }

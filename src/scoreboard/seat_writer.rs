@@ -28,6 +28,13 @@ pub struct Finished {
     pub route: usize,
     /// How it ended.
     pub outcome: Outcome,
+    /// How long it took; `None` where that is not kept.
+    pub times: Option<Times>,
+}
+
+/// How long a request took.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
     /// Arrival → head parsed; `None` where the socket has no arrival stamps.
     pub queue_ns: Option<u64>,
     /// Head parsed → flushed.
@@ -140,7 +147,7 @@ impl SeatWriter {
     /// A request ended: its buckets first, `finished` last.
     pub fn finished(&self, request: &Finished) {
         let Some(counters) = self.counters() else { return };
-        let Finished { route, outcome, queue_ns, service_ns, latency_ns } = *request;
+        let Finished { route, outcome, times } = *request;
         let record = &self.seat().routes[route];
         record.touched.store(1, Release);
         match outcome {
@@ -157,10 +164,12 @@ impl SeatWriter {
                 add(&counters.errors, 1);
             }
         }
-        record.service.record(service_ns);
-        record.latency.record(latency_ns);
-        if let Some(queue_ns) = queue_ns {
-            record.queue.record(queue_ns);
+        if let Some(Times { queue_ns, service_ns, latency_ns }) = times {
+            record.service.record(service_ns);
+            record.latency.record(latency_ns);
+            if let Some(queue_ns) = queue_ns {
+                record.queue.record(queue_ns);
+            }
         }
         record.recorded.store(record.recorded.load(Relaxed).wrapping_add(1), Release);
         counters.finished.store(counters.finished.load(Relaxed).wrapping_add(1), Release);

@@ -55,3 +55,4 @@ mod unwritable_files;
 mod uploads;
 mod waiting_shows;
 mod while_command;
+mod without_times;

@@ -100,7 +100,9 @@ fn of_routes(routes: &[Arc<RouteReading>]) -> Vec<MetricFamily> {
         })
     });
     let times = |name: &str, help: &str, of: fn(&RouteReading) -> &Distribution| {
-        let metrics = routes.iter().map(|route| {
+        // What was never recorded is no series of zeros.
+        let recorded = routes.iter().filter(|route| !of(route).is_empty());
+        let metrics = recorded.map(|route| {
             let labels = [("method", route.method.as_str()), ("route", route.path.as_str())];
             labelled_histogram(&labels, of(route))
         });
