@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::processes::Processes;
 use crate::scoreboard::{Counts, Scoreboard};
-use crate::snapshot::{RouteReading, SlotReading, Totals, routes};
+use crate::snapshot::{RouteReading, RoutesReader, SlotReading, Totals};
 
 /// Everything that was counted up to an instant.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -53,7 +53,12 @@ pub struct SlotFigures {
 impl Figures {
     /// As they are now. The totals are read first, so that the statuses add up to at least what is said to be finished.
     #[must_use]
-    pub fn read(board: &Scoreboard, processes: &Processes, listen_drops: Option<u64>) -> Self {
+    pub fn read(
+        board: &Scoreboard,
+        processes: &Processes,
+        routes: &RoutesReader,
+        listen_drops: Option<u64>,
+    ) -> Self {
         let snapshot = processes.snapshot(board);
         let totals = snapshot.totals();
         Self {
@@ -61,7 +66,7 @@ impl Figures {
             in_flight: totals.in_flight(),
             connections: totals.connections(),
             listen_drops,
-            routes: routes(board),
+            routes: routes.read(board).iter().map(|route| RouteReading::clone(route)).collect(),
             slots: snapshot.slots.iter().map(SlotFigures::of).collect(),
         }
     }

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering, Ordering::Relaxed, Ordering::Releas
 
 use super::Scoreboard;
 use super::counters::Counters;
-use super::route_record::{FIRST_STATUS, STATUSES};
 use super::slot::{Roster, Seat};
 use crate::histogram::add;
 use crate::sys::usage::Usage;
@@ -152,8 +151,7 @@ impl SeatWriter {
         record.touched.store(1, Release);
         match outcome {
             Outcome::Answered(status) => {
-                let last = STATUSES - 1;
-                add(&record.statuses[usize::from(status.saturating_sub(FIRST_STATUS)).min(last)], 1);
+                record.count(status);
                 if status >= 500 {
                     add(&counters.errors, 1);
                 }

@@ -43,6 +43,7 @@ mod rejected;
 mod rolling_restart;
 mod routes_and_methods;
 mod run_files;
+mod scrapers;
 mod second_instance;
 mod stall_arithmetic;
 mod standing_orders;
