@@ -106,6 +106,20 @@ column() { # name file
 
 median() { sort -n | awk '{ value[NR] = $1 } END { if (NR) print NR % 2 ? value[(NR + 1) / 2] : (value[NR / 2] + value[NR / 2 + 1]) / 2 }'; }
 
+# The median of numbers and the interval in which that of all such numbers lies with 95 %, by their order alone (as many as
+# at most one in 40 times lie below it, or above). Fewer than six have none: then their least and most.
+interval() {
+    sort -n | awk '
+        { value[NR] = $1 }
+        END {
+            term = 0.5 ^ NR; below = term
+            for (rank = 1; below <= 0.025 && rank <= NR / 2; rank++) { term *= (NR - rank + 1) / rank; below += term }
+            rank = rank > 1 ? rank - 1 : 1
+            middle = NR % 2 ? value[(NR + 1) / 2] : (value[NR / 2] + value[NR / 2 + 1]) / 2
+            printf "%.4f %.4f %.4f\n", middle, value[rank], value[NR + 1 - rank]
+        }'
+}
+
 # A process and everything that it has started.
 tree() { # pid
     local child

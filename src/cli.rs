@@ -252,6 +252,7 @@ fn flag(setting: &'static Setting) -> Arg {
         .long(setting.name)
         .help(StyledStr::from(help(setting)))
         .help_heading(setting.heading)
+        .hide(setting.is_hidden())
         // Appended, so that `config` sees a repeated flag and can report it with the rest.
         .action(ArgAction::Append);
     if setting.is_switch() {
@@ -396,7 +397,10 @@ mod tests {
         let help = parsed("--help").unwrap_err().to_string();
         let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
         for setting in settings() {
-            assert!(help.contains(&format!("--{}", setting.name)), "{}", setting.name);
+            assert_eq!(help.contains(&format!("--{}", setting.name)), !setting.is_hidden(), "{}", setting.name);
+            if setting.is_hidden() {
+                continue;
+            }
             assert!(help.contains(&format!("[env:{}]", setting.variable())), "{}", setting.name);
             assert!(setting.is_switch() || help.contains(setting.default), "{}", setting.name);
         }

@@ -24,7 +24,7 @@ pub use layers::{File, Layers, Limit};
 pub use mistake::{Mistake, Source};
 pub use resolve::resolve;
 pub use secret::{REDACTED, Secret};
-pub use settings::{CONFIG, Kind, SETTINGS, Setting};
+pub use settings::{CONFIG, HIDDEN, Kind, SETTINGS, Setting};
 
 use crate::phase::Phases;
 use crate::units::Bytes;
@@ -153,4 +153,6 @@ pub struct Config {
     pub phases: Phases,
     /// The command during which the target is up.
     pub while_command: Option<String>,
+    /// Whether it is recorded how long requests take. Only a benchmark switches it off.
+    pub times: bool,
 }

@@ -6,14 +6,17 @@
 //! 0.78 % for whoever reports an edge. Longer values count in the last bucket; `max` keeps them exactly.
 
 mod classic;
+mod marks;
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bytemuck::Zeroable;
+use marks::bits;
 
 mod distribution;
 
 pub use distribution::{Distribution, Quantiles};
+pub(crate) use marks::Marks;
 
 /// Number of buckets.
 pub const BUCKETS: usize = 3840;
@@ -30,16 +33,24 @@ const IN_AN_OCTAVE: u64 = 128;
 /// Powers of two below [`LINEAR`].
 const LINEAR_BITS: u32 = LINEAR.trailing_zeros();
 
+/// Buckets in a group, which has a word of marks.
+const GROUP: usize = 64;
+
+/// Groups of buckets: as many as have room in a word.
+const GROUPS: usize = BUCKETS / GROUP;
+
+/// A group with so many marked buckets is read whole, since that takes no longer than to pick them.
+const DENSE: u32 = 24;
+
 /// Buckets, and marks of which of them were ever written: untouched shared memory must not be read, since
-/// reading allocates it.
+/// reading allocates it; and among the buckets of a few thousand requests most are empty.
 #[derive(Zeroable)]
 #[repr(C, align(128))]
 pub struct Histogram {
     max: AtomicU64,
-    /// Lowest bucket written, plus one: 0 is "never written".
-    low: AtomicU64,
-    /// Highest bucket written.
-    high: AtomicU64,
+    /// Groups with a marked bucket.
+    groups: Marks<1>,
+    marks: Marks<GROUPS>,
     buckets: [AtomicU64; BUCKETS],
 }
 
@@ -47,8 +58,7 @@ impl Histogram {
     /// Counts one value. For the histogram's one writer.
     pub fn record(&self, value_ns: u64) {
         let bucket = bucket_of(value_ns);
-        // First: who is killed in between leaves no count outside of the marks, where nobody would clear it.
-        self.widen(bucket, bucket);
+        self.mark(bucket);
         add(&self.buckets[bucket], 1);
         if value_ns > self.max.load(Relaxed) {
             self.max.store(value_ns, Relaxed);
@@ -57,49 +67,51 @@ impl Histogram {
 
     /// Adds everything in `other`. For the histogram's one writer.
     pub fn absorb(&self, other: &Self) {
-        let Some((low, high)) = other.touched() else { return };
-        for (mine, theirs) in self.buckets[low..=high].iter().zip(&other.buckets[low..=high]) {
-            add(mine, theirs.load(Relaxed));
+        for group in other.groups() {
+            for bucket in bits(other.marks.word(group)).map(|place| group * GROUP + place) {
+                self.mark(bucket);
+                add(&self.buckets[bucket], other.buckets[bucket].load(Relaxed));
+            }
         }
-        self.widen(low, high);
         self.max.store(self.max.load(Relaxed).max(other.max.load(Relaxed)), Relaxed);
     }
 
     /// Forgets everything. For the histogram's one writer.
     pub fn clear(&self) {
-        let Some((low, high)) = self.touched() else { return };
-        for bucket in &self.buckets[low..=high] {
-            bucket.store(0, Relaxed);
+        for group in self.groups() {
+            for bucket in self.group(group) {
+                bucket.store(0, Relaxed);
+            }
         }
-        self.low.store(0, Relaxed);
-        self.high.store(0, Relaxed);
+        if self.groups.word(0) != 0 {
+            self.marks.clear();
+        }
+        self.groups.clear();
         self.max.store(0, Relaxed);
     }
 
-    /// The first and last bucket ever written. Garbage in the marks reads as the nearest bucket there is.
-    fn touched(&self) -> Option<(usize, usize)> {
-        let low = usize::try_from(self.low.load(Relaxed)).unwrap_or(BUCKETS).checked_sub(1)?.min(BUCKETS - 1);
-        let high = usize::try_from(self.high.load(Relaxed)).unwrap_or(BUCKETS).min(BUCKETS - 1);
-        (low <= high).then_some((low, high))
+    /// The groups in which a bucket was ever written. Garbage in the marks names none that there isn't.
+    fn groups(&self) -> impl DoubleEndedIterator<Item = usize> + use<> {
+        let marked = self.groups.word(0);
+        (0..GROUPS).filter(move |group| marked >> group & 1 == 1)
+    }
+
+    fn group(&self, group: usize) -> &[AtomicU64] {
+        &self.buckets[group * GROUP..][..GROUP]
     }
 
     /// Garbage all over, as a worker gone wild might leave it.
     #[cfg(test)]
     pub(crate) fn scribble(&self, random: &mut impl FnMut() -> u64) {
-        let Self { max, low, high, buckets } = self;
-        for place in [max, low, high].into_iter().chain(buckets) {
+        let Self { max, groups, marks, buckets } = self;
+        for place in [max].into_iter().chain(groups.words()).chain(marks.words()).chain(buckets) {
             place.store(random(), Relaxed);
         }
     }
 
-    fn widen(&self, low: usize, high: usize) {
-        let before = self.low.load(Relaxed);
-        if before == 0 || low as u64 + 1 < before {
-            self.low.store(low as u64 + 1, Relaxed);
-        }
-        if high as u64 > self.high.load(Relaxed) {
-            self.high.store(high as u64, Relaxed);
-        }
+    fn mark(&self, bucket: usize) {
+        self.groups.set(bucket / GROUP);
+        self.marks.set(bucket);
     }
 }
 

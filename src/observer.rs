@@ -17,6 +17,7 @@ use crate::fault::{Rules, Written};
 use crate::phase::Phases;
 use crate::sample::{Earlier, Sample, SlotSample, between};
 use crate::scoreboard::Scoreboard;
+use crate::snapshot::RoutesReader;
 use crate::sys::readiness::Watched;
 use crate::sys::{clock, process, signals};
 
@@ -130,10 +131,11 @@ pub fn run(observation: Observation) -> Result<(), String> {
             marks: Arc::default(),
             started_ns,
             listen_drops: Arc::default(),
+            routes: RoutesReader::default(),
         };
         // Nobody sees it without an admin listener.
         let live = admin.is_some().then_some(live);
-        let reader = Reader::new(Arc::clone(&target.board), processes, listeners);
+        let reader = Reader::new(Arc::clone(&target.board), processes, listeners, target.routes.clone());
         let observer =
             Observer::begin(target.clone(), reader, schedule, &phases, (files, live, StatusLine::start(status)))?;
         if let Some(admin) = admin {

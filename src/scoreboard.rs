@@ -40,7 +40,7 @@ pub use fault_table::{FAULT_KINDS, FAULT_PLACES, FaultMark, FaultRecord, FaultTa
 pub use loop_lag::{BEAT_NS, LagWindow, LoopLag};
 pub use route_record::RouteRecord;
 pub use route_table::{ROUTE_NAME, RouteTable};
-pub use seat_writer::{Finished, Outcome, SeatWriter};
+pub use seat_writer::{Finished, Outcome, SeatWriter, Times};
 pub use slot::{Base, Roster, Seat, SeatState, Slot, SlotNotes, SlotState};
 
 /// Most routes of a target, the unmatched one included.

@@ -107,7 +107,9 @@ impl Read for Wire {
             let mut ready = ready!(watched.poll_read_ready(context))?;
             let connection: &Connection = watched.get_ref();
             let room = buffer.remaining();
-            match socket::receive(connection.socket(), &mut buffer, |bytes| framing.follow(bytes)) {
+            match socket::receive(connection.socket(), &mut buffer, connection.keeps_times(), |bytes| {
+                framing.follow(bytes)
+            }) {
                 Ok(Received { bytes: 0, .. }) => return self.poll_end(context),
                 Ok(received) => {
                     // With edge-triggered epoll a short read says that nothing is left: spares the read that

@@ -20,6 +20,7 @@ use crate::sys::readiness::Watched;
 use crate::sys::threads::ThreadGroup;
 use crate::sys::{clock, process, timer, usage};
 use crate::units::nanoseconds;
+use crate::wire::Gauge;
 use crate::work::sleep;
 use accept::{Acceptors, Afterwards, Gate};
 use connections::Connections;
@@ -58,6 +59,8 @@ pub struct Settings {
     pub shutdown_timeout: Duration,
     /// `--spin-us`
     pub spin: Duration,
+    /// Whether it is recorded how long requests take: not with `--without-times`.
+    pub times: bool,
 }
 
 /// What makes one worker this one.
@@ -193,12 +196,20 @@ impl Worker {
             drain_delay,
             shutdown_timeout,
             spin: _,
+            times,
         } = settings;
         let seat = Arc::new(seat);
         let target = Target::new(*limits, about.clone(), Arc::clone(&seat));
         let routes = Arc::new(http::Routes::new(http::routes(profile), &target));
-        let connections =
-            Connections::new(Arc::clone(&seat), target.clone(), routes, *max_connections, *keep_alive_timeout);
+        let gauge = if *times { Gauge::default() } else { Gauge::without_times() };
+        let connections = Connections::new(
+            Arc::clone(&seat),
+            target.clone(),
+            routes,
+            *max_connections,
+            *keep_alive_timeout,
+            gauge,
+        );
         Self {
             stage: Stage::Serving,
             own_process: *own_process,

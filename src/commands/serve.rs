@@ -135,6 +135,7 @@ fn worker_duty(config: &Config, profile: &Arc<Profile>) -> WorkerDuty {
         drain_delay: config.drain_delay,
         shutdown_timeout: config.shutdown_timeout,
         spin: config.spin,
+        times: config.times,
     };
     Arc::new(move |seat, control, threads| worker::run(&settings, Assignment { seat, control, threads }))
 }

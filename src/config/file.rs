@@ -81,7 +81,7 @@ fn take_entry(
 }
 
 fn unknown_key(key: &str, value: &DeValue, source: Source) -> Mistake {
-    let keys: Vec<String> = SETTINGS.iter().map(Setting::key).collect();
+    let keys: Vec<String> = SETTINGS.iter().filter(|setting| !setting.is_hidden()).map(Setting::key).collect();
     if key == CONFIG.name {
         let allowed = "one configuration file can't name another".to_owned();
         Mistake { source, value: None, allowed }

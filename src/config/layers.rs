@@ -113,12 +113,12 @@ fn take_flags(flags: &[(String, String)], winners: &mut Winners, mistakes: &mut 
 /// The mistake of a flag that is none, with the nearest one that is. Its value isn't shown: it may be a secret.
 #[must_use]
 pub(crate) fn unknown_flag(flag: &str) -> Mistake {
-    let names: Vec<String> = every_setting().map(|setting| format!("--{}", setting.name)).collect();
+    let names: Vec<String> = shown().map(|setting| format!("--{}", setting.name)).collect();
     unknown(Source::Flag(flag.to_owned()), flag, &names)
 }
 
 fn take_environment(environment: &[(String, Option<String>)], winners: &mut Winners, mistakes: &mut Vec<Mistake>) {
-    let variables: Vec<String> = every_setting().map(Setting::variable).collect();
+    let variables: Vec<String> = shown().map(Setting::variable).collect();
     for (variable, text) in environment {
         if !variable.starts_with(PREFIX) || is_from_kubernetes(variable) {
             continue;
@@ -153,6 +153,11 @@ pub(super) fn unknown(source: Source, name: &str, names: &[String]) -> Mistake {
         None => "there is no such setting; --help lists them".to_owned(),
     };
     Mistake { source, value: None, allowed }
+}
+
+/// Those that a misspelt name may have meant.
+fn shown() -> impl Iterator<Item = &'static Setting> {
+    every_setting().filter(|setting| !setting.is_hidden())
 }
 
 /// The table, and the name of the configuration file.

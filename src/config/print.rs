@@ -55,9 +55,12 @@ impl Config {
         values.collect::<serde_json::Map<_, _>>().into()
     }
 
-    /// Key and value of each setting, in the order of the table.
+    /// Key and value of each setting, in the order of the table; of the hidden ones only of those that are on.
     fn written(&self) -> Vec<(String, Written)> {
-        SETTINGS.iter().map(|setting| (setting.key(), self.written_value(setting.name))).collect()
+        let written = SETTINGS.iter().map(|setting| (setting, self.written_value(setting.name)));
+        let shown =
+            written.filter(|(setting, value)| !setting.is_hidden() || matches!(value, Written::Switch(true)));
+        shown.map(|(setting, value)| (setting.key(), value)).collect()
     }
 
     fn written_value(&self, name: &str) -> Written {
@@ -94,6 +97,7 @@ impl Config {
             spin,
             phases,
             while_command,
+            times,
         } = self;
         match name {
             "listen" => text(listen),
@@ -127,6 +131,7 @@ impl Config {
             "duration" => optional(duration.map(Spelled)),
             "phases" => optional(Some(phases).filter(|phases| **phases != Phases::default())),
             "while" => optional(while_command.as_ref()),
+            "without-times" => Written::Switch(!times),
             _ => unreachable!("{name} is in the table of settings, and a test prints all of them"),
         }
     }

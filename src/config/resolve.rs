@@ -53,6 +53,7 @@ pub fn resolve(layers: &Layers) -> Result<Config, Vec<Mistake>> {
         duration: reader.read_if_given("duration", duration),
         phases: reader.read_if_given("phases", phases).unwrap_or_default(),
         while_command: reader.read_if_given("while", some_text),
+        times: !reader.read("without-times", switch),
     };
     check_addresses(&mut reader, &config);
     if reader.mistakes.is_empty() { Ok(config) } else { Err(reader.mistakes) }

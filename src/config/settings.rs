@@ -15,7 +15,7 @@ pub struct Setting {
     pub placeholder: &'static str,
     /// As one would type it; empty when it is unset, or decided by the others (`--help` then says how).
     pub default: &'static str,
-    /// Under which heading of `--help` it stands.
+    /// Under which heading of `--help` it stands; [`HIDDEN`] is none.
     pub heading: &'static str,
     /// What it does, without default and range, which are added.
     pub help: &'static str,
@@ -87,6 +87,12 @@ impl Setting {
         matches!(self.kind, Kind::Switch)
     }
 
+    /// Whether neither `--help` nor a page shows it.
+    #[must_use]
+    pub fn is_hidden(&self) -> bool {
+        self.heading == HIDDEN
+    }
+
     /// Its environment variable: `QUINTAIN_KEEP_ALIVE_TIMEOUT`.
     #[must_use]
     pub fn variable(&self) -> String {
@@ -134,6 +140,9 @@ pub(super) const LIMITS: &str = "Limits";
 const TIMES: &str = "Connections and shutdown";
 const RECORDS: &str = "Records";
 const RUN: &str = "Run";
+
+/// The heading of a switch that no user is to meet: it is there for a benchmark of our own.
+pub const HIDDEN: &str = "";
 
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
@@ -390,5 +399,13 @@ pub const SETTINGS: &[Setting] = &[
         heading: RUN,
         help: "Run CMD by `sh -c` with {url} and {admin} filled in, then drain and exit with its code",
         kind: Kind::Text,
+    },
+    Setting {
+        name: "without-times",
+        placeholder: "",
+        default: "false",
+        heading: HIDDEN,
+        help: "Ask the kernel for no arrival stamps and record no times, so that their cost can be measured",
+        kind: Kind::Switch,
     },
 ];

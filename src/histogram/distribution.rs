@@ -4,10 +4,11 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::{BUCKETS, Histogram, bounds, bucket_of};
+use super::marks::bits;
+use super::{BUCKETS, DENSE, GROUP, Histogram, bounds, bucket_of};
 
 /// One or more histograms, read and summed, or the difference of two such sums. It holds the stretch of buckets that were
-/// ever touched, which is a small part of all.
+/// ever touched (with their neighbours), which is a small part of all.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Distribution {
     /// The bucket that the first of the counts is of.
@@ -36,9 +37,16 @@ pub struct Quantiles {
 impl Distribution {
     /// Adds what a histogram holds.
     pub fn add(&mut self, histogram: &Histogram) {
-        let Some((low, high)) = histogram.touched() else { return };
-        for (sum, bucket) in self.stretch(low, high).iter_mut().zip(&histogram.buckets[low..=high]) {
-            *sum = sum.wrapping_add(bucket.load(Relaxed));
+        // Once: its writer may mark another one meanwhile.
+        let mut groups = histogram.groups();
+        let Some(first) = groups.next() else { return };
+        let last = groups.next_back().unwrap_or(first);
+        let counts = self.stretch(first * GROUP, last * GROUP + GROUP - 1);
+        for group in [first].into_iter().chain(groups).chain((last > first).then_some(last)) {
+            let (counts, buckets) = (&mut counts[(group - first) * GROUP..][..GROUP], histogram.group(group));
+            let mut add = |place: usize| counts[place] = counts[place].wrapping_add(buckets[place].load(Relaxed));
+            let marked = histogram.marks.word(group);
+            if marked.count_ones() < DENSE { bits(marked).for_each(add) } else { (0..GROUP).for_each(&mut add) }
         }
         self.max_ns = self.max_ns.max(histogram.max.load(Relaxed));
     }

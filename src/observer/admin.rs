@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
@@ -18,7 +19,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt;
 
 use super::live::{Cut, Live};
@@ -28,7 +29,7 @@ use crate::control::Event;
 use crate::fault::Rules;
 use crate::http::{Refusal, docs_file, docs_page};
 use crate::scoreboard::Scoreboard;
-use crate::snapshot::{self, Figures};
+use crate::snapshot::{Figures, RouteReading, RoutesReader};
 use crate::sys::clock;
 use access::{Access, Door};
 
@@ -43,7 +44,7 @@ mod page;
 mod ready;
 mod stats;
 
-/// Connections at once; further ones wait in the kernel's queue.
+/// Connections at once; further ones wait, and those that are idle make room for them.
 const CONNECTIONS: usize = 64;
 
 /// From a request's first byte to the end of its headers; hyper cuts idle connections after it, too.
@@ -118,6 +119,8 @@ pub struct Target {
     pub started_ns: u64,
     /// What all accept queues had dropped at the last tick.
     pub listen_drops: Arc<ListenDrops>,
+    /// What was answered on each route, read by ticks as well.
+    pub routes: RoutesReader,
 }
 
 /// What all accept queues together have dropped, as of the last tick; a negative number is unknown.
@@ -145,7 +148,8 @@ impl Target {
     #[must_use]
     pub fn figures(&self) -> Figures {
         let taken = self.processes.snapshot(&self.board);
-        Figures::of(&taken, snapshot::routes(&self.board), self.listen_drops.last())
+        let routes = self.routes.read(&self.board).iter().map(|route| RouteReading::clone(route)).collect();
+        Figures::of(&taken, routes, self.listen_drops.last())
     }
 
     /// A phase begins: which mark it is and when it was put (monotonic); `None` when there is no room for it.
@@ -231,18 +235,23 @@ async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) 
     Ok(next.run(request).await)
 }
 
-/// Takes connections for ever, at most so many at once.
+/// Takes connections for ever, at most so many at once. Who waits for a place has the others leave after their answer: a
+/// scraper would keep its connection, and its place, until its next scrape.
 async fn serve<Stream>(routes: Router, mut accept: impl AsyncFnMut() -> io::Result<Stream>)
 where
     Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let (crowd, crowded) = watch::channel(false);
     let mut complained = false;
-    while let Ok(place) = Arc::clone(&places).acquire_owned().await {
+    loop {
         match accept().await {
             Ok(stream) => {
                 complained = false;
-                tokio::spawn(connection(stream, routes.clone(), place));
+                crowd.send_replace(places.available_permits() == 0);
+                let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+                crowd.send_replace(false);
+                tokio::spawn(connection(stream, routes.clone(), crowded.clone(), place));
             }
             // The client gave up before it was its turn.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -256,27 +265,55 @@ where
     }
 }
 
-async fn connection<Stream>(stream: Stream, routes: Router, place: OwnedSemaphorePermit)
-where
+async fn connection<Stream>(
+    stream: Stream,
+    routes: Router,
+    mut crowded: watch::Receiver<bool>,
+    place: OwnedSemaphorePermit,
+) where
     Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let cut = Cut::default();
     let known = cut.clone();
+    let asked = Arc::new(Notify::new());
+    let asks = Arc::clone(&asked);
     let routes = routes.map_request(move |mut request: http::Request<hyper::body::Incoming>| {
+        asks.notify_one();
         request.extensions_mut().insert(known.clone());
         request
     });
-    let served = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_WITHIN)
-        .max_buf_size(BUFFER)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
-    tokio::select! {
-        served = served => if let Err(error) = served {
-            tracing::debug!("an admin connection ended: {error}");
-        },
-        // hyper waits for a client that does not read, whatever becomes of the answer's body.
-        () = cut.wanted() => tracing::debug!("an admin connection was cut: the client does not read"),
+    let mut served = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADERS_WITHIN)
+            .max_buf_size(BUFFER)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes))
+    );
+    // hyper ends a connection that has not asked yet without a word.
+    let mut is_to_leave = pin!(async {
+        asked.notified().await;
+        let _ = crowded.wait_for(|crowded| *crowded).await;
+    });
+    let mut stays = true;
+    loop {
+        tokio::select! {
+            served = &mut served => {
+                if let Err(error) = served {
+                    tracing::debug!("an admin connection ended: {error}");
+                }
+                break;
+            }
+            // hyper waits for a client that does not read, whatever becomes of the answer's body.
+            () = cut.wanted() => {
+                tracing::debug!("an admin connection was cut: the client does not read");
+                break;
+            }
+            () = &mut is_to_leave, if stays => {
+                stays = false;
+                // At once if it is idle. Who listens to the events goes on.
+                served.as_mut().graceful_shutdown();
+            }
+        }
     }
     drop(place);
 }

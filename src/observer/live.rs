@@ -9,7 +9,7 @@ mod row;
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use serde_json::{Value, json};
@@ -58,6 +58,8 @@ pub struct Tick {
     pub routes: Vec<Arc<RouteReading>>,
     /// The fault plans in force.
     pub faults: Vec<Shown>,
+    /// All of it for `/metrics`, once somebody has asked.
+    pub metrics: OnceLock<Vec<u8>>,
 }
 
 /// The last tick, the rows and events before it, and who is told of the next.
@@ -89,7 +91,8 @@ impl Live {
     /// Keeps a tick and tells it to everybody who listens.
     pub fn tick(&self, phase: &str, sample: &Sample, routes: Vec<Arc<RouteReading>>) {
         let now_ns = clock::monotonic_ns();
-        let tick = Tick { sample: sample.clone(), routes, faults: shown_faults(&self.board, now_ns) };
+        let faults = shown_faults(&self.board, now_ns);
+        let tick = Tick { sample: sample.clone(), routes, faults, metrics: OnceLock::new() };
         let target = self.row_of_target(phase, &tick.sample);
         let kept = Value::Array(target.values().cloned().collect()).to_string();
         let mut inner = self.inner();

@@ -67,9 +67,14 @@ pub enum Depth {
 impl Reader {
     /// Reads `board`, the processes behind it and their listeners.
     #[must_use]
-    pub fn new(board: Arc<Scoreboard>, processes: Processes, listeners: Vec<Arc<OwnedFd>>) -> Self {
+    pub fn new(
+        board: Arc<Scoreboard>,
+        processes: Processes,
+        listeners: Vec<Arc<OwnedFd>>,
+        routes: RoutesReader,
+    ) -> Self {
         let strain = StrainReader::new(listeners);
-        let (files, host, routes) = (ProcessFiles::default(), HostFiles::open(), RoutesReader::default());
+        let (files, host) = (ProcessFiles::default(), HostFiles::open());
         Self { board, processes, files, host, strain, routes }
     }
 

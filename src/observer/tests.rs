@@ -12,7 +12,7 @@ mod broken_seat;
 
 use super::*;
 use crate::control::{Received, SupervisorEnd, channel, standing};
-use crate::scoreboard::{Finished, Outcome, SeatState, SeatWriter};
+use crate::scoreboard::{Finished, Outcome, SeatState, SeatWriter, Times};
 use crate::sys::listener::{self, Claim};
 
 struct Running {
@@ -36,8 +36,8 @@ fn board() -> (Arc<Scoreboard>, SeatWriter) {
 fn one_request(writer: &SeatWriter, status: u16) {
     writer.started();
     let outcome = Outcome::Answered(status);
-    let (queue_ns, service_ns, latency_ns) = (Some(1_000), 200_000_000, 200_001_000);
-    writer.finished(&Finished { route: 1, outcome, queue_ns, service_ns, latency_ns });
+    let times = Some(Times { queue_ns: Some(1_000), service_ns: 200_000_000, latency_ns: 200_001_000 });
+    writer.finished(&Finished { route: 1, outcome, times });
 }
 
 fn observe(

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Orderin
 
 use bytemuck::Zeroable;
 
-use crate::histogram::{Histogram, add};
+use crate::histogram::{Histogram, Marks, add};
 
 /// Statuses are counted from 100 …
 pub(super) const FIRST_STATUS: u16 = 100;
@@ -21,6 +21,8 @@ pub struct RouteRecord {
     pub(super) recorded: AtomicU64,
     pub(super) client_gone: AtomicU64,
     pub(super) broken: AtomicU64,
+    /// Which statuses were ever answered.
+    pub(super) answered: Marks<{ STATUSES.div_ceil(64) }>,
     pub(super) statuses: [AtomicU64; STATUSES],
     /// Head parsed → flushed.
     pub service: Histogram,
@@ -55,20 +57,30 @@ impl RouteRecord {
 
     /// The statuses answered, and how often.
     pub fn statuses(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
-        let counts = (FIRST_STATUS..).zip(&self.statuses);
-        counts.map(|(status, count)| (status, count.load(Relaxed))).filter(|&(_, count)| count > 0)
+        let counts =
+            self.answered.places().filter_map(|place| Some((place, self.statuses.get(place)?.load(Relaxed))));
+        let statuses = counts.filter(|&(_, count)| count > 0);
+        statuses.filter_map(|(place, count)| Some((FIRST_STATUS + u16::try_from(place).ok()?, count)))
+    }
+
+    /// For the record's one writer.
+    pub(super) fn count(&self, status: u16) {
+        let place = usize::from(status.saturating_sub(FIRST_STATUS)).min(STATUSES - 1);
+        self.answered.set(place);
+        add(&self.statuses[place], 1);
     }
 
     pub(super) fn absorb(&self, other: &Self) {
         if !other.is_touched() {
             return;
         }
-        let Self { touched, recorded, client_gone, broken, statuses, service, latency, queue } = other;
+        let Self { touched, recorded, client_gone, broken, answered, statuses, service, latency, queue } = other;
         add(&self.recorded, recorded.load(Relaxed));
         add(&self.client_gone, client_gone.load(Relaxed));
         add(&self.broken, broken.load(Relaxed));
-        for (mine, theirs) in self.statuses.iter().zip(statuses) {
-            add(mine, theirs.load(Relaxed));
+        for place in answered.places().filter(|place| *place < STATUSES) {
+            self.answered.set(place);
+            add(&self.statuses[place], statuses[place].load(Relaxed));
         }
         self.service.absorb(service);
         self.latency.absorb(latency);
@@ -80,11 +92,12 @@ impl RouteRecord {
         if !self.is_touched() {
             return;
         }
-        let Self { touched, recorded, client_gone, broken, statuses, service, latency, queue } = self;
+        let Self { touched, recorded, client_gone, broken, answered, statuses, service, latency, queue } = self;
         touched.store(0, Relaxed);
         recorded.store(0, Relaxed);
         client_gone.store(0, Relaxed);
         broken.store(0, Relaxed);
+        answered.clear();
         for count in statuses {
             count.store(0, Relaxed);
         }

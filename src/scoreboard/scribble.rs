@@ -30,8 +30,9 @@ impl Counters {
 
 impl RouteRecord {
     fn scribble(&self, random: &mut impl FnMut() -> u64) {
-        let Self { touched, recorded, client_gone, broken, statuses, service, latency, queue } = self;
-        for place in [touched, recorded, client_gone, broken].into_iter().chain(statuses) {
+        let Self { touched, recorded, client_gone, broken, answered, statuses, service, latency, queue } = self;
+        let counters = [touched, recorded, client_gone, broken];
+        for place in counters.into_iter().chain(answered.words()).chain(statuses) {
             place.store(random(), Relaxed);
         }
         for histogram in [service, latency, queue] {

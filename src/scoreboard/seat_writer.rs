@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicU64, Ordering, Ordering::Relaxed, Ordering::Releas
 
 use super::Scoreboard;
 use super::counters::Counters;
-use super::route_record::{FIRST_STATUS, STATUSES};
 use super::slot::{Roster, Seat};
 use crate::histogram::add;
 use crate::sys::usage::Usage;
@@ -28,6 +27,13 @@ pub struct Finished {
     pub route: usize,
     /// How it ended.
     pub outcome: Outcome,
+    /// How long it took; `None` where that is not kept.
+    pub times: Option<Times>,
+}
+
+/// How long a request took.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
     /// Arrival → head parsed; `None` where the socket has no arrival stamps.
     pub queue_ns: Option<u64>,
     /// Head parsed → flushed.
@@ -140,13 +146,12 @@ impl SeatWriter {
     /// A request ended: its buckets first, `finished` last.
     pub fn finished(&self, request: &Finished) {
         let Some(counters) = self.counters() else { return };
-        let Finished { route, outcome, queue_ns, service_ns, latency_ns } = *request;
+        let Finished { route, outcome, times } = *request;
         let record = &self.seat().routes[route];
         record.touched.store(1, Release);
         match outcome {
             Outcome::Answered(status) => {
-                let last = STATUSES - 1;
-                add(&record.statuses[usize::from(status.saturating_sub(FIRST_STATUS)).min(last)], 1);
+                record.count(status);
                 if status >= 500 {
                     add(&counters.errors, 1);
                 }
@@ -157,10 +162,12 @@ impl SeatWriter {
                 add(&counters.errors, 1);
             }
         }
-        record.service.record(service_ns);
-        record.latency.record(latency_ns);
-        if let Some(queue_ns) = queue_ns {
-            record.queue.record(queue_ns);
+        if let Some(Times { queue_ns, service_ns, latency_ns }) = times {
+            record.service.record(service_ns);
+            record.latency.record(latency_ns);
+            if let Some(queue_ns) = queue_ns {
+                record.queue.record(queue_ns);
+            }
         }
         record.recorded.store(record.recorded.load(Relaxed).wrapping_add(1), Release);
         counters.finished.store(counters.finished.load(Relaxed).wrapping_add(1), Release);

@@ -150,12 +150,20 @@ impl Slot {
 
     /// Reads with no change by the supervisor in between. `reading` runs again when there was one.
     pub fn consistently<T>(&self, mut reading: impl FnMut(&Self) -> T) -> T {
+        Self::all_consistently(std::slice::from_ref(self), |slots| reading(&slots[0]))
+    }
+
+    /// The same with several slots.
+    pub fn all_consistently<T>(slots: &[Self], mut reading: impl FnMut(&[Self]) -> T) -> T {
+        // Versions only grow: none has changed while their sum is the same.
+        let sum = |versions: &mut dyn Iterator<Item = u64>| versions.fold(0, u64::wrapping_add);
         loop {
-            let before = self.version.load(Acquire);
-            if before.is_multiple_of(2) {
-                let read = reading(self);
+            let is_changing = |slot: &Self| !slot.version.load(Acquire).is_multiple_of(2);
+            let before = sum(&mut slots.iter().map(|slot| slot.version.load(Acquire)));
+            if !slots.iter().any(is_changing) {
+                let read = reading(slots);
                 fence(Acquire);
-                if self.version.load(Relaxed) == before {
+                if sum(&mut slots.iter().map(|slot| slot.version.load(Relaxed))) == before {
                     return read;
                 }
             }

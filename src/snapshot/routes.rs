@@ -1,14 +1,15 @@
 //! What was answered, route by route.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{Ordering::Acquire, fence};
+use std::sync::{Arc, Mutex};
 
 use serde::{Deserialize, Serialize};
 
 use super::add;
 use crate::histogram::Distribution;
-use crate::scoreboard::{RouteRecord, SEATS, Scoreboard, SlotState};
+use crate::scoreboard::{RouteRecord, SEATS, Scoreboard, Slot, SlotState};
+use crate::sys::lock;
 
 /// What was answered on one route, by all workers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,48 +45,50 @@ pub fn routes(board: &Scoreboard) -> Vec<RouteReading> {
 
 fn read_route(board: &Scoreboard, number: usize) -> Option<RouteReading> {
     let (method, path) = board.head().routes.name(number)?;
-    let mut sum = RouteReading { number, path, method, ..RouteReading::default() };
-    let mut any = false;
-    for slot in board.slots().iter().filter(|slot| slot.state() != SlotState::Unused) {
-        let part = slot.consistently(|slot| {
-            let seats = (0..SEATS).filter_map(|seat| slot.seat(seat).route(number));
-            let mut part = None;
-            for record in slot.base().route(number).into_iter().chain(seats) {
-                add_record(part.get_or_insert_with(RouteReading::default), record);
-            }
-            part
-        });
-        if let Some(part) = part {
-            any = true;
-            sum.merge(&part);
+    // Summed as it is read: of many workers there would be as many parts to be put together.
+    let sum = Slot::all_consistently(board.slots(), |slots| {
+        let mut sum = None;
+        for record in records(slots, number) {
+            add_record(sum.get_or_insert_with(RouteReading::default), record);
         }
-    }
-    any.then_some(sum)
+        sum
+    });
+    Some(RouteReading { number, path, method, ..sum? })
 }
 
-/// Reads the routes again and again, and only those on which something has happened since.
-#[derive(Default)]
-pub struct RoutesReader {
-    /// By number: how often something had been recorded, and what was read then.
-    last: Vec<Option<(u64, Arc<RouteReading>)>>,
+/// What all workers, ended ones too, have recorded of a route.
+fn records(slots: &[Slot], number: usize) -> impl Iterator<Item = &RouteRecord> {
+    slots.iter().filter(|slot| slot.state() != SlotState::Unused).flat_map(move |slot| {
+        let seats = (0..SEATS).filter_map(move |seat| slot.seat(seat).route(number));
+        slot.base().route(number).into_iter().chain(seats)
+    })
 }
+
+/// Reads the routes again and again, and only those on which something has happened since. What one of its clones has
+/// read, all have.
+#[derive(Clone, Default)]
+pub struct RoutesReader {
+    last: Arc<Mutex<Vec<Last>>>,
+}
+
+/// How often something had been recorded on a route, and what was read then.
+type Last = Option<(u64, Arc<RouteReading>)>;
 
 impl RoutesReader {
     /// As [`routes`]: a route that is as it was is the same reading once more.
-    pub fn read(&mut self, board: &Scoreboard) -> Vec<Arc<RouteReading>> {
+    #[must_use]
+    pub fn read(&self, board: &Scoreboard) -> Vec<Arc<RouteReading>> {
         fence(Acquire);
         let count = board.head().routes.len();
-        self.last.resize(count.max(self.last.len()), None);
-        let places = self.last.iter_mut().enumerate();
+        let mut last = lock(&self.last);
+        let known = last.len();
+        last.resize(count.max(known), None);
+        let places = last.iter_mut().enumerate();
         places.filter_map(|(number, place)| read_again(board, number, place)).collect()
     }
 }
 
-fn read_again(
-    board: &Scoreboard,
-    number: usize,
-    place: &mut Option<(u64, Arc<RouteReading>)>,
-) -> Option<Arc<RouteReading>> {
+fn read_again(board: &Scoreboard, number: usize, place: &mut Last) -> Option<Arc<RouteReading>> {
     // Before the rest: what is recorded meanwhile is read next time at the latest.
     let recorded = recorded(board, number);
     if let Some((then, reading)) = place
@@ -100,15 +103,9 @@ fn read_again(
 
 /// How often something was recorded on a route, by all workers.
 fn recorded(board: &Scoreboard, number: usize) -> u64 {
-    let used = board.slots().iter().filter(|slot| slot.state() != SlotState::Unused);
-    let recorded = used.map(|slot| {
-        slot.consistently(|slot| {
-            let seats = (0..SEATS).filter_map(|seat| slot.seat(seat).route(number));
-            let records = slot.base().route(number).into_iter().chain(seats);
-            records.fold(0, |sum, record| u64::wrapping_add(sum, record.recorded()))
-        })
-    });
-    recorded.fold(0, u64::wrapping_add)
+    Slot::all_consistently(board.slots(), |slots| {
+        records(slots, number).fold(0, |sum, record| u64::wrapping_add(sum, record.recorded()))
+    })
 }
 
 fn add_record(sum: &mut RouteReading, record: &RouteRecord) {
@@ -158,17 +155,5 @@ impl RouteReading {
             queue: queue.since(&before.queue)?,
         };
         Some(since).filter(|since| since.finished() > 0)
-    }
-
-    fn merge(&mut self, part: &Self) {
-        let Self { number: _, path: _, method: _, statuses, client_gone, broken, service, latency, queue } = part;
-        for (status, count) in statuses {
-            add(self.statuses.entry(*status).or_default(), *count);
-        }
-        add(&mut self.client_gone, *client_gone);
-        add(&mut self.broken, *broken);
-        self.service.merge(service);
-        self.latency.merge(latency);
-        self.queue.merge(queue);
     }
 }

@@ -26,11 +26,25 @@ pub enum Claim {
 /// # Errors
 /// What bind or listen says: `AddrInUse` when another program has the port.
 pub fn tcp(address: SocketAddr, backlog: u32, claim: Claim) -> io::Result<OwnedFd> {
+    open(address, backlog, claim, true)
+}
+
+/// The same without arrival stamps. As long as no socket of the machine asks for any, its kernel takes none.
+///
+/// # Errors
+/// As [`tcp()`].
+pub fn tcp_without_stamps(address: SocketAddr, backlog: u32, claim: Claim) -> io::Result<OwnedFd> {
+    open(address, backlog, claim, false)
+}
+
+fn open(address: SocketAddr, backlog: u32, claim: Claim, stamps: bool) -> io::Result<OwnedFd> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     socket.set_reuse_address(true)?;
     socket.set_tcp_nodelay(true)?;
-    stamp_arrivals(socket.as_fd())?;
+    if stamps {
+        stamp_arrivals(socket.as_fd())?;
+    }
     if claim == Claim::Join {
         socket.set_reuse_port(true)?;
     }
@@ -214,8 +228,19 @@ mod tests {
         let heir = accept(listener.as_fd()).unwrap();
         assert!(sockopt::tcp_nodelay(&heir).unwrap() && sockopt::socket_reuseport(&listener).unwrap());
         assert!(sockopt::socket_reuseaddr(&listener).unwrap() && sockopt::socket_reuseaddr(&heir).unwrap());
+        assert!(is_stamped(&heir));
+    }
+
+    fn is_stamped(socket: &OwnedFd) -> bool {
         let mut stamps: libc::c_int = 0;
-        option(heir.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &mut stamps).unwrap();
-        assert_eq!(stamps, 1);
+        option(socket.as_fd(), libc::SOL_SOCKET, libc::SO_TIMESTAMPNS, &mut stamps).unwrap();
+        stamps == 1
+    }
+
+    #[test]
+    fn stamps_are_only_where_they_were_asked_for() {
+        let any = "127.0.0.1:0".parse().unwrap();
+        assert!(is_stamped(&tcp(any, 2, Claim::First).unwrap()));
+        assert!(!is_stamped(&tcp_without_stamps(any, 2, Claim::First).unwrap()));
     }
 }

@@ -6,7 +6,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 use hyper::rt::ReadBufCursor;
-use rustix::net::{SendFlags, Shutdown, connect_unspec, send, shutdown, sockopt};
+use rustix::net::{RecvFlags, SendFlags, Shutdown, connect_unspec, send, shutdown, sockopt};
 
 use super::clock;
 
@@ -16,7 +16,7 @@ pub struct Received {
     /// How many bytes; 0 is the end of the stream.
     pub bytes: usize,
     /// When the kernel received them, on the real-time clock. The last segment's time where it merged several.
-    /// `None` where the socket has no stamps (unix sockets).
+    /// `None` where the socket has no stamps (unix sockets), and where they were not asked for.
     pub arrival_realtime_ns: Option<u64>,
 }
 
@@ -24,18 +24,33 @@ pub struct Received {
 #[repr(C, align(8))]
 struct ControlRoom([u8; 64]);
 
-/// Reads into `buffer` with `recvmsg(2)`, so that the read has the kernel's arrival stamp. `follow` may change what
-/// was read, and says how much of it stays in the buffer.
+/// Reads into `buffer`; where `stamped`, with `recvmsg(2)`, so that the read has the kernel's arrival stamp. `follow` may
+/// change what was read, and says how much of it stays in the buffer.
 ///
 /// # Errors
 /// `WouldBlock` when nothing is there; else what the kernel says.
 pub fn receive(
     socket: BorrowedFd<'_>,
     buffer: &mut ReadBufCursor<'_>,
+    stamped: bool,
     follow: impl FnOnce(&mut [u8]) -> usize,
 ) -> io::Result<Received> {
     // SAFETY: the bytes are only given to the kernel to write to; none is de-initialised.
     let room: &mut [MaybeUninit<u8>] = unsafe { buffer.as_mut() };
+    let (bytes, arrival_realtime_ns) = if stamped {
+        read_stamped(socket, room)?
+    } else {
+        (rustix::net::recv(socket, &mut *room, RecvFlags::empty())?.1, None)
+    };
+    // SAFETY: the kernel has just initialised this many bytes at the start of `room`, and nobody else has them.
+    let kept = follow(unsafe { std::slice::from_raw_parts_mut(room.as_mut_ptr().cast(), bytes) }).min(bytes);
+    // SAFETY: at most that many.
+    unsafe { buffer.advance(kept) };
+    Ok(Received { bytes, arrival_realtime_ns })
+}
+
+/// How many bytes, and when they arrived.
+fn read_stamped(socket: BorrowedFd<'_>, room: &mut [MaybeUninit<u8>]) -> io::Result<(usize, Option<u64>)> {
     let mut part = libc::iovec { iov_base: room.as_mut_ptr().cast(), iov_len: room.len() };
     let mut control = MaybeUninit::<ControlRoom>::uninit();
     // SAFETY: an all-zero msghdr is valid: no name, no parts, no control messages.
@@ -47,11 +62,7 @@ pub fn receive(
     // SAFETY: the header points to one part and to control room, both alive and of the lengths given.
     let read = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, 0) };
     let bytes = usize::try_from(read).map_err(|_| io::Error::last_os_error())?;
-    // SAFETY: the kernel has just initialised this many bytes at the start of `room`, and nobody else has them.
-    let kept = follow(unsafe { std::slice::from_raw_parts_mut(room.as_mut_ptr().cast(), bytes) }).min(bytes);
-    // SAFETY: at most that many.
-    unsafe { buffer.advance(kept) };
-    Ok(Received { bytes, arrival_realtime_ns: stamp_in(&header) })
+    Ok((bytes, stamp_in(&header)))
 }
 
 fn stamp_in(header: &libc::msghdr) -> Option<u64> {

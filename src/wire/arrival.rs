@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use crate::sys::clock::MILLISECOND;
+use crate::sys::clock::{self, MILLISECOND};
 
 /// The wall clock and the monotonic one run at the same pace, slewing included: only a step moves them apart.
 const STEP_NS: u64 = 10 * MILLISECOND;
@@ -17,6 +17,13 @@ pub struct Reading {
     pub monotonic_ns: u64,
     /// `CLOCK_REALTIME`.
     pub realtime_ns: u64,
+}
+
+impl Reading {
+    /// As they are now.
+    pub fn now() -> Self {
+        Self { monotonic_ns: clock::monotonic_ns(), realtime_ns: clock::realtime_ns() }
+    }
 }
 
 /// What a worker knows of the wall clock.

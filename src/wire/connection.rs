@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::Breakage;
 use super::arrival::{Reading, WallClock};
 use super::standing::{Phase, Standing, Timeouts, Verdict};
-use crate::scoreboard::{FaultMark, Finished, Outcome, SeatWriter};
+use crate::scoreboard::{FaultMark, Finished, Outcome, SeatWriter, Times};
 use crate::sys::socket::Received;
 use crate::sys::{clock, lock, socket};
 
@@ -19,17 +19,24 @@ pub struct Gauge {
     /// Notified at the end of each connection while [`Gauge::watch`] is on.
     pub ended: Notify,
     watched: AtomicBool,
-    wall_clock: WallClock,
+    /// What arrival stamps are read by; `None` where no times of requests are kept.
+    wall_clock: Option<WallClock>,
 }
 
 impl Default for Gauge {
     fn default() -> Self {
-        let now = Reading { monotonic_ns: clock::monotonic_ns(), realtime_ns: clock::realtime_ns() };
-        Self { ended: Notify::default(), watched: AtomicBool::default(), wall_clock: WallClock::seen(now) }
+        let wall_clock = Some(WallClock::seen(Reading::now()));
+        Self { ended: Notify::default(), watched: AtomicBool::default(), wall_clock }
     }
 }
 
 impl Gauge {
+    /// Of a worker that keeps no times of its requests: see `--without-times`.
+    #[must_use]
+    pub fn without_times() -> Self {
+        Self { wall_clock: None, ..Self::default() }
+    }
+
     /// From here on the end of a connection is told.
     pub fn watch(&self) {
         self.watched.store(true, Relaxed);
@@ -198,14 +205,22 @@ impl Connection {
         self.standing.phase()
     }
 
+    /// Whether it is recorded how long its requests take.
+    pub(super) fn keeps_times(&self) -> bool {
+        self.gauge.wall_clock.is_some()
+    }
+
     /// Something was read, which ended inside of a head, of a body, or between requests.
     pub(super) fn received(&self, received: Received, in_head: bool, in_body: bool) {
         let Received { bytes, arrival_realtime_ns } = received;
         self.seat.bytes_in(bytes);
-        let read = || Reading { monotonic_ns: clock::monotonic_ns(), realtime_ns: clock::realtime_ns() };
-        let reading = read();
-        let arrival = arrival_realtime_ns.and_then(|stamp| self.gauge.wall_clock.arrival_ns(stamp, reading, read));
-        let now = reading.monotonic_ns;
+        let (now, arrival) = match arrival_realtime_ns.zip(self.gauge.wall_clock.as_ref()) {
+            Some((stamp_ns, wall_clock)) => {
+                let now = Reading::now();
+                (now.monotonic_ns, wall_clock.arrival_ns(stamp_ns, now, Reading::now))
+            }
+            None => (clock::monotonic_ns(), None),
+        };
         self.arrival_ns.store(arrival.unwrap_or(now), Relaxed);
         self.stamped.store(arrival.is_some(), Relaxed);
         self.in_body.store(in_body, Relaxed);
@@ -323,13 +338,12 @@ impl Connection {
         if let Some(fault) = fault.filter(|_| outcome == planned) {
             self.seat.board().head().faults.carried_out(fault);
         }
-        self.seat.finished(&Finished {
-            route,
-            outcome,
+        let times = self.keeps_times().then(|| Times {
             queue_ns: stamped.then(|| head_ns.saturating_sub(arrival_ns)),
             service_ns: now_ns.saturating_sub(head_ns),
             latency_ns: now_ns.saturating_sub(arrival_ns),
         });
+        self.seat.finished(&Finished { route, outcome, times });
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {

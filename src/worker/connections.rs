@@ -46,6 +46,7 @@ impl Connections {
         routes: Arc<Routes>,
         most: u64,
         idle: Option<Duration>,
+        gauge: Gauge,
     ) -> Self {
         let mut http = http1::Builder::new();
         // The buffer's size alone is no limit: it grows by more than it needs.
@@ -59,7 +60,7 @@ impl Connections {
             http: Arc::new(http),
             most,
             timeouts: Timeouts { head: HEAD_TIMEOUT, idle, stall: STALL_TIMEOUT },
-            gauge: Arc::default(),
+            gauge: Arc::new(gauge),
             open: Mutex::default(),
         }
     }

@@ -34,6 +34,13 @@ fn events(target: &Target) -> TcpStream {
     stream
 }
 
+/// Resident memory of a process.
+fn resident(pid: u32) -> u64 {
+    let figures = std::fs::read_to_string(format!("/proc/{pid}/statm")).unwrap();
+    let pages: u64 = figures.split(' ').nth(1).unwrap().parse().unwrap();
+    pages * rustix::param::page_size() as u64
+}
+
 /// A client that reads them.
 struct Listener(BufReader<TcpStream>);
 
@@ -171,6 +178,7 @@ fn a_client_that_never_reads_is_dropped_and_counted_and_no_other_is() {
     // Large messages, and many of them.
     let target = Target::start(&["--mode", "threads", "--workers", "24", "--sample-interval", "50ms"]);
     let mut listener = Listener::open(&target);
+    let before = resident(target.pid());
     let mut idle = events(&target);
     sockopt::set_socket_recv_buffer_size(&idle, 4096).unwrap();
     // Reads for as long as there is something to read.
@@ -182,6 +190,9 @@ fn a_client_that_never_reads_is_dropped_and_counted_and_no_other_is() {
         assert!(begun.elapsed() < Duration::from_mins(1), "it was not dropped");
         told.recv_timeout(Duration::from_secs(20)).expect("a tick");
     }
+    // What it did not take was not kept for it: some 256 KiB, and what ticks leave behind.
+    let grown = resident(target.pid()).saturating_sub(before);
+    assert!(grown < 4 * 1024 * 1024, "{grown} bytes for a client that does not read");
     // Its connection has ended.
     let mut rest = Vec::new();
     let _ = idle.read_to_end(&mut rest);

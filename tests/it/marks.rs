@@ -133,6 +133,6 @@ fn they_survive_an_observer() {
     let left = target.end();
     assert_eq!(left.csv("resources.csv").last().unwrap()["phase"], "third");
     // What had been counted at the end stands behind them, under no name.
-    let names: Vec<String> = left.csv("marks.csv").into_iter().map(|row| row["phase"].clone()).collect();
-    assert_eq!(names, ["first", "second", "third", ""]);
+    let phases: Vec<String> = left.csv("marks.csv").into_iter().map(|row| row["phase"].clone()).collect();
+    assert_eq!(phases, ["first", "second", "third", ""]);
 }

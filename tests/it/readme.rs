@@ -84,7 +84,8 @@ fn it_leads_to_every_page() {
 }
 
 fn settings() -> String {
-    let rows = SETTINGS.iter().chain([&CONFIG]).map(|setting| {
+    let shown = SETTINGS.iter().chain([&CONFIG]).filter(|setting| !setting.is_hidden());
+    let rows = shown.map(|setting| {
         let Setting { name, placeholder: _, default, heading: _, help, kind } = setting;
         let (default, allowed) =
             if setting.is_switch() { ("off", String::new()) } else { (*default, kind.to_string()) };

@@ -1,6 +1,7 @@
 //! Every socket of the target, opened before the first worker starts.
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
@@ -26,12 +27,12 @@ impl Sockets {
     /// # Errors
     /// A sentence for each that can't be opened, with the flag, the address and what to do. No socket file is left.
     pub fn open(config: &Config) -> Result<Self, String> {
-        let listen = open(&config.listen, config.backlog);
+        let listen = open(&config.listen, config.backlog, tcp(config));
         let listen = listen.map_err(|error| refusal("--listen", &config.listen, &error));
-        let admin = config
-            .admin
-            .as_ref()
-            .map(|wanted| open(wanted, config.backlog).map_err(|error| refusal("--admin", wanted, &error)));
+        let admin = config.admin.as_ref().map(|wanted| {
+            open(wanted, config.backlog, listener::tcp_without_stamps)
+                .map_err(|error| refusal("--admin", wanted, &error))
+        });
         let admin = admin.transpose();
         let ((first, address), admin) = match (listen, admin) {
             (Ok(listen), Ok(admin)) => (listen, admin),
@@ -52,7 +53,8 @@ impl Sockets {
         let mut listeners = vec![Arc::clone(&first)];
         for _ in 1..config.workers {
             listeners.push(
-                further(&first, &address, config.backlog).map_err(|error| refusal("--listen", &address, &error))?,
+                further(&first, &address, config.backlog, tcp(config))
+                    .map_err(|error| refusal("--listen", &address, &error))?,
             );
         }
         let admin = admin.zip(admin_address.as_ref()).map(|(listener, address)| {
@@ -66,8 +68,9 @@ impl Sockets {
 
     /// Makes a listener for a further worker.
     pub fn maker(&self, config: &Config) -> MakeListener {
-        let (first, address, backlog) = (Arc::clone(&self.listeners[0]), self.address.clone(), config.backlog);
-        Box::new(move || further(&first, &address, backlog))
+        let (first, address) = (Arc::clone(&self.listeners[0]), self.address.clone());
+        let (backlog, tcp) = (config.backlog, tcp(config));
+        Box::new(move || further(&first, &address, backlog, tcp))
     }
 
     /// The admin's address, or `off`.
@@ -88,11 +91,19 @@ impl Sockets {
     }
 }
 
+/// How a TCP listener is made.
+type Tcp = fn(SocketAddr, u32, Claim) -> io::Result<OwnedFd>;
+
+/// How the target's are.
+fn tcp(config: &Config) -> Tcp {
+    if config.times { listener::tcp } else { listener::tcp_without_stamps }
+}
+
 /// The first listener of an address, and where it really listens: port 0 becomes a free one.
-fn open(address: &Address, backlog: u32) -> io::Result<(OwnedFd, Address)> {
+fn open(address: &Address, backlog: u32, tcp: Tcp) -> io::Result<(OwnedFd, Address)> {
     match address {
         Address::Tcp(socket) => {
-            let listener = listener::tcp(*socket, backlog, Claim::First)?;
+            let listener = tcp(*socket, backlog, Claim::First)?;
             let real = listener::address_of(&listener)?;
             Ok((listener, Address::Tcp(real)))
         }
@@ -101,9 +112,9 @@ fn open(address: &Address, backlog: u32) -> io::Result<(OwnedFd, Address)> {
 }
 
 /// A further listener beside the first.
-fn further(first: &Arc<OwnedFd>, address: &Address, backlog: u32) -> io::Result<Arc<OwnedFd>> {
+fn further(first: &Arc<OwnedFd>, address: &Address, backlog: u32, tcp: Tcp) -> io::Result<Arc<OwnedFd>> {
     match address {
-        Address::Tcp(socket) => listener::tcp(*socket, backlog, Claim::Join).map(Arc::new),
+        Address::Tcp(socket) => tcp(*socket, backlog, Claim::Join).map(Arc::new),
         Address::Unix(_) => Ok(Arc::clone(first)),
     }
 }

@@ -268,6 +268,7 @@ fn printed_toml_loads_back() {
         ("duration", "90s"),
         ("phases", "warm up:1.5s,measure:2m"),
         ("while", "wrk '{url}'\necho \"done\""),
+        ("without-times", "true"),
     ];
     for flags in [&flags[..], &[("admin", "off")], &[]] {
         let config = config(flags);
@@ -279,12 +280,14 @@ fn printed_toml_loads_back() {
 #[test]
 fn json_has_every_setting() {
     let json = config(&[("seed", "18446744073709551615")]).to_json();
-    let keys: Vec<String> = SETTINGS.iter().map(crate::config::Setting::key).collect();
+    let shown = SETTINGS.iter().filter(|setting| !setting.is_hidden());
+    let keys: Vec<String> = shown.map(crate::config::Setting::key).collect();
     assert!(json.as_object().unwrap().keys().eq(keys.iter()));
     assert_eq!(json["seed"], u64::MAX);
     assert_eq!(json["keep_alive_timeout"], "75s");
     assert_eq!(json["no_csv"], false);
     assert!(json["run_dir"].is_null() && json["admin_token"].is_null());
+    assert_eq!(config(&[("without-times", "true")]).to_json()["without_times"], true);
 }
 
 #[test]

@@ -49,13 +49,23 @@ pub async fn metrics(State(target): State<Target>) -> Result<impl IntoResponse, 
     Ok(([(header::CONTENT_TYPE, format!("{TEXT_FORMAT}; charset=utf-8"))], text))
 }
 
+/// Only the age is not the same until the next tick.
 fn text(tick: &Tick, about: &About, now_ns: u64) -> Vec<u8> {
     let age_ns = now_ns.saturating_sub(tick.sample.moment.monotonic_ns);
-    let mut families = of_run(about, age_ns);
-    families.extend(of_routes(&tick.routes));
-    families.extend(of_target(&tick.sample.target));
-    families.extend(of_workers(&tick.sample.slots));
-    families.push(of_faults(tick));
+    let age = "Age of the tick that all of this was read in.";
+    let age = encoded(vec![one_gauge("quintain_snapshot_age_seconds", age, seconds(age_ns))]);
+    let rest = tick.metrics.get_or_init(|| {
+        let mut families = of_run(about);
+        families.extend(of_routes(&tick.routes));
+        families.extend(of_target(&tick.sample.target));
+        families.extend(of_workers(&tick.sample.slots));
+        families.push(of_faults(tick));
+        encoded(families)
+    });
+    [age.as_slice(), rest].concat()
+}
+
+fn encoded(mut families: Vec<MetricFamily>) -> Vec<u8> {
     // The encoder refuses one without any metric.
     families.retain(|family| !family.get_metric().is_empty());
     let mut text = Vec::new();
@@ -64,16 +74,11 @@ fn text(tick: &Tick, about: &About, now_ns: u64) -> Vec<u8> {
     text
 }
 
-fn of_run(about: &About, age_ns: u64) -> Vec<MetricFamily> {
+fn of_run(about: &About) -> Vec<MetricFamily> {
     let About { version, mode, profile, started_ns: _, started_realtime_ns, interval_ns: _ } = about;
     let build = [("version", version.as_str()), ("mode", mode), ("profile", profile)];
     vec![
         gauges("quintain_build_info", "What runs; always 1.", [labelled_gauge(&build, 1.0)]),
-        one_gauge(
-            "quintain_snapshot_age_seconds",
-            "Age of the tick that all of this was read in.",
-            seconds(age_ns),
-        ),
         one_gauge(
             "process_start_time_seconds",
             "When the run began, since the Unix epoch.",
@@ -100,7 +105,9 @@ fn of_routes(routes: &[Arc<RouteReading>]) -> Vec<MetricFamily> {
         })
     });
     let times = |name: &str, help: &str, of: fn(&RouteReading) -> &Distribution| {
-        let metrics = routes.iter().map(|route| {
+        // What was never recorded is no series of zeros.
+        let recorded = routes.iter().filter(|route| !of(route).is_empty());
+        let metrics = recorded.map(|route| {
             let labels = [("method", route.method.as_str()), ("route", route.path.as_str())];
             labelled_histogram(&labels, of(route))
         });

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::Target;
 use crate::control::counted_faults;
-use crate::histogram::Distribution;
+use crate::histogram::{Distribution, Quantiles};
 use crate::http::Refusal;
 use crate::phase::{START, is_name};
 use crate::snapshot::{Figures, RouteReading, SlotFigures};
@@ -161,11 +161,11 @@ fn statuses(counts: &BTreeMap<u16, u64>) -> Map<String, Value> {
 
 /// Empty when nothing was recorded.
 fn quantiles(distribution: &Distribution) -> Map<String, Value> {
-    let quantiles = [("p50", 0.50), ("p90", 0.90), ("p95", 0.95), ("p99", 0.99)];
-    let known = quantiles.map(|(name, quantile)| (name, distribution.quantile_ns(quantile)));
-    let max = (distribution.count() > 0).then_some(distribution.max_ns);
-    let all = known.into_iter().chain([("max", max)]);
-    all.filter_map(|(name, value)| Some((name.to_owned(), microseconds(value?).into()))).collect()
+    let Some(Quantiles { p50_ns, p90_ns, p95_ns, p99_ns, max_ns }) = distribution.quantiles() else {
+        return Map::new();
+    };
+    let all = [("p50", p50_ns), ("p90", p90_ns), ("p95", p95_ns), ("p99", p99_ns), ("max", max_ns)];
+    all.into_iter().map(|(name, value_ns)| (name.to_owned(), microseconds(value_ns).into())).collect()
 }
 
 /// To one decimal.

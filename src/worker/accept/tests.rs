@@ -8,6 +8,7 @@ use crate::http::{About, Limits, Routes, Target, routes};
 use crate::profile::Profile;
 use crate::scoreboard::{Scoreboard, SeatState, SeatWriter};
 use crate::sys::listener::{Claim, accept_queue, address_of, tcp};
+use crate::wire::Gauge;
 
 const BACKLOG: u32 = 16;
 
@@ -29,7 +30,7 @@ fn connections() -> (Arc<Connections>, impl Fn() -> u64) {
     let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, seed: 0 };
     let target = Target::new(limits, about, Arc::clone(&seat));
     let routes = Arc::new(Routes::new(routes(&Profile::default()), &target));
-    let connections = Connections::new(seat, target, routes, 100, None);
+    let connections = Connections::new(seat, target, routes, 100, None, Gauge::default());
     (Arc::new(connections), move || board.slots()[0].seat(0).counters().read().accepts)
 }
 

@@ -147,7 +147,7 @@ async fn serve_all(listener: OwnedFd, seat: SeatWriter, mut stop: oneshot::Recei
     let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, seed: 0 };
     let target = Target::new(limits, about, Arc::clone(&seat));
     let routes = Arc::new(Routes::new(table(), &target));
-    let connections = Connections::new(seat, target, routes, 100, None);
+    let connections = Connections::new(seat, target, routes, 100, None, Gauge::default());
     let listener = Watched::new(listener).unwrap();
     loop {
         let mut ready = tokio::select! {
