@@ -99,7 +99,7 @@ good() { # url count
     curl -s --max-time 20 -o /dev/null -w '%{http_code}\n' "$1/health#[1-$2]" | grep -c '^200$' || true
 }
 
-# The values of a column, a line each. Only the last column of events.csv may hold commas.
+# The values of a column, a line each. Only the last two columns of events.csv may hold commas.
 column() { # name file
     awk -F, -v name="$1" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) at = i; next } at { print $at }' "$2"
 }

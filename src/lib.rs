@@ -39,6 +39,9 @@
 //! | [`config`] | the settings, resolved and typed, all mistakes at once |
 //! | [`profile`] | TOML in, routes out, all mistakes at once; the built-in ones |
 //! | [`http`] | the route table, handlers, parameters, refusals, the record of a request, and all of that as `OpenAPI` |
+//! | [`recording`] | a run as its directory tells it, however long or damaged |
+//! | [`findings`] | from a recording to sentences with their evidence |
+//! | [`report`] | both as HTML or Markdown |
 //! | [`supervisor`], [`worker`], [`observer`] | the roles, which don't know each other |
 //! | [`commands`] | a command each; `serve` hands the supervisor its worker and observer as functions |
 //! | [`cli`] | the only reader of arguments and environment |
@@ -48,7 +51,8 @@
 //! A request: `bytes → head → Host → record(start) → limits → route → faults → parameters → work → response →
 //! flush → record(end)`; read `http/record.rs` from top to bottom.
 //!
-//! A figure: `seat → snapshot → sample::between(earlier, later) → row`; read the tick in `observer.rs`.
+//! A figure: `seat → snapshot → sample::between(earlier, later) → row`; read the tick in `observer.rs`. And afterwards
+//! `row → recording → finding → report`; read `commands/report.rs`.
 //!
 //! # The account
 //!

@@ -26,6 +26,7 @@ use table::{Row, Wanted};
 
 use crate::run_files::{RECORD, RESOURCES, ROUTES, WORKERS};
 use crate::snapshot::Figures;
+use crate::units::shown::float;
 
 /// Stretches of the whole target: more than a plot has pixels.
 pub const STRETCHES: usize = 2_000;
@@ -179,9 +180,7 @@ impl Recording {
     /// From one row to the next, on average.
     #[must_use]
     pub fn interval_s(&self) -> f64 {
-        #[allow(clippy::cast_precision_loss)]
-        let rows = self.target.rows().max(1) as f64;
-        self.seconds() / rows
+        self.seconds() / float(self.target.rows().max(1))
     }
 }
 

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use crate::findings::{self, Finding};
 use crate::recording::Recording;
-use crate::units::shown::{bytes, number, span};
+use crate::units::shown::{bytes, count, float, number, span};
 use table::Table;
 
 /// Everything that a report says, in the order in which it says it.
@@ -55,8 +55,7 @@ impl Report {
 fn resolution(run: &Recording) -> Option<String> {
     let (rows, stretches) = (run.target.rows(), run.target.stretches().len());
     (run.target.rows_in_a_stretch() > 1).then(|| {
-        #[allow(clippy::cast_precision_loss)]
-        let seconds = run.target.rows_in_a_stretch() as f64 * run.interval_s();
+        let seconds = float(run.target.rows_in_a_stretch()) * run.interval_s();
         format!(
             "{rows} rows are shown as {stretches} stretches of up to {}: lines are means, shades reach from the least to the most of any row. Times of findings are as coarse.",
             span(seconds)
@@ -110,13 +109,8 @@ fn facts(run: &Recording) -> Vec<(&'static str, String)> {
         (
             "rows",
             (run.target.rows() > 0)
-                .then(|| format!("{}, one in {}", number(as_float(run.target.rows())), span(run.interval_s()))),
+                .then(|| format!("{}, one in {}", count(run.target.rows()), span(run.interval_s()))),
         ),
     ];
     facts.into_iter().filter_map(|(what, value)| Some((what, value?))).collect()
-}
-
-#[allow(clippy::cast_precision_loss)]
-fn as_float(count: u64) -> f64 {
-    count as f64
 }

@@ -2,7 +2,8 @@
 
 use super::{Certainty, Finding, Rule, Weight};
 use crate::recording::{Figure, Recording, Series};
-use crate::units::shown::number;
+use crate::snapshot::RouteReading;
+use crate::units::shown::{float, number};
 
 pub fn find(run: &Recording) -> Vec<Finding> {
     // Of a run that was killed, or still goes on, one file may have a row more than another.
@@ -47,11 +48,7 @@ fn others(run: &Recording) -> Vec<(&'static str, f64)> {
         let lasts: Option<Vec<f64>> = series.map(|series| series.whole(Figure::Requests).last()).collect();
         lasts.filter(|lasts| !lasts.is_empty()).map(|lasts| lasts.iter().sum())
     };
-    #[allow(clippy::cast_precision_loss)]
-    let statuses = run
-        .whole
-        .as_ref()
-        .map(|whole| whole.routes.iter().map(crate::snapshot::RouteReading::finished).sum::<u64>() as f64);
+    let statuses = run.whole.as_ref().map(|whole| float(whole.routes.iter().map(RouteReading::finished).sum()));
     let counts = [
         ("sum of workers.csv", sum(&mut run.workers.iter().map(|worker| &worker.series))),
         ("sum of routes.csv", sum(&mut run.routes.iter().map(|route| &route.series))),

@@ -4,8 +4,8 @@ use super::{Certainty, Finding, Rule, Weight, evidence};
 use crate::recording::{Cell, Figure, Recording};
 use crate::units::shown::{bytes, number, span};
 
-/// The first part of a run fills caches, pools and heaps.
-const WARM_UP: f64 = 0.1;
+/// The first tenth of a run fills caches, pools and heaps.
+const WARM_UP: usize = 10;
 
 /// The rest is cut into so many parts, each of which must lie above the one before.
 const PARTS: usize = 8;
@@ -19,8 +19,7 @@ const LONG_S: f64 = 300.0;
 
 pub fn find(run: &Recording) -> Vec<Finding> {
     let rows: Vec<_> = run.target.of(Figure::Rss).collect();
-    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let rows = &rows[(rows.len() as f64 * WARM_UP).ceil() as usize..];
+    let rows = &rows[rows.len().div_ceil(WARM_UP)..];
     if rows.len() < 3 * PARTS {
         return Vec::new();
     }

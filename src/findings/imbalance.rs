@@ -3,7 +3,7 @@
 
 use super::{Certainty, Finding, Rule, Weight};
 use crate::recording::{Figure, Recording, Worker};
-use crate::units::shown::number;
+use crate::units::shown::{float, number};
 
 /// The busiest worker's requests over the mean, at least.
 const UNEVEN: f64 = 1.2;
@@ -21,8 +21,7 @@ pub fn find(run: &Recording) -> Vec<Finding> {
     let Some((busiest, most)) = counted.iter().max_by(|(_, one), (_, other)| one.total_cmp(other)) else {
         return Vec::new();
     };
-    #[allow(clippy::cast_precision_loss)]
-    let mean = counted.iter().map(|(_, requests)| requests).sum::<f64>() / counted.len() as f64;
+    let mean = counted.iter().map(|(_, requests)| requests).sum::<f64>() / float(counted.len() as u64);
     if counted.len() < 2 || mean < REQUESTS || most / mean < UNEVEN {
         return Vec::new();
     }

@@ -1,8 +1,8 @@
-//! Rows that were taken late, gaps between them, and a wall clock that stepped.
+//! Rows that are missing or were taken late, and a wall clock that stepped.
 
 use super::{Certainty, Finding, Rule, Weight, evidence};
-use crate::recording::{Figure, Recording};
-use crate::units::shown::{clock, microseconds, number, span};
+use crate::recording::{Event, Figure, Recording};
+use crate::units::shown::{clock, count, microseconds, number, span};
 
 /// A row is late from here on, at least …
 const LATE_MS: f64 = 100.0;
@@ -11,7 +11,27 @@ const LATE_MS: f64 = 100.0;
 const LATE_SHARE: f64 = 0.1;
 
 pub fn find(run: &Recording) -> Vec<Finding> {
-    [late(run), stepped(run)].into_iter().flatten().collect()
+    [gaps(run), late(run), stepped(run)].into_iter().flatten().collect()
+}
+
+/// What `events.csv` says of rows.
+fn gaps(run: &Recording) -> Option<Finding> {
+    let told: Vec<_> = run
+        .events
+        .iter()
+        .filter(|event| ["gap", "implausible", "observer-respawn"].contains(&&*event.kind))
+        .collect();
+    let (first, last) = (told.first()?, told.last()?);
+    let shown = |event: &&Event| (format!("{} at {}", event.kind, clock(event.elapsed_s)), event.detail.clone());
+    Some(Finding {
+        rule: Rule::Lateness,
+        weight: Weight::Doubt,
+        sentence: format!("The run's own files have gaps: events.csv tells of {}.", count(told.len() as u64)),
+        evidence: told.iter().take(5).map(shown).collect(),
+        at: Some((first.elapsed_s, last.elapsed_s)),
+        certainty: Certainty::Certain,
+        unknown: "what was in rows that were never written; counters that only grow go on",
+    })
 }
 
 fn late(run: &Recording) -> Option<Finding> {
@@ -75,6 +95,15 @@ mod tests {
         );
         assert!(find(&run(&[(Figure::LateMs, &[0.1, 40.0])])).is_empty());
         assert!(find(&run(&[(Figure::Rps, &[0.1, 40.0])])).is_empty());
+    }
+
+    #[test]
+    fn gaps_are_told_as_the_events_told_them() {
+        let mut run = run(&[]);
+        assert!(find(&run).is_empty());
+        let detail = "workers.csv could not be written: 3 rows are missing".to_owned();
+        run.events = vec![Event { elapsed_s: 4.0, kind: "gap".to_owned(), detail, ..Event::default() }];
+        assert_eq!(find(&run)[0].evidence[0].0, "gap at 0:04");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::queueing::{busiest, capital, in_phase};
 use super::{Certainty, Finding, Rule, Weight, evidence};
 use crate::recording::{Figure, Phase, Recording};
 use crate::snapshot::Recorded;
-use crate::units::shown::{number, percent};
+use crate::units::shown::{float, number, percent};
 
 /// A gauge that is read once a row is a sample; fewer say too little.
 const ROWS: u64 = 10;
@@ -34,8 +34,7 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Findi
     if latency_s * 10.0 > seconds {
         return None;
     }
-    #[allow(clippy::cast_precision_loss)]
-    let rate = recorded.service.count() as f64 / seconds;
+    let rate = float(recorded.service.count()) / seconds;
     let (served, waiting_too) = (rate * service_s, rate * latency_s);
     let (observed, rows) = mean_in(run, phase, Figure::InFlight)?;
     let (connections, _) = mean_in(run, phase, Figure::Connections)?;

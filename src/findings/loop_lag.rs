@@ -2,7 +2,7 @@
 
 use super::{Certainty, Finding, Rule, Weight, evidence};
 use crate::recording::{Cell, Figure, Recording};
-use crate::units::shown::{clock, microseconds, number, percent};
+use crate::units::shown::{clock, count, microseconds, percent};
 
 /// A loop's beat is measured in steps of a millisecond; this is far from that, and a person notices it.
 const LATE_US: f64 = 50_000.0;
@@ -38,7 +38,7 @@ pub fn find(run: &Recording) -> Vec<Finding> {
             clock(first.to_s)
         ),
         evidence: evidence([
-            ("rows in which a loop was 50 ms late or more", number(as_float(rows))),
+            ("rows in which a loop was 50 ms late or more", count(rows)),
             ("threads waiting for a processor in them", waited.map_or_else(|| "unknown".to_owned(), percent)),
             ("longest p99 of the queue in a row", queue.map_or_else(|| "unknown".to_owned(), microseconds)),
         ]),
@@ -46,11 +46,6 @@ pub fn find(run: &Recording) -> Vec<Finding> {
         certainty,
         unknown: "which request was on the loop: `/cpu` without on=pool and `/io?mode=blocking` are, on purpose",
     }]
-}
-
-#[allow(clippy::cast_precision_loss)]
-fn as_float(number: u64) -> f64 {
-    number as f64
 }
 
 #[cfg(test)]

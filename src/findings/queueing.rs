@@ -4,7 +4,7 @@ use super::{Certainty, Finding, Rule, Weight, evidence};
 use crate::histogram::Distribution;
 use crate::recording::{Phase, Recording};
 use crate::snapshot::Recorded;
-use crate::units::shown::{microseconds, number, percent};
+use crate::units::shown::{count, float, microseconds, percent};
 
 /// Fewer requests have no quantiles worth a sentence.
 const REQUESTS: u64 = 100;
@@ -43,10 +43,7 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Findi
         distribution.quantiles().map_or_else(
             || "unknown".to_owned(),
             |quantiles| {
-                let us = |nanoseconds: u64| {
-                    #[allow(clippy::cast_precision_loss)]
-                    microseconds(nanoseconds as f64 / 1e3)
-                };
+                let us = |nanoseconds: u64| microseconds(float(nanoseconds) / 1e3);
                 format!("median {}, p99 {}", us(quantiles.p50_ns), us(quantiles.p99_ns))
             },
         )
@@ -70,7 +67,7 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Findi
         weight,
         sentence: capital(&sentence),
         evidence: evidence([
-            ("requests", number_of(latency.count())),
+            ("requests", count(latency.count())),
             ("mean waiting, mean latency", format!("{}, {}", microseconds(waited), microseconds(took))),
             ("queue", p99(queue)),
             ("service", p99(service)),
@@ -91,11 +88,6 @@ pub fn in_phase(run: &Recording, phase: &Phase) -> String {
 pub fn capital(sentence: &str) -> String {
     let mut letters = sentence.chars();
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
-}
-
-#[allow(clippy::cast_precision_loss)]
-fn number_of(count: u64) -> String {
-    number(count as f64)
 }
 
 #[cfg(test)]

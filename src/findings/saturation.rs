@@ -4,7 +4,7 @@
 use super::sustained::{Sustained, first, first_of};
 use super::{Certainty, Finding, Rule, Weight};
 use crate::recording::{Cell, Figure, Recording, Series};
-use crate::units::shown::{clock, number, percent, span};
+use crate::units::shown::{clock, percent, span};
 
 /// Of a core, of all cores, of a quota: what the kernel's own accounting leaves of 100 %.
 const BUSY_PCT: f64 = 95.0;
@@ -139,12 +139,7 @@ fn busiest_worker(run: &Recording) -> Option<Resource> {
     let (slots, all) = (busy.len(), run.workers.len());
     let name = match earliest {
         Some((worker, _)) if all > 1 => {
-            format!(
-                "The core of worker {} ({} of {} workers came to that)",
-                worker.slot,
-                number(as_float(slots)),
-                all
-            )
+            format!("The core of worker {} ({} of {} workers came to that)", worker.slot, slots, all)
         }
         _ => "The worker's core".to_owned(),
     };
@@ -180,11 +175,6 @@ fn nothing_saturated(resources: &[Resource]) -> Option<Finding> {
         certainty: Certainty::Likely,
         unknown: "the network, disks and the load generator; and what a profile's steps wait for by themselves",
     })
-}
-
-#[allow(clippy::cast_precision_loss)]
-fn as_float(number: usize) -> f64 {
-    number as f64
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use super::events::Event;
 use crate::fault::{Plan, Rules, Window, Written, understand};
 
 /// A plan whose window opens more often is shown as in force alone.
-const MOST_OPEN: usize = 300;
+const MOST_OPEN: u32 = 300;
 
 /// A stretch in which the same fault plans were in force.
 #[derive(Clone, Debug, PartialEq)]
@@ -107,11 +107,11 @@ fn windows(window: Window, begin_s: f64, (from_s, to_s): (f64, f64)) -> Vec<(f64
         }
         Window::Periods { every, open } => {
             let every_s = every.max(Duration::from_nanos(1)).as_secs_f64();
-            if (to_s - from_s) / every_s > as_float(MOST_OPEN) {
+            if (to_s - from_s) / every_s > f64::from(MOST_OPEN) {
                 return Vec::new();
             }
             let before = ((from_s - begin_s) / every_s).floor().max(0.0);
-            let openings = (0..=MOST_OPEN).map(|number| begin_s + (before + as_float(number)) * every_s);
+            let openings = (0..=MOST_OPEN).map(|number| begin_s + (before + f64::from(number)) * every_s);
             let openings = openings.take_while(|open_s| *open_s < to_s);
             openings.map(|open_s| within((open_s, open_s + open.as_secs_f64()))).filter(is_some).collect()
         }
@@ -140,11 +140,6 @@ fn described(written: &Written) -> String {
         format!(", {}", known.collect::<Vec<_>>().join(" "))
     });
     format!("{name} ({kinds}) on {method}{route}{window}")
-}
-
-#[allow(clippy::cast_precision_loss)]
-fn as_float(number: usize) -> f64 {
-    number as f64
 }
 
 #[cfg(test)]

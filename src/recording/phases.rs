@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::run_files::MARKS;
 use crate::snapshot::Figures;
+use crate::units::shown::float;
 
 /// A run has no more phases than marks; what a damaged file says beyond that counts as the last.
 const MOST: usize = 300;
@@ -78,8 +79,7 @@ pub fn read(
     let Some(started_ns) = started_ns.filter(|_| !readings.is_empty()) else {
         return (of_rows.phases(end_s), None, wrong);
     };
-    #[allow(clippy::cast_precision_loss)]
-    let seconds = |at_ns: u64| at_ns.saturating_sub(started_ns) as f64 / 1e9;
+    let seconds = |at_ns: u64| float(at_ns.saturating_sub(started_ns)) / 1e9;
     let mut phases = Vec::new();
     let first = of_rows.phases.first().map_or("run", |(name, _)| name);
     let (mut name, mut from_s, mut before) = (first.to_owned(), 0.0, Figures::default());

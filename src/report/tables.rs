@@ -8,7 +8,7 @@ use super::table::{Table, numbers, words};
 use crate::histogram::{Distribution, Quantiles};
 use crate::recording::{Cell, Figure, Phase, Recording, Stretch};
 use crate::snapshot::{Figures, RouteReading};
-use crate::units::shown::{bytes, clock, microseconds, number, percent, span};
+use crate::units::shown::{bytes, clock, count, float, microseconds, number, percent, span};
 
 /// An unknown.
 const NONE: &str = "–";
@@ -87,8 +87,8 @@ fn phase(run: &Recording, phase: &Phase) -> Vec<String> {
     };
     let counted = phase.figures.as_ref();
     let requests =
-        counted.map(|figures| as_float(figures.totals.counts.finished)).or_else(|| gained(Figure::Requests));
-    let errors = counted.map(|figures| as_float(figures.totals.counts.errors)).or_else(|| gained(Figure::Errors));
+        counted.map(|figures| float(figures.totals.counts.finished)).or_else(|| gained(Figure::Requests));
+    let errors = counted.map(|figures| float(figures.totals.counts.errors)).or_else(|| gained(Figure::Errors));
     let recorded = counted.map(Figures::recorded).unwrap_or_default();
     let (service, latency) = (recorded.service.quantiles(), recorded.latency.quantiles());
     let seconds = phase.seconds();
@@ -146,18 +146,18 @@ fn routes(run: &Recording) -> Table {
 
 fn counted_route(route: &RouteReading, all: u64) -> Vec<String> {
     let mut statuses: Vec<String> =
-        route.statuses.iter().map(|(status, count)| format!("{status}: {}", number(as_float(*count)))).collect();
-    for (what, count) in [("client gone", route.client_gone), ("broken by a fault", route.broken)] {
-        if count > 0 {
-            statuses.push(format!("{what}: {}", number(as_float(count))));
+        route.statuses.iter().map(|(status, number)| format!("{status}: {}", count(*number))).collect();
+    for (what, number) in [("client gone", route.client_gone), ("broken by a fault", route.broken)] {
+        if number > 0 {
+            statuses.push(format!("{what}: {}", count(number)));
         }
     }
     let [service, latency, queue] = [&route.service, &route.latency, &route.queue].map(Distribution::quantiles);
     vec![
         named(&route.method, &route.path),
-        number(as_float(route.finished())),
-        percent(as_float(route.finished()) / as_float(all.max(1)) * 100.0),
-        number(as_float(route.errors())),
+        count(route.finished()),
+        percent(float(route.finished()) / float(all.max(1)) * 100.0),
+        count(route.errors()),
         statuses.join(", "),
         of_quantiles(service, |quantiles| quantiles.p50_ns),
         of_quantiles(service, |quantiles| quantiles.p99_ns),
@@ -240,9 +240,7 @@ fn faults(run: &Recording) -> Table {
     let at_end = run.about.at("/faults").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     rows.extend(at_end.iter().map(|plan| {
         let text = |name: &str| plan.get(name).and_then(Value::as_str).unwrap_or_default();
-        let count = |name: &str| {
-            plan.get(name).and_then(Value::as_u64).map_or_else(|| NONE.to_owned(), |count| number(as_float(count)))
-        };
+        let counted = |name: &str| plan.get(name).and_then(Value::as_u64).map_or_else(|| NONE.to_owned(), count);
         let executed: BTreeMap<String, u64> =
             plan.get("executed").and_then(|counts| serde_json::from_value(counts.clone()).ok()).unwrap_or_default();
         let executed: Vec<String> = executed.iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
@@ -250,7 +248,7 @@ fn faults(run: &Recording) -> Table {
             "at the end".to_owned(),
             String::new(),
             format!("{} on {}", text("name"), text("route")),
-            count("matched"),
+            counted("matched"),
             executed.join(", "),
         ]
     }));
@@ -346,10 +344,5 @@ fn shown(value: Option<f64>, how: fn(f64) -> String) -> String {
 }
 
 fn of_quantiles(quantiles: Option<Quantiles>, which: fn(&Quantiles) -> u64) -> String {
-    shown(quantiles.as_ref().map(|quantiles| as_float(which(quantiles)) / 1e3), microseconds)
-}
-
-#[allow(clippy::cast_precision_loss)]
-fn as_float(count: u64) -> f64 {
-    count as f64
+    shown(quantiles.as_ref().map(|quantiles| float(which(quantiles)) / 1e3), microseconds)
 }

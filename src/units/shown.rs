@@ -20,6 +20,19 @@ pub fn number(value: f64) -> String {
     format!("{}{point}{fraction}", grouped(whole))
 }
 
+/// The same of a count.
+#[must_use]
+pub fn count(count: u64) -> String {
+    number(float(count))
+}
+
+/// A count to calculate with: exact up to 2⁵³.
+#[must_use]
+#[allow(clippy::cast_precision_loss)]
+pub fn float(count: u64) -> f64 {
+    count as f64
+}
+
 /// A comma after every third digit from the right.
 fn grouped(whole: &str) -> String {
     let (sign, digits) = whole.strip_prefix('-').map_or(("", whole), |digits| ("-", digits));
