@@ -1,4 +1,4 @@
-//! The status line: the newest row in a few words, on a terminal, always on the same line.
+//! The status line: the newest figures in a few words, on a terminal, always on the same line.
 //!
 //! Drawn by a thread of its own, so that a terminal which doesn't take it holds up no tick: what can't be drawn is left
 //! out. Whoever else writes to the terminal erases the line first, and the next second brings it back.
@@ -10,7 +10,8 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-use crate::sample::{Moment, Sample};
+use crate::histogram::Distribution;
+use crate::sample::{Moment, Requests, Sample, TargetSample};
 use crate::sys::{clock, terminal};
 use line::Shown;
 
@@ -36,15 +37,28 @@ pub struct StatusLine {
     drawn: SyncSender<Shown>,
     /// Closed when the thread has ended.
     ended: Receiver<Infallible>,
-    /// The row that was drawn last, or the first of this observer.
-    last: Option<Last>,
+    /// What the next line counts from; nothing before the first row.
+    since: Option<Since>,
 }
 
-#[derive(Clone, Copy)]
-struct Last {
+/// The row that was drawn last, or the first of this observer; and what was added since.
+struct Since {
     due_ns: u64,
     taken_ns: u64,
+    finished: u64,
     errors: u64,
+    cpu_ns: u64,
+    latency: Distribution,
+}
+
+impl Since {
+    fn row(sample: &Sample) -> Self {
+        let Moment { monotonic_ns, late_ns, .. } = sample.moment;
+        let TargetSample { requests: Requests { finished, errors, .. }, cpu_ns, .. } = sample.target;
+        // Whole multiples of the interval apart, however late the rows themselves are.
+        let due_ns = monotonic_ns.saturating_sub(late_ns);
+        Self { due_ns, taken_ns: monotonic_ns, finished, errors, cpu_ns, latency: Distribution::default() }
+    }
 }
 
 impl StatusLine {
@@ -60,35 +74,49 @@ impl StatusLine {
         let (ends, ended) = channel();
         let drawing = thread::Builder::new().name("status".to_owned());
         drawing.spawn(move || draw_all(&to_draw, colour, ends)).ok()?;
-        Some(Self { drawn, ended, last: None })
+        Some(Self { drawn, ended, since: None })
     }
 
-    /// Draws a row, if the one drawn last was due a second before it.
+    /// Draws what there was since the line before, if that one's row was due a second ago: with rows a second apart, each
+    /// row, and with more of them no row is left out.
     pub fn tick(&mut self, is_ready: bool, phase: Option<String>, sample: &Sample) {
-        let Moment { monotonic_ns, late_ns, .. } = sample.moment;
-        let errors = sample.target.requests.errors;
-        // Whole multiples of the interval apart, however late the rows themselves are.
-        let this = Last { due_ns: monotonic_ns.saturating_sub(late_ns), taken_ns: monotonic_ns, errors };
-        let Some(last) = self.last else {
-            self.last = Some(this);
+        let row = Since::row(sample);
+        let Some(since) = &mut self.since else {
+            self.since = Some(row);
             return;
         };
+        since.latency.merge(&sample.recorded.latency);
         // The ready line comes first.
-        if !is_ready || this.due_ns.saturating_sub(last.due_ns) < clock::SECOND {
+        if !is_ready || row.due_ns.saturating_sub(since.due_ns) < clock::SECOND {
             return;
         }
-        self.last = Some(this);
-        // Since the line before: an error in a row that is not drawn shows too.
-        let errors = (errors.saturating_sub(last.errors), monotonic_ns.saturating_sub(last.taken_ns));
-        let _ = self.drawn.try_send(Shown::of(&sample.target, errors, phase));
+        let shown = shown(since, &row, phase, sample);
+        self.since = Some(row);
+        let _ = self.drawn.try_send(shown);
     }
 
     /// Erases it.
     pub fn end(self) {
-        let Self { drawn, ended, last: _ } = self;
+        let Self { drawn, ended, since: _ } = self;
         drop(drawn);
         // It says nothing, but that it is closed.
         let _ = ended.recv_timeout(LAST_GRACE);
+    }
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn shown(since: &Since, row: &Since, phase: Option<String>, sample: &Sample) -> Shown {
+    let nanoseconds = row.taken_ns.saturating_sub(since.taken_ns) as f64;
+    let a_second = |more: u64| more as f64 * clock::SECOND as f64 / nanoseconds;
+    let errors = row.errors.saturating_sub(since.errors);
+    Shown {
+        rate: a_second(row.finished.saturating_sub(since.finished)),
+        errors_rate: (errors > 0).then(|| a_second(errors)),
+        p99_ns: since.latency.quantiles().map(|latency| latency.p99_ns),
+        in_flight: sample.target.requests.in_flight,
+        cores: row.cpu_ns.saturating_sub(since.cpu_ns) as f64 / nanoseconds,
+        rss_bytes: sample.target.group.rss_bytes,
+        phase,
     }
 }
 

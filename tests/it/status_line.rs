@@ -84,6 +84,10 @@ fn errors_and_the_phase_show() {
         let failed = wait_for("errors", || terminal.drawn().into_iter().find(|line| line.contains("errors/s")));
         assert_eq!(failed.contains("\x1b[31m"), is_red, "{failed:?}");
         assert!(failed.ends_with("  phase warm up"), "{failed:?}");
+        // All of that second's, though no row is as long.
+        let plain = failed.replace("\x1b[31m", "").replace("\x1b[0m", "");
+        assert!((figure(&plain, "req/s") - figure(&plain, "errors/s")).abs() < 1e-9, "{failed:?}");
+        assert!(!failed.contains("p99 -"), "{failed:?}");
         wait_for("the end of errors", || (!terminal.drawn().last()?.contains("errors/s")).then_some(()));
         let (drawn, seconds) = (terminal.drawn().len(), begun.elapsed().as_secs());
         assert!(drawn as u64 <= seconds + 1, "once a second, {drawn} in {seconds} s");

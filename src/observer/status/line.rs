@@ -1,48 +1,39 @@
 //! What the status line says. Pure.
 
-use crate::sample::TargetSample;
 use crate::sys::clock::{MILLISECOND, SECOND};
 
 const RED: &str = "\x1b[31m";
 const PLAIN: &str = "\x1b[0m";
 
-/// The figures of a row that the line shows. What is not known, or has nothing to say, is left out.
+/// What the line shows. What is not known, or has nothing to say, is left out.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Shown {
-    rate: Option<f64>,
-    errors_rate: Option<f64>,
-    p99_ns: Option<u64>,
-    in_flight: u64,
-    cores: Option<f64>,
-    rss_bytes: Option<u64>,
-    phase: Option<String>,
+    /// Requests finished, a second.
+    pub rate: f64,
+    /// Errors, a second; `None` when there were none.
+    pub errors_rate: Option<f64>,
+    /// Of the latency of what was finished; `None` when nothing was.
+    pub p99_ns: Option<u64>,
+    /// Requests being served.
+    pub in_flight: u64,
+    /// CPU, 1 = one core.
+    pub cores: f64,
+    /// Resident memory.
+    pub rss_bytes: Option<u64>,
+    /// The phase, if one has begun.
+    pub phase: Option<String>,
 }
 
 impl Shown {
-    /// Of a row, with the errors of so many nanoseconds.
-    #[allow(clippy::cast_precision_loss)]
-    pub fn of(target: &TargetSample, (errors, within_ns): (u64, u64), phase: Option<String>) -> Self {
-        let seconds = within_ns as f64 / SECOND as f64;
-        Self {
-            rate: target.requests.rate,
-            errors_rate: (errors > 0).then(|| errors as f64 / seconds),
-            p99_ns: target.durations.latency.map(|latency| latency.p99_ns),
-            in_flight: target.requests.in_flight,
-            cores: target.cores,
-            rss_bytes: target.group.rss_bytes,
-            phase,
-        }
-    }
-
     /// As many of them as there is room for, the most telling first.
     pub fn line(&self, room: usize, colour: bool) -> String {
         let Self { rate, errors_rate, p99_ns, in_flight, cores, rss_bytes, phase } = self;
         let parts = [
-            rate.map(|rate| format!("{} req/s", number(rate))),
+            Some(format!("{} req/s", number(*rate))),
             errors_rate.map(|rate| format!("{} errors/s", number(rate))),
             Some(format!("p99 {}", p99_ns.map_or_else(|| "-".to_owned(), duration))),
             Some(format!("in flight {in_flight}")),
-            cores.map(|cores| format!("cpu {:.0}%", cores * 100.0)),
+            Some(format!("cpu {:.0}%", cores * 100.0)),
             rss_bytes.map(|bytes| format!("rss {}", memory(bytes))),
             phase.as_ref().map(|phase| format!("phase {phase}")),
         ];
@@ -99,11 +90,11 @@ mod tests {
 
     fn shown() -> Shown {
         Shown {
-            rate: Some(134_240.4),
+            rate: 134_240.4,
             errors_rate: None,
             p99_ns: Some(1_234_567),
             in_flight: 50,
-            cores: Some(1.034),
+            cores: 1.034,
             rss_bytes: Some(6_606_028),
             phase: Some("measure".to_owned()),
         }
@@ -113,10 +104,10 @@ mod tests {
     fn it_has_what_there_is() {
         let all = "134240 req/s  p99 1.23ms  in flight 50  cpu 103%  rss 6.3MiB  phase measure";
         assert_eq!(shown().line(200, true), all);
-        let failing = Shown { errors_rate: Some(3.0), phase: None, p99_ns: None, rate: Some(0.0), ..shown() };
+        let failing = Shown { errors_rate: Some(3.0), phase: None, p99_ns: None, rate: 0.0, ..shown() };
         assert_eq!(failing.line(79, false), "0.0 req/s  3.0 errors/s  p99 -  in flight 50  cpu 103%  rss 6.3MiB");
         assert_eq!(failing.line(26, true), "0.0 req/s  \x1b[31m3.0 errors/s\x1b[0m");
-        assert_eq!(Shown::default().line(79, true), "p99 -  in flight 0");
+        assert_eq!(Shown::default().line(79, true), "0.0 req/s  p99 -  in flight 0  cpu 0%");
     }
 
     #[test]
