@@ -392,26 +392,41 @@ fn a_unix_socket_needs_no_host() {
     thread.join().unwrap().unwrap();
 }
 
+fn ask_health(stream: &mut TcpStream) {
+    stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+}
+
+/// Whether an answer comes; else nothing does, or the end.
+fn is_answered(stream: &mut TcpStream, within: Duration) -> bool {
+    stream.set_read_timeout(Some(within)).unwrap();
+    stream.read(&mut [0; 1024]).is_ok_and(|bytes| bytes > 0)
+}
+
 #[test]
 fn connections_over_the_limit_wait_for_their_turn() {
     let (board, _writer) = board();
     let running = observe(&board, one_process(), None, None);
-    let ask = |stream: &mut TcpStream| {
-        stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
-    };
-    let answered = |stream: &mut TcpStream, within: Duration| {
-        stream.set_read_timeout(Some(within)).unwrap();
-        stream.read(&mut [0; 1024]).is_ok_and(|bytes| bytes > 0)
-    };
+    let mut seated: Vec<TcpStream> = (0..64).map(|_| TcpStream::connect(running.admin).unwrap()).collect();
+    let mut waiting = TcpStream::connect(running.admin).unwrap();
+    ask_health(&mut waiting);
+    assert!(!is_answered(&mut waiting, Duration::from_millis(200)), "those before it are to ask first");
+    seated.pop();
+    assert!(is_answered(&mut waiting, Duration::from_secs(5)));
+    running.finish();
+}
+
+#[test]
+fn who_has_been_answered_makes_room_for_who_waits() {
+    let (board, _writer) = board();
+    let running = observe(&board, one_process(), None, None);
     let mut seated: Vec<TcpStream> = (0..64).map(|_| TcpStream::connect(running.admin).unwrap()).collect();
     for stream in &mut seated {
-        ask(stream);
-        assert!(answered(stream, Duration::from_secs(5)));
+        ask_health(stream);
+        assert!(is_answered(stream, Duration::from_secs(5)));
     }
     let mut waiting = TcpStream::connect(running.admin).unwrap();
-    ask(&mut waiting);
-    assert!(!answered(&mut waiting, Duration::from_millis(200)));
-    seated.pop();
-    assert!(answered(&mut waiting, Duration::from_secs(5)));
+    ask_health(&mut waiting);
+    assert!(is_answered(&mut waiting, Duration::from_secs(5)));
+    assert!(seated.iter_mut().any(|stream| stream.read(&mut [0]).is_ok_and(|bytes| bytes == 0)), "somebody's end");
     running.finish();
 }
