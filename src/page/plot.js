@@ -52,7 +52,7 @@ export class Plot {
     const { plan, view } = this;
     const quiet = colour('quiet');
     const lines = plan.lines.map((line) => ({
-      stroke: colour(line.colour), width: 1.75, points: { show: false }, spanGaps: false,
+      stroke: colour(line.colour), width: this.ranges ? 1.25 : 1.75, points: { show: false }, spanGaps: false,
       fill: line.fill ? tint(line.colour, 14) : undefined,
     }));
     const bands = plan.gap ? [{ series: [1, 2], fill: colour(plan.gap) }] : [];
@@ -72,7 +72,7 @@ export class Plot {
       series: [{}, ...lines, ...edges],
       bands,
       axes: [
-        { stroke: quiet, font: FONT, grid: { show: false }, ticks: { show: false }, size: 22, gap: 2, space: 70, incrs: TIMES,
+        { stroke: quiet, font: FONT, grid: { show: false }, ticks: { show: false }, size: 24, gap: 4, space: 70, incrs: TIMES,
           values: (_, marks, __, ___, step) => marks.map((mark) => (mark < 0 ? '' : clock(mark, step < 0.1 ? 2 : step < 1 ? 1 : 0))) },
         { stroke: quiet, font: FONT, grid: { stroke: colour('grid'), width: 1 }, ticks: { show: false }, size: 58, gap: 4, space: 34,
           incrs: plan.binary ? POWERS : undefined,
@@ -105,7 +105,11 @@ export class Plot {
     if (rebuild) this.build();
     else this.chart.setData(this.data);
     this.tell();
-    this.place.setAttribute('aria-label', `${this.title}: ${this.said(times.length - 1)}. Arrow keys move along.`);
+    this.describe();
+  }
+
+  describe() {
+    this.place.setAttribute('aria-label', `${this.title}: ${this.said(null)}. Arrow keys move along.`);
   }
 
   /** Shows another range of the same. */
@@ -113,13 +117,16 @@ export class Plot {
     const [min, max] = this.view.range;
     this.chart.setScale('x', { min, max });
     this.tell();
+    this.describe();
   }
 
   said(at) {
     return this.plan.lines.map((line, index) => `${line.name} ${this.value(index, at)}`).join(', ');
   }
 
+  /** At a point; else the most that one sees, where all is there already, or the newest. */
   value(line, at) {
+    if (at == null) return this.view.zoom ? this.most(line) : this.value(line, this.data[0].length - 1);
     const { unit } = this.plan;
     const mean = unit(this.data[line + 1][at]);
     const range = this.ranges?.[line];
@@ -127,15 +134,22 @@ export class Plot {
     return `${mean} (${unit(range.least[at])} … ${unit(range.most[at])})`;
   }
 
-  /** The values at the cursor, or the newest. */
+  most(line) {
+    const [first, last] = this.visible();
+    const most = this.ranges?.[line].most;
+    const seen = this.data[line + 1].map((value, at) => most?.[at] ?? value).slice(first, last + 1).filter((value) => value != null);
+    return seen.length ? `up to ${this.plan.unit(Math.max(...seen))}` : this.plan.unit(null);
+  }
+
+  /** The values at the cursor, or as without one. */
   tell() {
     if (!this.chart) return;
-    const at = this.chart.cursor.idx ?? this.visible()[1];
+    const at = this.chart.cursor.idx ?? null;
     this.values.forEach((value, index) => {
       const text = this.value(index, at);
       if (value.textContent !== text) value.textContent = text;
     });
-    this.view.told?.(this.chart.cursor.idx == null ? null : this.data[0][at]);
+    this.view.told?.(at == null ? null : this.data[0][at]);
   }
 
   /** The first and the last point that one sees. */
@@ -181,7 +195,7 @@ export class Plot {
 
   drawAround() {
     if (!this.chart) return;
-    const { over, under } = this.chart;
+    const { over } = this.chart;
     const width = over.clientWidth;
     const left = (seconds) => this.chart.valToPos(seconds, 'x');
     const marks = (this.view.marks ?? []).map((mark) => ({ ...mark, left: left(mark.elapsed_s) })).filter((mark) => mark.left >= -1 && mark.left <= width + 1);
@@ -198,10 +212,12 @@ export class Plot {
       const [from, to] = [shade.from, shade.to].map((seconds) => Math.min(width, Math.max(0, left(seconds))));
       const made = element(`shade ${shade.kind}`);
       Object.assign(made.style, { left: `${from}px`, width: `${to - from}px` });
+      if (shade.label && to - from > 40) made.append(element('', shade.label, 'span'));
       return made;
     });
-    under.querySelectorAll('.shade').forEach((shade) => shade.remove());
-    under.append(...shades);
+    over.querySelectorAll('.shade').forEach((shade) => shade.remove());
+    // What lies below the canvas is not printed.
+    over.prepend(...shades);
   }
 
   /** A mark's name, right of its line or left of it: where there is room for it. */
@@ -210,7 +226,7 @@ export class Plot {
     const right = (named[at + 1]?.left ?? width) - mark.left;
     const leftward = at === named.length - 1 && right < 7 * mark.name.length + 10;
     const room = leftward ? mark.left - (named[at - 1]?.left ?? 0) : right;
-    if (room < 30) return;
+    if (room < 40) return;
     if (leftward) line.classList.add('leftward');
     const label = element('', mark.name, 'span');
     label.style.maxWidth = `${room - 8}px`;

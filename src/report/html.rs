@@ -31,7 +31,9 @@ const PLOTS: [(&str, &str); 5] = [
 pub fn write(report: &Report) -> String {
     let Report { title, facts, damage, findings, plots: Plots { glance, data }, resolution, tables } = report;
     let inline = Inline::new();
-    let has_plots = data["t"].as_array().is_some_and(|times| times.len() > 1);
+    // One row has no time in it.
+    let has_plots = data["t"].as_array().and_then(|times| Some((times.first()?, times.last()?)));
+    let has_plots = has_plots.is_some_and(|(first, last)| first.as_f64() < last.as_f64());
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -125,7 +127,7 @@ fn findings_of(findings: &[Finding]) -> Markup {
     html! {
         div.heading {
             h2 { "Findings" }
-            p.legend { @for weight in &weights { @let (name, meaning) = mood(*weight); span { b.weight class=(name) { (name) } " " (meaning) } } }
+            p.legend { @for weight in &weights { @let (name, meaning) = mood(*weight); span { b class={ "weight " (name) } { (name) } " " (meaning) } } }
         }
         @if findings.is_empty() { p.none { "None: there are too few figures to say anything." } }
         div.findings { @for finding in findings { (finding_of(finding)) } }
@@ -137,8 +139,8 @@ fn finding_of(finding: &Finding) -> Markup {
     let (name, _) = mood(*weight);
     html! {
         article class=(name) {
-            h3 { b.weight class=(name) { (name) } " " (rule.title()) }
-            p.sentence { (sentence) }
+            h3 { b class={ "weight " (name) } { (name) } " " (rule.title()) }
+            p.sentence { (unbroken(sentence)) }
             p.sure {
                 (certainty.name())
                 @if let Some((from_s, to_s)) = at {
@@ -166,7 +168,7 @@ fn plots_of(resolution: Option<&str>) -> Markup {
             button #reset type="button" hidden title="Escape, or a double click on a plot" { "Show the whole run" }
         }
         noscript { p.none { "The plots are drawn by a script, which does not run here; the tables say the same." } }
-        @if let Some(resolution) = resolution { p.note { (resolution) } }
+        @if let Some(resolution) = resolution { p.print { (resolution) } }
         div.plots {
             article #strip hidden { h3 { "What happened when" } }
             @for (name, title) in PLOTS {
@@ -176,7 +178,7 @@ fn plots_of(resolution: Option<&str>) -> Markup {
                 }
             }
         }
-        p.note.scripted hidden { "Drag over a plot to zoom; a double click or Escape shows the whole run again. In a plot, arrow keys read it, + and − zoom." }
+        p.print.scripted hidden { "Drag over a plot to zoom; a double click or Escape shows the whole run again. In a plot, arrow keys read it, + and − zoom." }
     }
 }
 
@@ -200,7 +202,7 @@ fn table_of(table: &Table) -> Markup {
                 tbody { @for row in rows { tr { @for (column, cell) in columns.iter().zip(row) { td class=[class(*column, cell)] { (cell) } } } } }
             }
         }
-        @if let Some(note) = note { p.note { (note) } }
+        @if let Some(note) = note { p.print { (note) } }
     };
     html! {
         article id=(name) {
@@ -212,6 +214,22 @@ fn table_of(table: &Table) -> Markup {
             }
         }
     }
+}
+
+/// A number stays on the line of its unit.
+fn unbroken(text: &str) -> String {
+    const UNITS: [&str; 9] = ["%", "µs", "ms", "s", "B", "KiB", "MiB", "GiB", "TiB"];
+    let mut unbroken = String::with_capacity(text.len());
+    for word in text.split(' ') {
+        let is_unit = UNITS.contains(&word.trim_end_matches([',', '.', ':', ';', ')']));
+        if is_unit && unbroken.ends_with(|letter: char| letter.is_ascii_digit()) {
+            unbroken.push('\u{a0}');
+        } else if !unbroken.is_empty() {
+            unbroken.push(' ');
+        }
+        unbroken.push_str(word);
+    }
+    unbroken
 }
 
 /// Numbers to the right, and what should not be in red.
@@ -237,4 +255,95 @@ fn icon_as_address() -> String {
         letter => letter.to_string(),
     };
     format!("data:image/svg+xml,{}", page::ICON.trim().chars().map(escaped).collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+    use std::fs;
+
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use sha2::{Digest, Sha256};
+
+    use super::*;
+    use crate::recording::{self, Figure};
+    use crate::run_files::{EVENTS, RESOURCES};
+
+    const HOSTILE: &str = "</script><img src=x onerror=alert(1)><!--";
+
+    /// A run of so many rows, in whose files a hostile text stands wherever a text may.
+    fn page(rows: u32) -> String {
+        let directory = tempfile::tempdir().unwrap();
+        let columns: Vec<&str> = Figure::ALL.iter().map(|figure| figure.name()).collect();
+        let mut resources = format!("epoch_ms,elapsed_s,interval_s,phase,{}\n", columns.join(","));
+        for row in 0..rows {
+            let interval_s = if row == 0 { 0.0 } else { 1.0 };
+            let phase = if row < rows / 2 { "first" } else { HOSTILE };
+            let _ = write!(resources, "{},{row},{interval_s},{phase}", 1_000 * u64::from(row));
+            for column in 1..=columns.len() {
+                let _ = write!(resources, ",{:.6}", f64::from(row) * 1.234_567 / column as f64);
+            }
+            resources.push('\n');
+        }
+        fs::write(directory.path().join(RESOURCES), resources).unwrap();
+        let events = format!(
+            "ts_utc,epoch_ms,elapsed_s,kind,slot,generation,pid,detail\n\
+             ,0,1.0,fault plan,,,,epoch 1: {HOSTILE} on *\n,0,1.5,{HOSTILE},0,1,7,{HOSTILE}\n"
+        );
+        fs::write(directory.path().join(EVENTS), events).unwrap();
+        fs::write(
+            directory.path().join("run.json"),
+            serde_json::json!({ "command": [HOSTILE], "version": HOSTILE }).to_string(),
+        )
+        .unwrap();
+        let run = recording::read(directory.path(), &|_| ()).unwrap();
+        write(&Report { title: HOSTILE.to_owned(), ..Report::of(&run) })
+    }
+
+    #[test]
+    fn what_stands_in_files_stays_text() {
+        let page = page(20);
+        assert!(page.contains("&lt;/script&gt;&lt;img src=x"), "it is shown");
+        assert!(page.contains(r"\u003c/script>\u003cimg"), "it is in what is plotted");
+        assert!(!page.contains("<img") && !page.contains("<!--"));
+        assert_eq!((page.matches("<script").count(), page.matches("</script").count()), (3, 3));
+        let data = page.split_once(r#"type="application/json">"#).unwrap().1.split_once("</script>").unwrap().0;
+        let data: Value = serde_json::from_str(data).unwrap();
+        assert_eq!(data["phases"][1]["name"], HOSTILE);
+    }
+
+    #[test]
+    fn its_policy_allows_what_stands_in_it_and_nothing_else() {
+        let page = page(20);
+        let policy = page.split_once("Content-Security-Policy\" content=\"").unwrap().1.split_once('"').unwrap().0;
+        assert!(
+            policy.starts_with("default-src 'none';") && !policy.contains("unsafe") && !policy.contains("http"),
+            "{policy}"
+        );
+        for (opening, closing) in
+            [("<style>", "</style>"), ("<script>", "</script>"), ("<script type=\"module\">", "</script>")]
+        {
+            let block = page.split_once(opening).unwrap().1.split_once(closing).unwrap().0;
+            assert!(policy.contains(&STANDARD.encode(Sha256::digest(block))), "{opening}: {policy}");
+        }
+        for inline in [" style=", " onclick=", " onload=", "javascript:", "src=\""] {
+            assert!(
+                !page.replace(include_str!("../page/uplot/uPlot.iife.min.js"), "").contains(inline),
+                "{inline}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_long_run_makes_no_long_page() {
+        let size = page(9_000).len();
+        assert!(size < 3 << 20, "{size}");
+    }
+
+    #[test]
+    fn numbers_keep_their_units() {
+        assert_eq!(unbroken("81 % of 2 s, 3 ms."), "81\u{a0}% of 2\u{a0}s, 3\u{a0}ms.");
+        assert_eq!(unbroken("in s  for 4s"), "in s  for 4s");
+    }
 }

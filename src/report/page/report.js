@@ -31,7 +31,7 @@ function begin() {
     ],
     shades: [
       ...data.phases.filter((_, index) => index % 2 === 1).map((phase) => ({ ...phase, kind: 'phase' })),
-      ...data.faults.map((fault) => ({ ...fault, kind: 'fault' })),
+      ...data.faults.map((fault) => ({ ...fault, kind: 'fault', label: fault.plans })),
     ],
     zoom(from, to) {
       const middle = (from + to) / 2;
@@ -102,7 +102,10 @@ function begin() {
 
   const redraw = () => plots.forEach((plot) => plot.build());
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
-  new ResizeObserver(() => plots.forEach((plot) => plot.resize())).observe(document.body);
+  new ResizeObserver(() => {
+    plots.forEach((plot) => plot.resize());
+    strip.draw();
+  }).observe(document.body);
   // Paper is white, and as wide as it is: pictures are drawn again for it.
   addEventListener('beforeprint', () => {
     root.dataset.printed = '';
@@ -123,5 +126,11 @@ function findings() {
     return { name, told: card.querySelector('.sentence').textContent, from: Number(from), to: Number(to), kind: card.className };
   });
 }
+
+/** What one goes to is open. */
+document.querySelectorAll('nav a').forEach((link) => link.addEventListener('click', () => {
+  const details = document.querySelector(`${link.hash} details`);
+  if (details) details.open = true;
+}));
 
 if (find('plots')) begin();

@@ -40,6 +40,7 @@ export class Strip {
       const button = Object.assign(made('button', `item ${item.kind}`, item.name), { type: 'button' });
       const when = item.to > item.from ? `${clock(item.from, 1)} to ${clock(item.to, 1)}` : clock(item.from, 1);
       button.title = `${item.told ?? item.name}, ${when}`;
+      button.setAttribute('aria-label', button.title);
       button.addEventListener('click', () => this.view.look(item.from, item.to));
       this.items.push({ ...item, button });
       lane.append(button);
@@ -47,11 +48,15 @@ export class Strip {
     return lane;
   }
 
+  /** Where the view is; a name where there is room for some of it. */
   draw() {
     const [first, last] = this.view.range;
     const at = (seconds) => Math.min(100, Math.max(0, (seconds - first) / (last - first) * 100));
-    this.items.forEach(({ from, to, button }) => {
+    const width = this.items[0]?.button.parentElement.clientWidth ?? 0;
+    this.items.forEach(({ from, to, kind, name, button }) => {
       button.hidden = to < first || from > last;
+      const room = (at(to) - at(from)) / 100 * width;
+      button.textContent = kind === 'death' || room > 28 ? name : '';
       button.style.left = `${at(from)}%`;
       button.style.width = `${at(to) - at(from)}%`;
     });
