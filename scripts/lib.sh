@@ -27,6 +27,18 @@ install_packages() {
     { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq "$@"; } >/dev/null </dev/null
 }
 
+# A browser, and what steers it: headless Chromium and playwright-core.
+with_browser() {
+    need jq chromium node=nodejs npm
+    browser=$PWD/target/tools/playwright
+    mkdir -p "$browser"
+    [ "$(jq -r .version "$browser/node_modules/playwright-core/package.json" 2>/dev/null)" = 1.65.1 ] ||
+        npm install --prefix "$browser" --no-save --no-audit --no-fund --loglevel error playwright-core@1.65.1 >/dev/null
+}
+steer() { # script argument...
+    CHROMIUM=$(command -v chromium) NODE_PATH=$browser/node_modules node "$@"
+}
+
 work=$(mktemp -d)
 # Some drills run as a user that may do less.
 chmod 711 "$work"

@@ -1,22 +1,8 @@
 // Opens the live page and looks: called by test-page.sh with the target's URL, the admin's, its pid and where pictures go.
-const { chromium } = require('playwright-core');
 const http = require('node:http');
+const { fits, run, until, watched, wrong } = require('./browser.cjs');
 
 const [url, admin, pid, pictures] = process.argv.slice(2);
-const WITHIN = 20_000;
-const wrong = [];
-
-/** Tries until it is so, or it is too late. */
-async function until(what, isSo) {
-  const deadline = Date.now() + WITHIN;
-  let last;
-  while (Date.now() < deadline) {
-    last = await isSo();
-    if (last) return console.log(`  held: ${what}`);
-    await new Promise((done) => setTimeout(done, 100));
-  }
-  throw new Error(`not within ${WITHIN / 1000} s: ${what}`);
-}
 
 /** Requests one after the other on so many connections, until told to stop. */
 function load(clients) {
@@ -37,30 +23,10 @@ function load(clients) {
 }
 
 async function open(browser, options) {
-  const page = await browser.newPage(options);
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) wrong.push(`console: ${message.text()} (${message.location().url})`);
-  });
-  page.on('pageerror', (error) => wrong.push(`script: ${error.message}`));
-  page.on('request', (request) => {
-    if (!request.url().startsWith(`${admin}/`)) wrong.push(`asked elsewhere: ${request.url()}`);
-  });
+  const page = await watched(browser, options, `${admin}/`);
   await page.goto(`${admin}/`);
   await until('the page is live', () => page.evaluate(() => document.documentElement.dataset.state === 'live'));
   return page;
-}
-
-async function main() {
-  // As root and in a container there is no sandbox, little shared memory and no graphics.
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage'],
-  });
-  try {
-    await look(browser);
-  } finally {
-    await browser.close();
-  }
 }
 
 async function look(browser) {
@@ -100,8 +66,7 @@ async function look(browser) {
   for (const [name, width, colorScheme] of [['wide-dark', 1440, 'dark'], ['narrow-light', 390, 'light'], ['narrow-dark', 390, 'dark']]) {
     const other = await open(browser, { viewport: { width, height: 844 }, colorScheme });
     await until(`${name}: figures`, async () => (await other.textContent('#now-rps')) !== '–');
-    const overflow = await other.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
-    if (overflow > 0) wrong.push(`${name} is ${overflow} px wider than the screen`);
+    await fits(other, name);
     await other.screenshot({ path: `${pictures}/${name}.png`, fullPage: true });
     await other.close();
   }
@@ -120,7 +85,4 @@ async function look(browser) {
   await page.screenshot({ path: `${pictures}/gone.png`, fullPage: true });
 }
 
-main().then(() => console.log('the page holds'), (error) => {
-  console.error(`test-page: ${error.message}\n${wrong.join('\n')}`);
-  process.exitCode = 1;
-});
+run('the page', look);

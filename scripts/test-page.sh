@@ -5,15 +5,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-need curl jq chromium node=nodejs npm
+need curl
+with_browser
 program "${1:-}"
 pages=$PWD/target/page
-browser=$PWD/target/tools/playwright
-mkdir -p "$pages" "$browser"
-steers() { [ "$(jq -r .version "$browser/node_modules/playwright-core/package.json" 2>/dev/null)" = 1.65.1 ]; }
-steers || npm install --prefix "$browser" --no-save --no-audit --no-fund --loglevel error playwright-core@1.65.1 >/dev/null
+mkdir -p "$pages"
 
 start page --mode cluster --workers 2 --sample-interval 200ms
-CHROMIUM=$(command -v chromium) NODE_PATH=$browser/node_modules node scripts/test-page.cjs "$url" "$admin" "$pid" "$pages"
+steer scripts/test-page.cjs "$url" "$admin" "$pid" "$pages"
 end "$pid"
 exit "$code"

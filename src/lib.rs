@@ -23,6 +23,7 @@
 //! | room | what it is |
 //! |---|---|
 //! | [`run_files`] | what a run leaves: names and headers of its files |
+//! | [`page`] | what the live page and a report are both made of: colours, plots, words |
 //! | [`units`], [`spelling`] | durations, bytes and rates as people write them; the nearest name to a misspelt one |
 //! | [`sys`] | the kernel, and all the `unsafe` there is |
 //! | [`histogram`] | a latency histogram in shared memory |
@@ -70,6 +71,7 @@ pub mod findings;
 pub mod histogram;
 pub mod http;
 pub mod observer;
+pub mod page;
 pub mod partition;
 pub mod phase;
 pub mod profile;

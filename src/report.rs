@@ -2,6 +2,7 @@
 //!
 //! [`Report`] is put together once from a [`Recording`] and its findings; [`html`] and [`markdown`] write the same down.
 
+mod glance;
 pub mod html;
 pub mod markdown;
 mod plots;
@@ -13,6 +14,7 @@ use serde_json::Value;
 use crate::findings::{self, Finding};
 use crate::recording::Recording;
 use crate::units::shown::{bytes, count, float, number, span};
+use glance::Glance;
 use table::Table;
 
 /// Everything that a report says, in the order in which it says it.
@@ -26,12 +28,21 @@ pub struct Report {
     pub damage: Vec<String>,
     /// What was found, the weightiest first.
     pub findings: Vec<Finding>,
-    /// What the plots draw.
-    pub plots: Value,
+    /// What is looked at rather than read.
+    pub plots: Plots,
     /// How the plots' and tables' stretches relate to rows, where they don't show each row.
     pub resolution: Option<String>,
     /// The tables.
     pub tables: Vec<Table>,
+}
+
+/// What is looked at rather than read.
+#[derive(Clone, Debug, Default)]
+pub struct Plots {
+    /// The whole run in a few figures.
+    glance: Vec<Glance>,
+    /// What the plots draw.
+    data: Value,
 }
 
 impl Report {
@@ -45,7 +56,7 @@ impl Report {
             facts: facts(run),
             damage: run.damage.clone(),
             findings: findings::of(run),
-            plots: plots::data(run),
+            plots: Plots { glance: glance::of(run), data: plots::data(run) },
             resolution: resolution(run),
             tables: tables::of(run),
         }

@@ -96,7 +96,7 @@ fn nothing_comes_from_elsewhere_and_nothing_is_inline() {
     };
     let mut files = named(&html, "src=\"");
     files.extend(named(&html, "href=\"").into_iter().filter(|path| path.starts_with("/page/")));
-    files.extend(["/page/plots.js", "/page/tables.js", "/page/words.js"].map(str::to_owned));
+    files.extend(["plans", "plot", "plots", "tables", "words"].map(|name| format!("/page/{name}.js")));
     assert!(files.len() > 6, "{files:?}");
     for path in files.iter().map(String::as_str).chain(["/"]) {
         let file = ask(&target, path);

@@ -8,6 +8,7 @@ use axum::response::IntoResponse;
 use axum::routing::get;
 
 use super::Target;
+use crate::page;
 
 /// What a browser may load: what comes from here. Nothing inline, no frames, no forms that leave.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -19,16 +20,19 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Path, type and content.
-const FILES: [(&str, &str, &str); 9] = [
+const FILES: [(&str, &str, &str); 12] = [
     ("/", HTML, include_str!("../page/index.html")),
+    ("/page/base.css", CSS, page::BASE_CSS),
     ("/page/page.css", CSS, include_str!("../page/page.css")),
     ("/page/page.js", SCRIPT, include_str!("../page/page.js")),
+    ("/page/plans.js", SCRIPT, page::PLANS),
+    ("/page/plot.js", SCRIPT, page::PLOT),
     ("/page/plots.js", SCRIPT, include_str!("../page/plots.js")),
     ("/page/tables.js", SCRIPT, include_str!("../page/tables.js")),
-    ("/page/words.js", SCRIPT, include_str!("../page/words.js")),
-    ("/page/icon.svg", SVG, include_str!("../page/icon.svg")),
-    ("/page/uplot.css", CSS, include_str!("../page/uplot/uPlot.min.css")),
-    ("/page/uplot.js", SCRIPT, include_str!("../page/uplot/uPlot.iife.min.js")),
+    ("/page/words.js", SCRIPT, page::WORDS),
+    ("/page/icon.svg", SVG, page::ICON),
+    ("/page/uplot.css", CSS, page::UPLOT_CSS),
+    ("/page/uplot.js", SCRIPT, page::UPLOT),
 ];
 
 /// The page and what it is made of.

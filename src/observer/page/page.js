@@ -65,7 +65,7 @@ function keep(row) {
   const rate = (name) => (before && row.interval_s ? (row[name] - before[name]) / row.interval_s : null);
   row.errors_per_s = rate('errors_total');
   // Read every 10 s.
-  row.pss_last = row.pss_bytes ?? before?.pss_last ?? null;
+  row.pss_bytes ??= before?.pss_bytes ?? null;
   const marked = run.marks.some((mark) => mark.name === row.phase && mark.elapsed_s > (before?.elapsed_s ?? 0) - 1);
   if (before && row.phase !== before.phase && !marked) run.marks.push({ name: row.phase, elapsed_s: row.elapsed_s });
   run.rows.push(row);

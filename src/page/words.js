@@ -47,12 +47,16 @@ export function percent(value) {
 
 export const joined = ([figure, unit]) => (unit ? `${figure} ${unit}` : figure);
 
-/** Seconds as `1:02:03`. */
-export function clock(seconds) {
-  const whole = Math.max(0, Math.floor(seconds));
+/** Seconds as `1:02:03`, or with so many decimals. */
+export function clock(seconds, decimals = 0) {
+  const scale = 10 ** decimals;
+  // A sum of tenths may be a hair below the next one.
+  const parts = Math.max(0, Math.floor(seconds * scale + 1e-6));
+  const whole = Math.floor(parts / scale);
   const pad = (part) => String(part).padStart(2, '0');
   const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  return h ? `${h}:${pad(m)}:${pad(s)}` : `${m}:${pad(s)}`;
+  const rest = decimals ? `.${String(parts % scale).padStart(decimals, '0')}` : '';
+  return `${h ? `${h}:${pad(m)}` : m}:${pad(s)}${rest}`;
 }
 
 /** What is left, as `12 s` or `3:04`. */

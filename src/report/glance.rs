@@ -1,0 +1,164 @@
+//! The whole run in a few figures, as the live page shows its last tick.
+
+use crate::histogram::Quantiles;
+use crate::recording::{Cell, Figure, Recording};
+use crate::snapshot::Recorded;
+use crate::units::shown::{bytes, microseconds, number, percent, span};
+
+/// An unknown.
+const NONE: &str = "–";
+
+/// A figure.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Glance {
+    /// What it is.
+    pub name: &'static str,
+    /// Its value, and the unit after a space.
+    pub value: String,
+    /// What belongs to it.
+    pub also: String,
+    /// What to make of it.
+    pub mood: Mood,
+}
+
+/// What to make of a figure.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mood {
+    /// Nothing.
+    #[default]
+    Plain,
+    /// Most of it is waiting.
+    Waiting,
+    /// It should not be.
+    Wrong,
+}
+
+/// Of a run.
+pub fn of(run: &Recording) -> Vec<Glance> {
+    if run.target.is_empty() && run.whole.is_none() {
+        return Vec::new();
+    }
+    let recorded = run.whole.as_ref().map(crate::snapshot::Figures::recorded);
+    vec![
+        requests(run),
+        errors(run),
+        latency("latency p50", recorded.as_ref(), |quantiles| quantiles.p50_ns),
+        latency("latency p99", recorded.as_ref(), |quantiles| quantiles.p99_ns),
+        cpu(run),
+        memory(run),
+        in_flight(run),
+        accept_queue(run),
+    ]
+}
+
+fn requests(run: &Recording) -> Glance {
+    let count = run.whole.as_ref().map(|whole| as_float(whole.totals.counts.finished));
+    let count = count.or_else(|| run.target.whole(Figure::Requests).last());
+    let seconds = run.seconds();
+    let rate = count.filter(|_| seconds > 0.0).map(|count| count / seconds);
+    let most = run.target.whole(Figure::Rps).most();
+    Glance {
+        name: "requests",
+        value: shown(count, number),
+        also: format!("{}/s in {}, most {}/s", shown(rate, number), span(seconds), shown(most, number)),
+        mood: Mood::Plain,
+    }
+}
+
+fn errors(run: &Recording) -> Glance {
+    let last = |figure| run.target.whole(figure).last();
+    let totals = run.whole.as_ref().map(|whole| &whole.totals);
+    let errors = totals.map(|totals| as_float(totals.counts.errors)).or_else(|| last(Figure::Errors));
+    let lost = totals.map(|totals| as_float(totals.lost)).or_else(|| last(Figure::Lost));
+    let requests = totals.map(|totals| as_float(totals.counts.finished)).or_else(|| last(Figure::Requests));
+    let share = errors.zip(requests.filter(|requests| *requests > 0.0));
+    let share = share.map(|(errors, requests)| errors / requests * 100.0);
+    let is_wrong = [errors, lost].into_iter().flatten().any(|count| count > 0.0);
+    Glance {
+        name: "errors",
+        value: shown(errors, number),
+        also: format!(
+            "{} of all, {} lost",
+            shown(share, |share| format!("{} %", number(share))),
+            shown(lost, number)
+        ),
+        mood: if is_wrong { Mood::Wrong } else { Mood::Plain },
+    }
+}
+
+fn latency(name: &'static str, recorded: Option<&Recorded>, which: fn(&Quantiles) -> u64) -> Glance {
+    let of = |quantiles: Option<Quantiles>| quantiles.as_ref().map(|quantiles| as_float(which(quantiles)) / 1e3);
+    let latency = recorded.and_then(|recorded| of(recorded.latency.quantiles()));
+    let service = recorded.and_then(|recorded| of(recorded.service.quantiles()));
+    let waits = latency.zip(service).is_some_and(|(latency, service)| latency > 2.0 * service);
+    Glance {
+        name,
+        value: shown(latency, microseconds),
+        also: if recorded.is_some() {
+            format!("service {}", shown(service, microseconds))
+        } else {
+            "not counted at the end".to_owned()
+        },
+        mood: if waits { Mood::Waiting } else { Mood::Plain },
+    }
+}
+
+fn cpu(run: &Recording) -> Glance {
+    let cores = |cell: Option<f64>| shown(cell.map(|share| share / 100.0), number);
+    let cell = run.target.whole(Figure::Cpu);
+    let of = match run.about.number("/machine/cpus") {
+        Some(1.0) => " of 1 core".to_owned(),
+        Some(cpus) => format!(" of {} cores", number(cpus)),
+        None => " cores".to_owned(),
+    };
+    Glance {
+        name: "CPU",
+        value: cores(cell.mean()) + &of,
+        also: format!(
+            "most {}, machine {} busy",
+            cores(cell.most()),
+            shown(run.target.whole(Figure::HostCpu).mean(), percent)
+        ),
+        mood: Mood::Plain,
+    }
+}
+
+fn memory(run: &Recording) -> Glance {
+    let cell = run.target.whole(Figure::Rss);
+    Glance {
+        name: "memory, most",
+        value: shown(cell.most(), bytes),
+        also: format!("{} at the end", shown(cell.last(), bytes)),
+        mood: Mood::Plain,
+    }
+}
+
+fn in_flight(run: &Recording) -> Glance {
+    let most = |figure| shown(run.target.whole(figure).most(), number);
+    Glance {
+        name: "in flight, most",
+        value: most(Figure::InFlight),
+        also: format!("of {} connections", most(Figure::Connections)),
+        mood: Mood::Plain,
+    }
+}
+
+fn accept_queue(run: &Recording) -> Glance {
+    let cell: Cell = run.target.whole(Figure::AcceptQueue);
+    let drops = run.target.whole(Figure::ListenDrops).last();
+    Glance {
+        name: "accept queue, most",
+        value: shown(cell.most(), number),
+        also: format!("{} dropped", shown(drops, number)),
+        mood: if drops.is_some_and(|drops| drops > 0.0) { Mood::Wrong } else { Mood::Plain },
+    }
+}
+
+fn shown(value: Option<f64>, how: impl Fn(f64) -> String) -> String {
+    value.map_or_else(|| NONE.to_owned(), how)
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn as_float(count: u64) -> f64 {
+    count as f64
+}
