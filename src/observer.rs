@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::config::VERSION;
-use crate::control::{Event, MemberEnd, Order, Received, Report, counted_faults, plans_in_force, put_faults};
+use crate::control::{Event, MemberEnd, Report, counted_faults};
 use crate::fault::{Rules, Written};
 use crate::phase::Phases;
 use crate::sample::{Earlier, Sample, SlotSample, between};
@@ -29,6 +29,7 @@ mod latency_log;
 pub mod live;
 pub mod marks;
 mod notes;
+mod orders;
 mod planned;
 mod processes;
 pub mod run_record;
@@ -43,6 +44,7 @@ pub use status::Status;
 
 use files::OpenFiles;
 use live::Live;
+use orders::{Then, next_order};
 use planned::Planned;
 use processes::{Depth, Reader};
 use schedule::Schedule;
@@ -179,14 +181,6 @@ struct Observer {
     brought: Vec<Written>,
 }
 
-/// What an order comes to.
-enum Then {
-    GoOn,
-    Finish,
-    /// The supervisor is dead: there is nobody to write for.
-    Abandon,
-}
-
 impl Observer {
     /// Opens the files and takes the first row: of the run, or of this observer.
     fn begin(
@@ -264,64 +258,6 @@ impl Observer {
             files.finish(&last, &self.target.figures(), serde_json::to_value(faults).unwrap_or_default());
         }
         Ok(())
-    }
-
-    /// The plans of a changed profile take the place of all; those that were in force before go on with their index.
-    fn follow_profile(&mut self) {
-        let plans = std::mem::take(&mut self.brought);
-        let now_ns = clock::monotonic_ns();
-        let detail = match put_faults(&self.board, plans, now_ns, None, true) {
-            Ok(epoch) => format!("epoch {epoch}: those of the profile"),
-            Err(error) => format!("those of the profile are refused: {error}"),
-        };
-        tracing::info!("fault plans, {detail}");
-        self.write_down(&Event {
-            at_ns: now_ns,
-            realtime_ns: clock::realtime_ns(),
-            kind: "fault plan".to_owned(),
-            slot: None,
-            generation: None,
-            pid: None,
-            detail,
-            plans: Some(plans_in_force(&self.board, now_ns)),
-        });
-    }
-
-    fn obey(&mut self, order: Option<(Order, Option<OwnedFd>)>) -> Then {
-        match order {
-            Some((Order::Happened(event), _)) => {
-                self.write_down(&event);
-                Then::GoOn
-            }
-            Some((Order::Listener { slot: _ }, Some(listener))) => {
-                self.reader.watch(listener);
-                Then::GoOn
-            }
-            Some((Order::Faults { part, plans, more }, _)) => {
-                if part == 0 {
-                    // Of an earlier change that was overtaken.
-                    self.brought.clear();
-                }
-                self.brought.extend(plans);
-                if !more {
-                    self.follow_profile();
-                }
-                Then::GoOn
-            }
-            Some((Order::Finish, _)) => Then::Finish,
-            None => Then::Abandon,
-            Some((
-                order @ (Order::Listener { .. }
-                | Order::Lend { .. }
-                | Order::Reclaim { .. }
-                | Order::Drain(_)
-                | Order::Abandon),
-                _,
-            )) => {
-                tracing::warn!("the observer was given a worker's order, {order:?}, and ignores it");
-                Then::GoOn
-            }
-        }
     }
 
     fn write_down(&mut self, event: &Event) {
@@ -423,23 +359,6 @@ async fn until(at_ns: Option<u64>) {
     // The runtime would let the rest of its millisecond pass first.
     if left_ns > 0 {
         sleep(Duration::from_nanos(left_ns)).await;
-    }
-}
-
-/// The supervisor's next order; `None` when it is dead.
-async fn next_order(control: &Watched<&MemberEnd>) -> Option<(Order, Option<OwnedFd>)> {
-    loop {
-        let mut ready = control.readable().await.ok()?;
-        match control.get_ref().receive() {
-            Ok(Received::Message(order, descriptor)) => return Some((order, descriptor)),
-            Ok(Received::Nothing) => ready.clear_ready(),
-            Ok(Received::Closed) => return None,
-            Err(error) if error.raw_os_error().is_none() => tracing::warn!("an order that is none: {error}"),
-            Err(error) => {
-                tracing::warn!("the control channel can't be read any more: {error}");
-                return None;
-            }
-        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{Certainty, Finding, Rule, Weight, evidence};
 use crate::recording::{Cell, Figure, Recording};
-use crate::units::shown::{clock, count, microseconds, percent};
+use crate::units::shown::{clock, microseconds, percent};
 
 /// A loop's beat is measured in steps of a millisecond; this is far from that, and a person notices it.
 const LATE_US: f64 = 50_000.0;
@@ -27,7 +27,10 @@ pub fn find(run: &Recording) -> Vec<Finding> {
         ),
         None => ("whether its threads waited for a processor is not known", Certainty::Possible),
     };
-    let rows: u64 = late.iter().map(|((stretch, _), _)| stretch.rows).sum();
+    let rows = match run.target.rows_in_a_stretch() {
+        1 => "rows".to_owned(),
+        many => format!("stretches of {many} rows"),
+    };
     let queue = run.target.whole(Figure::QueueP99).most();
     vec![Finding {
         rule: Rule::LoopLag,
@@ -38,8 +41,8 @@ pub fn find(run: &Recording) -> Vec<Finding> {
             clock(first.to_s)
         ),
         evidence: evidence([
-            ("rows in which a loop was 50 ms late or more", count(rows)),
-            ("threads waiting for a processor in them", waited.map_or_else(|| "unknown".to_owned(), percent)),
+            ("in which a loop was 50 ms late or more", format!("{} {rows}", late.len())),
+            ("threads waiting for a processor meanwhile", waited.map_or_else(|| "unknown".to_owned(), percent)),
             ("longest p99 of the queue in a row", queue.map_or_else(|| "unknown".to_owned(), microseconds)),
         ]),
         at: Some((first.from_s, last.to_s)),
@@ -63,7 +66,7 @@ mod tests {
             worked.sentence.starts_with("An event loop came up to 312 ms late, first at 0:02; its threads hardly"),
             "{worked:?}"
         );
-        assert_eq!((worked.certainty, worked.evidence[0].1.as_str()), (Certainty::Likely, "2"));
+        assert_eq!((worked.certainty, worked.evidence[0].1.as_str()), (Certainty::Likely, "2 rows"));
         assert_eq!(with(80.0).certainty, Certainty::Possible);
         assert_eq!(with(f64::NAN).certainty, Certainty::Possible);
         assert!(find(&run(&[(Figure::LoopLagUs, &[1e3, 20e3])])).is_empty());

@@ -4,7 +4,7 @@
 //! is sparse and there may be many of them; the same text is a row of `marks.csv`, from which a new observer has them again.
 
 use std::path::Path;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::phase::MARKS;
 use crate::snapshot::Figures;
@@ -12,9 +12,16 @@ use crate::snapshot::Figures;
 /// The phase of everything before the first mark.
 const BEFORE_ALL: &str = "run";
 
+/// A page that looks every second asks for the same marks again: so many are kept as they were read.
+const KEPT: usize = 4;
+
 /// The marks of a run, shared by whoever puts them and whoever reads them.
 #[derive(Default)]
-pub struct Marks(Mutex<Vec<Mark>>);
+pub struct Marks {
+    all: Mutex<Vec<Mark>>,
+    /// By number: those that were asked for last, the newest at the end.
+    asked: Mutex<Vec<(usize, Arc<Figures>)>>,
+}
 
 /// The moment at which a phase began.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,10 +48,20 @@ impl Marks {
 
     /// What had been counted at the last mark with this name, and which mark that is.
     #[must_use]
-    pub fn find(&self, phase: &str) -> Option<(usize, Figures)> {
+    pub fn find(&self, phase: &str) -> Option<(usize, Arc<Figures>)> {
         let marks = self.all();
         let (index, mark) = marks.iter().enumerate().rev().find(|(_, mark)| mark.phase == phase)?;
-        Some((index, serde_json::from_str(&mark.figures).ok()?))
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = asked.iter().position(|(known, _)| *known == index).map(|place| asked.remove(place));
+        let (_, figures) = match known {
+            Some(known) => known,
+            None => (index, Arc::new(serde_json::from_str(&mark.figures).ok()?)),
+        };
+        if asked.len() == KEPT {
+            asked.remove(0);
+        }
+        asked.push((index, Arc::clone(&figures)));
+        Some((index, figures))
     }
 
     /// The phase that it is now, by the name that the rows before the first mark have, too.
@@ -89,6 +106,6 @@ impl Marks {
 
     /// No one leaves half a mark, whatever ends it.
     fn all(&self) -> MutexGuard<'_, Vec<Mark>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,6 +1,7 @@
 //! A run becomes a page that says what limited it: its counts are those of `/stats`, what is damaged is said, and what holds
 //! no run is refused.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::Path;
 
@@ -252,6 +253,26 @@ fn a_run_that_was_killed_or_still_goes_on_has_a_page() {
     assert_eq!(cells(&page, "Routes", "GET /health")[1], "40");
     assert!(page.contains("It was not recorded what had been counted at the end"), "{page}");
     assert!(!page.contains("account balances"), "one file may be a row ahead of another: {page}");
+}
+
+#[test]
+fn a_long_run_is_merged_keeps_its_extremes_and_says_so() {
+    let mut text = "elapsed_s,interval_s,phase,rps,requests_total,lat_max_us\n0.0,,run,,0,\n".to_owned();
+    for second in 1..=9_000 {
+        let (rps, worst) = if second == 4_321 { (77_777, 987_654) } else { (100, 5_000) };
+        let phase = if second > 8_997 { "last" } else { "run" };
+        let _ = writeln!(text, "{second}.0,1.0,{phase},{rps},{},{worst}", second * 100);
+    }
+    let directory = made(&[("resources.csv", &text)]);
+    let (page, _) = markdown(directory.path());
+    assert!(page.contains("9001 rows are shown as 1127 stretches of up to 8 s"), "{page}");
+    assert_eq!(cells(&page, "Phases", "last")[2..4], ["3 s", "300"], "a phase of three rows is still one");
+    assert_eq!(report(&[&directory.path().to_string_lossy()], directory.path()).0, Some(0));
+    let page = fs::read_to_string(directory.path().join("report.html")).unwrap();
+    for extreme in ["77780", "987700"] {
+        assert!(page.contains(extreme), "{extreme}, to four digits, is drawn");
+    }
+    assert!(page.len() < 3_000_000, "{}", page.len());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `GET /stats`: every figure there is, read as it is asked for.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
@@ -38,7 +39,7 @@ pub async fn stats(State(target): State<Target>, RawQuery(query): RawQuery) -> R
         let (name, before) = (stretch.until.unwrap_or_default(), stretch.since.unwrap_or_default());
         return Err(Refusal::bad("until", &name, &format!("a mark after the last {before}")));
     }
-    let mut figures = until.map_or_else(|| target.figures(), |(_, figures)| figures);
+    let mut figures = until.map_or_else(|| target.figures(), |(_, figures)| Figures::clone(&figures));
     if let Some((_, before)) = since {
         figures = figures.since(&before);
     }
@@ -81,7 +82,7 @@ fn asked(query: &str) -> Result<Stretch, Refusal> {
 }
 
 /// The last mark with a name and what had been counted then; nothing for the start of the run.
-fn at_mark(target: &Target, parameter: &str, name: Option<&str>) -> Result<Option<(usize, Figures)>, Refusal> {
+fn at_mark(target: &Target, parameter: &str, name: Option<&str>) -> Result<Option<(usize, Arc<Figures>)>, Refusal> {
     match name {
         None => Ok(None),
         Some(START) if parameter == "since" => Ok(None),

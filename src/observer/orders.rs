@@ -1,0 +1,96 @@
+//! What the supervisor tells the observer, and what the observer does about it.
+
+use std::os::fd::OwnedFd;
+
+use super::Observer;
+use crate::control::{Event, MemberEnd, Order, Received, plans_in_force, put_faults};
+use crate::sys::clock;
+use crate::sys::readiness::Watched;
+
+/// What an order comes to.
+pub enum Then {
+    /// Another order, or a tick.
+    GoOn,
+    /// The run is over.
+    Finish,
+    /// The supervisor is dead: there is nobody to write for.
+    Abandon,
+}
+
+impl Observer {
+    /// The plans of a changed profile take the place of all; those that were in force before go on with their index.
+    fn follow_profile(&mut self) {
+        let plans = std::mem::take(&mut self.brought);
+        let now_ns = clock::monotonic_ns();
+        let detail = match put_faults(&self.board, plans, now_ns, None, true) {
+            Ok(epoch) => format!("epoch {epoch}: those of the profile"),
+            Err(error) => format!("those of the profile are refused: {error}"),
+        };
+        tracing::info!("fault plans, {detail}");
+        self.write_down(&Event {
+            at_ns: now_ns,
+            realtime_ns: clock::realtime_ns(),
+            kind: "fault plan".to_owned(),
+            slot: None,
+            generation: None,
+            pid: None,
+            detail,
+            plans: Some(plans_in_force(&self.board, now_ns)),
+        });
+    }
+
+    /// Does what an order says.
+    pub(super) fn obey(&mut self, order: Option<(Order, Option<OwnedFd>)>) -> Then {
+        match order {
+            Some((Order::Happened(event), _)) => {
+                self.write_down(&event);
+                Then::GoOn
+            }
+            Some((Order::Listener { slot: _ }, Some(listener))) => {
+                self.reader.watch(listener);
+                Then::GoOn
+            }
+            Some((Order::Faults { part, plans, more }, _)) => {
+                if part == 0 {
+                    // Of an earlier change that was overtaken.
+                    self.brought.clear();
+                }
+                self.brought.extend(plans);
+                if !more {
+                    self.follow_profile();
+                }
+                Then::GoOn
+            }
+            Some((Order::Finish, _)) => Then::Finish,
+            None => Then::Abandon,
+            Some((
+                order @ (Order::Listener { .. }
+                | Order::Lend { .. }
+                | Order::Reclaim { .. }
+                | Order::Drain(_)
+                | Order::Abandon),
+                _,
+            )) => {
+                tracing::warn!("the observer was given a worker's order, {order:?}, and ignores it");
+                Then::GoOn
+            }
+        }
+    }
+}
+
+/// The supervisor's next order; `None` when it is dead.
+pub async fn next_order(control: &Watched<&MemberEnd>) -> Option<(Order, Option<OwnedFd>)> {
+    loop {
+        let mut ready = control.readable().await.ok()?;
+        match control.get_ref().receive() {
+            Ok(Received::Message(order, descriptor)) => return Some((order, descriptor)),
+            Ok(Received::Nothing) => ready.clear_ready(),
+            Ok(Received::Closed) => return None,
+            Err(error) if error.raw_os_error().is_none() => tracing::warn!("an order that is none: {error}"),
+            Err(error) => {
+                tracing::warn!("the control channel can't be read any more: {error}");
+                return None;
+            }
+        }
+    }
+}
