@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 mod broken_seat;
 
 use super::*;
+use crate::control::Order;
 use crate::control::{Received, SupervisorEnd, channel, standing};
 use crate::scoreboard::{Finished, Outcome, SeatState, SeatWriter, Times};
 use crate::sys::listener::{self, Claim};
