@@ -15,6 +15,9 @@ export const colour = (name) => getComputedStyle(document.documentElement).getPr
 /** So much of it. */
 const tint = (name, percent) => `color-mix(in srgb, ${colour(name)} ${percent}%, transparent)`;
 
+/** Where values have no neighbour, to which a line could lead: they are points. */
+const alone = (values) => [...values.keys()].filter((at) => values[at] != null && values[at - 1] == null && values[at + 1] == null);
+
 function element(className, textContent = '', name = 'div') {
   return Object.assign(document.createElement(name), { className, textContent });
 }
@@ -51,8 +54,9 @@ export class Plot {
     this.chart?.destroy();
     const { plan, view } = this;
     const quiet = colour('quiet');
+    const points = { show: false, size: 4, filter: (chart, line) => alone(chart.data[line]) };
     const lines = plan.lines.map((line) => ({
-      stroke: colour(line.colour), width: this.ranges ? 1.25 : 1.75, points: { show: false }, spanGaps: false,
+      stroke: colour(line.colour), width: this.ranges ? 1.25 : 1.75, points: { ...points, fill: colour(line.colour) }, spanGaps: false,
       fill: line.fill ? tint(line.colour, 14) : undefined,
     }));
     const bands = plan.gap ? [{ series: [1, 2], fill: colour(plan.gap) }] : [];
