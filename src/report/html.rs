@@ -6,6 +6,7 @@
 mod findings;
 mod inline;
 mod plots;
+mod spark;
 mod table;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -21,7 +22,8 @@ use inline::Inline;
 /// Writes it.
 #[must_use]
 pub fn write(report: &Report) -> String {
-    let Report { title, facts, damage, findings, plots: Plots { glance, data }, resolution, tables } = report;
+    let Report { title, facts, damage, findings, plots: Plots { glance, sparks, data }, resolution, tables } =
+        report;
     let inline = Inline::new();
     // One row has no time in it.
     let has_plots = data["t"].as_array().and_then(|times| Some((times.first()?, times.last()?)));
@@ -54,7 +56,7 @@ pub fn write(report: &Report) -> String {
                     }
                     section #findings { (findings::all(findings)) }
                     @if has_plots { section #plots { (plots::places(resolution.as_deref())) } }
-                    section #tables { h2 .unseen { "Tables" } @for table in tables { (table::card(table)) } }
+                    section #tables { h2 .unseen { "Tables" } @for table in tables { (table::card(table, sparks)) } }
                 }
                 footer {
                     span { "Made by quintain " (VERSION) " (" (COMMIT) ") from the files of the run." }

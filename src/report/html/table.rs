@@ -2,26 +2,33 @@
 
 use maud::{Markup, html};
 
+use super::super::spark::Sparks;
 use super::super::table::{Column, Table};
+use super::spark;
 
-/// One of them.
-pub fn card(table: &Table) -> Markup {
+/// One of them; where there are small lines for its rows, they stand beside the rows' names.
+pub fn card(table: &Table, sparks: &[Sparks]) -> Markup {
     let Table { name, title, columns, rows, note, is_long } = table;
+    let sparks = sparks.iter().find(|sparks| sparks.table == *name && sparks.most > 0.0);
     let body = html! {
         div.scroll tabindex="0" role="region" aria-label=(title) {
             table {
                 thead {
                     tr {
-                        @for column in columns {
+                        @for (place, column) in columns.iter().enumerate() {
                             th scope="col" class=[column.is_number.then_some("n")] { (column.name) }
+                            @if place == 0 && sparks.is_some() { th scope="col" { "requests/s over time" } }
                         }
                     }
                 }
                 tbody {
                     @for row in rows {
                         tr {
-                            @for (column, cell) in columns.iter().zip(row) {
+                            @for (place, (column, cell)) in columns.iter().zip(row).enumerate() {
                                 td class=[class(*column, cell)] { (cell) }
+                                @if let Some(sparks) = sparks.filter(|_| place == 0) {
+                                    td { @if let Some(line) = sparks.of(cell) { (spark::picture(line, sparks)) } }
+                                }
                             }
                         }
                     }

@@ -132,6 +132,10 @@ function findings() {
   });
 }
 
+/** What sticks below the header, and what one goes to, begins where the header ends: it takes two lines where it must. */
+const header = document.querySelector('header');
+new ResizeObserver(() => root.style.setProperty('--under-nav', `${header.offsetHeight}px`)).observe(header);
+
 /** What one goes to is open. */
 document.querySelectorAll('nav a').forEach((link) => link.addEventListener('click', () => {
   const details = document.querySelector(`${link.hash} details`);
