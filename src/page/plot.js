@@ -202,7 +202,11 @@ export class Plot {
     const { over } = this.chart;
     const width = over.clientWidth;
     const left = (seconds) => this.chart.valToPos(seconds, 'x');
-    const marks = (this.view.marks ?? []).map((mark) => ({ ...mark, left: left(mark.elapsed_s) })).filter((mark) => mark.left >= -1 && mark.left <= width + 1);
+    const isSeen = (mark) => mark.left >= -1 && mark.left <= width + 1;
+    const all = (this.view.marks ?? []).map((mark) => ({ ...mark, left: left(mark.elapsed_s) })).filter(isSeen);
+    // Phases of a few pixels each would leave nothing else to see.
+    const isCrowded = all.filter((mark) => !mark.death).length * 12 > width;
+    const marks = all.filter((mark) => mark.death || !isCrowded);
     const named = marks.filter((mark) => mark.name);
     const lines = marks.map((mark) => {
       const line = element(`mark ${mark.death ? 'death' : ''}`);
@@ -212,7 +216,7 @@ export class Plot {
     });
     over.querySelectorAll('.mark').forEach((line) => line.remove());
     over.append(...lines);
-    const shades = (this.view.shades ?? []).map((shade) => {
+    const shades = (this.view.shades ?? []).filter(({ kind }) => kind !== 'phase' || !isCrowded).map((shade) => {
       const [from, to] = [shade.from, shade.to].map((seconds) => Math.min(width, Math.max(0, left(seconds))));
       const made = element(`shade ${shade.kind}`);
       Object.assign(made.style, { left: `${from}px`, width: `${to - from}px` });

@@ -6,6 +6,9 @@ use super::super::spark::Sparks;
 use super::super::table::{Column, Table};
 use super::spark;
 
+/// What has more rows than there are workers by default is long, whatever it is a table of.
+const LONG: usize = 64;
+
 /// One of them; where there are small lines for its rows, they stand beside the rows' names.
 pub fn card(table: &Table, sparks: &[Sparks]) -> Markup {
     let Table { name, title, columns, rows, note, is_long } = table;
@@ -39,7 +42,7 @@ pub fn card(table: &Table, sparks: &[Sparks]) -> Markup {
     };
     html! {
         article id=(name) {
-            @if *is_long {
+            @if *is_long || rows.len() > LONG {
                 details { summary { h2 { (title) } small { (rows.len()) " rows" } } (body) }
             } @else {
                 h2 { (title) }

@@ -44,7 +44,7 @@ function begin() {
     /** At a stretch, with something around it. */
     look(from, to) {
       view.shades = [...shades, { from, to, kind: 'picked' }];
-      const around = Math.max((to - from) * 0.08, 4 * least);
+      const around = Math.max((to - from) * 0.08, 2 * least);
       view.zoom(from - around, to + around);
     },
     reset() {
