@@ -68,6 +68,7 @@ async function look(browser) {
   await page.keyboard.press('Escape');
   holds('so does Escape', (await text('#cursor')) === whole);
   await page.click('#strip .item.fault');
+  holds('a row of the strip is one stop of the keyboard', (await page.locator('#strip .lane .item[tabindex="0"]').count()) === (await page.locator('#strip .lane').count()));
   holds('a fault plan can be looked at', !/whole run/.test(await text('#cursor')));
   await page.keyboard.press('Escape');
 
@@ -112,6 +113,7 @@ async function look(browser) {
 
   const bare = await open(browser, plain, { javaScriptEnabled: false, viewport: { width: 1440, height: 900 } });
   holds('without scripts the tables are there', (await bare.isVisible('#phases td')) && (await bare.isVisible('#routes td')) && (await bare.isVisible('#workers td')));
+  holds('with small plots', (await bare.locator('#workers .spark').count()) === 2 && (await bare.locator('#routes .spark').count()) === 2);
   holds('and a line says what is not', await bare.isVisible('#plots noscript p'));
   await bare.screenshot({ path: `${pictures}/report-no-scripts.png`, fullPage: true });
   if (wrong.length) throw new Error('something else');

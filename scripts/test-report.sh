@@ -54,6 +54,7 @@ awk -F, -v OFS=, '
         for (n = 0; n < 20000; n++) {
             $0 = rows[2 + n % (NR - 2)]
             $at["elapsed_s"] = n * 0.1; $at["interval_s"] = n ? 0.1 : ""; $at["epoch_ms"] = 1e12 + n * 100
+            $at["phase"] = n < 5000 ? "warm-up" : "measure"
             $at["requests_total"] = n * 10; $at["errors_total"] = n
             print
         }

@@ -6,6 +6,7 @@ mod glance;
 pub mod html;
 pub mod markdown;
 mod plots;
+mod spark;
 mod table;
 mod tables;
 
@@ -15,6 +16,7 @@ use crate::findings::{self, Finding};
 use crate::recording::Recording;
 use crate::units::shown::{bytes, count, float, number, span};
 use glance::Glance;
+use spark::Sparks;
 use table::Table;
 
 /// Everything that a report says, in the order in which it says it.
@@ -41,6 +43,8 @@ pub struct Report {
 pub struct Plots {
     /// The whole run in a few figures.
     glance: Vec<Glance>,
+    /// Requests/s of each worker and each route.
+    sparks: [Sparks; 2],
     /// What the plots draw.
     data: Value,
 }
@@ -56,7 +60,7 @@ impl Report {
             facts: facts(run),
             damage: run.damage.clone(),
             findings: findings::of(run),
-            plots: Plots { glance: glance::of(run), data: plots::data(run) },
+            plots: Plots { glance: glance::of(run), sparks: spark::of(run), data: plots::data(run) },
             resolution: resolution(run),
             tables: tables::of(run),
         }

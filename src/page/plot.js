@@ -15,6 +15,9 @@ export const colour = (name) => getComputedStyle(document.documentElement).getPr
 /** So much of it. */
 const tint = (name, percent) => `color-mix(in srgb, ${colour(name)} ${percent}%, transparent)`;
 
+/** Where values have no neighbour, to which a line could lead: they are points. */
+const alone = (values) => [...values.keys()].filter((at) => values[at] != null && values[at - 1] == null && values[at + 1] == null);
+
 function element(className, textContent = '', name = 'div') {
   return Object.assign(document.createElement(name), { className, textContent });
 }
@@ -51,8 +54,9 @@ export class Plot {
     this.chart?.destroy();
     const { plan, view } = this;
     const quiet = colour('quiet');
+    const points = { show: false, size: 4, filter: (chart, line) => alone(chart.data[line]) };
     const lines = plan.lines.map((line) => ({
-      stroke: colour(line.colour), width: this.ranges ? 1.25 : 1.75, points: { show: false }, spanGaps: false,
+      stroke: colour(line.colour), width: this.ranges ? 1.25 : 1.75, points: { ...points, fill: colour(line.colour) }, spanGaps: false,
       fill: line.fill ? tint(line.colour, 14) : undefined,
     }));
     const bands = plan.gap ? [{ series: [1, 2], fill: colour(plan.gap) }] : [];
@@ -198,7 +202,11 @@ export class Plot {
     const { over } = this.chart;
     const width = over.clientWidth;
     const left = (seconds) => this.chart.valToPos(seconds, 'x');
-    const marks = (this.view.marks ?? []).map((mark) => ({ ...mark, left: left(mark.elapsed_s) })).filter((mark) => mark.left >= -1 && mark.left <= width + 1);
+    const isSeen = (mark) => mark.left >= -1 && mark.left <= width + 1;
+    const all = (this.view.marks ?? []).map((mark) => ({ ...mark, left: left(mark.elapsed_s) })).filter(isSeen);
+    // Phases of a few pixels each would leave nothing else to see.
+    const isCrowded = all.filter((mark) => !mark.death).length * 12 > width;
+    const marks = all.filter((mark) => mark.death || !isCrowded);
     const named = marks.filter((mark) => mark.name);
     const lines = marks.map((mark) => {
       const line = element(`mark ${mark.death ? 'death' : ''}`);
@@ -208,7 +216,7 @@ export class Plot {
     });
     over.querySelectorAll('.mark').forEach((line) => line.remove());
     over.append(...lines);
-    const shades = (this.view.shades ?? []).map((shade) => {
+    const shades = (this.view.shades ?? []).filter(({ kind }) => kind !== 'phase' || !isCrowded).map((shade) => {
       const [from, to] = [shade.from, shade.to].map((seconds) => Math.min(width, Math.max(0, left(seconds))));
       const made = element(`shade ${shade.kind}`);
       Object.assign(made.style, { left: `${from}px`, width: `${to - from}px` });

@@ -66,11 +66,11 @@ fn requests(run: &Recording) -> Glance {
 }
 
 fn errors(run: &Recording) -> Glance {
-    let last = |figure| run.target.whole(figure).last();
+    let of_rows = |figure| run.target.whole(figure).last();
     let totals = run.whole.as_ref().map(|whole| &whole.totals);
-    let errors = totals.map(|totals| as_float(totals.counts.errors)).or_else(|| last(Figure::Errors));
-    let lost = totals.map(|totals| as_float(totals.lost)).or_else(|| last(Figure::Lost));
-    let requests = totals.map(|totals| as_float(totals.counts.finished)).or_else(|| last(Figure::Requests));
+    let errors = totals.map(|totals| as_float(totals.counts.errors)).or_else(|| of_rows(Figure::Errors));
+    let lost = totals.map(|totals| as_float(totals.lost)).or_else(|| of_rows(Figure::Lost));
+    let requests = totals.map(|totals| as_float(totals.counts.finished)).or_else(|| of_rows(Figure::Requests));
     let share = errors.zip(requests.filter(|requests| *requests > 0.0));
     let share = share.map(|(errors, requests)| errors / requests * 100.0);
     let is_wrong = [errors, lost].into_iter().flatten().any(|count| count > 0.0);

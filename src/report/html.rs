@@ -1,35 +1,29 @@
-//! A report as one HTML file that asks nobody for anything: styles, script and data are in it, and its policy forbids it
-//! to load more.
+//! A report as one HTML file that asks nobody for anything: styles, script and data are in it, and its policy forbids
+//! it to load more.
 //!
 //! What is to be read is there without scripts; they add the plots.
 
+mod findings;
 mod inline;
+mod plots;
+mod spark;
+mod table;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use serde_json::Value;
 
 use super::glance::{Glance, Mood};
-use super::table::{Column, Table};
+use super::table::Table;
 use super::{Plots, Report};
 use crate::config::{COMMIT, VERSION};
-use crate::findings::{Finding, Weight};
 use crate::page;
-use crate::units::shown::clock;
 use inline::Inline;
-
-/// The plots: what the script knows each by, and its title.
-const PLOTS: [(&str, &str); 5] = [
-    ("rate", "Requests"),
-    ("latency", "Latency and service"),
-    ("cpu", "CPU of the machine"),
-    ("memory", "Memory"),
-    ("load", "Waiting and being served"),
-];
 
 /// Writes it.
 #[must_use]
 pub fn write(report: &Report) -> String {
-    let Report { title, facts, damage, findings, plots: Plots { glance, data }, resolution, tables } = report;
+    let Report { title, facts, damage, findings, plots: Plots { glance, sparks, data }, resolution, tables } =
+        report;
     let inline = Inline::new();
     // One row has no time in it.
     let has_plots = data["t"].as_array().and_then(|times| Some((times.first()?, times.last()?)));
@@ -54,17 +48,19 @@ pub fn write(report: &Report) -> String {
                 }
                 main {
                     section #run aria-label="What ran where" {
-                        dl.facts { @for (what, value) in facts { div class=[(*what == "command").then_some("command")] { dt { (what) } dd { (value) } } } }
+                        dl.facts { @for fact in facts { (fact_of(fact)) } }
                     }
                     @if !damage.is_empty() { (notice(damage)) }
-                    @if !glance.is_empty() { section.figures aria-label="The whole run" { @for figure in glance { (figure_of(figure)) } } }
-                    section #findings { (findings_of(findings)) }
-                    @if has_plots { section #plots { (plots_of(resolution.as_deref())) } }
-                    section #tables { h2 .unseen { "Tables" } @for table in tables { (table_of(table)) } }
+                    @if !glance.is_empty() {
+                        section.figures aria-label="The whole run" { @for figure in glance { (figure_of(figure)) } }
+                    }
+                    section #findings { (findings::all(findings)) }
+                    @if has_plots { section #plots { (plots::places(resolution.as_deref())) } }
+                    section #tables { h2 .unseen { "Tables" } @for table in tables { (table::card(table, sparks)) } }
                 }
                 footer {
-                    span { "Made by quintain " (VERSION) " (" (COMMIT) ") with " code { "quintain report" } " from the files of the run." }
-                    span { "This file holds all it needs and loads nothing. Plots: uPlot, MIT licence, which stands in its source." }
+                    span { "Made by quintain " (VERSION) " (" (COMMIT) ") from the files of the run." }
+                    span { "This file loads nothing. Its plots are uPlot's, whose MIT licence stands in its source." }
                 }
                 script #data type="application/json" { (PreEscaped(embedded(data))) }
                 (inline.scripts())
@@ -82,6 +78,11 @@ fn sections(has_plots: bool, tables: &[Table]) -> Markup {
             @for table in tables { a href={ "#" (table.name) } { (table.title) } }
         }
     }
+}
+
+fn fact_of((what, value): &(&'static str, String)) -> Markup {
+    let class = (*what == "command").then_some("command");
+    html! { div class=[class] { dt { (what) } dd { (value) } } }
 }
 
 fn notice(damage: &[String]) -> Markup {
@@ -105,113 +106,7 @@ fn figure_of(figure: &Glance) -> Markup {
         div.figure {
             h2 { (name) }
             p class=[class] { (value) @if !unit.is_empty() { " " span { (unit) } } }
-            small { (also) }
-        }
-    }
-}
-
-/// A weight as the page's style knows it, and what it means.
-fn mood(weight: Weight) -> (&'static str, &'static str) {
-    match weight {
-        Weight::Doubt => ("doubt", "don't believe the figures before this is understood"),
-        Weight::Limit => ("limit", "what kept the target from doing more"),
-        Weight::Note => ("note", "what explains a figure"),
-        Weight::Sound => ("sound", "looked at, and as it should be"),
-    }
-}
-
-fn findings_of(findings: &[Finding]) -> Markup {
-    let mut weights: Vec<Weight> = findings.iter().map(|finding| finding.weight).collect();
-    weights.sort_unstable();
-    weights.dedup();
-    html! {
-        div.heading {
-            h2 { "Findings" }
-            p.legend { @for weight in &weights { @let (name, meaning) = mood(*weight); span { b class={ "weight " (name) } { (name) } " " (meaning) } } }
-        }
-        @if findings.is_empty() { p.none { "None: there are too few figures to say anything." } }
-        div.findings { @for finding in findings { (finding_of(finding)) } }
-    }
-}
-
-fn finding_of(finding: &Finding) -> Markup {
-    let Finding { rule, weight, sentence, evidence, at, certainty, unknown } = finding;
-    let (name, _) = mood(*weight);
-    html! {
-        article class=(name) {
-            h3 { b class={ "weight " (name) } { (name) } " " (rule.title()) }
-            p.sentence { (unbroken(sentence)) }
-            p.sure {
-                (certainty.name())
-                @if let Some((from_s, to_s)) = at {
-                    " · "
-                    // Without scripts it leads to the place that says so.
-                    a.when href="#plots" data-from=(from_s) data-to=(to_s) title="Show it in the plots" { (period(*from_s, *to_s)) }
-                }
-            }
-            @if !evidence.is_empty() { dl.evidence { @for (what, value) in evidence { div { dt { (what) } dd { (value) } } } } }
-            p.unknown { "It can't know " (unknown) "." }
-        }
-    }
-}
-
-fn period(from_s: f64, to_s: f64) -> String {
-    let (from, to) = (clock(from_s), clock(to_s));
-    if from == to { format!("at {from}") } else { format!("{from} to {to}") }
-}
-
-fn plots_of(resolution: Option<&str>) -> Markup {
-    html! {
-        div.heading {
-            h2 { "Plots" }
-            p #cursor { }
-            button #reset type="button" hidden title="Escape, or a double click on a plot" { "Show the whole run" }
-        }
-        noscript { p.none { "The plots are drawn by a script, which does not run here; the tables say the same." } }
-        @if let Some(resolution) = resolution { p.print { (resolution) } }
-        div.plots {
-            article #strip hidden { h3 { "What happened when" } }
-            @for (name, title) in PLOTS {
-                article id={ "plot-" (name) } hidden {
-                    h3 { (title) }
-                    @if name == "latency" { (quantiles()) }
-                }
-            }
-        }
-        p.print.scripted hidden { "Drag over a plot to zoom; a double click or Escape shows the whole run again. In a plot, arrow keys read it, + and − zoom." }
-    }
-}
-
-fn quantiles() -> Markup {
-    html! {
-        fieldset.choice #quantiles {
-            legend.unseen { "quantile" }
-            @for quantile in ["p50", "p95", "p99", "max"] {
-                label { input type="radio" name="quantile" value=(quantile) checked[quantile == "p99"]; span { (quantile) } }
-            }
-        }
-    }
-}
-
-fn table_of(table: &Table) -> Markup {
-    let Table { name, title, columns, rows, note, is_long } = table;
-    let body = html! {
-        div.scroll tabindex="0" role="region" aria-label=(title) {
-            table {
-                thead { tr { @for column in columns { th scope="col" class=[column.is_number.then_some("n")] { (column.name) } } } }
-                tbody { @for row in rows { tr { @for (column, cell) in columns.iter().zip(row) { td class=[class(*column, cell)] { (cell) } } } } }
-            }
-        }
-        @if let Some(note) = note { p.print { (note) } }
-    };
-    html! {
-        article id=(name) {
-            @if *is_long {
-                details { summary { h2 { (title) } small { (rows.len()) " rows" } } (body) }
-            } @else {
-                h2 { (title) }
-                (body)
-            }
+            small { (unbroken(also)) }
         }
     }
 }
@@ -230,17 +125,6 @@ fn unbroken(text: &str) -> String {
         unbroken.push_str(word);
     }
     unbroken
-}
-
-/// Numbers to the right, and what should not be in red.
-fn class(column: Column, cell: &str) -> Option<&'static str> {
-    let is_nothing = ["–", "0", ""].contains(&cell);
-    match (column.is_number, column.name) {
-        (true, "errors" | "lost") if !is_nothing => Some("n wrong"),
-        (true, _) if is_nothing => Some("n zero"),
-        (true, _) => Some("n"),
-        (false, _) => None,
-    }
 }
 
 /// JSON within a script element: nothing in it may end the element.
@@ -281,8 +165,8 @@ mod tests {
             let interval_s = if row == 0 { 0.0 } else { 1.0 };
             let phase = if row < rows / 2 { "first" } else { HOSTILE };
             let _ = write!(resources, "{},{row},{interval_s},{phase}", 1_000 * u64::from(row));
-            for column in 1..=columns.len() {
-                let _ = write!(resources, ",{:.6}", f64::from(row) * 1.234_567 / column as f64);
+            for column in (1..).take(columns.len()) {
+                let _ = write!(resources, ",{:.6}", f64::from(row) * 1.234_567 / f64::from(column));
             }
             resources.push('\n');
         }

@@ -20,6 +20,10 @@ function begin() {
   // So much time has a few points at least.
   const least = Math.min(whole[1] - whole[0], 5 * (whole[1] - whole[0]) / data.t.length);
   const plots = [];
+  const shades = [
+    ...data.phases.filter((_, index) => index % 2 === 1).map((phase) => ({ ...phase, kind: 'phase' })),
+    ...data.faults.map((fault) => ({ ...fault, kind: 'fault', label: fault.plans })),
+  ];
   let quantile = 'p99';
   let strip = null;
 
@@ -29,10 +33,7 @@ function begin() {
       ...data.phases.slice(1).map((phase) => ({ name: phase.name, elapsed_s: phase.from })),
       ...data.deaths.map((death) => ({ death: true, elapsed_s: death.at })),
     ],
-    shades: [
-      ...data.phases.filter((_, index) => index % 2 === 1).map((phase) => ({ ...phase, kind: 'phase' })),
-      ...data.faults.map((fault) => ({ ...fault, kind: 'fault', label: fault.plans })),
-    ],
+    shades,
     zoom(from, to) {
       const middle = (from + to) / 2;
       const half = Math.max(to - from, least) / 2;
@@ -42,10 +43,14 @@ function begin() {
     },
     /** At a stretch, with something around it. */
     look(from, to) {
-      const around = Math.max((to - from) * 0.08, 4 * least);
+      view.shades = [...shades, { from, to, kind: 'picked' }];
+      const around = Math.max((to - from) * 0.08, 2 * least);
       view.zoom(from - around, to + around);
     },
-    reset: () => move(whole),
+    reset() {
+      view.shades = shades;
+      move(whole);
+    },
     told(at) {
       const text = at == null ? shown() : here(at);
       if (find('cursor').textContent !== text) find('cursor').textContent = text;
@@ -126,6 +131,10 @@ function findings() {
     return { name, told: card.querySelector('.sentence').textContent, from: Number(from), to: Number(to), kind: card.className };
   });
 }
+
+/** What sticks below the header, and what one goes to, begins where the header ends: it takes two lines where it must. */
+const header = document.querySelector('header');
+new ResizeObserver(() => root.style.setProperty('--under-nav', `${header.offsetHeight}px`)).observe(header);
 
 /** What one goes to is open. */
 document.querySelectorAll('nav a').forEach((link) => link.addEventListener('click', () => {

@@ -45,6 +45,13 @@ export class Strip {
       this.items.push({ ...item, button });
       lane.append(button);
     });
+    lane.addEventListener('keydown', (event) => {
+      const seen = [...lane.children].filter((button) => !button.hidden);
+      const next = seen[seen.indexOf(document.activeElement) + ({ ArrowLeft: -1, ArrowRight: 1 }[event.key] ?? NaN)];
+      if (!next) return;
+      event.preventDefault();
+      next.focus();
+    });
     return lane;
   }
 
@@ -55,10 +62,14 @@ export class Strip {
     const width = this.items[0]?.button.parentElement.clientWidth ?? 0;
     this.items.forEach(({ from, to, kind, name, button }) => {
       button.hidden = to < first || from > last;
+      button.tabIndex = -1;
       const room = (at(to) - at(from)) / 100 * width;
       button.textContent = kind === 'death' || room > 28 ? name : '';
       button.style.left = `${at(from)}%`;
       button.style.width = `${at(to) - at(from)}%`;
     });
+    // A row is one stop of the keyboard, in which arrows move on.
+    const rows = new Set(this.items.map(({ button }) => button.parentElement));
+    rows.forEach((lane) => lane.querySelector('.item:not([hidden])')?.setAttribute('tabindex', 0));
   }
 }
