@@ -72,7 +72,9 @@ fn resolution(run: &Recording) -> Option<String> {
     (run.target.rows_in_a_stretch() > 1).then(|| {
         let seconds = float(run.target.rows_in_a_stretch()) * run.interval_s();
         format!(
-            "{rows} rows are shown as {stretches} stretches of up to {}: lines are means, shades reach from the least to the most of any row. Times of findings are as coarse.",
+            "{} rows are shown as {} stretches of up to {}: lines are means, shades reach from the least to the most of any row. Times of findings are as coarse.",
+            count(rows),
+            count(stretches as u64),
             span(seconds)
         )
     })

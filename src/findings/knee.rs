@@ -70,8 +70,8 @@ pub fn find(run: &Recording) -> Vec<Finding> {
         weight: Weight::Limit,
         sentence: format!(
             "The knee is {place} {} connections: with {} the target did {} {} requests/s, and the median latency went from {} to {}.",
-            number(knee.connections.round()),
-            number(last.connections.round()),
+            number(knee.connections),
+            number(last.connections),
             percent(gain.abs()),
             if gain < 0.0 { "fewer" } else { "more" },
             microseconds(knee.latency_us),
@@ -80,7 +80,7 @@ pub fn find(run: &Recording) -> Vec<Finding> {
         evidence: levels
             .iter()
             .map(|level| {
-                let at = format!("{} connections", number(level.connections.round()));
+                let at = format!("{} connections", number(level.connections));
                 (at, format!("{} requests/s, median {}", number(level.rps), microseconds(level.latency_us)))
             })
             .take(12)

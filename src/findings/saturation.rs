@@ -63,7 +63,10 @@ pub fn find(run: &Recording) -> Vec<Finding> {
     };
     let mut proof = vec![
         ("mean while it was".to_owned(), percent(found.cell.mean().unwrap_or(f64::NAN))),
-        ("for how long in all".to_owned(), span(found.seconds)),
+        (
+            "for how long then, and in all".to_owned(),
+            format!("{}, {}", span(found.to_s - found.from_s), span(found.seconds)),
+        ),
     ];
     let host = (run.target.whole(Figure::HostCpu).mean(), run.target.whole(Figure::CpuOfHost).mean());
     if let (Some(all), Some(own)) = host {

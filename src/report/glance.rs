@@ -1,12 +1,10 @@
 //! The whole run in a few figures, as the live page shows its last tick.
 
+use super::table::shown;
 use crate::histogram::Quantiles;
 use crate::recording::{Cell, Figure, Recording};
 use crate::snapshot::Recorded;
-use crate::units::shown::{bytes, microseconds, number, percent, span};
-
-/// An unknown.
-const NONE: &str = "–";
+use crate::units::shown::{bytes, float, microseconds, number, percent, span};
 
 /// A figure.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,8 +40,14 @@ pub fn of(run: &Recording) -> Vec<Glance> {
     vec![
         requests(run),
         errors(run),
-        latency("latency p50", recorded.as_ref(), |quantiles| quantiles.p50_ns),
-        latency("latency p99", recorded.as_ref(), |quantiles| quantiles.p99_ns),
+        match &recorded {
+            Some(recorded) => latency("latency p50", recorded, |quantiles| quantiles.p50_ns),
+            None => latency_of_rows("latency p50, worst row", run, [Figure::LatencyP50, Figure::ServiceP50]),
+        },
+        match &recorded {
+            Some(recorded) => latency("latency p99", recorded, |quantiles| quantiles.p99_ns),
+            None => latency_of_rows("latency p99, worst row", run, [Figure::LatencyP99, Figure::ServiceP99]),
+        },
         cpu(run),
         memory(run),
         in_flight(run),
@@ -52,7 +56,7 @@ pub fn of(run: &Recording) -> Vec<Glance> {
 }
 
 fn requests(run: &Recording) -> Glance {
-    let count = run.whole.as_ref().map(|whole| as_float(whole.totals.counts.finished));
+    let count = run.whole.as_ref().map(|whole| float(whole.totals.counts.finished));
     let count = count.or_else(|| run.target.whole(Figure::Requests).last());
     let seconds = run.seconds();
     let rate = count.filter(|_| seconds > 0.0).map(|count| count / seconds);
@@ -68,9 +72,9 @@ fn requests(run: &Recording) -> Glance {
 fn errors(run: &Recording) -> Glance {
     let of_rows = |figure| run.target.whole(figure).last();
     let totals = run.whole.as_ref().map(|whole| &whole.totals);
-    let errors = totals.map(|totals| as_float(totals.counts.errors)).or_else(|| of_rows(Figure::Errors));
-    let lost = totals.map(|totals| as_float(totals.lost)).or_else(|| of_rows(Figure::Lost));
-    let requests = totals.map(|totals| as_float(totals.counts.finished)).or_else(|| of_rows(Figure::Requests));
+    let errors = totals.map(|totals| float(totals.counts.errors)).or_else(|| of_rows(Figure::Errors));
+    let lost = totals.map(|totals| float(totals.lost)).or_else(|| of_rows(Figure::Lost));
+    let requests = totals.map(|totals| float(totals.counts.finished)).or_else(|| of_rows(Figure::Requests));
     let share = errors.zip(requests.filter(|requests| *requests > 0.0));
     let share = share.map(|(errors, requests)| errors / requests * 100.0);
     let is_wrong = [errors, lost].into_iter().flatten().any(|count| count > 0.0);
@@ -86,19 +90,22 @@ fn errors(run: &Recording) -> Glance {
     }
 }
 
-fn latency(name: &'static str, recorded: Option<&Recorded>, which: fn(&Quantiles) -> u64) -> Glance {
-    let of = |quantiles: Option<Quantiles>| quantiles.as_ref().map(|quantiles| as_float(which(quantiles)) / 1e3);
-    let latency = recorded.and_then(|recorded| of(recorded.latency.quantiles()));
-    let service = recorded.and_then(|recorded| of(recorded.service.quantiles()));
+fn latency(name: &'static str, recorded: &Recorded, which: fn(&Quantiles) -> u64) -> Glance {
+    let of = |quantiles: Option<Quantiles>| quantiles.as_ref().map(|quantiles| float(which(quantiles)) / 1e3);
+    beside_service(name, of(recorded.latency.quantiles()), of(recorded.service.quantiles()))
+}
+
+/// Of a run of which it was not recorded what had been counted at its end.
+fn latency_of_rows(name: &'static str, run: &Recording, [latency, service]: [Figure; 2]) -> Glance {
+    beside_service(name, run.target.whole(latency).most(), run.target.whole(service).most())
+}
+
+fn beside_service(name: &'static str, latency: Option<f64>, service: Option<f64>) -> Glance {
     let waits = latency.zip(service).is_some_and(|(latency, service)| latency > 2.0 * service);
     Glance {
         name,
         value: shown(latency, microseconds),
-        also: if recorded.is_some() {
-            format!("service {}", shown(service, microseconds))
-        } else {
-            "not counted at the end".to_owned()
-        },
+        also: format!("service {}", shown(service, microseconds)),
         mood: if waits { Mood::Waiting } else { Mood::Plain },
     }
 }
@@ -145,20 +152,12 @@ fn in_flight(run: &Recording) -> Glance {
 
 fn accept_queue(run: &Recording) -> Glance {
     let cell: Cell = run.target.whole(Figure::AcceptQueue);
-    let drops = run.target.whole(Figure::ListenDrops).last();
+    // A listener may have dropped some before the run, in a process that had it then.
+    let drops = run.target.gains(Figure::ListenDrops).into_iter().flatten().reduce(|sum, gain| sum + gain);
     Glance {
         name: "accept queue, most",
         value: shown(cell.most(), number),
         also: format!("{} dropped", shown(drops, number)),
         mood: if drops.is_some_and(|drops| drops > 0.0) { Mood::Wrong } else { Mood::Plain },
     }
-}
-
-fn shown(value: Option<f64>, how: impl Fn(f64) -> String) -> String {
-    value.map_or_else(|| NONE.to_owned(), how)
-}
-
-#[allow(clippy::cast_precision_loss)]
-fn as_float(count: u64) -> f64 {
-    count as f64
 }

@@ -35,3 +35,11 @@ pub const fn words(name: &'static str) -> Column {
 pub const fn numbers(name: &'static str) -> Column {
     Column { name, is_number: true }
 }
+
+/// An unknown.
+pub const NONE: &str = "–";
+
+/// A cell that may be unknown.
+pub fn shown(value: Option<f64>, how: impl Fn(f64) -> String) -> String {
+    value.map_or_else(|| NONE.to_owned(), how)
+}

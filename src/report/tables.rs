@@ -4,14 +4,11 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::table::{Table, numbers, words};
+use super::table::{NONE, Table, numbers, shown, words};
 use crate::histogram::{Distribution, Quantiles};
 use crate::recording::{Cell, Figure, Phase, Recording, Stretch};
 use crate::snapshot::{Figures, RouteReading};
 use crate::units::shown::{bytes, clock, count, float, microseconds, number, percent, span};
-
-/// An unknown.
-const NONE: &str = "–";
 
 /// Rows of the table over time.
 const MOMENTS: usize = 30;
@@ -246,7 +243,7 @@ fn faults(run: &Recording) -> Table {
         let executed: Vec<String> = executed.iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
         vec![
             "at the end".to_owned(),
-            String::new(),
+            NONE.to_owned(),
             format!("{} on {}", text("name"), text("route")),
             counted("matched"),
             executed.join(", "),
@@ -337,10 +334,6 @@ fn events(run: &Recording) -> Table {
 
 fn named(method: &str, path: &str) -> String {
     if method.is_empty() { path.to_owned() } else { format!("{method} {path}") }
-}
-
-fn shown(value: Option<f64>, how: fn(f64) -> String) -> String {
-    value.map_or_else(|| NONE.to_owned(), how)
 }
 
 fn of_quantiles(quantiles: Option<Quantiles>, which: fn(&Quantiles) -> u64) -> String {

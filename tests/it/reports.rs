@@ -265,7 +265,7 @@ fn a_long_run_is_merged_keeps_its_extremes_and_says_so() {
     }
     let directory = made(&[("resources.csv", &text)]);
     let (page, _) = markdown(directory.path());
-    assert!(page.contains("9001 rows are shown as 1126 stretches of up to 8 s"), "{page}");
+    assert!(page.contains("9,001 rows are shown as 1,126 stretches of up to 8 s"), "{page}");
     assert_eq!(cells(&page, "Phases", "last")[2..4], ["3 s", "300"], "a phase of three rows is still one");
     assert_eq!(report(&[&directory.path().to_string_lossy()], directory.path()).0, Some(0));
     let page = fs::read_to_string(directory.path().join("report.html")).unwrap();
