@@ -3,6 +3,7 @@
 //! Everything that can be refused is refused before the first worker starts: ports, the run directory, memory. Then
 //! the supervisor is handed its worker and its observer, so that the roles don't know each other.
 
+mod held;
 mod log;
 mod reread;
 mod run_directory;
@@ -100,6 +101,7 @@ fn serve(
         .map_err(|error| format!("the supervisor can't go on: {error}"))?;
     sockets.remove_files();
     screen.end_status();
+    Screen::settle();
     if summary.was_ready {
         screen.say(&done_line(&board, arrangement, &directory));
     }

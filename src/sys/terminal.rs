@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::getpgrp;
@@ -33,11 +34,16 @@ pub fn write_if_ready(bytes: &[u8]) {
     let descriptor = stderr.as_fd();
     // One that is not ours to control says nothing of jobs.
     let is_ours = tcgetpgrp(descriptor).map_or(true, |job| job == getpgrp());
-    let mut polled = [PollFd::new(&descriptor, PollFlags::OUT)];
-    let is_ready =
-        poll(&mut polled, Some(&Timespec::default())) == Ok(1) && polled[0].revents().contains(PollFlags::OUT);
-    if is_ours && is_ready {
+    if is_ours && takes_bytes(Duration::ZERO) {
         // What it did not take is drawn anew soon enough. Not through `Stderr`, whose lock a waiting write would hold.
         let _ = rustix::io::write(descriptor, bytes);
     }
+}
+
+/// Whether stderr, whatever it is, takes a few bytes or refuses them, at the moment or so soon.
+#[must_use]
+pub fn takes_bytes(patience: Duration) -> bool {
+    let stderr = io::stderr();
+    let mut polled = [PollFd::new(&stderr, PollFlags::OUT)];
+    poll(&mut polled, Timespec::try_from(patience).ok().as_ref()) == Ok(1)
 }

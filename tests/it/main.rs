@@ -53,6 +53,7 @@ mod stats_and_admin;
 mod status_line;
 mod statuses_and_delays;
 mod stopped_worker;
+mod stuck_log;
 mod termination;
 mod unescaped;
 mod unwritable_files;

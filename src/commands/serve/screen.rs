@@ -1,10 +1,15 @@
 //! What people see: lines on stdout and stderr, and whether a terminal has a status line that they must not run into.
 
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 
+use super::held;
 use crate::config::Config;
 use crate::observer::Status;
 use crate::sys::terminal::{self, ERASE};
+
+/// How long the end of the program waits for a reader of its last lines.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the environment says of terminals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +53,13 @@ impl Screen {
 
     /// The last word on stderr, which may be a file on a full disk: no reason to end otherwise than said.
     pub fn complain(self, sentence: &str) {
-        // Whole: each write erases what stands there.
         let _ = self.log().write_all(format!("error: {sentence}\n").as_bytes());
+        Self::settle();
+    }
+
+    /// Nothing more is said: what stderr did not take yet has a last chance.
+    pub fn settle() {
+        held::write_out(PATIENCE);
     }
 
     /// Nothing is drawn any more: what stands there goes, also when whoever drew it was killed.
@@ -65,21 +75,18 @@ impl Screen {
     }
 }
 
-/// stderr, for one line. The status line is erased in the same write, between which and the line no other process can come.
+/// stderr, for one line, which waits where stderr does not take it. The status line is erased in the same write, between which and the line no other process can come.
 pub struct LogWriter {
     erase: &'static str,
 }
 
 impl Write for LogWriter {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if self.erase.is_empty() {
-            return io::stderr().write(line);
-        }
-        io::stderr().write_all(&[self.erase.as_bytes(), line].concat())?;
+        held::write([self.erase.as_bytes(), line].concat());
         Ok(line.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        io::stderr().flush()
+        Ok(())
     }
 }

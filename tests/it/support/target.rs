@@ -87,13 +87,18 @@ impl Target {
     }
 
     /// What it said, if it did not become ready.
-    pub fn begin(mut command: Command, directory: TempDir) -> Result<Self, String> {
+    pub fn begin(command: Command, directory: TempDir) -> Result<Self, String> {
         let errors = std::fs::File::create(directory.path().join("stderr")).unwrap();
+        Self::begin_with(command, directory, errors.into())
+    }
+
+    /// The same with another stderr than a file of its directory.
+    pub fn begin_with(mut command: Command, directory: TempDir, errors: Stdio) -> Result<Self, String> {
         let mut child = command.stdout(Stdio::piped()).stderr(errors).spawn().unwrap();
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut line = String::new();
         output.read_line(&mut line).unwrap();
-        let said = || std::fs::read_to_string(directory.path().join("stderr")).unwrap();
+        let said = || std::fs::read_to_string(directory.path().join("stderr")).unwrap_or_default();
         if !line.starts_with("ready ") {
             child.wait().unwrap();
             return Err(format!("{line:?} {}", said()));
@@ -181,7 +186,7 @@ impl Target {
 
     /// What it has said on stderr so far.
     pub fn errors(&self) -> String {
-        std::fs::read_to_string(self.directory.path().join("stderr")).unwrap()
+        std::fs::read_to_string(self.directory.path().join("stderr")).unwrap_or_default()
     }
 
     /// Waits for the program to end by itself.
