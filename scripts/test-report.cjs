@@ -106,7 +106,7 @@ async function look(browser) {
   await evil.screenshot({ path: `${pictures}/report-hostile.png`, fullPage: true });
 
   const many = await open(browser, long, { viewport: { width: 1440, height: 900 } });
-  holds('a long run says how it is shown', /20000 rows are shown as/.test(await many.textContent('#plots')));
+  holds('a long run says how it is shown', /20,000 rows are shown as/.test(await many.textContent('#plots')));
   holds('and shows it', (await drawn(many)) === PLOTS);
   holds('in a small file', statSync(long).size < 3 << 20);
   await many.screenshot({ path: `${pictures}/report-long.png`, fullPage: true });
