@@ -3,9 +3,12 @@
 //!
 //! A level of load is a stretch in which the number of open connections stays about the same. That is what a closed load
 //! generator varies; one that opens connections at a rate of its own has no such levels, and then nothing is found.
+//!
+//! Levels compare only while the same work is asked for. What was asked for is not recorded, but other work shows in other
+//! routes or in another service time; what a longer service brings is not called a knee.
 
 use super::{Certainty, Finding, Rule, Weight, evidence};
-use crate::recording::{Figure, Recording};
+use crate::recording::{Figure, Recording, Route, Stretch};
 use crate::units::shown::{microseconds, number, percent};
 
 /// Connections that differ by less are one level.
@@ -26,32 +29,51 @@ const MORE_LATENCY: f64 = 1.3;
 /// … for so much more throughput, at most.
 const FLAT: f64 = 1.1;
 
+/// Of the longer latency, no more may be longer service.
+const SERVICE: f64 = 0.5;
+
+/// The routes' shares of the requests may differ by so much, in all.
+const OTHER_ROUTES: f64 = 0.2;
+
 /// What was done with so many connections open.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 struct Level {
     connections: f64,
     rps: f64,
     latency_us: f64,
+    service_us: f64,
     seconds: f64,
     rows: u64,
-    from_s: f64,
-    to_s: f64,
+    /// When that was.
+    spans: Vec<(f64, f64)>,
 }
 
 impl Level {
     /// Both, each with the weight of its time.
-    fn and(self, other: Self) -> Self {
+    fn and(&self, other: &Self) -> Self {
         let seconds = self.seconds + other.seconds;
-        let mean = |one: f64, two: f64| (one * self.seconds + two * other.seconds) / seconds;
+        let mean = |of: fn(&Self) -> f64| (of(self) * self.seconds + of(other) * other.seconds) / seconds;
+        let mut spans = self.spans.clone();
+        for &(from_s, to_s) in &other.spans {
+            match spans.last_mut().filter(|last| from_s - last.1 < NEXT_S) {
+                Some(last) => last.1 = to_s,
+                None => spans.push((from_s, to_s)),
+            }
+        }
         Self {
-            connections: mean(self.connections, other.connections),
-            rps: mean(self.rps, other.rps),
-            latency_us: mean(self.latency_us, other.latency_us),
+            connections: mean(|level| level.connections),
+            rps: mean(|level| level.rps),
+            latency_us: mean(|level| level.latency_us),
+            service_us: mean(|level| level.service_us),
             seconds,
             rows: self.rows + other.rows,
-            from_s: self.from_s.min(other.from_s),
-            to_s: self.to_s.max(other.to_s),
+            spans,
         }
+    }
+
+    /// From its first row to its last.
+    fn at(&self) -> Option<(f64, f64)> {
+        Some((self.spans.first()?.0, self.spans.last()?.1))
     }
 
     fn is_like(&self, other: &Self) -> bool {
@@ -62,7 +84,10 @@ impl Level {
 pub fn find(run: &Recording) -> Vec<Finding> {
     let levels = levels(run);
     let Some((knee, last)) = knee(&levels) else { return Vec::new() };
-    let is_first = levels.first() == Some(&knee);
+    if other_routes(run, knee, last) > OTHER_ROUTES {
+        return Vec::new();
+    }
+    let is_first = levels.first() == Some(knee);
     let gain = (last.rps / knee.rps - 1.0) * 100.0;
     let place = if is_first { "at or below" } else { "at about" };
     vec![Finding {
@@ -86,9 +111,9 @@ pub fn find(run: &Recording) -> Vec<Finding> {
             .take(12)
             .chain(evidence([("levels of load", levels.len().to_string())]))
             .collect(),
-        at: Some((last.from_s, last.to_s)),
+        at: last.at(),
         certainty: if levels.len() > 2 { Certainty::Likely } else { Certainty::Possible },
-        unknown: "where between two levels it lies, and whether connections that were open were used",
+        unknown: "where between two levels it lies, whether connections that were open were used, and whether the same was asked for at each level",
     }]
 }
 
@@ -101,17 +126,17 @@ fn levels(run: &Recording) -> Vec<Level> {
             connections: mean(Figure::Connections)?,
             rps: mean(Figure::Rps)?,
             latency_us: mean(Figure::LatencyP50)?,
+            service_us: mean(Figure::ServiceP50)?,
             seconds: stretch.seconds(),
             rows: stretch.rows,
-            from_s: stretch.from_s,
-            to_s: stretch.to_s,
+            spans: vec![(stretch.from_s, stretch.to_s)],
         };
         (level.connections >= 1.0 && level.rps > 0.0 && level.seconds > 0.0).then_some(level)
     });
     let mut together: Vec<Level> = Vec::new();
     for row in rows {
         match together.last_mut() {
-            Some(level) if level.is_like(&row) && row.from_s - level.to_s < NEXT_S => *level = level.and(row),
+            Some(level) if level.is_like(&row) && follows(level, &row) => *level = level.and(&row),
             _ => together.push(row),
         }
     }
@@ -120,28 +145,55 @@ fn levels(run: &Recording) -> Vec<Level> {
     let mut levels: Vec<Level> = Vec::new();
     for level in together {
         match levels.last_mut() {
-            Some(last) if last.is_like(&level) => *last = last.and(level),
+            Some(last) if last.is_like(&level) => *last = last.and(&level),
             _ => levels.push(level),
         }
     }
     levels
 }
 
+/// Whether there is no row between them.
+fn follows(level: &Level, row: &Level) -> bool {
+    level.at().zip(row.at()).is_some_and(|((_, to_s), (from_s, _))| from_s - to_s < NEXT_S)
+}
+
 /// The first level that does nearly the most, and the highest one, if there is a knee between them.
-fn knee(levels: &[Level]) -> Option<(Level, Level)> {
+fn knee(levels: &[Level]) -> Option<(&Level, &Level)> {
     let most = levels.iter().map(|level| level.rps).reduce(f64::max)?;
-    let knee = *levels.iter().find(|level| level.rps * FLAT >= most)?;
-    let last = *levels.last()?;
+    let knee = levels.iter().find(|level| level.rps * FLAT >= most)?;
+    let last = levels.last()?;
+    let longer_us = last.latency_us - knee.latency_us;
     let is_behind = last.connections >= MORE_LOAD * knee.connections
         && last.latency_us >= MORE_LATENCY * knee.latency_us
-        && last.rps <= FLAT * knee.rps;
+        && last.rps <= FLAT * knee.rps
+        && last.service_us - knee.service_us <= SERVICE * longer_us;
     is_behind.then_some((knee, last))
+}
+
+/// How far the routes' shares of two levels' requests are apart, from 0 to 1; nothing where they are not known.
+fn other_routes(run: &Recording, one: &Level, other: &Level) -> f64 {
+    let requests = |level: &Level, route: &Route| -> f64 {
+        let gains = route.series.gains(Figure::Requests);
+        let rows = route.series.stretches().iter().zip(gains);
+        let within = |stretch: &Stretch| {
+            let middle_s = f64::midpoint(stretch.from_s, stretch.to_s);
+            level.spans.iter().any(|(from_s, to_s)| (*from_s..*to_s).contains(&middle_s))
+        };
+        rows.filter(|(stretch, _)| within(stretch)).filter_map(|(_, gain)| gain).sum()
+    };
+    let of = |level: &Level| -> Vec<f64> { run.routes.iter().map(|route| requests(level, route)).collect() };
+    let (one, other) = (of(one), of(other));
+    let (all, all_others): (f64, f64) = (one.iter().sum(), other.iter().sum());
+    if all == 0.0 || all_others == 0.0 {
+        return 0.0;
+    }
+    one.iter().zip(&other).map(|(one, other)| (one / all - other / all_others).abs()).sum::<f64>() / 2.0
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::sketch::run;
+    use crate::findings::sketch::{route, run, several};
 
     fn ramp(steps: &[(f64, f64, f64)]) -> Recording {
         let column =
@@ -150,7 +202,35 @@ mod tests {
             (Figure::Connections, &column(|step| step.0)),
             (Figure::Rps, &column(|step| step.1)),
             (Figure::LatencyP50, &column(|step| step.2)),
+            (Figure::ServiceP50, &column(|_| 500.0)),
         ])
+    }
+
+    #[test]
+    fn other_work_is_no_knee() {
+        let steps = [(8.0, 400.0, 20e3), (16.0, 790.0, 20e3), (64.0, 400.0, 160e3)];
+        assert_eq!(find(&ramp(&steps)).len(), 1);
+        let mut longer = ramp(&steps);
+        let service: Vec<f64> = [20e3, 20e3, 159e3].iter().flat_map(|service| [*service; 4]).collect();
+        let column =
+            |of: fn(&(f64, f64, f64)) -> f64| -> Vec<f64> { steps.iter().flat_map(|step| [of(step); 4]).collect() };
+        longer.target = several(&[
+            (Figure::Connections, &column(|step| step.0)),
+            (Figure::Rps, &column(|step| step.1)),
+            (Figure::LatencyP50, &column(|step| step.2)),
+            (Figure::ServiceP50, &service),
+        ]);
+        assert!(find(&longer).is_empty(), "it is served for longer, and does not wait");
+        let mut others = ramp(&steps);
+        let until = |row: f64| -> Vec<f64> { (0..12).map(|number| f64::from(number).min(row)).collect() };
+        let from = |row: f64| -> Vec<f64> { (0..12).map(|number| (f64::from(number) - row).max(0.0)).collect() };
+        others.routes = vec![
+            route("/io", &[(Figure::Requests, &until(7.0))]),
+            route("/cpu", &[(Figure::Requests, &from(7.0))]),
+        ];
+        assert!(find(&others).is_empty(), "another route");
+        others.routes.truncate(1);
+        assert_eq!(find(&others).len(), 1, "what is not known is no reason");
     }
 
     #[test]
@@ -182,6 +262,7 @@ mod tests {
             (Figure::Connections, &connections),
             (Figure::Rps, &[100.0; 11]),
             (Figure::LatencyP50, &[1e3; 11]),
+            (Figure::ServiceP50, &[1e3; 11]),
         ]));
         let shown: Vec<_> = levels.iter().map(|level| (level.connections, level.rows)).collect();
         assert_eq!(shown, [(8.0, 6), (64.0, 3)]);
