@@ -168,3 +168,39 @@ pub fn of(run: &Recording) -> Vec<Finding> {
 fn evidence<const MANY: usize>(pairs: [(&str, String); MANY]) -> Vec<(String, String)> {
     pairs.into_iter().map(|(what, value)| (what.to_owned(), value)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recording::Figure;
+
+    /// High enough for any rule that needs nothing else.
+    const HIGH: f64 = 1e6;
+
+    #[test]
+    fn an_empty_cell_finds_nothing() {
+        let empty: Vec<(Figure, &[f64])> =
+            Figure::ALL.iter().map(|figure| (*figure, &[f64::NAN; 60][..])).collect();
+        assert_eq!(of(&sketch::run(&empty)), []);
+        assert_eq!(of(&Recording::default()), []);
+    }
+
+    #[test]
+    fn what_one_column_shows_is_shown_without_the_others() {
+        let alone = |figure: &Figure| {
+            let rising: Vec<f64> = (1..=60).map(|row| HIGH * f64::from(row)).collect();
+            (*figure, of(&sketch::run(&[(*figure, &rising)])))
+        };
+        let found: Vec<(Figure, Vec<Finding>)> = Figure::ALL.iter().map(alone).collect();
+        let speaks =
+            |wanted: Figure| found.iter().any(|(figure, findings)| *figure == wanted && !findings.is_empty());
+        for figure in [Figure::Lost, Figure::ListenDrops, Figure::Refused, Figure::Rejected, Figure::ThrottledMs] {
+            assert!(speaks(figure), "{figure:?}");
+        }
+        // A share, a rate of failure or a queue is nothing by itself.
+        for figure in [Figure::Errors, Figure::HostCpu, Figure::CpuOfHost, Figure::AcceptQueue, Figure::Connections]
+        {
+            assert!(!speaks(figure), "{figure:?}");
+        }
+    }
+}

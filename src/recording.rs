@@ -177,6 +177,13 @@ impl Recording {
         self.target.stretches().last().map_or(0.0, |last| last.to_s)
     }
 
+    /// Until when requests were taken: the begin of the drain, or the end.
+    #[must_use]
+    pub fn serves_until_s(&self) -> f64 {
+        let drain = self.events.iter().find(|event| event.kind == "drain");
+        drain.map_or_else(|| self.seconds(), |drain| drain.elapsed_s)
+    }
+
     /// From one row to the next, on average.
     #[must_use]
     pub fn interval_s(&self) -> f64 {

@@ -18,7 +18,9 @@ const BYTES: f64 = 8.0 * 1024.0 * 1024.0;
 const LONG_S: f64 = 300.0;
 
 pub fn find(run: &Recording) -> Vec<Finding> {
-    let rows: Vec<_> = run.target.of(Figure::Rss).collect();
+    // With the drain workers end, and with them goes what they held.
+    let until_s = run.serves_until_s();
+    let rows: Vec<_> = run.target.of(Figure::Rss).filter(|(stretch, _)| stretch.to_s <= until_s).collect();
     let rows = &rows[rows.len().div_ceil(WARM_UP)..];
     if rows.len() < 3 * PARTS {
         return Vec::new();
@@ -27,7 +29,7 @@ pub fn find(run: &Recording) -> Vec<Finding> {
     let parts: Option<Vec<(f64, f64)>> = parts
         .map(|part| {
             let cell = part.iter().fold(Cell::default(), |sum, (_, cell)| sum.and(*cell));
-            Some((cell.least()?, cell.last()?))
+            Some((cell.least()?, cell.most()?))
         })
         .collect();
     let Some(parts) = parts else { return Vec::new() };
@@ -66,12 +68,23 @@ pub fn find(run: &Recording) -> Vec<Finding> {
 mod tests {
     use super::*;
     use crate::findings::sketch::run;
+    use crate::recording::Event;
 
     const MIB: f64 = 1024.0 * 1024.0;
 
     fn over(rss: impl Fn(f64) -> f64) -> Vec<Finding> {
         let rows: Vec<f64> = (0..60).map(|second| rss(f64::from(second)) * MIB).collect();
         find(&run(&[(Figure::Rss, &rows)]))
+    }
+
+    #[test]
+    fn what_the_drain_gives_back_is_no_end_of_growth() {
+        let mut rows: Vec<f64> = (0..60).map(|second| (20.0 + f64::from(second)) * MIB).collect();
+        rows.push(2.0 * MIB);
+        let mut run = run(&[(Figure::Rss, &rows)]);
+        assert!(find(&run).is_empty(), "it fell");
+        run.events = vec![Event { elapsed_s: 60.5, kind: "drain".to_owned(), ..Event::default() }];
+        assert_eq!(find(&run).len(), 1);
     }
 
     #[test]
