@@ -122,6 +122,23 @@ fn a_killed_worker_and_a_plan_are_found() {
 }
 
 #[test]
+fn memory_that_only_grows_is_found_although_the_end_gives_it_back() {
+    let target = Target::start(&["--mode", "single"]);
+    let kinds = json!([{ "kind": "leak", "bytes": "1MiB", "rate": 1 }]);
+    target.order_faults(&json!([{ "name": "drip", "route": "/json", "kinds": kinds }]));
+    let resources = target.run_directory().join("resources.csv");
+    // One request a row, or they would not grow one after the other.
+    let mut client = target.connect();
+    for count in 1..=40 {
+        client.get("/json").unwrap();
+        wait_for("the next row", || (rows(&resources).len() > count).then_some(()));
+    }
+    let left = target.end();
+    let (page, _) = markdown(&left.directory.path().join("run"));
+    assert!(page.contains("**Memory only grew: from") && page.contains("A fault plan leaks on purpose."), "{page}");
+}
+
+#[test]
 fn what_holds_no_run_is_refused() {
     let directory = TempDir::new().unwrap();
     let file = directory.path().join("a-file");
