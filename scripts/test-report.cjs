@@ -32,9 +32,9 @@ async function look(browser) {
   holds('all of the run is shown at first', /the whole run/.test(whole));
   holds('all plots are drawn', (await drawn(page)) === PLOTS);
   const around = await text('#plot-rate .u-over');
-  holds('phases and the fault plan are shaded and named', around.includes('measure') && around.includes('a test') && (await page.locator('.shade.fault').count()) === PLOTS);
+  holds('phases and fault plans are shaded and named, one of them twice', around.includes('measure') && around.includes('a test') && (await page.locator('.shade.fault').count()) === 3 * PLOTS);
   holds('a death is a line in each', (await page.locator('.mark.death').count()) === PLOTS);
-  holds('the strip tells them too', /measure.*a test.*1\.1/s.test(await text('#strip')));
+  holds('the strip tells them too', /measure.*a test.*now and then.*1\.1/s.test(await text('#strip')));
   holds('findings have their weight as a word', /^(doubt|limit|note|sound) /.test(await text('#findings article h3')));
   await fits(page, 'wide');
   await page.screenshot({ path: `${pictures}/report-wide-light.png`, fullPage: true });

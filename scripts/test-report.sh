@@ -26,7 +26,9 @@ mark() { curl -sf -X POST -H 'Content-Type: application/json' -d "{\"phase\":\"$
 start report --mode cluster --workers 2 --sample-interval 100ms
 load 2 2 "/io?ms=5"
 mark measure
-curl -sf -X PUT -d '{"faults":[{"name":"a test","route":"/io","kinds":[{"kind":"status","code":500,"rate":0.05}]}],"ttl":"2s"}' "$admin/faults" >/dev/null
+# One all the time, one whose window opens twice.
+curl -sf -X PUT -d '{"faults":[{"name":"a test","route":"/io","kinds":[{"kind":"status","code":500,"rate":0.05}]},
+    {"name":"now and then","kinds":[{"kind":"delay","delay":"1ms","rate":0.1}],"window":{"every":"1500ms","for":"300ms"}}],"ttl":"2s"}' "$admin/faults" >/dev/null
 load 3 8 "/io?ms=50" &
 loading=$!
 serves() { [ "$(stats '.workers[1].in_flight')" -gt 0 ]; }

@@ -93,8 +93,14 @@ mod tests {
         let found = find(&run);
         assert_eq!(found[0].sentence, "3 of 1,000 requests failed (0.3 %), no fault plan was in force.");
         assert_eq!((found[0].weight, found[0].at), (Weight::Doubt, Some((1.0, 2.0))));
-        run.faulty =
-            vec![Faulty { from_s: 0.0, to_s: 9.0, plans: "some on *".to_owned(), leaks: false, open: Vec::new() }];
+        run.faulty = vec![Faulty {
+            from_s: 0.0,
+            to_s: 9.0,
+            plans: "some on *".to_owned(),
+            leaks: false,
+            is_open_throughout: true,
+            open: Vec::new(),
+        }];
         assert_eq!(find(&run)[0].weight, Weight::Note);
         run.target = sketch::several(&[(Figure::Errors, &[0.0; 12]), (Figure::Requests, &[9.0; 12])]);
         assert!(find(&run).is_empty());

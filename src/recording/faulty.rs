@@ -22,7 +22,9 @@ pub struct Faulty {
     pub plans: String,
     /// Whether one of them takes memory and keeps it.
     pub leaks: bool,
-    /// When windows in time were open, of plans that have one.
+    /// Whether one of them is open all the time, or too often to tell.
+    pub is_open_throughout: bool,
+    /// When windows in time were open, of the others.
     pub open: Vec<Open>,
 }
 
@@ -79,41 +81,52 @@ fn stretch((from_s, to_s): (f64, f64), plans: &Value, detail: &str) -> Option<Fa
     if understood.is_empty() {
         let is_none = detail.is_empty() || detail == "none" || detail.starts_with("none, ");
         let leaks = detail.contains("leak");
-        return (!is_none).then(|| Faulty { from_s, to_s, plans: detail.to_owned(), leaks, open: Vec::new() });
+        return (!is_none).then(|| Faulty {
+            from_s,
+            to_s,
+            plans: detail.to_owned(),
+            leaks,
+            is_open_throughout: true,
+            open: Vec::new(),
+        });
     }
     let open = understood.iter().flat_map(|(plan, written, begin_s)| {
         let name = written.name.as_deref().unwrap_or_default();
         let windows = windows(plan.window, *begin_s, (from_s, to_s));
-        windows.into_iter().map(|(from_s, to_s)| Open { plan: name.to_owned(), from_s, to_s })
+        windows.into_iter().flatten().map(|(from_s, to_s)| Open { plan: name.to_owned(), from_s, to_s })
     });
     Some(Faulty {
         from_s,
         to_s,
         plans: understood.iter().map(|(_, written, _)| described(written)).collect::<Vec<_>>().join("; "),
         leaks: understood.iter().any(|(_, written, _)| written.kinds.iter().any(|kind| kind.kind == "leak")),
+        is_open_throughout: understood
+            .iter()
+            .any(|(plan, _, begin_s)| windows(plan.window, *begin_s, (from_s, to_s)).is_none()),
         open: open.collect(),
     })
 }
 
-/// When a window in time that begins at `begin_s` is open within a stretch.
-fn windows(window: Window, begin_s: f64, (from_s, to_s): (f64, f64)) -> Vec<(f64, f64)> {
+/// When a window in time that begins at `begin_s` is open within a stretch; `None` when it is open all the time, or too
+/// often to tell.
+fn windows(window: Window, begin_s: f64, (from_s, to_s): (f64, f64)) -> Option<Vec<(f64, f64)>> {
     let within = |(open_s, shut_s): (f64, f64)| (open_s.max(from_s), shut_s.min(to_s));
     let is_some = |(open_s, shut_s): &(f64, f64)| open_s < shut_s;
     match window {
-        Window::Always | Window::Requests { .. } => Vec::new(),
+        Window::Always | Window::Requests { .. } => None,
         Window::Between { from, to } => {
             let shut_s = to.map_or(f64::INFINITY, |to| begin_s + to.as_secs_f64());
-            [(begin_s + from.as_secs_f64(), shut_s)].into_iter().map(within).filter(is_some).collect()
+            Some([(begin_s + from.as_secs_f64(), shut_s)].into_iter().map(within).filter(is_some).collect())
         }
         Window::Periods { every, open } => {
             let every_s = every.max(Duration::from_nanos(1)).as_secs_f64();
             if (to_s - from_s) / every_s > f64::from(MOST_OPEN) {
-                return Vec::new();
+                return None;
             }
             let before = ((from_s - begin_s) / every_s).floor().max(0.0);
             let openings = (0..=MOST_OPEN).map(|number| begin_s + (before + f64::from(number)) * every_s);
             let openings = openings.take_while(|open_s| *open_s < to_s);
-            openings.map(|open_s| within((open_s, open_s + open.as_secs_f64()))).filter(is_some).collect()
+            Some(openings.map(|open_s| within((open_s, open_s + open.as_secs_f64()))).filter(is_some).collect())
         }
     }
 }
@@ -172,6 +185,7 @@ mod tests {
         assert_eq!(found[0].plans, "some (status 0.05) on /cpu, every 2s for 500ms");
         let open: Vec<_> = found[0].open.iter().map(|open| (open.from_s, open.to_s)).collect();
         assert_eq!(open, [(10.0, 10.5), (12.0, 12.5)]);
+        assert!(!found[0].is_open_throughout);
     }
 
     #[test]
@@ -179,6 +193,7 @@ mod tests {
         let stall = json!([{ "kinds": [{ "kind": "stall" }], "window": { "from": "3s", "to": "60s" } }]);
         let found = stretches(&[], Some(&stall), 20.0);
         assert_eq!((found[0].from_s, found[0].to_s), (0.0, 20.0));
+        assert!(!found[0].is_open_throughout);
         assert_eq!(found[0].open, [Open { plan: "fault 1".to_owned(), from_s: 3.0, to_s: 20.0 }]);
     }
 

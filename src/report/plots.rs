@@ -59,6 +59,7 @@ pub fn data(run: &Recording) -> Value {
             "plans": faulty.plans,
             "from": milliseconds(faulty.from_s),
             "to": milliseconds(faulty.to_s),
+            "throughout": faulty.is_open_throughout,
             "open": faulty.open.iter().map(|open| json!({ "plan": open.plan, "from": milliseconds(open.from_s), "to": milliseconds(open.to_s) })).collect::<Vec<_>>(),
         })).collect::<Vec<_>>(),
         "deaths": deaths.take(1_000).map(|death| json!({ "worker": death.worker(), "at": milliseconds(death.elapsed_s) })).collect::<Vec<_>>(),

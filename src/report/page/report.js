@@ -20,9 +20,12 @@ function begin() {
   // So much time has a few points at least.
   const least = Math.min(whole[1] - whole[0], 5 * (whole[1] - whole[0]) / data.t.length);
   const plots = [];
+  // Plans whose windows are not open all the time are shaded when they are.
+  const open = data.faults.flatMap((fault) => fault.open);
   const shades = [
     ...data.phases.filter((_, index) => index % 2 === 1).map((phase) => ({ ...phase, kind: 'phase' })),
-    ...data.faults.map((fault) => ({ ...fault, kind: 'fault', label: fault.plans })),
+    ...data.faults.filter((fault) => fault.throughout).map((fault) => ({ ...fault, kind: 'fault', label: fault.plans })),
+    ...open.map(({ plan, from, to }) => ({ from, to, kind: 'fault', label: plan })),
   ];
   let quantile = 'p99';
   let strip = null;
@@ -87,6 +90,7 @@ function begin() {
   strip = new Strip(find('strip'), [
     { name: 'phases', items: data.phases.filter(({ from, to }) => to > from).map((phase) => ({ ...phase, kind: 'phase' })) },
     { name: 'faults', items: data.faults.map(({ plans, from, to }) => ({ name: plans, from, to, kind: 'fault' })) },
+    { name: 'open', isPacked: true, items: open.map(({ plan, from, to }) => ({ name: plan, told: `${plan} is open`, from, to, kind: 'fault' })) },
     { name: 'deaths', items: data.deaths.map(({ worker, at }) => ({ name: worker, told: `worker ${worker} died`, from: at, to: at, kind: 'death' })) },
     { name: 'findings', isPacked: true, items: findings() },
   ], view);
