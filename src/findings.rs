@@ -169,6 +169,11 @@ fn evidence<const MANY: usize>(pairs: [(&str, String); MANY]) -> Vec<(String, St
     pairs.into_iter().map(|(what, value)| (what.to_owned(), value)).collect()
 }
 
+/// A figure of the evidence that may not be known.
+fn or_unknown(value: Option<f64>, how: fn(f64) -> String) -> String {
+    value.map_or_else(|| "unknown".to_owned(), how)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,6 +1,6 @@
 //! Connections that were not taken: dropped by the kernel, or turned away by the target.
 
-use super::{Certainty, Finding, Rule, Weight, evidence};
+use super::{Certainty, Finding, Rule, Weight, evidence, or_unknown};
 use crate::recording::{Cell, Figure, Recording};
 use crate::units::shown::{clock, number};
 
@@ -11,61 +11,47 @@ pub fn find(run: &Recording) -> Vec<Finding> {
     [dropped(run), turned_away(run), nearly_full(run)].into_iter().flatten().collect()
 }
 
-/// How much a counter has gained, and from when to when it did.
-fn gained(run: &Recording, figure: Figure) -> Option<(f64, (f64, f64))> {
-    let gains = run.target.gains(figure);
-    let growing: Vec<_> =
-        run.target.stretches().iter().zip(&gains).filter(|(_, gain)| gain.is_some_and(|gain| gain > 0.0)).collect();
-    let sum = growing.iter().filter_map(|(_, gain)| **gain).sum();
-    let (first, last) = (growing.first()?, growing.last()?);
-    Some((sum, (first.0.from_s, last.0.to_s)))
-}
-
 fn dropped(run: &Recording) -> Option<Finding> {
-    let (drops, at) = gained(run, Figure::ListenDrops)?;
+    let (drops, first, last) = run.target.gained(Figure::ListenDrops)?;
     let (depth, limit) =
         (run.target.whole(Figure::AcceptQueue).most(), run.target.whole(Figure::AcceptQueueLimit).most());
-    let shown = |value: Option<f64>| value.map_or_else(|| "unknown".to_owned(), number);
     Some(Finding {
         rule: Rule::AcceptQueue,
         weight: Weight::Limit,
         sentence: format!(
             "The kernel dropped {} connection attempts, first at {}: the accept queue overflowed.",
             number(drops),
-            clock(at.0)
+            clock(first.from_s)
         ),
         evidence: evidence([
             ("drops of the listeners", number(drops)),
-            ("deepest accept queue in a row", shown(depth)),
-            ("how many it holds", shown(limit)),
+            ("deepest accept queue in a row", or_unknown(depth, number)),
+            ("how many it holds", or_unknown(limit, number)),
         ]),
-        at: Some(at),
+        at: Some((first.from_s, last.to_s)),
         certainty: Certainty::Certain,
         unknown: "how many clients that concerns: each tries again, and sees a slow connection or a time-out. A queue that fills and empties between two rows is seen in the drops alone",
     })
 }
 
 fn turned_away(run: &Recording) -> Option<Finding> {
-    let (refused, at) = gained(run, Figure::Refused)?;
+    let (refused, first, last) = run.target.gained(Figure::Refused)?;
     Some(Finding {
         rule: Rule::AcceptQueue,
         weight: Weight::Limit,
         sentence: format!("{} connections were turned away with 503 over --max-connections.", number(refused)),
         evidence: evidence([
             ("refused", number(refused)),
-            (
-                "--max-connections, per worker",
-                run.about.number("/config/max_connections").map_or_else(|| "unknown".to_owned(), number),
-            ),
+            ("--max-connections, per worker", or_unknown(run.about.number("/config/max_connections"), number)),
         ]),
-        at: Some(at),
+        at: Some((first.from_s, last.to_s)),
         certainty: Certainty::Certain,
         unknown: "whether the generator counts them as failures",
     })
 }
 
 fn nearly_full(run: &Recording) -> Option<Finding> {
-    if gained(run, Figure::ListenDrops).is_some() {
+    if run.target.gained(Figure::ListenDrops).is_some() {
         return None;
     }
     let limits = run.target.of(Figure::AcceptQueueLimit).map(|(_, limit)| limit);

@@ -1,6 +1,6 @@
 //! Memory that only grows.
 
-use super::{Certainty, Finding, Rule, Weight, evidence};
+use super::{Certainty, Finding, Rule, Weight, evidence, or_unknown};
 use crate::recording::{Cell, Figure, Recording};
 use crate::units::shown::{bytes, number, span};
 
@@ -53,7 +53,7 @@ pub fn find(run: &Recording) -> Vec<Finding> {
         evidence: evidence([
             ("resident at first", bytes(first)),
             ("at last", bytes(last)),
-            ("most connections open", connections.map_or_else(|| "unknown".to_owned(), number)),
+            ("most connections open", or_unknown(connections, number)),
         ]),
         at: Some((from_s, to_s)),
         certainty: if to_s - from_s >= LONG_S { Certainty::Likely } else { Certainty::Possible },

@@ -1,7 +1,7 @@
 //! Workers that did more than others: on a port that workers share, the kernel gives out connections by a hash, and a
 //! connection stays with its worker.
 
-use super::{Certainty, Finding, Rule, Weight};
+use super::{Certainty, Finding, Rule, Weight, or_unknown};
 use crate::recording::{Figure, Recording, Worker};
 use crate::units::shown::{float, number};
 
@@ -44,7 +44,7 @@ pub fn find(run: &Recording) -> Vec<Finding> {
             .iter()
             .take(8)
             .map(|(worker, requests)| {
-                let accepts = last(worker, Figure::Accepts).map_or_else(|| "unknown".to_owned(), number);
+                let accepts = or_unknown(last(worker, Figure::Accepts), number);
                 (
                     format!("worker {}", worker.slot),
                     format!("{} requests, {accepts} connections taken", number(*requests)),

@@ -1,6 +1,6 @@
 //! Event loops that came late to their turn: while something computes on a loop, every request of that worker waits.
 
-use super::{Certainty, Finding, Rule, Weight, evidence};
+use super::{Certainty, Finding, Rule, Weight, evidence, or_unknown};
 use crate::recording::{Cell, Figure, Recording};
 use crate::units::shown::{clock, microseconds, percent};
 
@@ -42,8 +42,8 @@ pub fn find(run: &Recording) -> Vec<Finding> {
         ),
         evidence: evidence([
             ("in which a loop was 50 ms late or more", format!("{} {rows}", late.len())),
-            ("threads waiting for a processor meanwhile", waited.map_or_else(|| "unknown".to_owned(), percent)),
-            ("longest p99 of the queue in a row", queue.map_or_else(|| "unknown".to_owned(), microseconds)),
+            ("threads waiting for a processor meanwhile", or_unknown(waited, percent)),
+            ("longest p99 of the queue in a row", or_unknown(queue, microseconds)),
         ]),
         at: Some((first.from_s, last.to_s)),
         certainty,

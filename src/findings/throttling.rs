@@ -1,17 +1,13 @@
 //! A control group that kept the target from running (cgroup v2, `cpu.stat`: `throttled_usec`).
 
-use super::{Certainty, Finding, Rule, Weight, evidence};
+use super::{Certainty, Finding, Rule, Weight, evidence, or_unknown};
 use crate::recording::{Figure, Recording};
 use crate::units::shown::{clock, percent, span};
 
 pub fn find(run: &Recording) -> Vec<Finding> {
-    let gains = run.target.gains(Figure::ThrottledMs);
-    let throttled: Vec<_> =
-        run.target.stretches().iter().zip(gains).filter(|(_, gain)| gain.is_some_and(|gain| gain > 0.0)).collect();
-    let (Some((first, _)), Some((last, _))) = (throttled.first(), throttled.last()) else { return Vec::new() };
-    let seconds = throttled.iter().filter_map(|(_, gain)| *gain).sum::<f64>() / 1e3;
+    let Some((milliseconds, first, last)) = run.target.gained(Figure::ThrottledMs) else { return Vec::new() };
+    let seconds = milliseconds / 1e3;
     let used = run.target.whole(Figure::Quota);
-    let shown = |value: Option<f64>| value.map_or_else(|| "unknown".to_owned(), percent);
     vec![Finding {
         rule: Rule::Throttling,
         weight: Weight::Limit,
@@ -23,7 +19,7 @@ pub fn find(run: &Recording) -> Vec<Finding> {
         evidence: evidence([
             ("throttled", span(seconds)),
             ("of a run of", span(run.seconds())),
-            ("CPU of the quota, most in a row", shown(used.most())),
+            ("CPU of the quota, most in a row", or_unknown(used.most(), percent)),
         ]),
         at: Some((first.from_s, last.to_s)),
         certainty: Certainty::Certain,

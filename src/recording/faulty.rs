@@ -90,20 +90,23 @@ fn stretch((from_s, to_s): (f64, f64), plans: &Value, detail: &str) -> Option<Fa
             open: Vec::new(),
         });
     }
-    let open = understood.iter().flat_map(|(plan, written, begin_s)| {
+    let (mut is_open_throughout, mut open) = (false, Vec::new());
+    for (plan, written, begin_s) in &understood {
         let name = written.name.as_deref().unwrap_or_default();
-        let windows = windows(plan.window, *begin_s, (from_s, to_s));
-        windows.into_iter().flatten().map(|(from_s, to_s)| Open { plan: name.to_owned(), from_s, to_s })
-    });
+        match windows(plan.window, *begin_s, (from_s, to_s)) {
+            None => is_open_throughout = true,
+            Some(windows) => {
+                open.extend(windows.into_iter().map(|(from_s, to_s)| Open { plan: name.to_owned(), from_s, to_s }));
+            }
+        }
+    }
     Some(Faulty {
         from_s,
         to_s,
         plans: understood.iter().map(|(_, written, _)| described(written)).collect::<Vec<_>>().join("; "),
         leaks: understood.iter().any(|(_, written, _)| written.kinds.iter().any(|kind| kind.kind == "leak")),
-        is_open_throughout: understood
-            .iter()
-            .any(|(plan, _, begin_s)| windows(plan.window, *begin_s, (from_s, to_s)).is_none()),
-        open: open.collect(),
+        is_open_throughout,
+        open,
     })
 }
 

@@ -239,6 +239,18 @@ impl Series {
         self.of(figure).fold(Cell::default(), |sum, (_, cell)| sum.and(cell))
     }
 
+    /// How much a figure that only grows has gained in all, with the first and the last stretch in which it did; `None` when
+    /// it has gained nothing, or it is unknown.
+    #[must_use]
+    pub fn gained(&self, figure: Figure) -> Option<(f64, Stretch, Stretch)> {
+        let gains = self.stretches.iter().zip(self.gains(figure));
+        let growing = gains.filter_map(|(stretch, gain)| Some((*stretch, gain.filter(|gain| *gain > 0.0)?)));
+        growing.fold(None, |sum, (stretch, gain)| match sum {
+            Some((before, first, _)) => Some((before + gain, first, stretch)),
+            None => Some((gain, stretch, stretch)),
+        })
+    }
+
     /// How much a figure that only grows has gained in each stretch, since the last one in which it was known; `None` where
     /// it is unknown. Of the row with which a run begins it is known what came before: nothing.
     #[must_use]
