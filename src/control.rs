@@ -47,9 +47,24 @@ pub enum Order {
     Drain(Drain),
     /// To a worker that is a thread: end at once. What is in flight has been given up.
     Abandon,
-    /// To the observer: something happened that belongs into `events.csv`.
+    /// To the observer: news, numbered from 1. It notes the number when it is done with them, and its successor is sent what
+    /// it was not done with.
+    News {
+        /// Which these are.
+        number: u64,
+        /// What they are.
+        news: News,
+    },
+    /// To the observer: all workers are reaped. Write the last row and end.
+    Finish,
+}
+
+/// What the supervisor has for the observer, and no observer's death may take away.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum News {
+    /// Something happened that belongs into `events.csv`.
     Happened(Event),
-    /// To the observer: a HUP has brought other fault plans. In parts that fit a packet each, the last one without more.
+    /// A HUP has brought other fault plans. In parts that fit a packet each, the last one without more.
     Faults {
         /// Which part it is, from 0.
         part: usize,
@@ -58,8 +73,6 @@ pub enum Order {
         /// Whether another part follows.
         more: bool,
     },
-    /// To the observer: all workers are reaped. Write the last row and end.
-    Finish,
 }
 
 /// Why a worker is drained, which decides how long idle connections are kept.

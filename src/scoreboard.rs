@@ -117,6 +117,10 @@ pub struct ObserverNotes {
     pub rss_peak_bytes: AtomicU64,
     /// How many observers the run has had.
     pub generation: AtomicU64,
+    /// The number of the last news from the supervisor that an observer was done with.
+    pub news: AtomicU64,
+    /// Whether it was written down that the target is ready: 1 if it was.
+    pub ready_told: AtomicU64,
     /// How many of the planned marks were put.
     pub phases: AtomicU64,
     /// Clients of the admin listener's events that did not keep up.

@@ -19,7 +19,6 @@ mod reports;
 mod slot;
 mod start;
 
-use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -27,7 +26,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::control::{Event, MemberEnd, Order};
+use crate::control::MemberEnd;
 use crate::fault::Written;
 use crate::scoreboard::{SEATS, Scoreboard, SeatWriter};
 use crate::snapshot::Snapshot;
@@ -37,6 +36,7 @@ use crate::sys::threads::ThreadGroup;
 pub use member::Arrangement;
 
 use command::Command;
+use events::Untold;
 use member::Member;
 use policy::Cause;
 use slot::SlotKeeper;
@@ -194,9 +194,7 @@ struct Supervisor {
     first_listeners: usize,
     /// How many listeners the present observer has.
     observed: usize,
-    events: Vec<Event>,
-    /// Fault plans of a changed profile that no observer has been told yet.
-    untold_faults: VecDeque<Order>,
+    untold: Untold,
     command: Option<Command>,
     ends_ns: Option<u64>,
     was_ready: bool,
@@ -218,8 +216,7 @@ impl Supervisor {
             observer_history: policy::History::default(),
             observer_due_ns: None,
             observers: 0,
-            events: Vec::new(),
-            untold_faults: VecDeque::new(),
+            untold: Untold::default(),
             command: None,
             ends_ns: None,
             was_ready: false,

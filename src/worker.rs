@@ -270,7 +270,7 @@ impl Worker {
                 tracing::warn!(slot, "a slot's socket can't be borrowed: Too many open files");
             }
             // Lent too late, or not for a worker.
-            (Order::Lend { .. } | Order::Happened(_) | Order::Faults { .. } | Order::Finish, _) => {}
+            (Order::Lend { .. } | Order::News { .. } | Order::Finish, _) => {}
         }
         Ok(())
     }

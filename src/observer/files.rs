@@ -34,6 +34,8 @@ pub struct OpenFiles {
     /// How many marks were given to it.
     marked: usize,
     events: CsvFile,
+    /// The last event that an observer before this one has written, until it is known whether it had noted that it did.
+    last_event: Option<String>,
     record: RunRecord,
     mode: &'static str,
     started_ns: u64,
@@ -77,6 +79,7 @@ impl OpenFiles {
         }
         // What a dead observer left of a last row is cut off by now.
         opened.marked = marks.recall(&path);
+        opened.last_event = opened.events.last_line();
         opened
     }
 
@@ -118,6 +121,7 @@ impl OpenFiles {
                 marks,
                 marked: 0,
                 events,
+                last_event: None,
                 record,
                 mode,
                 started_ns,
@@ -159,6 +163,15 @@ impl OpenFiles {
             let events = self.events.append(Vec::<[&str; 0]>::new());
             self.heed(EVENTS, events);
         }
+    }
+
+    /// Whether this is the event that an observer before this one has written and died, before it could note that. Asked
+    /// of the first news alone.
+    pub fn was_last(&mut self, event: &Event) -> bool {
+        let Event { at_ns, realtime_ns, kind, .. } = event;
+        let elapsed = seconds(at_ns.saturating_sub(self.started_ns));
+        let start = format!("{},{},{elapsed},{kind},", timestamp(*realtime_ns), epoch_ms(*realtime_ns));
+        self.last_event.take().is_some_and(|last| last.starts_with(&start))
     }
 
     /// Appends an event.

@@ -1,9 +1,11 @@
 //! What the supervisor tells the observer, and what the observer does about it.
 
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::Observer;
-use crate::control::{Event, MemberEnd, Order, Received, plans_in_force, put_faults};
+use crate::control::{Event, MemberEnd, News, Order, Received, plans_in_force, put_faults};
 use crate::sys::clock;
 use crate::sys::readiness::Watched;
 
@@ -39,26 +41,43 @@ impl Observer {
         });
     }
 
-    /// Does what an order says.
-    pub(super) fn obey(&mut self, order: Option<(Order, Option<OwnedFd>)>) -> Then {
-        match order {
-            Some((Order::Happened(event), _)) => {
-                self.write_down(&event);
-                Then::GoOn
+    /// Writes down what happened, follows a changed profile, and notes then that it is done.
+    fn heed(&mut self, number: u64, news: News) {
+        let board = Arc::clone(&self.board);
+        let notes = &board.head().observer;
+        match news {
+            News::Happened(event) => {
+                if !self.files.as_mut().is_some_and(|files| files.was_last(&event)) {
+                    self.write_down(&event);
+                }
+                if event.kind == "ready" {
+                    notes.ready_told.store(1, Relaxed);
+                }
             }
-            Some((Order::Listener { slot: _ }, Some(listener))) => {
-                self.reader.watch(listener);
-                Then::GoOn
-            }
-            Some((Order::Faults { part, plans, more }, _)) => {
+            News::Faults { part, plans, more } => {
                 if part == 0 {
                     // Of an earlier change that was overtaken.
                     self.brought.clear();
                 }
                 self.brought.extend(plans);
-                if !more {
-                    self.follow_profile();
+                if more {
+                    return;
                 }
+                self.follow_profile();
+            }
+        }
+        notes.news.store(number, Relaxed);
+    }
+
+    /// Does what an order says.
+    pub(super) fn obey(&mut self, order: Option<(Order, Option<OwnedFd>)>) -> Then {
+        match order {
+            Some((Order::News { number, news }, _)) => {
+                self.heed(number, news);
+                Then::GoOn
+            }
+            Some((Order::Listener { slot: _ }, Some(listener))) => {
+                self.reader.watch(listener);
                 Then::GoOn
             }
             Some((Order::Finish, _)) => Then::Finish,

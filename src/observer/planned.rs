@@ -35,11 +35,12 @@ impl Planned {
         planned
     }
 
-    /// The next mark and when it is due (monotonic). Before ready there is none, and what would be due after the run began
-    /// to drain is none any more.
+    /// The next mark and when it is due (monotonic). Before it is written down that the target is ready there is none, and
+    /// what would be due after the run began to drain is none any more.
     pub fn next(&self, head: &Head) -> Option<(String, u64)> {
         let (name, after_ns) = self.marks.get(self.put)?;
-        let due_ns = head.ready_ns()?.saturating_add(*after_ns);
+        let ready_ns = head.ready_ns().filter(|_| head.observer.ready_told.load(Relaxed) == 1);
+        let due_ns = ready_ns?.saturating_add(*after_ns);
         head.drain_ns().is_none_or(|drain_ns| due_ns <= drain_ns).then(|| (name.clone(), due_ns))
     }
 
@@ -81,6 +82,8 @@ mod tests {
         let mut planned = Planned::begin(&"a:100ns,b:50ns".parse().unwrap(), head, &Marks::default());
         assert_eq!(planned.next(head), None);
         head.set_ready(1_000);
+        assert_eq!(planned.next(head), None, "a mark would stand before the event that it is counted from");
+        head.observer.ready_told.store(1, Relaxed);
         assert_eq!(planned.next(head), Some(("a".to_owned(), 1_000)));
         planned.count(head);
         assert_eq!(planned.next(head), Some(("b".to_owned(), 1_100)));
@@ -101,6 +104,7 @@ mod tests {
         let phases: Phases = "a:100ns,a:50ns".parse().unwrap();
         let next = |written: &Marks| Planned::begin(&phases, head, written).next(head);
         head.set_ready(1_000);
+        head.observer.ready_told.store(1, Relaxed);
         let marks = Marks::default();
         marks.put("a", (900, 0), &Figures::default());
         assert_eq!(next(&marks), Some(("a".to_owned(), 1_000)), "one of the same name before it was due");

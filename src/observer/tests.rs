@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 mod broken_seat;
 
 use super::*;
-use crate::control::Order;
+use crate::control::{Event, News, Order};
 use crate::control::{Received, SupervisorEnd, channel, standing};
 use crate::scoreboard::{Finished, Outcome, SeatState, SeatWriter, Times};
 use crate::sys::listener::{self, Claim};
@@ -125,7 +125,7 @@ fn rows(path: &Path) -> Vec<std::collections::HashMap<String, String>> {
 }
 
 fn event(kind: &str) -> Order {
-    Order::Happened(Event {
+    let happened = News::Happened(Event {
         at_ns: clock::monotonic_ns(),
         realtime_ns: clock::realtime_ns(),
         kind: kind.to_owned(),
@@ -134,7 +134,8 @@ fn event(kind: &str) -> Order {
         pid: Some(7),
         detail: "a, b".to_owned(),
         plans: None,
-    })
+    });
+    Order::News { number: 1, news: happened }
 }
 
 #[test]
@@ -430,4 +431,23 @@ fn who_has_been_answered_makes_room_for_who_waits() {
     assert!(is_answered(&mut waiting, Duration::from_secs(5)));
     assert!(seated.iter_mut().any(|stream| stream.read(&mut [0]).is_ok_and(|bytes| bytes == 0)), "somebody's end");
     running.finish();
+}
+
+#[test]
+fn an_event_that_was_written_before_its_observer_died_is_not_written_again() {
+    let directory = TestDirectory::new("observer-events");
+    let files = || RunFiles { directory: directory.to_path_buf(), record: json!({}) };
+    let happened = |kind: &str| {
+        let Order::News { news: News::Happened(event), .. } = event(kind) else { unreachable!() };
+        event
+    };
+    let (first, second) = (happened("drain"), happened("worker-ended"));
+    let mut opened = files::OpenFiles::make(files(), "single", 0).unwrap();
+    opened.event(&first);
+    let again = || files::OpenFiles::open_again(files(), "single", 0, &marks::Marks::default());
+    assert!(again().was_last(&first));
+    assert!(!again().was_last(&second));
+    let mut opened = again();
+    opened.event(&second);
+    assert!(opened.was_last(&first) && !opened.was_last(&first), "asked of the first news alone");
 }

@@ -98,7 +98,7 @@ impl Supervisor {
         if let Some(command) = self.command.take() {
             command.kill();
         }
-        self.tell_events();
+        self.tell_observer();
         self.stage = match &self.observer {
             Some(observer) => {
                 observer.send(&Order::Finish, None);

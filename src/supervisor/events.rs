@@ -1,22 +1,58 @@
-//! What happened, told to the observer for `events.csv`.
+//! What happened, told to the observer for `events.csv`, and what a HUP has brought for it.
+
+use std::collections::VecDeque;
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::Supervisor;
 use super::policy::Reached;
-use crate::control::{Event, Order};
+use crate::control::{Event, News, Order};
 use crate::fault::Written;
 use crate::scoreboard::Roster;
 use crate::sys::clock;
 
-/// Events kept while there is no observer.
-const KEPT_EVENTS: usize = 1_000;
+/// News kept while no observer takes them.
+const KEPT_NEWS: usize = 1_000;
+
+/// News for the observer, the oldest first. They are kept until one has written them down: it may die with what it was
+/// sent, and then the next one is sent the same.
+#[derive(Default)]
+pub struct Untold {
+    news: VecDeque<(u64, News)>,
+    /// The number of the newest.
+    newest: u64,
+    /// The last number that the present observer was sent.
+    sent: u64,
+}
+
+impl Untold {
+    fn push(&mut self, news: News) {
+        if self.news.len() == KEPT_NEWS
+            && let Some(oldest) = self.news.iter().position(|(_, news)| matches!(news, News::Happened(_)))
+        {
+            self.news.remove(oldest);
+        }
+        self.newest += 1;
+        self.news.push_back((self.newest, news));
+    }
+
+    /// Another observer: what the one before it has left undone is to be sent again.
+    pub fn again(&mut self) {
+        self.sent = 0;
+    }
+
+    /// Drops what is written down and sends what the observer was not sent yet, until it takes no more.
+    fn tell(&mut self, written: u64, send: impl Fn(u64, &News) -> bool) {
+        self.news.retain(|(number, _)| *number > written);
+        let unsent = self.news.iter().skip_while(|(number, _)| *number <= self.sent);
+        let last = unsent.take_while(|(number, news)| send(*number, news)).last();
+        self.sent = last.map_or(self.sent, |(number, _)| *number);
+    }
+}
 
 impl Supervisor {
     pub(super) fn note(&mut self, kind: &str, of: Option<(usize, usize)>, detail: String) {
         let roster = of.map(|(number, seat)| self.plan.board.slots()[number].roster(seat));
-        if self.events.len() == KEPT_EVENTS {
-            self.events.remove(0);
-        }
-        self.events.push(Event {
+        self.untold.push(News::Happened(Event {
             at_ns: clock::monotonic_ns(),
             realtime_ns: clock::realtime_ns(),
             kind: kind.to_owned(),
@@ -25,38 +61,96 @@ impl Supervisor {
             pid: roster.map(Roster::pid),
             detail,
             plans: None,
-        });
-        self.tell_events();
+        }));
+        self.tell_observer();
     }
 
     /// Has the observer put these in the place of all fault plans: a plan at a time, as a packet holds no more. What it
-    /// was not told of an earlier change is out of date.
+    /// has not done of an earlier change is out of date.
     pub(super) fn change_faults(&mut self, plans: Vec<Written>) {
+        self.untold.news.retain(|(_, news)| !matches!(news, News::Faults { .. }));
         let last = plans.len().saturating_sub(1);
-        self.untold_faults.clear();
         if plans.is_empty() {
-            self.untold_faults.push_back(Order::Faults { part: 0, plans, more: false });
+            self.untold.push(News::Faults { part: 0, plans, more: false });
         } else {
-            let parts = plans.into_iter().enumerate();
-            let orders = parts.map(|(part, plan)| Order::Faults { part, plans: vec![plan], more: part < last });
-            self.untold_faults.extend(orders);
+            for (part, plan) in plans.into_iter().enumerate() {
+                self.untold.push(News::Faults { part, plans: vec![plan], more: part < last });
+            }
         }
-        self.tell_events();
+        self.tell_observer();
     }
 
-    /// Tells the observer what has happened. What it does not take is kept for the next one.
-    pub(super) fn tell_events(&mut self) {
-        let Some(observer) = self.observer.as_ref().filter(|observer| observer.reached == Reached::Live) else {
-            return;
-        };
-        let told =
-            self.events.iter().take_while(|event| observer.send(&Order::Happened((*event).clone()), None)).count();
-        self.events.drain(..told);
-        while let Some(order) = self.untold_faults.front() {
-            if !observer.send(order, None) {
-                break;
-            }
-            self.untold_faults.pop_front();
+    /// Tells the observer what it does not know yet, if there is one.
+    pub(super) fn tell_observer(&mut self) {
+        if let Some(observer) = self.observer.as_ref().filter(|observer| observer.reached == Reached::Live) {
+            let written = self.plan.board.head().observer.news.load(Relaxed);
+            self.untold
+                .tell(written, |number, news| observer.send(&Order::News { number, news: news.clone() }, None));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::RefCell;
+
+    fn faults(part: usize, more: bool) -> News {
+        News::Faults { part, plans: Vec::new(), more }
+    }
+
+    fn event(detail: usize) -> News {
+        News::Happened(Event {
+            at_ns: 0,
+            realtime_ns: 0,
+            kind: "start".to_owned(),
+            slot: None,
+            generation: None,
+            pid: None,
+            detail: detail.to_string(),
+            plans: None,
+        })
+    }
+
+    /// Which numbers are sent to an observer that takes so many.
+    fn sent(untold: &mut Untold, written: u64, takes: usize) -> Vec<u64> {
+        let numbers = RefCell::new(Vec::new());
+        untold.tell(written, |number, _| {
+            let has_room = numbers.borrow().len() < takes;
+            if has_room {
+                numbers.borrow_mut().push(number);
+            }
+            has_room
+        });
+        numbers.into_inner()
+    }
+
+    #[test]
+    fn an_observer_is_sent_everything_once_and_its_successor_what_is_not_written_down() {
+        let mut untold = Untold::default();
+        for number in 1..=4 {
+            untold.push(event(number));
+        }
+        assert_eq!(sent(&mut untold, 0, 3), [1, 2, 3]);
+        assert_eq!(sent(&mut untold, 1, 9), [4]);
+        assert_eq!(sent(&mut untold, 2, 9), [] as [u64; 0]);
+        untold.again();
+        assert_eq!(sent(&mut untold, 2, 9), [3, 4]);
+        untold.push(event(5));
+        assert_eq!(sent(&mut untold, 4, 9), [5]);
+        untold.again();
+        assert_eq!(sent(&mut untold, 5, 9), [] as [u64; 0]);
+    }
+
+    #[test]
+    fn where_there_is_no_room_the_oldest_event_gives_way_and_no_plan() {
+        let mut untold = Untold::default();
+        untold.push(faults(0, true));
+        untold.push(faults(1, false));
+        for number in 0..KEPT_NEWS {
+            untold.push(event(number));
+        }
+        let sent = sent(&mut untold, 0, usize::MAX);
+        assert_eq!((sent.len(), &sent[..3]), (KEPT_NEWS, &[1, 2, 5][..]));
     }
 }

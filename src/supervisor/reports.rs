@@ -26,7 +26,7 @@ impl Supervisor {
             }
         }
         self.show_listeners();
-        self.tell_events();
+        self.tell_observer();
     }
 
     /// Gives the observer the listeners of slots that were added: it shows their accept queues.

@@ -20,6 +20,7 @@ impl Supervisor {
     pub(super) fn start_observer(&mut self, cause: Cause) -> io::Result<()> {
         self.observers += 1;
         self.observed = self.first_listeners;
+        self.untold.again();
         let (observer, generation) = (Arc::clone(&self.plan.observer), self.observers);
         let duty: Duty = Box::new(move |end| observer(end));
         let now = clock::monotonic_ns();

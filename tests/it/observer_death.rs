@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
+use tempfile::TempDir;
 
 use crate::support::account::{Watch, deltas, figure, settle};
 use crate::support::load::Load;
-use crate::support::target::{Target, children, rows, send};
+use crate::support::target::{Target, children, command, is_stopped, rows, send};
 use crate::support::wait_for;
 
 const CLUSTER: [&str; 4] = ["--mode", "cluster", "--workers", "2"];
@@ -73,6 +74,48 @@ fn one_that_dies_during_the_drain_is_replaced_too() {
     let left = target.wait();
     assert_eq!((left.code, left.done("requests")), (Some(0), 1), "{}", left.errors);
     crate::support::account::check_left(&left, &crate::support::load::Tally::default().and_answered(1), false);
+}
+
+/// What happens while an observer is stuck lies unread with it when it dies; its successor writes all of it down, each event
+/// once, and puts the fault plans in force that a HUP has brought.
+#[test]
+fn what_it_was_told_is_not_lost_with_it() {
+    let directory = TempDir::new().unwrap();
+    let profile = directory.path().join("p.toml");
+    let plan = |status: u16| {
+        format!("[[fault]]\nroute = '/io'\nkinds = [ {{ kind = 'status', code = {status}, rate = 1 }} ]\n")
+    };
+    std::fs::write(&profile, plan(500)).unwrap();
+    let fixed = "--profile p.toml --listen 127.0.0.1:0 --admin 127.0.0.1:0 --run-dir run --sample-interval 100ms";
+    let arguments: Vec<&str> = CLUSTER.into_iter().chain(fixed.split(' ')).collect();
+    let target = Target::start_with(command(&arguments, directory.path()), directory);
+    let events = target.run_directory().join("events.csv");
+    wait_for("the first event of all", || rows(&events).iter().any(|row| row["kind"] == "ready").then_some(()));
+    let first = observer(&target).expect("an observer");
+    send(first, Signal::STOP);
+    wait_for("it to stand still", || is_stopped(first).then_some(()));
+    for generation in 1..=2 {
+        std::fs::write(&profile, plan(500 + generation)).unwrap();
+        target.signal(Signal::HUP);
+        for slot in 0..2 {
+            let said = format!("worker ended slot={slot} generation={generation} ");
+            wait_for(&said, || target.errors().contains(&said).then_some(()));
+        }
+    }
+    assert_eq!(target.get("/io?ms=0").status, 500, "there is nobody to change the plans");
+    send(first, Signal::KILL);
+    wait_for("the plans of the last HUP", || (target.get("/io?ms=0").status == 502).then_some(()));
+    let left = target.end();
+    let rows = left.csv("events.csv");
+    let count = |kind: &str| rows.iter().filter(|row| row["kind"] == kind).count();
+    let expected = [("ready", 1), ("profile", 2), ("reload", 4), ("observer-respawn", 1), ("fault plan", 1)];
+    for (kind, times) in expected {
+        assert_eq!(count(kind), times, "{kind} in {rows:?}");
+    }
+    let ended = rows.iter().filter(|row| row["kind"] == "worker-ended");
+    let mut ended: Vec<(&str, &str)> = ended.map(|row| (&*row["slot"], &*row["generation"])).collect();
+    ended.sort_unstable();
+    assert_eq!(ended, [("0", "1"), ("0", "2"), ("0", "3"), ("1", "1"), ("1", "2"), ("1", "3")]);
 }
 
 fn observer(target: &Target) -> Option<u32> {
