@@ -22,7 +22,7 @@ use crate::fault::{Faults, Written};
 use crate::scoreboard::{ORDERS, Scoreboard};
 use crate::sys::control_socket::{ControlSocket, Packet};
 
-pub use faults::{Counted, counted_faults, plans_in_force, put_faults};
+pub use faults::{Counted, counted_faults, ended_faults, plans_in_force, put_faults};
 
 /// From the supervisor to a worker or the observer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -221,11 +221,7 @@ pub fn publish(board: &Scoreboard, orders: &Standing) -> io::Result<u64> {
     let next = head.orders_epoch.load(Relaxed) + 1;
     // A reader of the epoch before last must notice, by the present epoch, that its buffer is written again.
     fence(Release);
-    let buffer = &head.orders[usize::from(!next.is_multiple_of(2))];
-    for (place, byte) in buffer.bytes.iter().zip(&bytes) {
-        place.store(*byte, Relaxed);
-    }
-    buffer.length.store(bytes.len() as u64, Relaxed);
+    head.orders[usize::from(!next.is_multiple_of(2))].write(&bytes);
     head.orders_epoch.store(next, Release);
     Ok(next)
 }
@@ -239,9 +235,7 @@ pub fn standing(board: &Scoreboard) -> (u64, Standing) {
         if epoch == 0 {
             return (0, Standing::default());
         }
-        let buffer = &head.orders[usize::from(!epoch.is_multiple_of(2))];
-        let length = usize::try_from(buffer.length.load(Relaxed)).unwrap_or(0).min(ORDERS);
-        let bytes: Vec<u8> = buffer.bytes[..length].iter().map(|byte| byte.load(Relaxed)).collect();
+        let bytes = head.orders[usize::from(!epoch.is_multiple_of(2))].read();
         fence(Acquire);
         if head.orders_epoch.load(Relaxed) == epoch {
             return (epoch, serde_json::from_slice(&bytes).unwrap_or_default());

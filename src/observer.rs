@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::config::VERSION;
-use crate::control::{Event, MemberEnd, Report, counted_faults};
+use crate::control::{Event, MemberEnd, Report, counted_faults, ended_faults};
 use crate::fault::{Rules, Written};
 use crate::phase::Phases;
 use crate::sample::{Earlier, Sample, SlotSample, between};
@@ -47,6 +47,7 @@ use live::Live;
 use orders::{Then, next_order};
 use planned::Planned;
 use processes::{Depth, Reader};
+use run_record::FaultsAtEnd;
 use schedule::Schedule;
 use status::StatusLine;
 
@@ -254,8 +255,12 @@ impl Observer {
             status.end();
         }
         if let Some(files) = self.files {
-            let faults = counted_faults(&self.board, last.moment.monotonic_ns).1;
-            files.finish(&last, &self.target.figures(), serde_json::to_value(faults).unwrap_or_default());
+            let at_ns = last.moment.monotonic_ns;
+            let faults = FaultsAtEnd {
+                in_force: counted_faults(&self.board, at_ns).1,
+                ended: ended_faults(&self.board, at_ns),
+            };
+            files.finish(&last, &self.target.figures(), &faults);
         }
         Ok(())
     }

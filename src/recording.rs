@@ -4,6 +4,7 @@ mod about;
 mod events;
 mod faulty;
 mod figure;
+mod outcomes;
 mod phases;
 mod series;
 mod table;
@@ -17,6 +18,7 @@ pub use about::About;
 pub use events::Event;
 pub use faulty::{Faulty, Open};
 pub use figure::Figure;
+pub use outcomes::Outcome;
 pub use phases::Phase;
 pub use series::{Cell, Series, Stretch, When};
 
@@ -74,6 +76,8 @@ pub struct Recording {
     pub events: Vec<Event>,
     /// When fault plans were in force.
     pub faulty: Vec<Faulty>,
+    /// What came of them, where the run ended in order.
+    pub outcomes: Vec<Outcome>,
     /// Its phases, one after the other.
     pub phases: Vec<Phase>,
     /// What was counted in the whole run, where it ended in order.
@@ -153,6 +157,7 @@ pub fn read(directory: &Path, told: &(dyn Fn(u64) + Sync)) -> Result<Recording, 
     let (phases, whole, wrong) = phases::read(directory, &of_rows, started_ns, end_s);
     damage.extend(wrong);
     let faulty = faulty::stretches(&events, about.at("/profile/content/fault"), end_s);
+    let outcomes = outcomes::outcomes(&about, about.number("/totals/duration_s").unwrap_or(end_s));
     Ok(Recording {
         directory: directory.to_owned(),
         about,
@@ -161,6 +166,7 @@ pub fn read(directory: &Path, told: &(dyn Fn(u64) + Sync)) -> Result<Recording, 
         routes,
         events,
         faulty,
+        outcomes,
         phases,
         whole,
         steps,

@@ -8,7 +8,7 @@
 //! | [`Base`], [`Roster`], `state` of a slot | the supervisor (in single and threads the main thread) |
 //! | [`RouteTable`], when the run was ready and when it began to drain | the same |
 //! | orders page | the observer, through [`crate::control::publish`] |
-//! | [`ObserverNotes`], [`TickNotes`], [`SlotNotes`] | the observer |
+//! | [`ObserverNotes`], [`TickNotes`], [`SlotNotes`], [`EndedPlans`] | the observer |
 //! | [`FaultTable`] | all workers, by `fetch_add`: the one deliberate exception |
 //!
 //! Atomics only. A counter with one writer is a load and a store. A worker writes a request's buckets first and
@@ -17,6 +17,7 @@
 //! is guarded by the slot's `version`: odd while it works.
 
 mod counters;
+mod ended_plans;
 mod fault_table;
 mod loop_lag;
 mod route_record;
@@ -36,6 +37,7 @@ use crate::histogram::add;
 use crate::sys::shared::Shared;
 
 pub use counters::{COUNTERS, Counters, Counts};
+pub use ended_plans::EndedPlans;
 pub use fault_table::{FAULT_KINDS, FAULT_PLACES, FaultMark, FaultRecord, FaultTable, SharedIndex};
 pub use loop_lag::{BEAT_NS, LagWindow, LoopLag};
 pub use route_record::RouteRecord;
@@ -78,15 +80,32 @@ pub struct Head {
     drain_ns: AtomicU64,
     /// Which orders are in force: 0 is none yet. Buffer `epoch % 2` holds them.
     pub(crate) orders_epoch: AtomicU64,
-    pub(crate) orders: [OrdersBuffer; 2],
+    pub(crate) orders: [TextBuffer; 2],
+    /// Fault plans that stood there before.
+    pub ended_plans: EndedPlans,
 }
 
-/// One of the two buffers of the orders page.
+/// A text that one process writes and others read. Whether it is the one they meant is for them to know.
 #[derive(Zeroable)]
 #[repr(C)]
-pub(crate) struct OrdersBuffer {
-    pub length: AtomicU64,
-    pub bytes: [AtomicU8; ORDERS],
+pub(crate) struct TextBuffer {
+    length: AtomicU64,
+    bytes: [AtomicU8; ORDERS],
+}
+
+impl TextBuffer {
+    /// A text of at most [`ORDERS`] bytes.
+    pub fn write(&self, text: &[u8]) {
+        for (place, byte) in self.bytes.iter().zip(text) {
+            place.store(*byte, Relaxed);
+        }
+        self.length.store(text.len() as u64, Relaxed);
+    }
+
+    pub fn read(&self) -> Vec<u8> {
+        let length = usize::try_from(self.length.load(Relaxed)).unwrap_or(0).min(ORDERS);
+        self.bytes[..length].iter().map(|byte| byte.load(Relaxed)).collect()
+    }
 }
 
 /// The figures of a tick, from which a respawned observer goes on.

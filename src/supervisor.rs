@@ -306,7 +306,8 @@ impl Supervisor {
                 self.finish();
             }
             Stage::Finishing(at) if at <= now => {
-                tracing::error!("the observer did not end; its last row may be missing");
+                tracing::error!("the observer did not end; the last row and the run's totals may be missing");
+                self.exit_code = self.exit_code.max(1);
                 if let Some(observer) = &self.observer {
                     observer.abandon();
                 }

@@ -8,7 +8,7 @@ use crate::fault::{Faults, Placed, Rules, Written, understand};
 use crate::scoreboard::{FAULT_PLACES, Scoreboard};
 use crate::sys::clock;
 
-/// A plan in force, with its counts.
+/// A plan that is or was in force, with its counts.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
 pub struct Counted {
     /// As understood.
@@ -17,6 +17,9 @@ pub struct Counted {
     pub plan: Written,
     /// How long ago it began: where its window is.
     pub age_ms: u64,
+    /// How long ago it ended, unless it is in force.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended_ms: Option<u64>,
     /// Draws of its index: requests that came in while its window was open.
     pub matched: u64,
     /// By kind, what those draws come to, unless that is left to chance.
@@ -61,10 +64,28 @@ pub fn put_faults(
         placed.push(Placed { plan, place: next_place, begin_ns: now_ns });
     }
     let next_place = fresh.last().map_or(next_place, |last| (last + 1) % FAULT_PLACES);
+    let head = board.head();
     for place in fresh {
-        board.head().faults.plan(place).clear();
+        head.ended_plans.forget(place);
+        head.faults.plan(place).clear();
     }
-    publish(board, &Standing { ready, faults: Faults { plans: placed, expires_ns, next_place } })
+    let epoch = publish(board, &Standing { ready, faults: Faults { plans: placed, expires_ns, next_place } })?;
+    for ended in unclaimed {
+        head.ended_plans.note(ended.place, &serde_json::to_vec(&ended)?, now_ns);
+    }
+    Ok(epoch)
+}
+
+/// The plans that are not in force any more, each with what became of it, the last to end last: until there are so many
+/// that another plan takes its place. What was under way when one ended is in its counts when it is done.
+#[must_use]
+pub fn ended_faults(board: &Scoreboard, now_ns: u64) -> Vec<Counted> {
+    let ended = board.head().ended_plans.all().into_iter();
+    let counted = ended.filter_map(|(text, ended_ns)| {
+        let placed: Placed = serde_json::from_slice(&text).ok()?;
+        Some(Counted { ended_ms: Some(age_ms(ended_ns, now_ns)), ..count(board, placed, now_ns) })
+    });
+    counted.collect()
 }
 
 /// The plans in force, each with its counts, and the epoch of the orders.
@@ -112,7 +133,7 @@ fn count(board: &Scoreboard, placed: Placed, now_ns: u64) -> Counted {
         planned = understood.planned(matched).map(by_kind);
         executed = by_kind((0..understood.kinds.len()).map(|number| record.executed(number)).collect());
     }
-    Counted { plan, age_ms: age_ms(begin_ns, now_ns), matched, planned, executed }
+    Counted { plan, age_ms: age_ms(begin_ns, now_ns), ended_ms: None, matched, planned, executed }
 }
 
 #[cfg(test)]
@@ -147,6 +168,33 @@ mod tests {
         put_faults(&board, vec![plan("b", "0.5")], 10, Some(20), false).unwrap();
         assert_eq!(counted_faults(&board, 19).1[0].matched, 0, "put anew");
         assert_eq!(counted_faults(&board, 20).1, [], "expired");
+    }
+
+    #[test]
+    fn ended_plans_are_told_with_their_counts_until_another_takes_their_place() {
+        let board = Scoreboard::map(1).unwrap();
+        let told = |now_ns: u64| -> Vec<(String, u64, u64, Option<u64>)> {
+            let ended = ended_faults(&board, now_ns).into_iter();
+            ended
+                .map(|one| (one.plan.name.unwrap(), one.matched, one.executed["status 500"], one.ended_ms))
+                .collect()
+        };
+        let ms = clock::MILLISECOND;
+        put_faults(&board, vec![plan("a", "0.5"), plan("b", "0.5")], ms, None, false).unwrap();
+        let first = places(&board)[0];
+        let _ = board.head().faults.plan(first).index().draw();
+        assert_eq!(told(ms), []);
+        put_faults(&board, vec![plan("b", "0.5")], 3 * ms, None, true).unwrap();
+        // A request that was under way.
+        board.head().faults.carried_out(FaultMark { place: first, kind: 0 });
+        assert_eq!(told(7 * ms), [("a".to_owned(), 1, 1, Some(4))]);
+        put_faults(&board, Vec::new(), 8 * ms, None, true).unwrap();
+        assert_eq!(told(9 * ms), [("a".to_owned(), 1, 1, Some(6)), ("b".to_owned(), 0, 0, Some(1))]);
+        for turn in 0..FAULT_PLACES as u64 {
+            put_faults(&board, vec![plan("c", "0.5")], (10 + turn) * ms, None, false).unwrap();
+        }
+        let known = told(1_000 * ms);
+        assert_eq!((known.len(), known[0].0.as_str()), (FAULT_PLACES - 1, "c"), "all but the one in force");
     }
 
     #[test]

@@ -8,9 +8,19 @@ use serde_json::{Map, Value, json};
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 use super::columns::timestamp;
+use crate::control::Counted;
 use crate::run_files::RECORD;
 use crate::sample::Sample;
 use crate::sys::procfs;
+
+/// The fault plans of a run when it ends.
+#[derive(Default)]
+pub struct FaultsAtEnd {
+    /// Those in force.
+    pub in_force: Vec<Counted>,
+    /// Those that were, as far as they are known.
+    pub ended: Vec<Counted>,
+}
 
 /// The file, written at the start and again at the end.
 pub struct RunRecord {
@@ -33,14 +43,16 @@ impl RunRecord {
         replace(&self.path, &self.record)
     }
 
-    /// Writes it with the totals of the run, and what came of the fault plans that are in force at its end.
+    /// Writes it with the totals of the run, and what came of its fault plans.
     ///
     /// # Errors
     /// What the file system says.
-    pub fn write_with_totals(mut self, last: &Sample, faults: Value) -> io::Result<()> {
+    pub fn write_with_totals(mut self, last: &Sample, faults: &FaultsAtEnd) -> io::Result<()> {
         if let Some(record) = self.record.as_object_mut() {
             record.insert("totals".to_owned(), totals(last));
-            record.insert("faults".to_owned(), faults);
+            let FaultsAtEnd { in_force, ended } = faults;
+            record.insert("faults".to_owned(), json!(in_force));
+            record.insert("ended_faults".to_owned(), json!(ended));
         }
         replace(&self.path, &self.record)
     }
@@ -53,8 +65,8 @@ fn replace(path: &Path, record: &Value) -> io::Result<()> {
         let mut file = File::create(&unfinished)?;
         // One write: a writer of JSON makes one for each of its tokens.
         let text = serde_json::to_string_pretty(record)? + "\n";
+        // Not synced: where others keep the disk busy that takes longer than anybody waits for the end of a run.
         file.write_all(text.as_bytes())?;
-        file.sync_all()?;
         std::fs::rename(&unfinished, path)
     };
     write().inspect_err(|_| {
@@ -124,7 +136,9 @@ mod tests {
         assert!(read()["machine"]["cpus"].as_u64().unwrap() >= 1, "{}", read());
         assert!(read()["machine"]["settings"]["net.core.somaxconn"].is_string(), "{}", read());
         assert!(read().get("totals").is_none());
-        record.write_with_totals(&between(&Earlier::default(), &Reading::default()), json!([])).unwrap();
+        record
+            .write_with_totals(&between(&Earlier::default(), &Reading::default()), &FaultsAtEnd::default())
+            .unwrap();
         assert_eq!((&read()["version"], &read()["totals"]["requests"]), (&json!("1"), &json!(0)));
         assert_eq!(std::fs::read_dir(&*directory).unwrap().count(), 1);
     }

@@ -48,7 +48,7 @@ struct Aged {
     age_ms: f64,
 }
 
-type Map = serde_json::Map<String, Value>;
+pub(super) type Map = serde_json::Map<String, Value>;
 
 /// The stretches, from one change of the plans to the next. `first` are those of the profile, with which the run began.
 #[must_use]
@@ -135,7 +135,7 @@ fn windows(window: Window, begin_s: f64, (from_s, to_s): (f64, f64)) -> Option<V
 }
 
 /// `some (status 0.05) on GET /cpu, every 2s for 500ms`
-fn described(written: &Written) -> String {
+pub(super) fn described(written: &Written) -> String {
     let kinds = written.kinds.iter().map(|kind| match kind.rate {
         Some(rate) => format!("{} {rate}", kind.kind),
         None => kind.kind.clone(),

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::table::{NONE, Table, numbers, shown, words};
 use crate::histogram::{Distribution, Quantiles};
-use crate::recording::{Cell, Figure, Phase, Recording, Stretch};
+use crate::recording::{Cell, Figure, Outcome, Phase, Recording, Stretch};
 use crate::snapshot::{Figures, RouteReading};
 use crate::units::shown::{bytes, clock, count, float, microseconds, number, percent, span};
 
@@ -228,38 +226,32 @@ fn workers(run: &Recording) -> Table {
     }
 }
 
+/// What came of each plan; of a run that did not end in order, when which were in force.
 fn faults(run: &Recording) -> Table {
-    let in_force = run.faulty.iter().map(|faulty| {
-        vec![clock(faulty.from_s), clock(faulty.to_s), faulty.plans.clone(), NONE.to_owned(), NONE.to_owned()]
+    let counts = |counts: &BTreeMap<String, u64>| {
+        let each: Vec<String> = counts.iter().map(|(kind, times)| format!("{kind}: {}", count(*times))).collect();
+        each.join(", ")
+    };
+    let counted = run.outcomes.iter().map(|Outcome { from_s, to_s, plan, drawn, planned, executed }| {
+        let planned = planned.as_ref().map_or_else(|| NONE.to_owned(), counts);
+        vec![plan.clone(), clock(*from_s), clock(*to_s), count(*drawn), planned, counts(executed)]
     });
-    let mut rows: Vec<Vec<String>> = in_force.collect();
-    // Of those in force at the end it is known what came of them.
-    let at_end = run.about.at("/faults").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    rows.extend(at_end.iter().map(|plan| {
-        let text = |name: &str| plan.get(name).and_then(Value::as_str).unwrap_or_default();
-        let counted = |name: &str| plan.get(name).and_then(Value::as_u64).map_or_else(|| NONE.to_owned(), count);
-        let executed: BTreeMap<String, u64> =
-            plan.get("executed").and_then(|counts| serde_json::from_value(counts.clone()).ok()).unwrap_or_default();
-        let executed: Vec<String> = executed.iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
-        vec![
-            "at the end".to_owned(),
-            NONE.to_owned(),
-            format!("{} on {}", text("name"), text("route")),
-            counted("matched"),
-            executed.join(", "),
-        ]
-    }));
+    let uncounted = run.faulty.iter().map(|faulty| {
+        let unknown = || NONE.to_owned();
+        vec![faulty.plans.clone(), clock(faulty.from_s), clock(faulty.to_s), unknown(), unknown(), unknown()]
+    });
     Table {
         name: "faults",
         title: "Fault plans",
         columns: vec![
-            words("from"),
-            words("to"),
-            words("plans in force"),
+            words("plan"),
+            numbers("from"),
+            numbers("to"),
             numbers("requests drawn"),
+            words("planned"),
             words("executed"),
         ],
-        rows,
+        rows: if run.outcomes.is_empty() { uncounted.collect() } else { counted.collect() },
         note: None,
         is_long: false,
     }

@@ -10,11 +10,11 @@ use crate::scoreboard::{SEATS, SeatState};
 use crate::sys::clock;
 use crate::units::nanoseconds;
 
-/// After a second signal: how long threads get to end before the process ends without them.
+/// After a second signal: how long threads, and the observer, get to end before the process ends without them.
 const LAST_GRACE: Duration = Duration::from_millis(300);
 
-/// How long the observer gets for its last row.
-const LAST_ROW: Duration = Duration::from_secs(5);
+/// How long the observer gets for its last row: a disk that others keep busy may hold up a write for seconds.
+const LAST_ROW: Duration = Duration::from_secs(30);
 
 impl Supervisor {
     /// The first time drains, the second ends at once.
@@ -22,7 +22,10 @@ impl Supervisor {
         match self.stage {
             Stage::Booting | Stage::Serving => self.drain(why),
             Stage::Draining(_) => self.abandon(why),
-            Stage::Abandoning(_) | Stage::Finishing(_) | Stage::Ended => {}
+            Stage::Finishing(at) => {
+                self.stage = Stage::Finishing(at.min(clock::monotonic_ns() + nanoseconds(LAST_GRACE)));
+            }
+            Stage::Abandoning(_) | Stage::Ended => {}
         }
     }
 

@@ -8,7 +8,7 @@ use quintain::observer::columns::resources;
 use rustix::process::Signal;
 
 use crate::support::load::Load;
-use crate::support::target::{MODES, Target, children, rows, send};
+use crate::support::target::{MODES, Target, rows, send};
 use crate::support::wait_for;
 
 type Row = HashMap<String, String>;
@@ -185,11 +185,7 @@ fn a_listener_that_was_added_is_counted_too() {
         Some(number(row, "listen_drops_total")).filter(|drops| *drops >= least)
     };
     let drops = wait_for("a full queue that drops", || full(1.0));
-    let named = |pid: &u32| {
-        std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "observer")
-    };
-    let observer = children(target.pid()).into_iter().find(named).unwrap();
-    send(observer, Signal::KILL);
+    send(target.observer(), Signal::KILL);
     let events = target.run_directory().join("events.csv");
     wait_for("another observer", || {
         rows(&events).iter().any(|event| event["kind"] == "observer-respawn").then_some(())

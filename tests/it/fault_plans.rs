@@ -29,7 +29,7 @@ fn statuses(target: &Target, path: &str, requests: usize) -> Vec<u16> {
 fn what_is_ordered_is_shown_and_followed_until_it_is_removed() {
     for mode in MODES {
         let target = Target::start(&[mode, &["--seed", "11"]].concat());
-        assert_eq!(target.faults("GET", "").json(), json!({"epoch": 0, "faults": []}));
+        assert_eq!(target.faults("GET", "").json(), json!({"epoch": 0, "faults": [], "ended_faults": []}));
         let body = json!({"faults": [{"kinds": [status(503, 0.5)]}], "ttl": "1h"});
         let put = target.faults("PUT", &body.to_string());
         let plan = json!({
@@ -51,7 +51,10 @@ fn what_is_ordered_is_shown_and_followed_until_it_is_removed() {
         assert_eq!(statuses(&target, "/nowhere", 20), [404; 20], "{mode:?}");
         assert_eq!(target.faults_in_force()[0]["matched"], 100, "{mode:?}");
         let removed = target.faults("DELETE", "");
-        assert_eq!((removed.status, removed.json()), (200, json!({"epoch": 2, "faults": []})), "{mode:?}");
+        assert_eq!(
+            (removed.status, &removed.json()["epoch"], &removed.json()["faults"]),
+            (200, &2.into(), &json!([]))
+        );
         assert_eq!(statuses(&target, "/json", 50), [200; 50], "{mode:?}");
         account::settle(target, &Tally::default().and_answered(230), false);
     }
@@ -135,6 +138,48 @@ fn a_delay_is_never_short_and_stands_in_server_timing() {
     }
 }
 
+/// However they ended, and whatever became of the observer.
+#[test]
+fn what_came_of_ended_plans_stays_known() {
+    for mode in MODES {
+        let target = Target::start(mode);
+        target.order_faults(&json!([
+            {"name": "slow", "route": "/io", "kinds": [{"kind": "delay", "delay": "300ms", "rate": 1}]},
+            {"name": "half", "route": "/json", "spacing": "even", "kinds": [status(503, 0.5)]},
+        ]));
+        assert_eq!(statuses(&target, "/json", 20).iter().filter(|status| **status == 503).count(), 10);
+        // Of a plan that is replaced while a request waits by its order.
+        let mut under_way = target.connect();
+        under_way.send("GET /io?ms=0 HTTP/1.1\r\nHost: target\r\n\r\n").unwrap();
+        wait_for("its draw", || (target.faults_in_force()[0]["matched"] == 1).then_some(()));
+        target.order_faults(&json!([{"name": "none", "kinds": [status(500, 0.0)]}]));
+        assert_eq!(under_way.receive().unwrap().status, 200);
+        drop(under_way);
+        if mode.contains(&"cluster") {
+            let first = target.observer();
+            send(first, Signal::KILL);
+            wait_for("another observer", || (target.observer() != first).then_some(()));
+        }
+        let expected = |plan: &Value| {
+            let of = |name: &str| plan[name].clone();
+            assert!(plan["ended_ms"].as_u64() < plan["age_ms"].as_u64(), "{plan}");
+            (of("name"), of("matched"), of("planned"), of("executed"))
+        };
+        let delayed = json!({"delay 300ms": 1});
+        let half = json!({"status 503": 10});
+        let wanted =
+            [("slow".into(), 1.into(), delayed.clone(), delayed), ("half".into(), 20.into(), half.clone(), half)];
+        let told =
+            |known: &Value| known["ended_faults"].as_array().unwrap().iter().map(expected).collect::<Vec<_>>();
+        assert_eq!(told(&target.faults("GET", "").json()), wanted, "{mode:?}");
+        assert_eq!(told(&at_rest(&target)), wanted, "{mode:?}");
+        let left = target.end();
+        let record: Value = serde_json::from_slice(&std::fs::read(left.file("run.json")).unwrap()).unwrap();
+        assert_eq!(told(&record), wanted, "{mode:?}");
+        assert_eq!((&record["faults"][0]["name"], record["faults"][0].get("ended_ms")), (&"none".into(), None));
+    }
+}
+
 #[test]
 fn plans_end_with_their_ttl() {
     let target = Target::start(&CLUSTER);
@@ -153,6 +198,9 @@ fn plans_end_with_their_ttl() {
         (shown["epoch"] == 2).then_some(shown)
     });
     assert_eq!(shown["faults"], json!([]));
+    let (ended, asked) = (&shown["ended_faults"][0], seen.len() as u64 - 1);
+    assert_eq!((&ended["name"], &ended["executed"]), (&"short".into(), &json!({"status 500": asked})));
+    assert!(ended["age_ms"].as_u64().unwrap() - ended["ended_ms"].as_u64().unwrap() >= 299, "{ended}");
     drop(open);
     let left = target.end();
     let events: Vec<String> = left

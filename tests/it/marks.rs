@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::client::Response;
-use crate::support::target::{MODES, Target, at_rest, children, rows, send};
+use crate::support::target::{MODES, Target, at_rest, rows, send};
 use crate::support::wait_for;
 
 fn mark(target: &Target, phase: &str) -> Response {
@@ -123,10 +123,7 @@ fn they_survive_an_observer() {
     let events = target.run_directory().join("events.csv");
     let of_kind = |kind: &str| rows(&events).iter().filter(|event| event["kind"] == kind).count();
     wait_for("both marks", || (of_kind("mark") == 2).then_some(()));
-    let named = |pid: &u32| {
-        std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "observer")
-    };
-    send(children(target.pid()).into_iter().find(named).unwrap(), Signal::KILL);
+    send(target.observer(), Signal::KILL);
     wait_for("another observer", || (of_kind("observer-respawn") == 1).then_some(()));
     assert_eq!([finished(&target, "since=first"), finished(&target, "since=first&until=second")], [2, 2]);
     assert_eq!(mark(&target, "third").json()["index"], 2);

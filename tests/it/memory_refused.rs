@@ -6,7 +6,7 @@ use std::process::Command;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 
 use crate::support::client::Client;
-use crate::support::target::{Target, children, is_alive, outcome, rows};
+use crate::support::target::{Target, is_alive, outcome, rows};
 use crate::support::wait_for;
 
 /// No more than this beyond what it has.
@@ -16,11 +16,6 @@ fn at_most_for(pid: u32, spare: u64) {
     let current = Some(pages * rustix::param::page_size() as u64 + spare);
     let process = Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
     prlimit(Some(process), Resource::As, Rlimit { current, maximum: None }).unwrap();
-}
-
-fn observer(target: &Target) -> u32 {
-    let name = |pid: u32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    children(target.pid()).into_iter().find(|pid| name(*pid).trim() == "observer").unwrap()
 }
 
 /// A head that is nearly as long as one may be, and its target has to hold.
@@ -43,7 +38,7 @@ fn at_the_start_it_is_a_sentence() {
 #[test]
 fn a_worker_that_gets_none_is_replaced_and_the_others_serve_on() {
     let target = Target::start(&["--mode", "cluster", "--workers", "2"]);
-    let (first, second, observer) = (target.worker(0), target.worker(1), observer(&target));
+    let (first, second, observer) = (target.worker(0), target.worker(1), target.observer());
     at_most_for(first.pid, 0);
     let mut heads = Vec::new();
     wait_for("a successor", || {
@@ -72,7 +67,7 @@ fn a_worker_that_gets_none_is_replaced_and_the_others_serve_on() {
 fn an_observer_that_gets_none_is_replaced_and_nobody_else_notices() {
     let target = Target::start(&["--mode", "cluster", "--workers", "1"]);
     let worker = target.worker(0);
-    at_most_for(observer(&target), 0);
+    at_most_for(target.observer(), 0);
     let events = target.run_directory().join("events.csv");
     let mut heads = Vec::new();
     let mut client = target.connect();

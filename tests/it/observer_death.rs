@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::support::account::{Watch, deltas, figure, settle};
 use crate::support::load::Load;
-use crate::support::target::{Target, children, command, is_stopped, rows, send};
+use crate::support::target::{Target, command, is_stopped, rows, send};
 use crate::support::wait_for;
 
 const CLUSTER: [&str; 4] = ["--mode", "cluster", "--workers", "2"];
@@ -24,13 +24,13 @@ fn its_successor_goes_on_in_the_same_files() {
     for _ in 0..DEATHS {
         let before = rows(&resources).len();
         wait_for("rows of the observer", || (rows(&resources).len() > before + 1).then_some(()));
-        let observer = observer(&target).expect("an observer");
+        let observer = target.observer();
         let had = rows(&resources).len();
         let died = Instant::now();
         send(observer, Signal::KILL);
         wait_for("a row of the next observer", || (rows(&resources).len() > had + 1).then_some(()));
         assert!(died.elapsed() < Duration::from_secs(2), "{:?}", died.elapsed());
-        assert_ne!(self::observer(&target), Some(observer));
+        assert_ne!(target.observer(), observer);
     }
     load.answers(20);
     let clients = load.stop();
@@ -69,7 +69,7 @@ fn one_that_dies_during_the_drain_is_replaced_too() {
     wait_for("the request", || (target.stats()["totals"]["in_flight"] == 1).then_some(()));
     target.signal(Signal::TERM);
     target.drains();
-    send(observer(&target).expect("an observer"), Signal::KILL);
+    send(target.observer(), Signal::KILL);
     assert_eq!(client.receive().unwrap().status, 200);
     let left = target.wait();
     assert_eq!((left.code, left.done("requests")), (Some(0), 1), "{}", left.errors);
@@ -91,7 +91,7 @@ fn what_it_was_told_is_not_lost_with_it() {
     let target = Target::start_with(command(&arguments, directory.path()), directory);
     let events = target.run_directory().join("events.csv");
     wait_for("the first event of all", || rows(&events).iter().any(|row| row["kind"] == "ready").then_some(()));
-    let first = observer(&target).expect("an observer");
+    let first = target.observer();
     send(first, Signal::STOP);
     wait_for("it to stand still", || is_stopped(first).then_some(()));
     for generation in 1..=2 {
@@ -116,12 +116,4 @@ fn what_it_was_told_is_not_lost_with_it() {
     let mut ended: Vec<(&str, &str)> = ended.map(|row| (&*row["slot"], &*row["generation"])).collect();
     ended.sort_unstable();
     assert_eq!(ended, [("0", "1"), ("0", "2"), ("0", "3"), ("1", "1"), ("1", "2"), ("1", "3")]);
-}
-
-fn observer(target: &Target) -> Option<u32> {
-    let is_observer = |pid: &u32| {
-        let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
-        name.is_ok_and(|name| name.trim() == "observer")
-    };
-    children(target.pid()).into_iter().find(is_observer)
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::account::figure;
 use crate::support::client::Response;
-use crate::support::target::{Left, MODES, Target, children, rows, send};
+use crate::support::target::{Left, MODES, Target, rows, send};
 use crate::support::wait_for;
 
 /// How late a mark may be on a machine that does other things too. A row is a minute away.
@@ -41,13 +41,6 @@ fn has_mark(target: &Target, name: &str) {
     wait_for(&format!("the mark {name}"), || {
         rows(&events).iter().any(|event| event["kind"] == "mark" && event["detail"] == name).then_some(())
     });
-}
-
-fn observer(target: &Target) -> u32 {
-    let named = |pid: &u32| {
-        std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "observer")
-    };
-    wait_for("an observer", || children(target.pid()).into_iter().find(named))
 }
 
 /// No row is due while they are.
@@ -99,7 +92,7 @@ fn a_respawned_observer_goes_on() {
     let target = Target::start(&[&["--mode", "cluster", "--workers", "2"], &plan[..]].concat());
     let events = target.run_directory().join("events.csv");
     has_mark(&target, "a");
-    let pid = observer(&target);
+    let pid = target.observer();
     send(pid, Signal::STOP);
     let stopped = std::time::Instant::now();
     wait_for("two more to be due", || (stopped.elapsed().as_secs_f64() > 1.2).then_some(()));
@@ -107,7 +100,7 @@ fn a_respawned_observer_goes_on() {
     send(pid, Signal::KILL);
     has_mark(&target, "d");
     has_mark(&target, "end");
-    send(observer(&target), Signal::KILL);
+    send(target.observer(), Signal::KILL);
     let respawns = || rows(&events).iter().filter(|event| event["kind"] == "observer-respawn").count();
     wait_for("the third observer", || (respawns() == 2).then_some(()));
     assert_eq!(stats(&target, "since=c&until=end").status, 200);
@@ -126,9 +119,9 @@ fn without_files_none_is_put_twice() {
     let plan = ["--phases", "a:200ms,b:2s", "--no-csv"];
     let target = Target::start(&[&["--mode", "cluster", "--workers", "1"], &plan[..]].concat());
     wait_for("the second phase", || (stats(&target, "since=b").status == 200).then_some(()));
-    let first = observer(&target);
+    let first = target.observer();
     send(first, Signal::KILL);
-    wait_for("another observer", || (observer(&target) != first).then_some(()));
+    wait_for("another observer", || (target.observer() != first).then_some(()));
     wait_for("the end", || (stats(&target, "since=end").status == 200).then_some(()));
     assert_eq!([stats(&target, "since=a").status, stats(&target, "since=b").status], [404, 404]);
 }

@@ -61,9 +61,7 @@ fn successors_follow_from_their_first_request_on() {
 fn they_outlive_the_observer() {
     let target = Target::start(MODES[2]);
     assert_eq!(order(&target, false).json()["epoch"], 1);
-    let workers: Vec<u32> = target.workers().iter().map(|worker| worker.pid).collect();
-    let observer =
-        crate::support::target::children(target.pid()).into_iter().find(|pid| !workers.contains(pid)).unwrap();
+    let observer = target.observer();
     send(observer, Signal::KILL);
     wait_for("its end", || (!crate::support::target::is_alive(observer)).then_some(()));
     everywhere(&target, 503);

@@ -6,7 +6,7 @@ use std::time::Instant;
 use rustix::process::Signal;
 
 use crate::support::load::Load;
-use crate::support::target::{MODES, Target, children, rows, send};
+use crate::support::target::{MODES, Target, observer, rows, send};
 use crate::support::terminal::{ERASE, OnTerminal};
 use crate::support::wait_for;
 
@@ -151,10 +151,7 @@ fn other_lines_stay_whole() {
             });
         }
         if mode.contains(&"cluster") {
-            let observer = |pid: &u32| {
-                std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.trim() == "observer")
-            };
-            send(children(terminal.pid()).into_iter().find(observer).unwrap(), Signal::KILL);
+            send(observer(terminal.pid()), Signal::KILL);
             let drawn = terminal.drawn().len();
             wait_for("the next observer's line", || (terminal.drawn().len() > drawn).then_some(()));
         }

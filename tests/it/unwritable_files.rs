@@ -8,16 +8,10 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::Value;
 
-use crate::support::target::{Left, Target, children, rows};
+use crate::support::target::{Left, Target, rows};
 use crate::support::wait_for;
 
 const FAST: [&str; 4] = ["--mode", "cluster", "--sample-interval", "50ms"];
-
-fn observer(target: &Target) -> u32 {
-    let name = |pid: u32| fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
-    let found = children(target.pid()).into_iter().find(|pid| name(*pid).trim() == "observer");
-    found.expect("a cluster has an observer")
-}
 
 fn errors(target: &Target) -> String {
     fs::read_to_string(target.directory.path().join("stderr")).unwrap()
@@ -59,7 +53,7 @@ fn a_limit_on_the_size_of_files_is_outlived() {
     let target = Target::start(&FAST);
     let resources = target.run_directory().join("resources.csv");
     wait_for("two rows", || (rows(&resources).len() >= 2).then_some(()));
-    let observer = Pid::from_raw(i32::try_from(observer(&target)).unwrap());
+    let observer = Pid::from_raw(i32::try_from(target.observer()).unwrap());
     let allow = |current| prlimit(observer, Resource::Fsize, Rlimit { current, maximum: None }).unwrap();
     allow(Some(64));
     unwritten_rows(&target);

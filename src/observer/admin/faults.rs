@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::Target;
 use super::order::{read, until_applied};
-use crate::control::{Counted, Event, counted_faults, plans_in_force, put_faults, standing};
+use crate::control::{Counted, Event, counted_faults, ended_faults, plans_in_force, put_faults, standing};
 use crate::fault::{Mistake, PLANS, Rules, Written, understand};
 use crate::http::Refusal;
 use crate::sys::clock;
@@ -40,9 +40,12 @@ pub struct InForce {
     expires_in_ms: Option<u64>,
     #[schema(inline)]
     faults: Vec<Counted>,
+    /// Those that are not in force any more, the last to end last: the newest, at most 255.
+    #[schema(inline)]
+    ended_faults: Vec<Counted>,
 }
 
-/// The plans in force, with their counts.
+/// The plans in force and those that were, with their counts.
 pub async fn get(State(target): State<Target>) -> Json<InForce> {
     Json(in_force(&target))
 }
@@ -76,7 +79,7 @@ fn in_force(target: &Target) -> InForce {
     let (epoch, faults) = counted_faults(&target.board, now_ns);
     let expires_ns = standing(&target.board).1.faults.expires_ns.filter(|_| !faults.is_empty());
     let expires_in_ms = expires_ns.map(|expires_ns| expires_ns.saturating_sub(now_ns) / clock::MILLISECOND);
-    InForce { epoch, expires_in_ms, faults }
+    InForce { epoch, expires_in_ms, faults, ended_faults: ended_faults(&target.board, now_ns) }
 }
 
 /// Takes plans off the page when their time has come. The workers know it by themselves; this is for the epoch, and for

@@ -145,6 +145,7 @@ fn stats() -> ObjectBuilder {
         "routes",
         "workers",
         "faults",
+        "ended_faults",
         "marks",
         "sse_dropped",
     ];
@@ -160,6 +161,7 @@ fn stats() -> ObjectBuilder {
         .property("routes", list())
         .property("workers", list())
         .property("faults", ArrayBuilder::new().items(counted()))
+        .property("ended_faults", ArrayBuilder::new().items(counted()))
         .property("marks", list())
         .property("sse_dropped", number(Type::Integer));
     all.into_iter().fold(stats, ObjectBuilder::required)

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::Target;
-use crate::control::counted_faults;
+use crate::control::{counted_faults, ended_faults};
 use crate::histogram::{Distribution, Quantiles};
 use crate::http::Refusal;
 use crate::phase::{START, is_name};
@@ -56,6 +56,7 @@ pub async fn stats(State(target): State<Target>, RawQuery(query): RawQuery) -> R
         "routes": routes.iter().map(route).collect::<Vec<_>>(),
         "workers": slots.iter().map(|slot| worker(slot, now_ns)).collect::<Vec<_>>(),
         "faults": counted_faults(&target.board, now_ns).1,
+        "ended_faults": ended_faults(&target.board, now_ns),
         "marks": marks(&target),
         "sse_dropped": target.live.dropped(),
     });

@@ -146,6 +146,11 @@ impl Target {
         self.child.id()
     }
 
+    /// The process of the observer of a cluster, once there is one.
+    pub fn observer(&self) -> u32 {
+        observer(self.pid())
+    }
+
     pub fn signal(&self, signal: Signal) {
         send(self.pid(), signal);
     }
@@ -214,6 +219,9 @@ impl Target {
 
 impl Drop for Target {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the target, {:?}, has said:\n{}", self.child.try_wait(), self.errors());
+        }
         // It may have ended; then neither does anything.
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -241,6 +249,14 @@ impl From<&Value> for Worker {
             connections: number("connections"),
             in_flight: number("in_flight"),
             lost: number("lost"),
+        }
+    }
+}
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("the target, which ended with {:?}, has said:\n{}", self.code, self.errors);
         }
     }
 }
@@ -288,6 +304,12 @@ pub fn children(pid: u32) -> Vec<u32> {
     let path = format!("/proc/{pid}/task/{pid}/children");
     let text = std::fs::read_to_string(path).unwrap_or_default();
     text.split_whitespace().map(|pid| pid.parse().unwrap()).collect()
+}
+
+/// The observer of a cluster whose supervisor is this process, once there is one.
+pub fn observer(supervisor: u32) -> u32 {
+    let name = |pid: u32| std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    wait_for("an observer", || children(supervisor).into_iter().find(|pid| name(*pid).trim() == "observer"))
 }
 
 fn pairs(line: &str) -> HashMap<String, String> {

@@ -128,6 +128,10 @@ impl OnTerminal {
 
 impl Drop for OnTerminal {
     fn drop(&mut self) {
+        if thread::panicking() {
+            let (state, said) = (self.child.try_wait(), self.said());
+            eprintln!("{} columns, {state:?}, and what was written to them:\n{said:?}", self.width);
+        }
         // It may have ended; then neither does anything.
         let _ = self.child.kill();
         let _ = self.child.wait();
