@@ -7,6 +7,7 @@
 //!    published under an epoch; each worker looks at the epoch on each request and once in 100 ms, and stores
 //!    the epoch that it has applied.
 
+mod counted;
 mod faults;
 
 use std::io;
@@ -22,7 +23,8 @@ use crate::fault::{Faults, Written};
 use crate::scoreboard::{ORDERS, Scoreboard};
 use crate::sys::control_socket::{ControlSocket, Packet};
 
-pub use faults::{Counted, counted_faults, ended_faults, plans_in_force, put_faults};
+pub use counted::{Counted, KnownFaults, Moment, fault_tallies, faults_between, known_faults};
+pub use faults::{plans_in_force, put_faults};
 
 /// From the supervisor to a worker or the observer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::config::VERSION;
-use crate::control::{Event, MemberEnd, Report, counted_faults, ended_faults};
+use crate::control::{Event, MemberEnd, Report, known_faults};
 use crate::fault::{Rules, Written};
 use crate::phase::Phases;
 use crate::sample::{Earlier, Sample, SlotSample, between};
@@ -47,7 +47,6 @@ use live::Live;
 use orders::{Then, next_order};
 use planned::Planned;
 use processes::{Depth, Reader};
-use run_record::FaultsAtEnd;
 use schedule::Schedule;
 use status::StatusLine;
 
@@ -256,11 +255,7 @@ impl Observer {
         }
         if let Some(files) = self.files {
             let at_ns = last.moment.monotonic_ns;
-            let faults = FaultsAtEnd {
-                in_force: counted_faults(&self.board, at_ns).1,
-                ended: ended_faults(&self.board, at_ns),
-            };
-            files.finish(&last, &self.target.figures(), &faults);
+            files.finish(&last, &self.target.figures(), &known_faults(&self.board, at_ns));
         }
         Ok(())
     }

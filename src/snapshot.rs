@@ -4,6 +4,7 @@
 //! on one side or the other, never on both or neither. So in every snapshot `in_flight` is not negative, and from
 //! one snapshot to the next no counter falls.
 
+mod fault_tally;
 mod figures;
 mod routes;
 
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::scoreboard::{Counts, SEATS, Scoreboard, SeatState, Slot, SlotState};
 
+pub use fault_tally::FaultTally;
 pub use figures::{Figures, Recorded, SlotFigures};
 pub use routes::{RouteReading, RoutesReader, routes};
 

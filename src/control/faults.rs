@@ -1,33 +1,11 @@
-//! Fault plans on the orders page: given a place on the scoreboard, published, and read back with their counts.
+//! Fault plans on the orders page: given a place on the scoreboard and published.
 
-use std::collections::BTreeMap;
 use std::io;
 
 use super::{Standing, publish, standing};
-use crate::fault::{Faults, Placed, Rules, Written, understand};
+use crate::fault::{Faults, Placed, Written};
 use crate::scoreboard::{FAULT_PLACES, Scoreboard};
 use crate::sys::clock;
-
-/// A plan that is or was in force, with its counts.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, utoipa::ToSchema)]
-pub struct Counted {
-    /// As understood.
-    #[serde(flatten)]
-    #[schema(inline)]
-    pub plan: Written,
-    /// How long ago it began: where its window is.
-    pub age_ms: u64,
-    /// How long ago it ended, unless it is in force.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub ended_ms: Option<u64>,
-    /// Draws of its index: requests that came in while its window was open.
-    pub matched: u64,
-    /// By kind, what those draws come to, unless that is left to chance.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub planned: Option<BTreeMap<String, u64>>,
-    /// By kind, how often it was carried out.
-    pub executed: BTreeMap<String, u64>,
-}
 
 /// Replaces all plans by these, which are understood, and returns the epoch. What a plan that was in force before is
 /// equal to goes on, if `keep` says so; all others begin now, at index 0.
@@ -76,28 +54,6 @@ pub fn put_faults(
     Ok(epoch)
 }
 
-/// The plans that are not in force any more, each with what became of it, the last to end last: until there are so many
-/// that another plan takes its place. What was under way when one ended is in its counts when it is done.
-#[must_use]
-pub fn ended_faults(board: &Scoreboard, now_ns: u64) -> Vec<Counted> {
-    let ended = board.head().ended_plans.all().into_iter();
-    let counted = ended.filter_map(|(text, ended_ns)| {
-        let placed: Placed = serde_json::from_slice(&text).ok()?;
-        Some(Counted { ended_ms: Some(age_ms(ended_ns, now_ns)), ..count(board, placed, now_ns) })
-    });
-    counted.collect()
-}
-
-/// The plans in force, each with its counts, and the epoch of the orders.
-#[must_use]
-pub fn counted_faults(board: &Scoreboard, now_ns: u64) -> (u64, Vec<Counted>) {
-    let (epoch, Standing { ready: _, faults }) = standing(board);
-    if faults.have_expired(now_ns) {
-        return (epoch, Vec::new());
-    }
-    (epoch, faults.plans.into_iter().map(|placed| count(board, placed, now_ns)).collect())
-}
-
 /// The plans in force as they were written, each with its age in `age_ms`, as JSON.
 #[must_use]
 pub fn plans_in_force(board: &Scoreboard, now_ns: u64) -> String {
@@ -112,33 +68,15 @@ pub fn plans_in_force(board: &Scoreboard, now_ns: u64) -> String {
     serde_json::to_string(&plans).unwrap_or_default()
 }
 
-fn age_ms(begin_ns: u64, now_ns: u64) -> u64 {
+pub(super) fn age_ms(begin_ns: u64, now_ns: u64) -> u64 {
     now_ns.saturating_sub(begin_ns) / clock::MILLISECOND
-}
-
-fn count(board: &Scoreboard, placed: Placed, now_ns: u64) -> Counted {
-    let Placed { plan, place, begin_ns } = placed;
-    let record = board.head().faults.plan(place);
-    let matched = record.index().drawn();
-    let (mut planned, mut executed) = (None, BTreeMap::new());
-    if let Ok((understood, _)) = understand(&plan, "", 0, &Rules::none()) {
-        let by_kind = |counts: Vec<u64>| {
-            let mut sums = BTreeMap::new();
-            for (kind, count) in understood.kinds.iter().zip(counts) {
-                // Kinds that are called the same are counted together.
-                *sums.entry(kind.to_string()).or_insert(0) += count;
-            }
-            sums
-        };
-        planned = understood.planned(matched).map(by_kind);
-        executed = by_kind((0..understood.kinds.len()).map(|number| record.executed(number)).collect());
-    }
-    Counted { plan, age_ms: age_ms(begin_ns, now_ns), ended_ms: None, matched, planned, executed }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::counted::known_faults;
     use super::*;
+    use crate::fault::{Rules, understand};
     use crate::scoreboard::FaultMark;
 
     fn plan(name: &str, rate: &str) -> Written {
@@ -159,22 +97,22 @@ mod tests {
             assert_eq!((record.index().draw(), record.index().draw()), (0, 1));
             board.head().faults.carried_out(FaultMark { place, kind: 0 });
         }
-        let (epoch, counted) = counted_faults(&board, 8);
-        assert_eq!((epoch, counted[0].matched, counted[1].executed["status 500"]), (1, 2, 1));
+        let counted = known_faults(&board, 8).in_force;
+        assert_eq!((counted[0].matched, counted[1].executed["status 500"]), (2, 1));
         put_faults(&board, vec![plan("b", "0.5"), plan("a", "0.25")], 9, None, true).unwrap();
-        let (_, counted) = counted_faults(&board, 9);
+        let counted = known_faults(&board, 9).in_force;
         assert_eq!((counted[0].matched, counted[0].executed["status 500"]), (2, 1), "kept");
         assert_eq!((counted[1].matched, counted[1].executed["status 500"]), (0, 0), "changed");
         put_faults(&board, vec![plan("b", "0.5")], 10, Some(20), false).unwrap();
-        assert_eq!(counted_faults(&board, 19).1[0].matched, 0, "put anew");
-        assert_eq!(counted_faults(&board, 20).1, [], "expired");
+        assert_eq!(known_faults(&board, 19).in_force[0].matched, 0, "put anew");
+        assert_eq!(known_faults(&board, 20).in_force, [], "expired");
     }
 
     #[test]
     fn ended_plans_are_told_with_their_counts_until_another_takes_their_place() {
         let board = Scoreboard::map(1).unwrap();
         let told = |now_ns: u64| -> Vec<(String, u64, u64, Option<u64>)> {
-            let ended = ended_faults(&board, now_ns).into_iter();
+            let ended = known_faults(&board, now_ns).ended.into_iter();
             ended
                 .map(|one| (one.plan.name.unwrap(), one.matched, one.executed["status 500"], one.ended_ms))
                 .collect()
@@ -220,6 +158,6 @@ mod tests {
         let mut long = plan("b", "0.5");
         long.kinds[0].delay = Some("x".repeat(crate::scoreboard::ORDERS));
         assert!(put_faults(&board, vec![long], 0, None, false).is_err());
-        assert_eq!(counted_faults(&board, 0).1[0].plan.name.as_deref(), Some("a"));
+        assert_eq!(known_faults(&board, 0).in_force[0].plan.name.as_deref(), Some("a"));
     }
 }

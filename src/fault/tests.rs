@@ -45,6 +45,19 @@ fn what_is_left_out_has_a_default() {
     assert_eq!(labels, ["status 500", "reset"]);
 }
 
+/// With the same seed, the rarer one would only ever hit what the other has hit already.
+#[test]
+fn plans_without_a_seed_hit_independently_of_each_other() {
+    let of =
+        |name: &str, rate: &str| plan(&format!("name = '{name}'\nkinds = [{{ kind = 'reset', rate = {rate} }}]"));
+    let (often, seldom) = (of("often", "0.2"), of("seldom", "0.1"));
+    let both =
+        (0..100_000).filter(|draw| often.kind_of(*draw).is_some() && seldom.kind_of(*draw).is_some()).count();
+    // 2,000 are to be expected, and 45 the usual distance from it.
+    assert!((1_800..2_200).contains(&both), "{both}");
+    assert_eq!(of("often", "0.2"), often, "the same name and seed, the same victims");
+}
+
 #[test]
 fn a_plan_concerns_its_routes() {
     let all = plan("kinds = [{ kind = 'empty', rate = 1 }]");

@@ -9,7 +9,7 @@ use super::window::Window;
 use super::written::{Written, WrittenKind};
 use super::{EVERY_ROUTE, EXEMPT, KINDS, Mistake, Plan, takes};
 use crate::distribution::Mistake as Wrong;
-use crate::partition::{Partition, Spacing};
+use crate::partition::{Partition, Spacing, hash};
 use crate::spelling;
 use crate::units::{Bytes, Rate, Spelled};
 
@@ -79,6 +79,12 @@ pub fn understand(
     if reading.mistakes.is_empty() { read.ok_or_else(Vec::new) } else { Err(reading.mistakes) }
 }
 
+/// The seed of a plan that has none of its own: from the run's and its name, or the requests that one plan hits would be
+/// those that another hits, too. Short enough to be read as a number by whoever reads JSON.
+fn seed_of(run: u64, name: &str) -> u64 {
+    name.bytes().fold(run, |seed, byte| hash(seed, u64::from(byte))) >> 32
+}
+
 struct Reading<'a> {
     place: String,
     rules: &'a Rules,
@@ -101,7 +107,7 @@ impl Reading<'_> {
         let route = route.clone().unwrap_or_else(|| EVERY_ROUTE.to_owned());
         self.target(&route, method.as_deref());
         let spacing = self.spacing(spacing.as_deref());
-        let seed = seed.unwrap_or(self.rules.seed);
+        let seed = seed.unwrap_or_else(|| seed_of(self.rules.seed, &name));
         self.stream.0 = seed;
         let window = self.window(written.window.as_ref());
         let kinds = self.kinds(&written.kinds);

@@ -21,7 +21,7 @@ pub struct Written {
     /// `shuffled` when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spacing: Option<String>,
-    /// The run's when left out. A text, where a format has no numbers so large.
+    /// Drawn from the run's and the plan's name when left out. A text, where a format has no numbers so large.
     #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "seed")]
     pub seed: Option<u64>,
     /// What happens, and how often.

@@ -25,7 +25,7 @@ use tower::ServiceExt;
 use super::live::{Cut, Live};
 use super::marks::Marks;
 use super::processes::Processes;
-use crate::control::Event;
+use crate::control::{Event, fault_tallies};
 use crate::fault::Rules;
 use crate::http::{Refusal, docs_file, docs_page};
 use crate::scoreboard::Scoreboard;
@@ -149,7 +149,7 @@ impl Target {
     pub fn figures(&self) -> Figures {
         let taken = self.processes.snapshot(&self.board);
         let routes = self.routes.read(&self.board).iter().map(|route| RouteReading::clone(route)).collect();
-        Figures::of(&taken, routes, self.listen_drops.last())
+        Figures::of(&taken, routes, self.listen_drops.last(), fault_tallies(&self.board))
     }
 
     /// A phase begins: which mark it is and when it was put (monotonic); `None` when there is no room for it.

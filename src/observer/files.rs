@@ -9,8 +9,8 @@ use super::columns::{self, Column, Row, epoch_ms, seconds, timestamp};
 use super::csv::{Appended, CsvFile, KEPT_ROWS};
 use super::latency_log::LatencyLog;
 use super::marks::Marks;
-use super::run_record::{FaultsAtEnd, RunRecord};
-use crate::control::Event;
+use super::run_record::RunRecord;
+use crate::control::{Event, KnownFaults};
 use crate::run_files::{EVENT_COLUMNS, EVENTS, LATENCY, MARK_COLUMNS, MARKS, RECORD, RESOURCES, ROUTES, WORKERS};
 use crate::sample::{Moment, RouteSample, Sample, SlotSample, TargetSample};
 use crate::snapshot::Figures;
@@ -193,7 +193,7 @@ impl OpenFiles {
     }
 
     /// Writes the totals of the run: what had been counted at its end stands behind the marks, under no name.
-    pub fn finish(mut self, last: &Sample, figures: &Figures, faults: &FaultsAtEnd) {
+    pub fn finish(mut self, last: &Sample, figures: &Figures, faults: &KnownFaults) {
         let Moment { monotonic_ns, realtime_ns, .. } = last.moment;
         let figures = serde_json::to_string(figures).unwrap_or_default();
         let appended =

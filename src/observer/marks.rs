@@ -20,7 +20,20 @@ const KEPT: usize = 4;
 pub struct Marks {
     all: Mutex<Vec<Mark>>,
     /// By number: those that were asked for last, the newest at the end.
-    asked: Mutex<Vec<(usize, Arc<Figures>)>>,
+    asked: Mutex<Vec<Found>>,
+}
+
+/// A mark that was asked for.
+#[derive(Clone)]
+pub struct Found {
+    /// How many came before it.
+    pub index: usize,
+    /// When it was put (monotonic).
+    pub at_ns: u64,
+    /// The phase that it ended.
+    pub phase_before: String,
+    /// What had been counted until then.
+    pub figures: Arc<Figures>,
 }
 
 /// The moment at which a phase began.
@@ -46,22 +59,27 @@ impl Marks {
         Some(index)
     }
 
-    /// What had been counted at the last mark with this name, and which mark that is.
+    /// The last mark with this name.
     #[must_use]
-    pub fn find(&self, phase: &str) -> Option<(usize, Arc<Figures>)> {
+    pub fn find(&self, phase: &str) -> Option<Found> {
         let marks = self.all();
         let (index, mark) = marks.iter().enumerate().rev().find(|(_, mark)| mark.phase == phase)?;
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = asked.iter().position(|(known, _)| *known == index).map(|place| asked.remove(place));
-        let (_, figures) = match known {
+        let known = asked.iter().position(|known| known.index == index).map(|place| asked.remove(place));
+        let found = match known {
             Some(known) => known,
-            None => (index, Arc::new(serde_json::from_str(&mark.figures).ok()?)),
+            None => Found {
+                index,
+                at_ns: mark.at_ns,
+                phase_before: index.checked_sub(1).map_or(BEFORE_ALL, |before| &marks[before].phase).to_owned(),
+                figures: Arc::new(serde_json::from_str(&mark.figures).ok()?),
+            },
         };
         if asked.len() == KEPT {
             asked.remove(0);
         }
-        asked.push((index, Arc::clone(&figures)));
-        Some((index, figures))
+        asked.push(found.clone());
+        Some(found)
     }
 
     /// The phase that it is now, by the name that the rows before the first mark have, too.

@@ -8,19 +8,10 @@ use serde_json::{Map, Value, json};
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 use super::columns::timestamp;
-use crate::control::Counted;
+use crate::control::KnownFaults;
 use crate::run_files::RECORD;
 use crate::sample::Sample;
 use crate::sys::procfs;
-
-/// The fault plans of a run when it ends.
-#[derive(Default)]
-pub struct FaultsAtEnd {
-    /// Those in force.
-    pub in_force: Vec<Counted>,
-    /// Those that were, as far as they are known.
-    pub ended: Vec<Counted>,
-}
 
 /// The file, written at the start and again at the end.
 pub struct RunRecord {
@@ -47,10 +38,10 @@ impl RunRecord {
     ///
     /// # Errors
     /// What the file system says.
-    pub fn write_with_totals(mut self, last: &Sample, faults: &FaultsAtEnd) -> io::Result<()> {
+    pub fn write_with_totals(mut self, last: &Sample, faults: &KnownFaults) -> io::Result<()> {
         if let Some(record) = self.record.as_object_mut() {
             record.insert("totals".to_owned(), totals(last));
-            let FaultsAtEnd { in_force, ended } = faults;
+            let KnownFaults { in_force, ended } = faults;
             record.insert("faults".to_owned(), json!(in_force));
             record.insert("ended_faults".to_owned(), json!(ended));
         }
@@ -137,7 +128,7 @@ mod tests {
         assert!(read()["machine"]["settings"]["net.core.somaxconn"].is_string(), "{}", read());
         assert!(read().get("totals").is_none());
         record
-            .write_with_totals(&between(&Earlier::default(), &Reading::default()), &FaultsAtEnd::default())
+            .write_with_totals(&between(&Earlier::default(), &Reading::default()), &KnownFaults::default())
             .unwrap();
         assert_eq!((&read()["version"], &read()["totals"]["requests"]), (&json!("1"), &json!(0)));
         assert_eq!(std::fs::read_dir(&*directory).unwrap().count(), 1);

@@ -401,7 +401,13 @@ fn ask_health(stream: &mut TcpStream) {
 /// Whether an answer comes; else nothing does, or the end.
 fn is_answered(stream: &mut TcpStream, within: Duration) -> bool {
     stream.set_read_timeout(Some(within)).unwrap();
-    stream.read(&mut [0; 1024]).is_ok_and(|bytes| bytes > 0)
+    loop {
+        match stream.read(&mut [0; 1024]) {
+            // A machine that was paused says so to whoever reads with a timeout.
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            read => return read.is_ok_and(|bytes| bytes > 0),
+        }
+    }
 }
 
 #[test]

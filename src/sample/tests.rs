@@ -1,6 +1,9 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::scoreboard::{Counts, SlotState};
 use crate::snapshot::WorkerReading;
+use crate::snapshot::{RouteReading, Snapshot};
 use crate::sys::procfs::{Cgroup, Pressure};
 use proptest::prelude::*;
 

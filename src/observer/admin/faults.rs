@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use super::Target;
 use super::order::{read, until_applied};
-use crate::control::{Counted, Event, counted_faults, ended_faults, plans_in_force, put_faults, standing};
+use crate::control::{Counted, Event, KnownFaults, known_faults, plans_in_force, put_faults, standing};
 use crate::fault::{Mistake, PLANS, Rules, Written, understand};
 use crate::http::Refusal;
 use crate::sys::clock;
@@ -76,10 +76,11 @@ async fn replace(target: &Target, plans: Vec<Written>, ttl: Option<Duration>) ->
 
 fn in_force(target: &Target) -> InForce {
     let now_ns = clock::monotonic_ns();
-    let (epoch, faults) = counted_faults(&target.board, now_ns);
-    let expires_ns = standing(&target.board).1.faults.expires_ns.filter(|_| !faults.is_empty());
+    let KnownFaults { in_force, ended } = known_faults(&target.board, now_ns);
+    let (epoch, orders) = standing(&target.board);
+    let expires_ns = orders.faults.expires_ns.filter(|_| !in_force.is_empty());
     let expires_in_ms = expires_ns.map(|expires_ns| expires_ns.saturating_sub(now_ns) / clock::MILLISECOND);
-    InForce { epoch, expires_in_ms, faults, ended_faults: ended_faults(&target.board, now_ns) }
+    InForce { epoch, expires_in_ms, faults: in_force, ended_faults: ended }
 }
 
 /// Takes plans off the page when their time has come. The workers know it by themselves; this is for the epoch, and for

@@ -1,15 +1,15 @@
 //! `GET /stats`: every figure there is, read as it is asked for.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
+use super::super::marks::Found;
 use super::Target;
-use crate::control::{counted_faults, ended_faults};
+use crate::control::faults_between;
 use crate::histogram::{Distribution, Quantiles};
 use crate::http::Refusal;
 use crate::phase::{START, is_name};
@@ -33,30 +33,35 @@ pub async fn stats(State(target): State<Target>, RawQuery(query): RawQuery) -> R
         at_mark(&target, "since", stretch.since.as_deref())?,
         at_mark(&target, "until", stretch.until.as_deref())?,
     );
-    if let (Some((first, _)), Some((last, _))) = (&since, &until)
-        && first > last
+    if let (Some(first), Some(last)) = (&since, &until)
+        && first.index > last.index
     {
         let (name, before) = (stretch.until.unwrap_or_default(), stretch.since.unwrap_or_default());
         return Err(Refusal::bad("until", &name, &format!("a mark after the last {before}")));
     }
-    let mut figures = until.map_or_else(|| target.figures(), |(_, figures)| Figures::clone(&figures));
-    if let Some((_, before)) = since {
-        figures = figures.since(&before);
+    let mut figures = until.as_ref().map_or_else(|| target.figures(), |until| Figures::clone(&until.figures));
+    if let Some(since) = &since {
+        figures = figures.since(&since.figures);
     }
+    // All of it is as of the end of the stretch.
     let now_ns = clock::monotonic_ns();
+    let (at_ns, phase) =
+        until.map_or_else(|| (now_ns, target.marks.phase()), |until| (until.at_ns, until.phase_before));
+    let before = since.as_ref().map(|since| (since.at_ns, since.figures.faults.as_slice()));
+    let faults = faults_between(&target.board, before, (at_ns, &figures.faults));
     let Figures { routes, slots, .. } = &figures;
     let mut told = json!({
-        "age_ms": 0,
+        "age_ms": (now_ns - at_ns) / clock::MILLISECOND,
         "since": stretch.since.as_deref().unwrap_or(START),
         "mode": target.mode,
-        "phase": target.marks.phase(),
+        "phase": phase,
         "quantile_error_pct": QUANTILE_ERROR_PCT,
         "totals": totals(&figures),
         "status": statuses(&figures.statuses()),
         "routes": routes.iter().map(route).collect::<Vec<_>>(),
-        "workers": slots.iter().map(|slot| worker(slot, now_ns)).collect::<Vec<_>>(),
-        "faults": counted_faults(&target.board, now_ns).1,
-        "ended_faults": ended_faults(&target.board, now_ns),
+        "workers": slots.iter().map(|slot| worker(slot, at_ns)).collect::<Vec<_>>(),
+        "faults": faults.in_force,
+        "ended_faults": faults.ended,
         "marks": marks(&target),
         "sse_dropped": target.live.dropped(),
     });
@@ -82,8 +87,8 @@ fn asked(query: &str) -> Result<Stretch, Refusal> {
     Ok(stretch)
 }
 
-/// The last mark with a name and what had been counted then; nothing for the start of the run.
-fn at_mark(target: &Target, parameter: &str, name: Option<&str>) -> Result<Option<(usize, Arc<Figures>)>, Refusal> {
+/// The last mark with a name; nothing for the start of the run.
+fn at_mark(target: &Target, parameter: &str, name: Option<&str>) -> Result<Option<Found>, Refusal> {
     match name {
         None => Ok(None),
         Some(START) if parameter == "since" => Ok(None),
@@ -106,7 +111,7 @@ fn marks(target: &Target) -> Vec<Value> {
 }
 
 fn totals(figures: &Figures) -> Value {
-    let Figures { totals, in_flight, connections, listen_drops, routes: _, slots: _ } = figures;
+    let Figures { totals, in_flight, connections, listen_drops, routes: _, slots: _, faults: _ } = figures;
     let counts = &totals.counts;
     json!({
         "started": counts.started,
@@ -141,7 +146,7 @@ fn route(route: &RouteReading) -> Value {
 }
 
 /// A beat that is old says that the worker's loop is busy or stopped; a worker beats ten times a second.
-fn worker(slot: &SlotFigures, now_ns: u64) -> Value {
+fn worker(slot: &SlotFigures, at_ns: u64) -> Value {
     json!({
         "slot": slot.slot,
         "generation": slot.generation,
@@ -153,7 +158,7 @@ fn worker(slot: &SlotFigures, now_ns: u64) -> Value {
         "in_flight": slot.in_flight,
         "connections": slot.connections,
         "cpu_seconds": seconds(slot.cpu_ns),
-        "beat_age_ms": slot.beat_ns.map(|beat_ns| now_ns.saturating_sub(beat_ns) / clock::MILLISECOND),
+        "beat_age_ms": slot.beat_ns.map(|beat_ns| at_ns.saturating_sub(beat_ns) / clock::MILLISECOND),
     })
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::control::{Counted, counted_faults, standing};
+use crate::control::{Counted, known_faults, standing};
 use crate::fault::{Rules, understand};
 use crate::scoreboard::Scoreboard;
 use crate::sys::clock;
@@ -38,7 +38,7 @@ impl Shown {
 /// The plans in force.
 #[must_use]
 pub fn shown_faults(board: &Scoreboard, now_ns: u64) -> Vec<Shown> {
-    let (_, counted) = counted_faults(board, now_ns);
+    let counted = known_faults(board, now_ns).in_force;
     if counted.is_empty() {
         return Vec::new();
     }

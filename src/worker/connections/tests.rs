@@ -347,7 +347,11 @@ fn pieces(served: &Served, path: &str) -> (String, Vec<Duration>) {
     let (mut text, mut times) = (String::new(), Vec::new());
     let mut buffer = [0; 4096];
     loop {
-        let length = stream.read(&mut buffer).unwrap();
+        let length = match stream.read(&mut buffer) {
+            // A machine that was paused says so to whoever reads with a timeout.
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+            read => read.unwrap(),
+        };
         if length == 0 {
             return (text, times);
         }

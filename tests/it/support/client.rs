@@ -179,15 +179,20 @@ impl Client {
     /// At least one more byte.
     pub fn read_more(&mut self) -> io::Result<()> {
         let mut bytes = [0; 16 * 1024];
-        let read = match &mut self.socket {
-            Socket::Tcp(socket) => socket.read(&mut bytes),
-            Socket::Unix(socket) => socket.read(&mut bytes),
-        };
-        match read? {
-            0 => Err(io::ErrorKind::UnexpectedEof.into()),
-            length => {
-                self.unread.extend(&bytes[..length]);
-                Ok(())
+        loop {
+            let read = match &mut self.socket {
+                Socket::Tcp(socket) => socket.read(&mut bytes),
+                Socket::Unix(socket) => socket.read(&mut bytes),
+            };
+            match read {
+                // A machine that was paused says so to whoever reads with a timeout.
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+                Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Ok(length) => {
+                    self.unread.extend(&bytes[..length]);
+                    return Ok(());
+                }
             }
         }
     }

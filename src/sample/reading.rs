@@ -1,0 +1,85 @@
+//! One instant of the whole target: what a tick reads, before anything is made of it.
+
+use std::sync::Arc;
+
+use super::strain::StrainReading;
+use crate::snapshot::{RouteReading, Snapshot};
+
+/// When a reading was taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Instant {
+    /// Monotonic.
+    pub monotonic_ns: u64,
+    /// Since the Unix epoch.
+    pub realtime_ns: u64,
+    /// When it should have been taken (monotonic).
+    pub due_ns: u64,
+    /// When the run began (monotonic).
+    pub started_ns: u64,
+}
+
+/// One instant of the whole target.
+#[derive(Clone, Debug, Default)]
+pub struct Reading {
+    /// When.
+    pub instant: Instant,
+    /// What the scoreboard said.
+    pub snapshot: Snapshot,
+    /// Sums over all processes of the target.
+    pub tree: Tree,
+    /// Sums over the processes of a slot, in the order of the snapshot's slots; none where slots share a process.
+    pub slots: Vec<Group>,
+    /// The machine.
+    pub host: Host,
+    /// Signs of strain.
+    pub strain: StrainReading,
+    /// Each route on which something was answered; read after the snapshot.
+    pub routes: Vec<Arc<RouteReading>>,
+}
+
+/// Sums over processes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Group {
+    /// How many there are.
+    pub procs: Option<u64>,
+    /// Their threads.
+    pub threads: Option<u64>,
+    /// Their descriptors.
+    pub fds: Option<u64>,
+    /// Their resident memory, shared pages counted in each.
+    pub rss_bytes: Option<u64>,
+}
+
+/// Sums over all processes of the target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tree {
+    /// Those of the living ones.
+    pub group: Group,
+    /// CPU, ended processes included.
+    pub cpu_ns: u64,
+    /// Of it, in user mode, in steps of 10 ms.
+    pub user_ns: Option<u64>,
+    /// Of it, in the kernel, in steps of 10 ms.
+    pub system_ns: Option<u64>,
+    /// Memory with shared pages counted once, in the ticks in which it was read.
+    pub pss_bytes: Option<u64>,
+    /// Memory without shared pages, in the same ticks.
+    pub uss_bytes: Option<u64>,
+}
+
+/// The machine.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Host {
+    /// Ticks in which its processors did something.
+    pub busy_ticks: Option<u64>,
+    /// Of those, what other guests of the hardware took.
+    pub steal_ticks: Option<u64>,
+    /// All their ticks.
+    pub total_ticks: Option<u64>,
+    /// How many processors it has.
+    pub cpus: Option<u64>,
+    /// The share of its memory that is in use, from 0 to 1.
+    pub memory_used: Option<f64>,
+    /// What of its memory is left for a new program.
+    pub memory_available_bytes: Option<u64>,
+}
