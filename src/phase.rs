@@ -19,7 +19,7 @@ pub const START: &str = "start";
 pub const END: &str = "end";
 
 /// What a phase may be called.
-pub const ALLOWED: &str = "1 to 64 of letters, digits, space, '.', '_' and '-', and not start";
+pub const ALLOWED: &str = "1 to 64 of letters, digits, space, '.', '_' and '-', not spaces alone, and not start";
 
 /// Most phases of a plan: the end takes a mark too.
 pub const PHASES: usize = MARKS - 1;
@@ -28,7 +28,10 @@ pub const PHASES: usize = MARKS - 1;
 #[must_use]
 pub fn is_name(name: &str) -> bool {
     let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || " ._-".contains(letter);
-    (1..=PHASE_NAME).contains(&name.len()) && name.chars().all(is_allowed) && name != START
+    (1..=PHASE_NAME).contains(&name.len())
+        && name.chars().all(is_allowed)
+        && !name.trim().is_empty()
+        && name != START
 }
 
 /// Phases that follow each other from the moment the target is ready, each with how long it lasts. Printed as they are

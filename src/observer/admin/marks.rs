@@ -4,6 +4,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Target;
@@ -12,6 +13,12 @@ use crate::http::Refusal;
 use crate::phase::{ALLOWED, MARKS, is_name};
 
 const BODY: &str = r#"{"phase": "a name"}"#;
+
+/// All that a body may hold.
+#[derive(Deserialize)]
+struct Wish {
+    phase: String,
+}
 
 /// Puts the mark.
 pub async fn post(State(target): State<Target>, body: Body) -> Result<(StatusCode, Json<Value>), Refusal> {
@@ -38,7 +45,11 @@ fn wish(body: &[u8]) -> Result<String, Refusal> {
     }
     match fields.get("phase") {
         None => Err(Refusal::bad("the body", &text, BODY)),
-        Some(Value::String(name)) if is_name(name) => Ok(name.clone()),
+        Some(Value::String(name)) if is_name(name) => {
+            // A field that comes twice.
+            let wish = serde_json::from_slice(body).map_err(|_| Refusal::bad("the body", &text, BODY));
+            wish.map(|Wish { phase }| phase)
+        }
         Some(Value::String(name)) => Err(Refusal::bad("phase", name, ALLOWED)),
         Some(other) => Err(Refusal::bad("phase", &other.to_string(), ALLOWED)),
     }
@@ -63,6 +74,8 @@ mod tests {
             r#"{"phase": "a\nb"}"#,
             r#"{"phase": "\u00e4"}"#,
             r#"{"phase": "a", "at": 1}"#,
+            r#"{"phase": "a", "phase": "b"}"#,
+            r#"{"phase": "   "}"#,
             &long,
         ] {
             assert!(wish(bad.as_bytes()).is_err_and(|refusal| refusal.status == StatusCode::BAD_REQUEST), "{bad}");
