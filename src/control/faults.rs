@@ -47,9 +47,11 @@ pub fn put_faults(
         head.ended_plans.forget(place);
         head.faults.plan(place).clear();
     }
+    let ended: Vec<(usize, Vec<u8>)> =
+        unclaimed.iter().map(|ended| Ok((ended.place, serde_json::to_vec(ended)?))).collect::<io::Result<_>>()?;
     let epoch = publish(board, &Standing { ready, faults: Faults { plans: placed, expires_ns, next_place } })?;
-    for ended in unclaimed {
-        head.ended_plans.note(ended.place, &serde_json::to_vec(&ended)?, now_ns);
+    for (place, text) in ended {
+        head.ended_plans.note(place, &text, now_ns);
     }
     Ok(epoch)
 }
