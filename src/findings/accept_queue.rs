@@ -84,7 +84,7 @@ mod tests {
             find(&run(&[(Figure::ListenDrops, &[3.0, 3.0, 10.0]), (Figure::AcceptQueue, &[0.0, 90.0, 100.0])]));
         assert_eq!(
             found[0].sentence,
-            "The kernel dropped 7 connection attempts, first at 0:02: the accept queue overflowed."
+            "The kernel dropped 7 connection attempts, first at 0:01: the accept queue overflowed."
         );
         assert_eq!(found[0].evidence[2].1, "unknown");
         assert!(find(&run(&[(Figure::ListenDrops, &[3.0, 3.0])])).is_empty(), "3 were there when it began");

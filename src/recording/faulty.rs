@@ -11,6 +11,9 @@ use crate::fault::{Plan, Rules, Window, Written, understand};
 /// A plan whose window opens more often is shown as in force alone.
 const MOST_OPEN: u32 = 300;
 
+/// Kinds of faults that keep memory.
+const LEAKING: &[&str] = &["leak"];
+
 /// A stretch in which the same fault plans were in force.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Faulty {
@@ -26,6 +29,14 @@ pub struct Faulty {
     pub is_open_throughout: bool,
     /// When windows in time were open, of the others.
     pub open: Vec<Open>,
+}
+
+impl Faulty {
+    /// Whether its time and this one have a moment in common.
+    #[must_use]
+    pub fn reaches_into(&self, from_s: f64, to_s: f64) -> bool {
+        to_s >= self.from_s && from_s <= self.to_s
+    }
 }
 
 /// A window that was open.
@@ -80,12 +91,12 @@ fn stretch((from_s, to_s): (f64, f64), plans: &Value, detail: &str) -> Option<Fa
         .collect();
     if understood.is_empty() {
         let is_none = detail.is_empty() || detail == "none" || detail.starts_with("none, ");
-        let leaks = detail.contains("leak");
+        let says = |kinds: &[&str]| kinds.iter().any(|kind| detail.contains(kind));
         return (!is_none).then(|| Faulty {
             from_s,
             to_s,
             plans: detail.to_owned(),
-            leaks,
+            leaks: says(LEAKING),
             is_open_throughout: true,
             open: Vec::new(),
         });
@@ -100,11 +111,13 @@ fn stretch((from_s, to_s): (f64, f64), plans: &Value, detail: &str) -> Option<Fa
             }
         }
     }
+    let kinds = understood.iter().flat_map(|(_, written, _)| &written.kinds);
+    let has = |among: &[&str]| kinds.clone().any(|kind| among.contains(&&*kind.kind));
     Some(Faulty {
         from_s,
         to_s,
         plans: understood.iter().map(|(_, written, _)| described(written)).collect::<Vec<_>>().join("; "),
-        leaks: understood.iter().any(|(_, written, _)| written.kinds.iter().any(|kind| kind.kind == "leak")),
+        leaks: has(LEAKING),
         is_open_throughout,
         open,
     })
