@@ -32,6 +32,9 @@ const FLAT: f64 = 1.1;
 /// Of the longer latency, no more may be longer service.
 const SERVICE: f64 = 0.5;
 
+/// Nor may the service be so many times as long: waiting multiplies it, so that a small part of the latency can be other work.
+const LONGER_SERVICE: f64 = 1.5;
+
 /// The routes' shares of the requests may differ by so much, in all.
 const OTHER_ROUTES: f64 = 0.2;
 
@@ -166,7 +169,8 @@ fn knee(levels: &[Level]) -> Option<(&Level, &Level)> {
     let is_behind = last.connections >= MORE_LOAD * knee.connections
         && last.latency_us >= MORE_LATENCY * knee.latency_us
         && last.rps <= FLAT * knee.rps
-        && last.service_us - knee.service_us <= SERVICE * longer_us;
+        && last.service_us - knee.service_us <= SERVICE * longer_us
+        && last.service_us <= LONGER_SERVICE * knee.service_us;
     is_behind.then_some((knee, last))
 }
 
@@ -220,6 +224,8 @@ mod tests {
         assert_eq!(find(&ramp(&steps)).len(), 1);
         let longer = serving(&steps, &[20e3, 20e3, 159e3]);
         assert!(find(&longer).is_empty(), "it is served for longer, and does not wait");
+        let waits_for_longer_work = serving(&[(10.0, 990.0, 10e3), (20.0, 99.0, 200e3)], &[1e3, 10e3]);
+        assert!(find(&waits_for_longer_work).is_empty(), "ten times the work");
         let mut others = ramp(&steps);
         let until = |row: f64| -> Vec<f64> { (0..12).map(|number| f64::from(number).min(row)).collect() };
         let from = |row: f64| -> Vec<f64> { (0..12).map(|number| (f64::from(number) - row).max(0.0)).collect() };
