@@ -187,6 +187,14 @@ fn stretches(many: usize, series: &Series) -> String {
     format!("{} {}{what}", count(many as u64), if many == 1 { one } else { several })
 }
 
+/// ` A fault plan …`, where one that lets requests or connections wait was in force in this time; otherwise nothing.
+fn held_up_by_a_plan(run: &Recording, from_s: f64, to_s: f64) -> String {
+    let held = run.faulty.iter().find(|faulty| faulty.holds_up && faulty.reaches_into(from_s, to_s));
+    held.map_or_else(String::new, |faulty| {
+        format!(" A fault plan that lets requests or connections wait was in force: {}.", faulty.plans)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

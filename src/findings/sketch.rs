@@ -67,7 +67,15 @@ pub fn route(path: &str, columns: &[(Figure, &[f64])]) -> Route {
 
 /// A plan that was in force and open.
 pub fn plan(plans: &str, (from_s, to_s): (f64, f64)) -> Faulty {
-    Faulty { from_s, to_s, plans: plans.to_owned(), leaks: false, is_open_throughout: true, open: Vec::new() }
+    Faulty {
+        from_s,
+        to_s,
+        plans: plans.to_owned(),
+        leaks: false,
+        holds_up: false,
+        is_open_throughout: true,
+        open: Vec::new(),
+    }
 }
 
 /// So many requests, each of which waited and was served for so many microseconds.
