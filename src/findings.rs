@@ -1,7 +1,8 @@
 //! From a recording to sentences with their evidence: what limited a run, and what to make of its figures.
 //!
 //! Each rule is a pure function in a file of its own. It says what it saw, how sure it is and what it can't know, and
-//! says nothing where a figure that it needs is unknown. The thresholds stand with the rules.
+//! says nothing where a figure that it needs is unknown. The thresholds stand with the rules, and those that are held
+//! against each single row with `recording::Level`.
 
 mod accept_queue;
 mod account;
@@ -15,15 +16,17 @@ mod loop_lag;
 mod lost;
 mod neighbours;
 mod queueing;
+mod resources;
+mod room;
 mod saturation;
 mod steal;
-mod sustained;
 mod throttling;
 
 #[cfg(test)]
 mod sketch;
 
-use crate::recording::Recording;
+use crate::recording::{Recording, Series};
+use crate::units::shown::count;
 
 /// A sentence about a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -160,6 +163,7 @@ pub fn of(run: &Recording) -> Vec<Finding> {
         account::find,
     ];
     let mut findings: Vec<Finding> = rules.iter().flat_map(|find| find(run)).collect();
+    findings.extend(room::find(run, &findings));
     findings.sort_by_key(|finding| (finding.weight, finding.certainty));
     findings
 }
@@ -172,6 +176,23 @@ fn evidence<const MANY: usize>(pairs: [(&str, String); MANY]) -> Vec<(String, St
 /// A figure of the evidence that may not be known.
 fn or_unknown(value: Option<f64>, how: fn(f64) -> String) -> String {
     value.map_or_else(|| "unknown".to_owned(), how)
+}
+
+/// So many of a series' stretches, as what they are: `3 rows`, or `3 stretches of up to 8 rows`.
+fn stretches(many: usize, series: &Series) -> String {
+    let (one, several, what) = match series.rows_in_a_stretch() {
+        1 => ("row", "rows", String::new()),
+        rows => ("stretch", "stretches", format!(" of up to {} rows", count(rows))),
+    };
+    format!("{} {}{what}", count(many as u64), if many == 1 { one } else { several })
+}
+
+/// ` A fault plan …`, where one that lets requests or connections wait was in force in this time; otherwise nothing.
+fn held_up_by_a_plan(run: &Recording, from_s: f64, to_s: f64) -> String {
+    let held = run.faulty.iter().find(|faulty| faulty.holds_up && faulty.reaches_into(from_s, to_s));
+    held.map_or_else(String::new, |faulty| {
+        format!(" A fault plan that lets requests or connections wait was in force: {}.", faulty.plans)
+    })
 }
 
 #[cfg(test)]

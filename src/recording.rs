@@ -4,6 +4,7 @@ mod about;
 mod events;
 mod faulty;
 mod figure;
+mod level;
 mod outcomes;
 mod phases;
 mod series;
@@ -18,6 +19,7 @@ pub use about::About;
 pub use events::Event;
 pub use faulty::{Faulty, Open};
 pub use figure::Figure;
+pub use level::{Level, Stay, Watch};
 pub use outcomes::Outcome;
 pub use phases::Phase;
 pub use series::{Cell, Series, Stretch, When};
@@ -28,7 +30,6 @@ use table::{Row, Wanted};
 
 use crate::run_files::{RECORD, RESOURCES, ROUTES, WORKERS};
 use crate::snapshot::Figures;
-use crate::units::shown::float;
 
 /// Stretches of the whole target: more than a plot has pixels.
 pub const STRETCHES: usize = 2_000;
@@ -55,7 +56,7 @@ pub const NOT_READ: [&[&str]; 3] = [
         "host_mem_avail_bytes",
         "lat_p90_us",
     ],
-    &["ts_utc", "mode", "pid", "procs", "threads", "fds", "late_ms", "inflight"],
+    &["ts_utc", "mode", "pid", "procs", "threads", "fds", "late_ms"],
     &["ts_utc", "svc_p95_us", "svc_max_us", "lat_p90_us", "lat_p95_us", "queue_p50_us"],
 ];
 
@@ -136,8 +137,10 @@ pub fn read(directory: &Path, told: &(dyn Fn(u64) + Sync)) -> Result<Recording, 
         return Err(format!("{shown} holds no run: neither {RESOURCES} nor {RECORD} is there"));
     }
     let (about, missing) = About::read(directory);
+    let levels = Level::of_a_worker(about.number("/config/max_inflight"));
     let (target, workers, routes) = thread::scope(|scope| {
-        let (of_workers, of_routes) = (|| read_workers(directory, told), || read_routes(directory, told));
+        let of_workers = || read_workers(directory, &levels, told);
+        let of_routes = || read_routes(directory, told);
         let workers = thread::Builder::new().spawn_scoped(scope, of_workers);
         let routes = thread::Builder::new().spawn_scoped(scope, of_routes);
         let target = read_target(directory, told);
@@ -195,7 +198,7 @@ impl Recording {
     /// From one row to the next, on average.
     #[must_use]
     pub fn interval_s(&self) -> f64 {
-        self.seconds() / float(self.target.rows().max(1))
+        self.target.interval_s()
     }
 }
 
@@ -208,7 +211,8 @@ struct Target {
 }
 
 fn read_target(directory: &Path, told: &dyn Fn(u64)) -> Target {
-    let (mut series, mut phases) = (Series::new(Figure::ALL, STRETCHES), OfRows::default());
+    let (mut series, mut phases) =
+        (Series::new(Figure::ALL, STRETCHES).watching(Level::OF_THE_TARGET), OfRows::default());
     let mut clock = WallClock::default();
     let wanted = Wanted { texts: &["phase"], figures: Figure::ALL, others: NOT_READ[0] };
     let wrong = table::read(directory, RESOURCES, &wanted, told, |row| {
@@ -223,7 +227,7 @@ fn when(row: &Row<'_>, phases: &mut OfRows) -> When {
     When { elapsed_s, interval_s, phase: phases.number(texts[0], elapsed_s - interval_s) }
 }
 
-fn read_workers(directory: &Path, told: &dyn Fn(u64)) -> (Vec<Worker>, Vec<String>) {
+fn read_workers(directory: &Path, levels: &[Level], told: &dyn Fn(u64)) -> (Vec<Worker>, Vec<String>) {
     let (mut workers, mut phases): (Vec<Worker>, _) = (Vec::new(), OfRows::default());
     let wanted =
         Wanted { texts: &["phase", "slot", "generation", "state"], figures: OF_A_WORKER, others: NOT_READ[1] };
@@ -234,7 +238,7 @@ fn read_workers(directory: &Path, told: &dyn Fn(u64)) -> (Vec<Worker>, Vec<Strin
             slot: slot.to_owned(),
             generation: String::new(),
             state: String::new(),
-            series: Series::new(OF_A_WORKER, STRETCHES_OF_A_PART),
+            series: Series::new(OF_A_WORKER, STRETCHES_OF_A_PART).watching(levels),
         }) else {
             return;
         };

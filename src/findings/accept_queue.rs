@@ -1,6 +1,6 @@
 //! Connections that were not taken: dropped by the kernel, or turned away by the target.
 
-use super::{Certainty, Finding, Rule, Weight, evidence, or_unknown};
+use super::{Certainty, Finding, Rule, Weight, evidence, held_up_by_a_plan, or_unknown};
 use crate::recording::{Cell, Figure, Recording};
 use crate::units::shown::{clock, number};
 
@@ -19,9 +19,10 @@ fn dropped(run: &Recording) -> Option<Finding> {
         rule: Rule::AcceptQueue,
         weight: Weight::Limit,
         sentence: format!(
-            "The kernel dropped {} connection attempts, first at {}: the accept queue overflowed.",
+            "The kernel dropped {} connection attempts, first at {}: the accept queue overflowed.{}",
             number(drops),
-            clock(first.from_s)
+            clock(first.from_s),
+            held_up_by_a_plan(run, first.from_s, last.to_s)
         ),
         evidence: evidence([
             ("drops of the listeners", number(drops)),
@@ -76,7 +77,8 @@ fn nearly_full(run: &Recording) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::sketch::run;
+    use crate::findings::sketch::{plan, run};
+    use crate::recording::Faulty;
 
     #[test]
     fn drops_are_what_was_gained() {
@@ -84,10 +86,19 @@ mod tests {
             find(&run(&[(Figure::ListenDrops, &[3.0, 3.0, 10.0]), (Figure::AcceptQueue, &[0.0, 90.0, 100.0])]));
         assert_eq!(
             found[0].sentence,
-            "The kernel dropped 7 connection attempts, first at 0:02: the accept queue overflowed."
+            "The kernel dropped 7 connection attempts, first at 0:01: the accept queue overflowed."
         );
         assert_eq!(found[0].evidence[2].1, "unknown");
         assert!(find(&run(&[(Figure::ListenDrops, &[3.0, 3.0])])).is_empty(), "3 were there when it began");
+    }
+
+    #[test]
+    fn a_plan_that_stopped_accepting_is_named() {
+        let mut run = run(&[(Figure::ListenDrops, &[3.0, 3.0, 10.0, 10.0, 10.0])]);
+        run.faulty = vec![Faulty { holds_up: true, ..plan("cold (freeze) on *", (0.5, 3.5)) }];
+        assert!(find(&run)[0].sentence.ends_with("wait was in force: cold (freeze) on *."), "{:?}", find(&run));
+        run.faulty[0].from_s = 3.0;
+        assert!(find(&run)[0].sentence.ends_with("overflowed."), "it came later");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Requests that failed, by the target's own count.
 
 use super::{Certainty, Finding, Rule, Weight, evidence};
-use crate::recording::{Figure, Recording, Stretch};
+use crate::recording::{Figure, Recording};
 use crate::units::shown::{clock, number};
 
 pub fn find(run: &Recording) -> Vec<Finding> {
@@ -13,24 +13,8 @@ fn failed(run: &Recording) -> Option<Finding> {
     if errors == 0.0 || requests == 0.0 {
         return None;
     }
-    let gains = run.target.gains(Figure::Errors);
-    let failing: Vec<(&Stretch, f64)> = run
-        .target
-        .stretches()
-        .iter()
-        .zip(&gains)
-        .filter_map(|(stretch, gain)| Some((stretch, gain.filter(|gain| *gain > 0.0)?)))
-        .collect();
-    // A row that a plan's time reaches into may have its errors from it.
-    let was_planned = |stretch: &Stretch| {
-        run.faulty.iter().any(|faulty| stretch.to_s >= faulty.from_s && stretch.from_s <= faulty.to_s)
-    };
-    let unplanned: f64 = failing.iter().filter(|(stretch, _)| !was_planned(stretch)).map(|(_, gain)| gain).sum();
-    let (weight, why) = match unplanned {
-        0.0 => (Weight::Note, "all while fault plans were in force".to_owned()),
-        some if run.faulty.is_empty() || some >= errors => (Weight::Doubt, "no fault plan was in force".to_owned()),
-        some => (Weight::Doubt, format!("{} of them while no fault plan was in force", number(some))),
-    };
+    let (weight, why) = whether_planned(run, errors);
+    let gained = run.target.gained(Figure::Errors);
     Some(Finding {
         rule: Rule::Errors,
         weight,
@@ -41,10 +25,43 @@ fn failed(run: &Recording) -> Option<Finding> {
             number(errors / requests * 100.0)
         ),
         evidence: by_kind(run, errors, requests),
-        at: failing.first().zip(failing.last()).map(|(first, last)| (first.0.from_s, last.0.to_s)),
+        at: gained.map(|(_, first, last)| (first.from_s, last.to_s)),
         certainty: Certainty::Certain,
         unknown: "what the clients made of it, and failures on their own side: a connection that never reached the target is in no figure here but the kernel's drops",
     })
+}
+
+/// Whether fault plans were in force when requests failed, and what that makes of it.
+fn whether_planned(run: &Recording, errors: f64) -> (Weight, String) {
+    // Every run has events, the first of which is its start: without any it is not known which plans there were.
+    if run.events.is_empty() && run.faulty.is_empty() {
+        return (Weight::Doubt, "and whether fault plans were in force is not known".to_owned());
+    }
+    if run.faulty.is_empty() {
+        return (Weight::Doubt, "no fault plan was in force".to_owned());
+    }
+    let (mut planned, mut unplanned) = (0.0, 0.0);
+    for (stretch, gain) in run.target.stretches().iter().zip(run.target.gains(Figure::Errors)) {
+        // A row that a plan's time reaches into may have its errors from it.
+        let was_planned = run.faulty.iter().any(|faulty| faulty.reaches_into(stretch.from_s, stretch.to_s));
+        *(if was_planned { &mut planned } else { &mut unplanned }) += gain.unwrap_or(0.0);
+    }
+    // What failed before the first row that is there.
+    let unknown = errors - planned - unplanned;
+    let some_unplanned =
+        (unplanned > 0.0).then(|| format!("{} of them while no fault plan was in force", number(unplanned)));
+    let some_unknown = (unknown > 0.5).then(|| {
+        let of = if unknown < errors { format!(" of {}", number(unknown)) } else { String::new() };
+        format!("and{of} it is not known whether a fault plan was in force then")
+    });
+    let parts: Vec<String> = some_unplanned.into_iter().chain(some_unknown).collect();
+    if parts.is_empty() {
+        (Weight::Note, "all while fault plans were in force".to_owned())
+    } else if unplanned >= errors {
+        (Weight::Doubt, "no fault plan was in force then".to_owned())
+    } else {
+        (Weight::Doubt, parts.join(", "))
+    }
 }
 
 fn by_kind(run: &Recording, errors: f64, requests: f64) -> Vec<(String, String)> {
@@ -82,35 +99,60 @@ fn rejected(run: &Recording) -> Option<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::sketch::{self, run};
-    use crate::recording::Faulty;
+    use crate::findings::sketch::{plan, run, target};
+    use crate::recording::{Event, Recording, Series, When};
+
+    /// A run whose events are known.
+    fn started(columns: &[(Figure, &[f64])]) -> Recording {
+        let start = Event { kind: "start".to_owned(), ..Event::default() };
+        Recording { events: vec![start], ..run(columns) }
+    }
 
     #[test]
     fn errors_weigh_less_when_they_were_ordered() {
         let columns: &[(Figure, &[f64])] =
             &[(Figure::Errors, &[0.0, 3.0, 3.0]), (Figure::Requests, &[0.0, 600.0, 1000.0])];
-        let mut run = run(columns);
+        let mut run = started(columns);
         let found = find(&run);
         assert_eq!(found[0].sentence, "3 of 1,000 requests failed (0.3 %), no fault plan was in force.");
-        assert_eq!((found[0].weight, found[0].at), (Weight::Doubt, Some((1.0, 2.0))));
-        run.faulty = vec![Faulty {
-            from_s: 0.0,
-            to_s: 9.0,
-            plans: "some on *".to_owned(),
-            leaks: false,
-            is_open_throughout: true,
-            open: Vec::new(),
-        }];
+        assert_eq!((found[0].weight, found[0].at), (Weight::Doubt, Some((0.0, 1.0))));
+        run.events.clear();
+        assert!(find(&run)[0].sentence.ends_with("and whether fault plans were in force is not known."));
+        run.faulty = vec![plan("some on *", (0.0, 9.0))];
         assert_eq!(find(&run)[0].weight, Weight::Note);
-        run.target = sketch::several(&[(Figure::Errors, &[0.0; 12]), (Figure::Requests, &[9.0; 12])]);
+        run.target = target(&[(Figure::Errors, &[0.0; 12]), (Figure::Requests, &[9.0; 12])]);
         assert!(find(&run).is_empty());
         let late: Vec<f64> = (0..14).map(|row| f64::from(row > 4) + 2.0 * f64::from(row > 11)).collect();
-        run.target = sketch::several(&[(Figure::Errors, &late), (Figure::Requests, &[9.0; 14])]);
+        run.target = target(&[(Figure::Errors, &late), (Figure::Requests, &[9.0; 14])]);
         assert_eq!(
             (find(&run)[0].sentence.as_str(), find(&run)[0].weight),
             ("3 of 9 requests failed (33.3 %), 2 of them while no fault plan was in force.", Weight::Doubt)
         );
-        assert!(find(&self::run(&[(Figure::Errors, &[0.0]), (Figure::Requests, &[9.0])])).is_empty());
-        assert!(find(&self::run(&[(Figure::Requests, &[9.0])])).is_empty());
+        assert!(find(&started(&[(Figure::Errors, &[0.0]), (Figure::Requests, &[9.0])])).is_empty());
+        assert!(find(&started(&[(Figure::Requests, &[9.0])])).is_empty());
+    }
+
+    #[test]
+    fn what_failed_before_the_first_row_that_is_left_was_not_ordered() {
+        let mut rows = Series::new(Figure::ALL, 9);
+        let numbers = |errors: f64| -> Vec<f64> {
+            let of = |figure: &Figure| match figure {
+                Figure::Errors => errors,
+                Figure::Requests => 351.0,
+                _ => f64::NAN,
+            };
+            Figure::ALL.iter().map(of).collect()
+        };
+        rows.push(When { elapsed_s: 5.0, interval_s: 1.0, phase: 0 }, &numbers(200.0));
+        rows.push(When { elapsed_s: 6.0, interval_s: 1.0, phase: 0 }, &numbers(201.0));
+        let mut run = Recording { target: rows, ..started(&[]) };
+        let sentence = |run: &Recording| find(run).remove(0).sentence;
+        assert!(sentence(&run).ends_with("no fault plan was in force."), "{}", sentence(&run));
+        run.faulty = vec![plan("some on *", (5.5, 9.0))];
+        assert!(
+            sentence(&run).ends_with("and of 200 it is not known whether a fault plan was in force then."),
+            "{}",
+            sentence(&run)
+        );
     }
 }

@@ -14,6 +14,9 @@ const PARTS: usize = 8;
 const SHARE: f64 = 0.1;
 const BYTES: f64 = 8.0 * 1024.0 * 1024.0;
 
+/// In a shorter time whatever has begun still fills something. A plan that leaks on purpose needs no proof.
+const SHORT_S: f64 = 60.0;
+
 /// From so long a run on, it is likely to go on.
 const LONG_S: f64 = 300.0;
 
@@ -37,12 +40,24 @@ pub fn find(run: &Recording) -> Vec<Finding> {
         return Vec::new();
     }
     let (from_s, to_s) = (rows[0].0.from_s, rows[rows.len() - 1].0.to_s);
-    let connections = run.target.whole(Figure::Connections).most();
-    let leaks = run.faulty.iter().any(|faulty| faulty.leaks);
-    let why = if leaks { " A fault plan leaks on purpose." } else { "" };
+    let leaks = run.faulty.iter().any(|faulty| faulty.leaks && faulty.reaches_into(from_s, to_s));
+    if !leaks && to_s - from_s < SHORT_S {
+        return Vec::new();
+    }
+    let (connections, workers) = (grown(run, Figure::Connections), grown(run, Figure::Procs));
+    let why = if leaks {
+        " A fault plan leaks on purpose."
+    } else if workers {
+        " There were more processes at its end, each with memory of its own."
+    } else if connections {
+        " There were more connections at its end, which need memory."
+    } else {
+        ""
+    };
+    let most = |figure| or_unknown(run.target.whole(figure).most(), number);
     vec![Finding {
         rule: Rule::Growth,
-        weight: if leaks { Weight::Note } else { Weight::Doubt },
+        weight: if leaks || workers || connections { Weight::Note } else { Weight::Doubt },
         sentence: format!(
             "Memory only grew: from {} to {} in {}, {} a minute.{why}",
             bytes(first),
@@ -53,7 +68,8 @@ pub fn find(run: &Recording) -> Vec<Finding> {
         evidence: evidence([
             ("resident at first", bytes(first)),
             ("at last", bytes(last)),
-            ("most connections open", or_unknown(connections, number)),
+            ("most connections open", most(Figure::Connections)),
+            ("most processes", most(Figure::Procs)),
         ]),
         at: Some((from_s, to_s)),
         certainty: if to_s - from_s >= LONG_S { Certainty::Likely } else { Certainty::Possible },
@@ -61,38 +77,72 @@ pub fn find(run: &Recording) -> Vec<Finding> {
     }]
 }
 
+/// Whether there was clearly more of something in the last part of the run than in the first, as long as it served.
+fn grown(run: &Recording, figure: Figure) -> bool {
+    let until_s = run.serves_until_s();
+    let mean = |from_s: f64, to_s: f64| {
+        let within = run.target.of(figure).filter(|(stretch, _)| stretch.from_s >= from_s && stretch.to_s <= to_s);
+        within.fold(Cell::default(), |sum, (_, cell)| sum.and(cell)).mean()
+    };
+    let (first, last) = (mean(0.0, until_s / 4.0), mean(until_s * 0.75, until_s));
+    first.zip(last).is_some_and(|(first, last)| last > first * (1.0 + SHARE))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::sketch::run;
-    use crate::recording::Event;
+    use crate::findings::sketch::{plan, run};
+    use crate::recording::{Event, Faulty};
 
     const MIB: f64 = 1024.0 * 1024.0;
 
+    fn rows(count: u32, rss: impl Fn(f64) -> f64) -> Vec<f64> {
+        (0..count).map(|second| rss(f64::from(second)) * MIB).collect()
+    }
+
     fn over(rss: impl Fn(f64) -> f64) -> Vec<Finding> {
-        let rows: Vec<f64> = (0..60).map(|second| rss(f64::from(second)) * MIB).collect();
-        find(&run(&[(Figure::Rss, &rows)]))
+        find(&run(&[(Figure::Rss, &rows(120, rss))]))
+    }
+
+    #[test]
+    fn seconds_are_too_short_unless_a_plan_leaks() {
+        let mut run = run(&[(Figure::Rss, &rows(50, |second| 20.0 + second))]);
+        assert!(find(&run).is_empty());
+        run.faulty = vec![Faulty { leaks: true, ..plan("drip (leak) on *", (0.0, 50.0)) }];
+        assert!(find(&run)[0].sentence.ends_with("A fault plan leaks on purpose."));
+        assert_eq!(find(&run)[0].weight, Weight::Note);
+    }
+
+    #[test]
+    fn more_workers_and_connections_need_more_memory() {
+        let rss = rows(120, |second| 20.0 + second);
+        let more: Vec<f64> = (0..120).map(|second| 2.0 + f64::from(second / 10)).collect();
+        for (figure, words) in [(Figure::Procs, "more processes"), (Figure::Connections, "more connections")] {
+            let found = find(&run(&[(Figure::Rss, &rss), (figure, &more)]));
+            assert!(found[0].weight == Weight::Note && found[0].sentence.contains(words), "{found:?}");
+            assert_eq!(find(&run(&[(Figure::Rss, &rss), (figure, &[9.0; 120])]))[0].weight, Weight::Doubt);
+        }
     }
 
     #[test]
     fn what_the_drain_gives_back_is_no_end_of_growth() {
-        let mut rows: Vec<f64> = (0..60).map(|second| (20.0 + f64::from(second)) * MIB).collect();
+        let mut rows = rows(120, |second| 20.0 + second);
         rows.push(2.0 * MIB);
         let mut run = run(&[(Figure::Rss, &rows)]);
         assert!(find(&run).is_empty(), "it fell");
-        run.events = vec![Event { elapsed_s: 60.5, kind: "drain".to_owned(), ..Event::default() }];
+        run.events = vec![Event { elapsed_s: 119.5, kind: "drain".to_owned(), ..Event::default() }];
         assert_eq!(find(&run).len(), 1);
     }
 
     #[test]
     fn steady_growth_is_found_and_nothing_else() {
         let found = over(|second| 20.0 + second);
-        assert_eq!(found[0].sentence, "Memory only grew: from 32 MiB to 79 MiB in 48 s, 58.8 MiB a minute.");
+        assert_eq!(found[0].sentence, "Memory only grew: from 36 MiB to 139 MiB in 104 s, 59.4 MiB a minute.");
         assert_eq!((found[0].weight, found[0].certainty), (Weight::Doubt, Certainty::Possible));
-        assert!(over(|second| 20.0 + second.min(30.0)).is_empty(), "it stopped");
+        assert!(over(|second| 20.0 + second.min(60.0)).is_empty(), "it stopped");
         assert!(over(|second| 20.0 + second % 20.0 * 3.0).is_empty(), "it falls");
-        assert!(over(|second| 20.0 + second * 0.05).is_empty(), "3 MiB are nothing");
-        let rough = |second: f64| 20.0 + second + if (56.5..57.5).contains(&second) { 3.0 } else { 0.0 };
+        assert!(over(|second| 20.0 + second * 0.05).is_empty(), "6 MiB are nothing");
+        let rough = |second: f64| 20.0 + second + if (116.5..117.5).contains(&second) { 3.0 } else { 0.0 };
         assert_eq!(over(rough).len(), 1, "it fell a little, and not to what it was");
         assert!(over(|_| f64::NAN).is_empty());
         assert!(find(&run(&[(Figure::Rss, &[MIB, 100.0 * MIB])])).is_empty(), "two rows");

@@ -25,11 +25,14 @@ pub fn find(run: &Recording) -> Vec<Finding> {
     if counted.len() < 2 || mean < REQUESTS || most / mean < UNEVEN {
         return Vec::new();
     }
-    let accepts: Vec<f64> = counted.iter().filter_map(|(worker, _)| last(worker, Figure::Accepts)).collect();
-    let (certainty, why) = match (accepts.iter().copied().reduce(f64::max), last(busiest, Figure::Accepts)) {
-        (Some(most), Some(own)) if own >= most => (Certainty::Likely, ", and it had the most connections"),
-        (Some(_), Some(_)) => (Certainty::Possible, ", although another one had more connections"),
-        _ => (Certainty::Possible, ""),
+    let others = counted.iter().filter(|(worker, _)| worker.slot != busiest.slot);
+    let accepts = |worker| last(worker, Figure::Accepts);
+    let most_of_others = others.filter_map(|(worker, _)| accepts(worker)).reduce(f64::max);
+    let (certainty, why) = match most_of_others.zip(accepts(busiest)) {
+        Some((others, own)) if own > others => (Certainty::Likely, ", and it had the most connections"),
+        Some((others, own)) if own < others => (Certainty::Possible, ", although another one had more connections"),
+        Some(_) => (Certainty::Possible, ", although another one had as many connections"),
+        None => (Certainty::Possible, ""),
     };
     vec![Finding {
         rule: Rule::Imbalance,
@@ -79,6 +82,8 @@ mod tests {
             "Worker 0 did 1.5 times the mean of the 2 workers, and it had the most connections."
         );
         assert_eq!(find(&two([3_000.0, 1_000.0], [10.0, 30.0]))[0].certainty, Certainty::Possible);
+        let tie = find(&two([3_000.0, 1_000.0], [8.0, 8.0]));
+        assert!(tie[0].sentence.ends_with("although another one had as many connections."), "{tie:?}");
         assert!(find(&two([1_100.0, 1_000.0], [1.0, 1.0])).is_empty());
         assert!(find(&two([300.0, 100.0], [1.0, 1.0])).is_empty(), "too few to tell");
         let mut late = two([3_000.0, 1_000.0], [30.0, 10.0]);

@@ -32,6 +32,9 @@ const FLAT: f64 = 1.1;
 /// Of the longer latency, no more may be longer service.
 const SERVICE: f64 = 0.5;
 
+/// Nor may the service be so many times as long: waiting multiplies it, so that a small part of the latency can be other work.
+const LONGER_SERVICE: f64 = 1.5;
+
 /// The routes' shares of the requests may differ by so much, in all.
 const OTHER_ROUTES: f64 = 0.2;
 
@@ -166,7 +169,8 @@ fn knee(levels: &[Level]) -> Option<(&Level, &Level)> {
     let is_behind = last.connections >= MORE_LOAD * knee.connections
         && last.latency_us >= MORE_LATENCY * knee.latency_us
         && last.rps <= FLAT * knee.rps
-        && last.service_us - knee.service_us <= SERVICE * longer_us;
+        && last.service_us - knee.service_us <= SERVICE * longer_us
+        && last.service_us <= LONGER_SERVICE * knee.service_us;
     is_behind.then_some((knee, last))
 }
 
@@ -193,16 +197,24 @@ fn other_routes(run: &Recording, one: &Level, other: &Level) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::sketch::{route, run, several};
+    use crate::findings::sketch::{route, run};
 
-    fn ramp(steps: &[(f64, f64, f64)]) -> Recording {
-        let column =
-            |of: fn(&(f64, f64, f64)) -> f64| -> Vec<f64> { steps.iter().flat_map(|step| [of(step); 4]).collect() };
+    /// Four rows of each step: connections, requests/s and median latency.
+    type Step = (f64, f64, f64);
+
+    fn ramp(steps: &[Step]) -> Recording {
+        serving(steps, &vec![500.0; steps.len()])
+    }
+
+    /// The same, with a service time of each step.
+    fn serving(steps: &[Step], service_us: &[f64]) -> Recording {
+        let column = |of: fn(&Step) -> f64| -> Vec<f64> { steps.iter().flat_map(|step| [of(step); 4]).collect() };
+        let service: Vec<f64> = service_us.iter().flat_map(|service| [*service; 4]).collect();
         run(&[
             (Figure::Connections, &column(|step| step.0)),
             (Figure::Rps, &column(|step| step.1)),
             (Figure::LatencyP50, &column(|step| step.2)),
-            (Figure::ServiceP50, &column(|_| 500.0)),
+            (Figure::ServiceP50, &service),
         ])
     }
 
@@ -210,17 +222,10 @@ mod tests {
     fn other_work_is_no_knee() {
         let steps = [(8.0, 400.0, 20e3), (16.0, 790.0, 20e3), (64.0, 400.0, 160e3)];
         assert_eq!(find(&ramp(&steps)).len(), 1);
-        let mut longer = ramp(&steps);
-        let service: Vec<f64> = [20e3, 20e3, 159e3].iter().flat_map(|service| [*service; 4]).collect();
-        let column =
-            |of: fn(&(f64, f64, f64)) -> f64| -> Vec<f64> { steps.iter().flat_map(|step| [of(step); 4]).collect() };
-        longer.target = several(&[
-            (Figure::Connections, &column(|step| step.0)),
-            (Figure::Rps, &column(|step| step.1)),
-            (Figure::LatencyP50, &column(|step| step.2)),
-            (Figure::ServiceP50, &service),
-        ]);
+        let longer = serving(&steps, &[20e3, 20e3, 159e3]);
         assert!(find(&longer).is_empty(), "it is served for longer, and does not wait");
+        let waits_for_longer_work = serving(&[(10.0, 990.0, 10e3), (20.0, 99.0, 200e3)], &[1e3, 10e3]);
+        assert!(find(&waits_for_longer_work).is_empty(), "ten times the work");
         let mut others = ramp(&steps);
         let until = |row: f64| -> Vec<f64> { (0..12).map(|number| f64::from(number).min(row)).collect() };
         let from = |row: f64| -> Vec<f64> { (0..12).map(|number| (f64::from(number) - row).max(0.0)).collect() };
@@ -241,7 +246,7 @@ mod tests {
             found[0].sentence,
             "The knee is at about 16 connections: with 64 the target did 1.9 % more requests/s, and the median latency went from 20 ms to 80 ms."
         );
-        assert_eq!((found[0].certainty, found[0].at), (Certainty::Likely, Some((12.0, 16.0))));
+        assert_eq!((found[0].certainty, found[0].at), (Certainty::Likely, Some((11.0, 15.0))));
         let from_the_first = find(&ramp(&[(16.0, 800.0, 20e3), (64.0, 790.0, 80e3)]));
         assert!(from_the_first[0].sentence.starts_with("The knee is at or below 16"), "{from_the_first:?}");
         assert_eq!(from_the_first[0].certainty, Certainty::Possible);
@@ -257,12 +262,12 @@ mod tests {
 
     #[test]
     fn the_way_from_one_level_to_the_next_is_none() {
-        let connections = [8.0, 8.0, 8.0, 20.0, 40.0, 64.0, 64.0, 64.0, 8.0, 8.0, 8.0];
+        let connections = [8.0, 8.0, 8.0, 8.0, 20.0, 40.0, 64.0, 64.0, 64.0, 8.0, 8.0, 8.0];
         let levels = levels(&run(&[
             (Figure::Connections, &connections),
-            (Figure::Rps, &[100.0; 11]),
-            (Figure::LatencyP50, &[1e3; 11]),
-            (Figure::ServiceP50, &[1e3; 11]),
+            (Figure::Rps, &[100.0; 12]),
+            (Figure::LatencyP50, &[1e3; 12]),
+            (Figure::ServiceP50, &[1e3; 12]),
         ]));
         let shown: Vec<_> = levels.iter().map(|level| (level.connections, level.rows)).collect();
         assert_eq!(shown, [(8.0, 6), (64.0, 3)]);

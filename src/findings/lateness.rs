@@ -1,6 +1,6 @@
 //! Rows that are missing or were taken late, and a wall clock that stepped.
 
-use super::{Certainty, Finding, Rule, Weight, evidence};
+use super::{Certainty, Finding, Rule, Weight, evidence, stretches};
 use crate::recording::{Event, Figure, Recording};
 use crate::units::shown::{clock, count, microseconds, number, span};
 
@@ -41,23 +41,30 @@ fn late(run: &Recording) -> Option<Finding> {
     let (worst, cell) = rows
         .iter()
         .max_by(|(_, one), (_, other)| one.most().unwrap_or(0.0).total_cmp(&other.most().unwrap_or(0.0)))?;
-    let stretches = run.target.stretches().len();
+    let all = run.target.stretches().len();
+    let verb = match (run.target.rows_in_a_stretch(), rows.len()) {
+        (1, 1) => "was",
+        (1, _) => "were",
+        (_, 1) => "holds rows that were",
+        _ => "hold rows that were",
+    };
     Some(Finding {
         rule: Rule::Lateness,
         weight: Weight::Note,
         sentence: format!(
-            "{} of {stretches} rows were taken late, one of them {} at {}: the observer got no processor. Rates stay right, since each row keeps its true interval.",
-            rows.len(),
+            "{} of {} {verb} taken late, by up to {}, at {}. Rates stay right, since each row keeps its true interval.",
+            count(rows.len() as u64),
+            stretches(all, &run.target),
             microseconds(cell.most().unwrap_or_default() * 1e3),
             clock(worst.to_s)
         ),
         evidence: evidence([
             ("late from", format!("{} on", microseconds(limit * 1e3))),
-            ("rows that a stretch of this report holds", run.target.rows_in_a_stretch().to_string()),
+            ("interval, mean", span(run.interval_s())),
         ]),
         at: Some((worst.from_s, worst.to_s)),
         certainty: Certainty::Certain,
-        unknown: "what happened within a long interval: a short peak is spread over it",
+        unknown: "why: the observer got no processor, or was stopped by a signal, or the whole machine stood still; and what happened within a long interval: a short peak is spread over it",
     })
 }
 
@@ -85,16 +92,27 @@ fn stepped(run: &Recording) -> Option<Finding> {
 mod tests {
     use super::*;
     use crate::findings::sketch::run;
+    use crate::recording::{Series, When};
 
     #[test]
     fn late_rows_are_counted_and_the_worst_is_named() {
         let found = find(&run(&[(Figure::LateMs, &[0.1, 2_100.0, 120.0, 40.0])]));
-        assert!(
-            found[0].sentence.starts_with("2 of 4 rows were taken late, one of them 2.1 s at 0:02"),
-            "{found:?}"
-        );
+        assert!(found[0].sentence.starts_with("2 of 4 rows were taken late, by up to 2.1 s, at 0:01"), "{found:?}");
+        assert!(found[0].unknown.starts_with("why:"), "a stopped observer had its processor");
         assert!(find(&run(&[(Figure::LateMs, &[0.1, 40.0])])).is_empty());
         assert!(find(&run(&[(Figure::Rps, &[0.1, 40.0])])).is_empty());
+    }
+
+    #[test]
+    fn merged_rows_are_not_counted_as_rows() {
+        let mut rows = Series::new(&[Figure::LateMs], 4);
+        for row in 0..16 {
+            let late_ms = if row % 8 == 5 { 500.0 } else { 0.1 };
+            let interval_s = if row == 0 { 0.0 } else { 1.0 };
+            rows.push(When { elapsed_s: f64::from(row), interval_s, phase: 0 }, &[late_ms]);
+        }
+        let found = find(&Recording { target: rows, ..run(&[]) });
+        assert!(found[0].sentence.starts_with("2 of 4 stretches of up to 4 rows hold rows that were"), "{found:?}");
     }
 
     #[test]

@@ -1,54 +1,92 @@
 //! Event loops that came late to their turn: while something computes on a loop, every request of that worker waits.
+//!
+//! A loop is late for want of a processor or because something was on it. The threads' waiting for a processor is known per
+//! row, of all of them together, so it bounds what the loop can have waited: where that is less than half of the lateness,
+//! something was on the loop.
 
-use super::{Certainty, Finding, Rule, Weight, evidence, or_unknown};
-use crate::recording::{Cell, Figure, Recording};
-use crate::units::shown::{clock, microseconds, percent};
+use super::{Certainty, Finding, Rule, Weight, evidence, or_unknown, stretches};
+use crate::recording::{Figure, Recording};
+use crate::units::shown::{clock, count, float, microseconds, percent};
 
 /// A loop's beat is measured in steps of a millisecond; this is far from that, and a person notices it.
 const LATE_US: f64 = 50_000.0;
 
-/// When threads of the target wait for a processor so much, the loops may be late for want of one. In per cent of one thread.
-const STARVED_PCT: f64 = 50.0;
+/// Of the lateness, so much must be waiting for a processor to explain it.
+const EXPLAINED: f64 = 0.5;
+
+/// A stretch in which a loop was late.
+struct Late {
+    from_s: f64,
+    to_s: f64,
+    lag_us: f64,
+    /// Threads waiting for a processor, in the row in which it was most since the beat was due.
+    wait_pct: Option<f64>,
+    /// Of the lateness, what waiting for a processor can have been at most; it may be more than all.
+    waited: Option<f64>,
+}
 
 pub fn find(run: &Recording) -> Vec<Finding> {
-    let waits = run.target.of(Figure::RunQueueWait).map(|(_, wait)| wait);
-    let cells = run.target.of(Figure::LoopLagUs).zip(waits);
-    let late: Vec<_> = cells.filter(|((_, lag), _)| lag.most().is_some_and(|most| most >= LATE_US)).collect();
-    let (Some(((first, _), _)), Some(((last, _), _))) = (late.first(), late.last()) else { return Vec::new() };
-    let worst = late.iter().fold(Cell::default(), |sum, ((_, lag), _)| sum.and(*lag)).most().unwrap_or_default();
-    let waited = late.iter().fold(Cell::default(), |sum, (_, wait)| sum.and(*wait)).mean();
-    let (why, certainty) = match waited {
-        Some(waited) if waited >= STARVED_PCT => {
-            ("its threads waited for a processor meanwhile, which may be why", Certainty::Possible)
+    let late = late(run);
+    let (Some(first), Some(last)) = (late.first(), late.last()) else { return Vec::new() };
+    let worst_us = late.iter().map(|late| late.lag_us).fold(0.0, f64::max);
+    let unexplained = late.iter().filter(|late| late.waited.is_some_and(|waited| waited < EXPLAINED)).count();
+    let is_known = late.iter().any(|late| late.waited.is_some());
+    let (why, certainty) = match (unexplained, is_known) {
+        (0, false) => ("whether its threads waited for a processor is not known".to_owned(), Certainty::Possible),
+        (0, true) => {
+            ("its threads waited for a processor meanwhile, which may be why".to_owned(), Certainty::Possible)
         }
-        Some(_) => (
-            "its threads hardly waited for a processor: something computed or blocked on the loop",
-            Certainty::Likely,
-        ),
-        None => ("whether its threads waited for a processor is not known", Certainty::Possible),
+        (many, _) => {
+            let of = if many == late.len() {
+                String::new()
+            } else {
+                format!("in {} of {} ", count(many as u64), stretches(late.len(), &run.target))
+            };
+            (
+                format!(
+                    "{of}its threads waited for a processor for less than half of that: something computed or blocked on the loop"
+                ),
+                Certainty::Likely,
+            )
+        }
     };
-    let rows = match run.target.rows_in_a_stretch() {
-        1 => "rows".to_owned(),
-        many => format!("stretches of {many} rows"),
-    };
+    let wait = late.iter().filter_map(|late| late.wait_pct).reduce(f64::max);
     let queue = run.target.whole(Figure::QueueP99).most();
     vec![Finding {
         rule: Rule::LoopLag,
         weight: Weight::Limit,
         sentence: format!(
             "An event loop came up to {} late, first at {}; {why}.",
-            microseconds(worst),
+            microseconds(worst_us),
             clock(first.to_s)
         ),
         evidence: evidence([
-            ("in which a loop was 50 ms late or more", format!("{} {rows}", late.len())),
-            ("threads waiting for a processor meanwhile", or_unknown(waited, percent)),
+            ("in which a loop was 50 ms late or more", stretches(late.len(), &run.target)),
+            ("threads waiting for a processor then, most in a row", or_unknown(wait, percent)),
             ("longest p99 of the queue in a row", or_unknown(queue, microseconds)),
         ]),
         at: Some((first.from_s, last.to_s)),
         certainty,
-        unknown: "which request was on the loop: `/cpu` without on=pool and `/io?mode=blocking` are, on purpose",
+        unknown: "which request was on the loop: `/cpu` without on=pool and `/io?mode=blocking` are, on purpose. A machine or a hypervisor that stood still is in nobody's waiting",
     }]
+}
+
+fn late(run: &Recording) -> Vec<Late> {
+    let waits: Vec<(f64, Option<f64>)> =
+        run.target.of(Figure::RunQueueWait).map(|(stretch, wait)| (stretch.to_s, wait.most())).collect();
+    let each = run.target.of(Figure::LoopLagUs).enumerate().filter_map(|(number, (stretch, lag))| {
+        let lag_us = lag.most().filter(|lag_us| *lag_us >= LATE_US)?;
+        // The beat came within this stretch and was due as much earlier, which may be in one before it.
+        let due_s = stretch.from_s - lag_us / 1e6;
+        let since_due = waits[..=number].iter().rev().take_while(|(to_s, _)| *to_s > due_s);
+        let wait_pct =
+            since_due.filter_map(|(_, wait)| *wait).reduce(f64::max).filter(|_| waits[number].1.is_some());
+        // Of a row; or of the lateness, where that reaches over several.
+        let seconds = (stretch.seconds() / float(stretch.rows)).max(lag_us / 1e6);
+        let waited = wait_pct.map(|wait_pct| wait_pct / 100.0 * seconds / (lag_us / 1e6));
+        Some(Late { from_s: stretch.from_s, to_s: stretch.to_s, lag_us, wait_pct, waited })
+    });
+    each.collect()
 }
 
 #[cfg(test)]
@@ -56,19 +94,32 @@ mod tests {
     use super::*;
     use crate::findings::sketch::run;
 
+    fn with(lag_ms: f64, wait_pct: [f64; 4]) -> Finding {
+        let lags = [1e3, 1e3, lag_ms * 1e3, 60e3];
+        find(&run(&[(Figure::LoopLagUs, &lags), (Figure::RunQueueWait, &wait_pct)])).remove(0)
+    }
+
     #[test]
     fn it_points_at_work_on_the_loop_unless_threads_waited() {
-        let with = |wait: f64| {
-            find(&run(&[(Figure::LoopLagUs, &[1e3, 312e3, 60e3]), (Figure::RunQueueWait, &[wait; 3])])).remove(0)
-        };
-        let worked = with(3.0);
+        let worked = with(312.0, [3.0; 4]);
         assert!(
-            worked.sentence.starts_with("An event loop came up to 312 ms late, first at 0:02; its threads hardly"),
+            worked.sentence.starts_with("An event loop came up to 312 ms late, first at 0:02; in 1 of 2 rows its"),
             "{worked:?}"
         );
         assert_eq!((worked.certainty, worked.evidence[0].1.as_str()), (Certainty::Likely, "2 rows"));
-        assert_eq!(with(80.0).certainty, Certainty::Possible);
-        assert_eq!(with(f64::NAN).certainty, Certainty::Possible);
+        assert_eq!(with(312.0, [80.0; 4]).certainty, Certainty::Possible);
+        assert_eq!(with(312.0, [f64::NAN; 4]).certainty, Certainty::Possible);
         assert!(find(&run(&[(Figure::LoopLagUs, &[1e3, 20e3])])).is_empty());
+    }
+
+    #[test]
+    fn a_short_wait_explains_a_short_lateness() {
+        // 160 ms late, and 31 % of a second waited: twice as long.
+        assert_eq!(with(160.0, [31.0; 4]).certainty, Certainty::Possible);
+        // It waited at the end of one row, and its beat came in the next.
+        assert_eq!(with(160.0, [0.0, 31.0, 1.0, 10.0]).certainty, Certainty::Possible);
+        assert_eq!(with(2_500.0, [0.0, 90.0, 0.0, 90.0]).certainty, Certainty::Possible, "two rows before");
+        // It was late for longer than a row: what counts is its share of the time.
+        assert_eq!(with(1_400.0, [33.0; 4]).certainty, Certainty::Likely);
     }
 }

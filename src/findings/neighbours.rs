@@ -59,7 +59,7 @@ mod tests {
 
     #[test]
     fn only_rows_under_load_count() {
-        let found = with(&[99.0, 97.0, 50.0], &[50.0, 52.0, 0.0], &[100.0, 100.0, 0.0]);
+        let found = with(&[99.0, 99.0, 97.0, 50.0], &[50.0, 50.0, 52.0, 0.0], &[0.0, 100.0, 100.0, 0.0]);
         assert!(
             found[0]
                 .sentence

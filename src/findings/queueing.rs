@@ -1,6 +1,6 @@
 //! Waiting against service, in each phase that matters: from the summed histograms where there are any.
 
-use super::{Certainty, Finding, Rule, Weight, evidence};
+use super::{Certainty, Finding, Rule, Weight, evidence, held_up_by_a_plan};
 use crate::histogram::Distribution;
 use crate::recording::{Phase, Recording};
 use crate::snapshot::Recorded;
@@ -65,7 +65,7 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Findi
     Some(Finding {
         rule: Rule::Queueing,
         weight,
-        sentence: capital(&sentence),
+        sentence: capital(&sentence) + &held_up_by_a_plan(run, phase.from_s, phase.to_s),
         evidence: evidence([
             ("requests", count(latency.count())),
             ("mean waiting, mean latency", format!("{}, {}", microseconds(waited), microseconds(took))),
@@ -93,8 +93,8 @@ pub fn capital(sentence: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::sketch::{figures, run_with};
-    use crate::recording::Figure;
+    use crate::findings::sketch::{figures, plan, run_with};
+    use crate::recording::{Faulty, Figure};
 
     fn found(queue_us: u64, service_us: u64, requests: u64) -> Vec<Finding> {
         find(&run_with(&[(Figure::Rps, &[1.0; 10])], figures(requests, (queue_us, service_us))))
@@ -108,6 +108,15 @@ mod tests {
         assert_eq!(found(100, 20_000, 1_000)[0].weight, Weight::Sound);
         assert_eq!(found(5_000, 20_000, 1_000)[0].weight, Weight::Note);
         assert_eq!(found(60, 40, 1_000)[0].weight, Weight::Note, "60 µs limit nobody");
+    }
+
+    #[test]
+    fn a_plan_that_let_them_wait_is_named() {
+        let mut run = run_with(&[(Figure::Rps, &[1.0; 10])], figures(1_000, (900_000, 100_000)));
+        run.faulty = vec![Faulty { holds_up: true, ..plan("cold (freeze) on *", (2.0, 4.0)) }];
+        assert!(find(&run)[0].sentence.ends_with("wait was in force: cold (freeze) on *."), "{:?}", find(&run));
+        run.faulty[0].holds_up = false;
+        assert!(find(&run)[0].sentence.ends_with("read the request."));
     }
 
     #[test]

@@ -1,17 +1,13 @@
-//! Recordings for tests: a row a second, of which only what matters is known.
+//! Recordings for tests: a row a second, of which only what matters is known. As in a real run the first row is taken when
+//! it begins, and has no interval.
 
 use crate::histogram::{Distribution, Histogram};
-use crate::recording::{Figure, Phase, Recording, Route, Series, When, Worker};
+use crate::recording::{Faulty, Figure, Level, Phase, Recording, Route, Series, When, Worker};
 use crate::snapshot::{Figures, RouteReading};
 
-/// Rows of one figure.
-pub fn series(figure: Figure, values: &[f64]) -> Series {
-    several(&[(figure, values)])
-}
-
-/// Rows of several.
-pub fn several(columns: &[(Figure, &[f64])]) -> Series {
-    let mut series = Series::new(Figure::ALL, 10_000);
+/// Rows of several figures.
+fn several(columns: &[(Figure, &[f64])], levels: &[Level]) -> Series {
+    let mut series = Series::new(Figure::ALL, 10_000).watching(levels);
     let rows = columns.iter().map(|(_, values)| values.len()).max().unwrap_or(0);
     for row in 0..rows {
         let value = |figure: &Figure| {
@@ -19,15 +15,21 @@ pub fn several(columns: &[(Figure, &[f64])]) -> Series {
             column.and_then(|(_, values)| values.get(row)).copied().unwrap_or(f64::NAN)
         };
         let numbers: Vec<f64> = Figure::ALL.iter().map(value).collect();
+        let interval_s = if row == 0 { 0.0 } else { 1.0 };
         #[allow(clippy::cast_precision_loss)]
-        series.push(When { elapsed_s: row as f64 + 1.0, interval_s: 1.0, phase: 0 }, &numbers);
+        series.push(When { elapsed_s: row as f64, interval_s, phase: 0 }, &numbers);
     }
     series
 }
 
+/// The target's figures.
+pub fn target(columns: &[(Figure, &[f64])]) -> Series {
+    several(columns, Level::OF_THE_TARGET)
+}
+
 /// A run of which only the target's figures are known.
 pub fn run(columns: &[(Figure, &[f64])]) -> Recording {
-    Recording { target: several(columns), ..Recording::default() }
+    Recording { target: target(columns), ..Recording::default() }
 }
 
 /// The same with a phase from begin to end, in which this was counted.
@@ -41,17 +43,39 @@ pub fn run_with(columns: &[(Figure, &[f64])], figures: Figures) -> Recording {
 
 /// A slot.
 pub fn worker(slot: usize, columns: &[(Figure, &[f64])]) -> Worker {
+    slot_watched(slot, columns, &Level::of_a_worker(None))
+}
+
+/// A slot with a --max-inflight.
+pub fn worker_with_room_for(requests: f64, slot: usize, columns: &[(Figure, &[f64])]) -> Worker {
+    slot_watched(slot, columns, &Level::of_a_worker(Some(requests)))
+}
+
+fn slot_watched(slot: usize, columns: &[(Figure, &[f64])], levels: &[Level]) -> Worker {
     Worker {
         slot: slot.to_string(),
         generation: "1".to_owned(),
         state: "live".to_owned(),
-        series: several(columns),
+        series: several(columns, levels),
     }
 }
 
 /// A route.
 pub fn route(path: &str, columns: &[(Figure, &[f64])]) -> Route {
-    Route { method: "GET".to_owned(), path: path.to_owned(), series: several(columns) }
+    Route { method: "GET".to_owned(), path: path.to_owned(), series: several(columns, &[]) }
+}
+
+/// A plan that was in force and open.
+pub fn plan(plans: &str, (from_s, to_s): (f64, f64)) -> Faulty {
+    Faulty {
+        from_s,
+        to_s,
+        plans: plans.to_owned(),
+        leaks: false,
+        holds_up: false,
+        is_open_throughout: true,
+        open: Vec::new(),
+    }
 }
 
 /// So many requests, each of which waited and was served for so many microseconds.

@@ -37,7 +37,7 @@ mod tests {
         let found = find(&run(&[(Figure::ThrottledMs, &[500.0, 500.0, 1_700.0, 2_900.0])]));
         assert_eq!(
             found[0].sentence,
-            "The control group's CPU quota kept the target from running for 2.4 s in all, first at 0:03."
+            "The control group's CPU quota kept the target from running for 2.4 s in all, first at 0:02."
         );
         assert!(find(&run(&[(Figure::ThrottledMs, &[500.0, 500.0])])).is_empty());
         assert!(find(&run(&[(Figure::Rps, &[1.0])])).is_empty());

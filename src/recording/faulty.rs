@@ -11,6 +11,12 @@ use crate::fault::{Plan, Rules, Window, Written, understand};
 /// A plan whose window opens more often is shown as in force alone.
 const MOST_OPEN: u32 = 300;
 
+/// Kinds of faults that keep memory.
+const LEAKING: &[&str] = &["leak"];
+
+/// Kinds that let requests or connections wait before the target takes them: nothing is accepted, or nothing is answered.
+const HOLDING: &[&str] = &["stall", "freeze"];
+
 /// A stretch in which the same fault plans were in force.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Faulty {
@@ -22,10 +28,20 @@ pub struct Faulty {
     pub plans: String,
     /// Whether one of them takes memory and keeps it.
     pub leaks: bool,
+    /// Whether one of them lets requests or connections wait.
+    pub holds_up: bool,
     /// Whether one of them is open all the time, or too often to tell.
     pub is_open_throughout: bool,
     /// When windows in time were open, of the others.
     pub open: Vec<Open>,
+}
+
+impl Faulty {
+    /// Whether its time and this one have a moment in common.
+    #[must_use]
+    pub fn reaches_into(&self, from_s: f64, to_s: f64) -> bool {
+        to_s >= self.from_s && from_s <= self.to_s
+    }
 }
 
 /// A window that was open.
@@ -80,12 +96,13 @@ fn stretch((from_s, to_s): (f64, f64), plans: &Value, detail: &str) -> Option<Fa
         .collect();
     if understood.is_empty() {
         let is_none = detail.is_empty() || detail == "none" || detail.starts_with("none, ");
-        let leaks = detail.contains("leak");
+        let says = |kinds: &[&str]| kinds.iter().any(|kind| detail.contains(kind));
         return (!is_none).then(|| Faulty {
             from_s,
             to_s,
             plans: detail.to_owned(),
-            leaks,
+            leaks: says(LEAKING),
+            holds_up: says(HOLDING),
             is_open_throughout: true,
             open: Vec::new(),
         });
@@ -100,11 +117,14 @@ fn stretch((from_s, to_s): (f64, f64), plans: &Value, detail: &str) -> Option<Fa
             }
         }
     }
+    let kinds = understood.iter().flat_map(|(_, written, _)| &written.kinds);
+    let has = |among: &[&str]| kinds.clone().any(|kind| among.contains(&&*kind.kind));
     Some(Faulty {
         from_s,
         to_s,
         plans: understood.iter().map(|(_, written, _)| described(written)).collect::<Vec<_>>().join("; "),
-        leaks: understood.iter().any(|(_, written, _)| written.kinds.iter().any(|kind| kind.kind == "leak")),
+        leaks: has(LEAKING),
+        holds_up: has(HOLDING),
         is_open_throughout,
         open,
     })
@@ -188,7 +208,7 @@ mod tests {
         assert_eq!(found[0].plans, "some (status 0.05) on /cpu, every 2s for 500ms");
         let open: Vec<_> = found[0].open.iter().map(|open| (open.from_s, open.to_s)).collect();
         assert_eq!(open, [(10.0, 10.5), (12.0, 12.5)]);
-        assert!(!found[0].is_open_throughout);
+        assert!(!found[0].is_open_throughout && !found[0].holds_up);
     }
 
     #[test]
@@ -196,7 +216,7 @@ mod tests {
         let stall = json!([{ "kinds": [{ "kind": "stall" }], "window": { "from": "3s", "to": "60s" } }]);
         let found = stretches(&[], Some(&stall), 20.0);
         assert_eq!((found[0].from_s, found[0].to_s), (0.0, 20.0));
-        assert!(!found[0].is_open_throughout);
+        assert!(!found[0].is_open_throughout && found[0].holds_up);
         assert_eq!(found[0].open, [Open { plan: "fault 1".to_owned(), from_s: 3.0, to_s: 20.0 }]);
     }
 

@@ -73,6 +73,14 @@ figures! {
     QueueP99 "queue_p99_us",
 }
 
+impl Figure {
+    /// Whether it is a counter of the target's own, which begins at nothing with the run. The kernel's have counted before.
+    #[must_use]
+    pub fn is_counted_by_the_target(self) -> bool {
+        [Self::Requests, Self::Errors, Self::Lost, Self::Rejected, Self::Accepts, Self::Refused].contains(&self)
+    }
+}
+
 /// Of a slot.
 pub const OF_A_WORKER: &[Figure] = &[
     Figure::Cpu,
@@ -83,6 +91,7 @@ pub const OF_A_WORKER: &[Figure] = &[
     Figure::Errors,
     Figure::Lost,
     Figure::Rejected,
+    Figure::InFlight,
     Figure::Connections,
     Figure::Accepts,
     Figure::Refused,

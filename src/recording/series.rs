@@ -5,6 +5,8 @@
 //! become one, and from then on a stretch takes twice the rows.
 
 use super::figure::Figure;
+use super::level::{Level, Watch};
+use crate::units::shown::float;
 
 /// One figure in a stretch.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -116,6 +118,10 @@ pub struct Series {
     cells: Vec<Cell>,
     /// Whether its first row is the one with which a run begins, which has no interval.
     begins_the_run: bool,
+    /// The intervals of all rows that have one, and how many those are.
+    covered: (f64, u64),
+    /// What must be looked at row by row.
+    watches: Vec<Watch>,
 }
 
 impl Default for Series {
@@ -138,7 +144,16 @@ impl Series {
             stretches: Vec::new(),
             cells: Vec::new(),
             begins_the_run: false,
+            covered: (0.0, 0),
+            watches: Vec::new(),
         }
+    }
+
+    /// The same, which looks for how long figures stay at these levels.
+    #[must_use]
+    pub fn watching(mut self, levels: &[Level]) -> Self {
+        self.watches = levels.iter().map(|level| Watch::new(*level)).collect();
+        self
     }
 
     /// Adds a row: its numbers in the order of the figures, not a number where unknown.
@@ -149,6 +164,13 @@ impl Series {
         if self.is_empty() {
             self.begins_the_run = interval_s == 0.0;
         }
+        self.covered.0 += interval_s;
+        self.covered.1 += u64::from(interval_s > 0.0);
+        let number = |figure: Figure| {
+            let place = self.places[figure as usize];
+            place.and_then(|place| numbers.get(place)).copied().unwrap_or(f64::NAN)
+        };
+        self.watches.iter_mut().for_each(|watch| watch.look(when, number));
         if let Some(last) = self.stretches.last_mut().filter(|last| last.rows < self.rows && last.phase == phase) {
             last.to_s = elapsed_s;
             last.rows += 1;
@@ -215,6 +237,13 @@ impl Series {
         self.stretches.iter().map(|stretch| stretch.rows).sum()
     }
 
+    /// From one row to the next, on average: the rows' own intervals, so that missing ones make it no longer.
+    #[must_use]
+    pub fn interval_s(&self) -> f64 {
+        let (seconds, rows) = self.covered;
+        seconds / float(rows.max(1))
+    }
+
     /// How many rows a stretch may hold.
     #[must_use]
     pub fn rows_in_a_stretch(&self) -> u64 {
@@ -239,6 +268,12 @@ impl Series {
         self.of(figure).fold(Cell::default(), |sum, (_, cell)| sum.and(cell))
     }
 
+    /// How long a figure stayed at the level that is watched for it; `None` where none is.
+    #[must_use]
+    pub fn watch(&self, figure: Figure) -> Option<&Watch> {
+        self.watches.iter().find(|watch| watch.figure() == figure)
+    }
+
     /// How much a figure that only grows has gained in all, with the first and the last stretch in which it did; `None` when
     /// it has gained nothing, or it is unknown.
     #[must_use]
@@ -252,10 +287,10 @@ impl Series {
     }
 
     /// How much a figure that only grows has gained in each stretch, since the last one in which it was known; `None` where
-    /// it is unknown. Of the row with which a run begins it is known what came before: nothing.
+    /// it is unknown. Of the row with which a run begins it is known what the target itself had counted before: nothing.
     #[must_use]
     pub fn gains(&self, figure: Figure) -> Vec<Option<f64>> {
-        let mut before = self.begins_the_run.then_some(0.0);
+        let mut before = (self.begins_the_run && figure.is_counted_by_the_target()).then_some(0.0);
         let gain = |(_, cell): (&Stretch, Cell)| {
             let last = cell.last()?;
             before.replace(last).map(|before| (last - before).max(0.0))
@@ -293,6 +328,37 @@ mod tests {
         );
         assert_eq!(series.gains(Figure::Requests), [None, Some(0.0), Some(3.0)]);
         assert_eq!(series.cell(0, Figure::Cpu), Cell::default());
+    }
+
+    #[test]
+    fn what_others_counted_before_the_run_is_not_of_it() {
+        const COUNTERS: &[Figure] = &[Figure::Errors, Figure::ThrottledMs];
+        let mut series = Series::new(COUNTERS, 8);
+        series.push(When { elapsed_s: 0.01, interval_s: 0.0, phase: 0 }, &[2.0, 500.0]);
+        series.push(When { elapsed_s: 1.0, interval_s: 0.99, phase: 0 }, &[3.0, 500.0]);
+        assert_eq!(series.gains(Figure::Errors), [Some(2.0), Some(1.0)]);
+        assert_eq!(series.gains(Figure::ThrottledMs), [None, Some(0.0)]);
+    }
+
+    #[test]
+    fn missing_rows_make_the_interval_no_longer() {
+        let mut series = Series::new(FIGURES, 8);
+        for (elapsed_s, interval_s) in [(0.01, 0.0), (0.2, 0.2), (7.0, 0.2), (7.2, 0.2)] {
+            series.push(When { elapsed_s, interval_s, phase: 0 }, &[1.0, 1.0]);
+        }
+        assert!((series.interval_s() - 0.2).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_stay_is_seen_although_its_rows_are_merged() {
+        const CPU: &[Figure] = &[Figure::HostCpu, Figure::Rps];
+        let mut series = Series::new(CPU, 4).watching(Level::OF_THE_TARGET);
+        for row in 1..=1_000 {
+            let busy = if (500..510).contains(&row) { 100.0 } else { 10.0 };
+            series.push(When { elapsed_s: f64::from(row), interval_s: 1.0, phase: 0 }, &[busy, 9.0]);
+        }
+        let stay = series.watch(Figure::HostCpu).and_then(Watch::stay);
+        assert_eq!(stay.map(|stay| (stay.from_s, stay.to_s)), Some((499.0, 509.0)));
     }
 
     #[test]

@@ -1,0 +1,289 @@
+//! How long a figure stayed at a level, looked at row by row: merged rows would not tell it.
+//!
+//! Each row's share of a limit is held against the level. Rows without load neither begin nor prolong such a time, since
+//! nobody asked for what was used up then; they end it where the figure falls.
+
+use super::figure::Figure;
+use super::series::{Cell, When};
+
+/// Fewer rows than this may be an accident.
+const ROWS: u64 = 3;
+
+/// So may a shorter time.
+const SECONDS: f64 = 1.0;
+
+/// A row that says something of all of its time needs no others, if it is so long. The slack is for ticks that come early.
+const LONG_SECONDS: f64 = 2.9;
+
+/// Of a core, of all cores, of a quota: what the kernel's own accounting leaves of 100 %. Of memory, queues and room for
+/// requests: too little left to work with.
+const FULL_PCT: f64 = 95.0;
+
+/// Of the processors' time, so that others' work is no longer noise.
+const STOLEN_PCT: f64 = 10.0;
+
+/// What a figure is a share of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Whole {
+    /// It is per cent already.
+    Hundred,
+    /// Another figure of the same row.
+    Figure(Figure),
+    /// A limit that holds for the whole run.
+    Limit(f64),
+}
+
+/// What a row's figure says of the time since the row before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// It is the mean of that time.
+    Mean,
+    /// It was so at its end.
+    Sample,
+}
+
+/// When a figure is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum While {
+    /// In all rows.
+    Always,
+    /// In rows in which a request was finished or in flight.
+    Load,
+}
+
+/// A level that a figure may stay at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Level {
+    figure: Figure,
+    whole: Whole,
+    from_pct: f64,
+    reading: Reading,
+    while_: While,
+}
+
+impl Level {
+    const fn of(figure: Figure, whole: Whole, reading: Reading) -> Self {
+        Self { figure, whole, from_pct: FULL_PCT, reading, while_: While::Load }
+    }
+
+    /// Of the whole target.
+    pub const OF_THE_TARGET: &[Self] = &[
+        Self::of(Figure::HostCpu, Whole::Hundred, Reading::Mean),
+        Self::of(Figure::Quota, Whole::Hundred, Reading::Mean),
+        Self::of(Figure::HostMemory, Whole::Hundred, Reading::Sample),
+        Self::of(Figure::GroupMemory, Whole::Figure(Figure::GroupMemoryLimit), Reading::Sample),
+        // What waits to be accepted is load, and nothing else moves while nobody accepts.
+        Self {
+            while_: While::Always,
+            ..Self::of(Figure::AcceptQueue, Whole::Figure(Figure::AcceptQueueLimit), Reading::Sample)
+        },
+        Self {
+            from_pct: STOLEN_PCT,
+            while_: While::Always,
+            ..Self::of(Figure::Steal, Whole::Hundred, Reading::Mean)
+        },
+    ];
+
+    /// Of a slot: its core, and its own room for requests in flight, where that is known.
+    #[must_use]
+    pub fn of_a_worker(max_inflight: Option<f64>) -> Vec<Self> {
+        let room = max_inflight.map(|limit| Self::of(Figure::InFlight, Whole::Limit(limit), Reading::Sample));
+        std::iter::once(Self::of(Figure::Cpu, Whole::Hundred, Reading::Mean)).chain(room).collect()
+    }
+
+    /// In per cent; not a number where unknown.
+    fn share(&self, row: &impl Fn(Figure) -> f64) -> f64 {
+        let part = row(self.figure);
+        match self.whole {
+            Whole::Hundred => part,
+            Whole::Figure(whole) => part / row(whole) * 100.0,
+            Whole::Limit(limit) => part / limit * 100.0,
+        }
+    }
+
+    fn looks_at(&self, row: &impl Fn(Figure) -> f64) -> bool {
+        match self.while_ {
+            While::Always => true,
+            While::Load => row(Figure::Rps) > 0.0 || row(Figure::InFlight) > 0.0,
+        }
+    }
+
+    /// Whether it is more than an accident.
+    fn is_long(&self, rows: u64, seconds: f64) -> bool {
+        let is_one_row_enough = self.reading == Reading::Mean && seconds >= LONG_SECONDS;
+        is_one_row_enough || (rows >= ROWS && seconds >= SECONDS)
+    }
+}
+
+/// A time for which a figure stayed at a level or above.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stay {
+    /// From when, in seconds since the run began.
+    pub from_s: f64,
+    /// Until when.
+    pub to_s: f64,
+    /// Its share over that time, in per cent.
+    pub share: Cell,
+    /// How long it stayed there in all, with later times.
+    pub seconds: f64,
+}
+
+/// A time that goes on.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    from_s: f64,
+    to_s: f64,
+    rows: u64,
+    share: Cell,
+}
+
+/// Looks at rows, one after the other.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    level: Level,
+    /// The highest share of any row that was looked at.
+    peak_pct: Option<f64>,
+    /// How much was looked at.
+    rows: u64,
+    seconds: f64,
+    open: Option<Open>,
+    /// The first that was long enough.
+    first: Option<Open>,
+    /// How long all of those were.
+    total_s: f64,
+}
+
+impl Watch {
+    pub(super) fn new(level: Level) -> Self {
+        Self { level, peak_pct: None, rows: 0, seconds: 0.0, open: None, first: None, total_s: 0.0 }
+    }
+
+    pub(super) fn figure(&self) -> Figure {
+        self.level.figure
+    }
+
+    pub(super) fn look(&mut self, when: When, row: impl Fn(Figure) -> f64) {
+        let share = self.level.share(&row);
+        let is_looked_at = share.is_finite() && self.level.looks_at(&row);
+        if is_looked_at {
+            self.rows += 1;
+            self.seconds += when.interval_s;
+            self.peak_pct = Some(self.peak_pct.unwrap_or(share).max(share));
+        }
+        // An unknown is not high.
+        if !share.is_finite() || share < self.level.from_pct {
+            self.close();
+        } else if is_looked_at {
+            let from_s = when.elapsed_s - when.interval_s;
+            let begun = Open { from_s, to_s: from_s, rows: 0, share: Cell::default() };
+            let open = self.open.get_or_insert(begun);
+            open.to_s = when.elapsed_s;
+            open.rows += 1;
+            open.share = open.share.and(Cell::of(share, when.interval_s));
+        }
+    }
+
+    fn close(&mut self) {
+        if let Some(open) = self.open_and_long() {
+            self.total_s += open.to_s - open.from_s;
+            self.first.get_or_insert(open);
+        }
+        self.open = None;
+    }
+
+    fn open_and_long(&self) -> Option<Open> {
+        self.open.filter(|open| self.level.is_long(open.rows, open.to_s - open.from_s))
+    }
+
+    /// The first time that it stayed there: for three rows and a second, or for three seconds where a row is the mean of
+    /// its time.
+    #[must_use]
+    pub fn stay(&self) -> Option<Stay> {
+        let open = self.open_and_long();
+        let Open { from_s, to_s, rows: _, share } = self.first.or(open)?;
+        let seconds = self.total_s + open.map_or(0.0, |open| open.to_s - open.from_s);
+        Some(Stay { from_s, to_s, share, seconds })
+    }
+
+    /// The highest share of any row that was looked at, in per cent.
+    #[must_use]
+    pub fn peak_pct(&self) -> Option<f64> {
+        self.peak_pct
+    }
+
+    /// The share from which on it is high, in per cent.
+    #[must_use]
+    pub fn from_pct(&self) -> f64 {
+        self.level.from_pct
+    }
+
+    /// Whether it was looked at for so long that a stay would have been seen.
+    #[must_use]
+    pub fn saw_enough(&self) -> bool {
+        self.level.is_long(self.rows, self.seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEVEL: Level = Level::of(Figure::HostCpu, Whole::Hundred, Reading::Mean);
+
+    /// Rows of so many seconds each; of load where `rps` says so.
+    fn watched(level: Level, interval_s: f64, rows: &[(f64, f64)]) -> Watch {
+        let mut watch = Watch::new(level);
+        let mut elapsed_s = 0.0;
+        for &(value, rps) in rows {
+            elapsed_s += interval_s;
+            watch.look(When { elapsed_s, interval_s, phase: 0 }, |figure| match figure {
+                Figure::Rps => rps,
+                Figure::InFlight if level.figure != Figure::InFlight => f64::NAN,
+                _ => value,
+            });
+        }
+        watch
+    }
+
+    fn stay(interval_s: f64, values: &[f64]) -> Option<Stay> {
+        let rows: Vec<(f64, f64)> = values.iter().map(|value| (*value, 9.0)).collect();
+        watched(LEVEL, interval_s, &rows).stay()
+    }
+
+    #[test]
+    fn a_moment_is_not_enough_and_the_first_long_time_counts() {
+        assert_eq!(stay(1.0, &[10.0, 99.0, 99.0, 10.0]), None);
+        let found = stay(1.0, &[10.0, 99.0, 10.0, 96.0, 98.0, 97.0, 1.0, 99.0, 99.0, 99.0]).unwrap();
+        assert_eq!((found.from_s, found.to_s, found.seconds), (3.0, 6.0, 6.0));
+        assert_eq!((found.share.mean(), found.share.most()), (Some(97.0), Some(98.0)));
+        assert_eq!(stay(1.0, &[99.0, f64::NAN, 99.0, f64::NAN, 99.0]), None, "an unknown is not high");
+        assert_eq!(stay(0.1, &[99.0; 9]), None, "nine rows and no second");
+    }
+
+    #[test]
+    fn a_long_row_counts_by_its_time_if_it_is_a_mean() {
+        assert_eq!(stay(60.0, &[10.0, 100.0, 10.0]).map(|stay| (stay.from_s, stay.to_s)), Some((60.0, 120.0)));
+        let memory = Level::of(Figure::HostMemory, Whole::Hundred, Reading::Sample);
+        let rows = |count: usize| vec![(99.0, 9.0); count];
+        assert_eq!(watched(memory, 60.0, &rows(2)).stay(), None, "two looks at it are no time");
+        assert!(watched(memory, 60.0, &rows(3)).stay().is_some());
+    }
+
+    #[test]
+    fn what_was_used_up_before_anybody_asked_is_nothing() {
+        let before = [(99.0, 0.0), (99.0, 0.0), (99.0, 0.0), (99.0, 0.0), (30.0, 9.0), (30.0, 9.0)];
+        let watch = watched(LEVEL, 1.0, &before);
+        assert_eq!((watch.stay(), watch.peak_pct()), (None, Some(30.0)));
+        assert!(!watch.saw_enough());
+        let sparse = [(99.0, 9.0), (99.0, 0.0), (99.0, 9.0), (99.0, 0.0), (99.0, 9.0), (99.0, 0.0)];
+        assert_eq!(watched(LEVEL, 1.0, &sparse).stay().map(|stay| (stay.from_s, stay.to_s)), Some((0.0, 5.0)));
+    }
+
+    #[test]
+    fn a_share_needs_its_limit() {
+        let level = Level::of_a_worker(Some(4.0))[1];
+        let rows = [(4.0, 9.0); 3];
+        assert_eq!(watched(level, 1.0, &rows).stay().and_then(|stay| stay.share.mean()), Some(100.0));
+        assert_eq!(Level::of_a_worker(None).len(), 1);
+    }
+}
