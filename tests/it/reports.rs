@@ -3,7 +3,9 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Stdio;
 
 use quintain::observer::columns::{resources, routes, workers};
 use quintain::recording::{Figure, NOT_READ};
@@ -254,6 +256,47 @@ fn damaged_neighbours_leave_the_rest_as_it_is() {
         assert!(said.contains(sentence), "{name}: {said}\nwanted {sentence}");
         assert_eq!(cells(&page, "Phases", "run")[3], "10");
     }
+}
+
+#[test]
+fn a_page_is_not_written_over_the_run_itself() {
+    let directory = made(&[("resources.csv", HEADER), ("mine", "")]);
+    let path = directory.path();
+    symlink("resources.csv", path.join("a-link")).unwrap();
+    for (output, name) in [
+        ("resources.csv", "resources.csv"),
+        ("a-link", "resources.csv"),
+        ("../x/workers.csv", "workers.csv"),
+        (&*path.join("run.json").to_string_lossy(), "run.json"),
+    ] {
+        let output = output.replace("../x", &path.to_string_lossy());
+        let (code, page, said) = report(&[".", "--output", &output], path);
+        assert_eq!((code, &*page), (Some(2), ""), "{said}");
+        let sentence =
+            format!("error: --output would write the page over {name} of the run in .: name another file\n");
+        assert_eq!(said, sentence);
+    }
+    assert_eq!(fs::read_to_string(path.join("resources.csv")).unwrap(), HEADER);
+    assert!(!path.join("workers.csv").exists());
+    assert_eq!(report(&[".", "--output", "mine"], path).0, Some(0));
+}
+
+#[test]
+fn whoever_reads_a_page_need_not_read_all_of_it() {
+    let directory = made(&[("resources.csv", HEADER)]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = command(&["report", ".", "--output", "-"], directory.path());
+    let left = command.stdout(writer).stderr(Stdio::piped()).output().unwrap();
+    let said = String::from_utf8_lossy(&left.stderr);
+    assert!(!said.contains("error:"), "{said}");
+    assert_eq!(left.status.code(), Some(0));
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = self::command(&["report", ".", "--output", "-"], directory.path());
+    let left = command.stdout(full).stderr(Stdio::piped()).output().unwrap();
+    let said = String::from_utf8_lossy(&left.stderr);
+    assert!(said.contains("error: stdout can't be written: No space left on device"), "{said}");
+    assert_eq!(left.status.code(), Some(1));
 }
 
 #[test]
