@@ -23,8 +23,13 @@ pub fn of(run: &Recording) -> Vec<Table> {
 fn phases(run: &Recording) -> Table {
     let mut rows: Vec<Vec<String>> = Vec::new();
     if run.phases.len() > 1 || run.phases.is_empty() {
-        let whole =
-            Phase { name: "whole run".to_owned(), from_s: 0.0, to_s: run.seconds(), figures: run.whole.clone() };
+        let whole = Phase {
+            name: "whole run".to_owned(),
+            from_s: 0.0,
+            to_s: run.seconds(),
+            figures: run.whole.clone(),
+            ..Phase::default()
+        };
         rows.push(phase(run, &whole));
     }
     rows.extend(run.phases.iter().filter(|phase| phase.seconds() > 0.0).map(|one| phase(run, one)));
