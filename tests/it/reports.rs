@@ -380,6 +380,45 @@ fn whoever_reads_a_page_need_not_read_all_of_it() {
 }
 
 #[test]
+fn the_last_rows_that_are_missing_change_no_total() {
+    let target = Target::start(&["--mode", "single", "--sample-interval", "100ms"]);
+    ask(&target, (2, 20), "/health");
+    assert_eq!(target.admin_post("/marks", r#"{"phase":"measure"}"#).status, 201);
+    ask(&target, (2, 10), "/io?ms=150");
+    let left = target.end();
+    let run = left.directory.path().join("run");
+    let phases = |name| cells(&markdown(&run).0, "Phases", name)[1..12].to_vec();
+    let whole = ["whole run", "measure"].map(phases);
+    let resources = run.join("resources.csv");
+    let text = fs::read_to_string(&resources).unwrap();
+    let begin: String = text.lines().take(4).map(|line| line.to_owned() + "\n").collect();
+    fs::write(&resources, begin).unwrap();
+    assert_eq!(["whole run", "measure"].map(phases), whole);
+    let (_, said) = markdown(&run);
+    assert!(said.contains("resources.csv ends at ") && said.contains("not known of the rest"), "{said}");
+}
+
+#[test]
+fn a_killed_run_counts_no_request_for_two_phases() {
+    let mut target = Target::start(&["--mode", "single"]);
+    ask(&target, (2, 20), "/health");
+    wait_for("all of them counted", || (target.total("finished") == 40).then_some(()));
+    assert_eq!(target.admin_post("/marks", r#"{"phase":"measure"}"#).status, 201);
+    ask(&target, (2, 15), "/health");
+    let run = target.run_directory();
+    wait_for("rows with all of them", || {
+        let rows = rows(&run.join("resources.csv"));
+        rows.last().filter(|row| row["requests_total"] == "70").map(|_| ())
+    });
+    target.kill();
+    let (page, _) = markdown(&run);
+    assert_eq!(
+        ["whole run", "run", "measure"].map(|phase| cells(&page, "Phases", phase)[3].clone()),
+        ["70", "40", "30"]
+    );
+}
+
+#[test]
 fn a_run_that_was_killed_or_still_goes_on_has_a_page() {
     let mut target = Target::start(&["--mode", "cluster", "--workers", "2"]);
     ask(&target, (2, 20), "/health");
