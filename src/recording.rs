@@ -2,9 +2,11 @@
 
 mod about;
 mod events;
+mod faults;
 mod faulty;
 mod figure;
 mod level;
+mod lines;
 mod outcomes;
 mod phases;
 mod series;
@@ -25,7 +27,7 @@ pub use phases::Phase;
 pub use series::{Cell, Series, Stretch, When};
 
 use figure::{OF_A_ROUTE, OF_A_WORKER};
-use phases::OfRows;
+use phases::{OfRows, Phases, Times};
 use table::{Row, Wanted};
 
 use crate::run_files::{RECORD, RESOURCES, ROUTES, WORKERS};
@@ -42,6 +44,9 @@ const PARTS: usize = 256;
 
 /// The wall clock and the monotonic one may drift apart by so much from row to row.
 const STEP_MS: f64 = 500.0;
+
+/// The last row may be so much earlier than the end of a run: its observer takes both one after the other.
+const LATE_END_S: f64 = 1.0;
 
 /// Columns that are written and not read here.
 pub const NOT_READ: [&[&str]; 3] = [
@@ -152,28 +157,44 @@ pub fn read(directory: &Path, told: &(dyn Fn(u64) + Sync)) -> Result<Recording, 
     let (workers, wrong) = workers;
     damage.extend(wrong);
     let (routes, wrong) = routes;
+    let were_answered = target.whole(Figure::Requests).last().is_some_and(|requests| requests > 0.0);
+    if routes.is_empty() && wrong.is_empty() && were_answered {
+        damage.push(format!("{ROUTES} has no rows, although requests were finished"));
+    }
     damage.extend(wrong);
     let (events, wrong) = events::read(directory);
     damage.extend(wrong);
-    let end_s = target.stretches().last().map_or(0.0, |last| last.to_s);
     let started_ns = about.at("/started_monotonic_ns").and_then(Value::as_u64);
-    let (phases, whole, wrong) = phases::read(directory, &of_rows, started_ns, end_s);
+    let duration_s = about.number("/totals/duration_s");
+    let times = Times { started_ns, duration_s, events: &events };
+    let Phases { all: phases, whole, wrong } = phases::read(directory, &of_rows, &times);
     damage.extend(wrong);
-    let faulty = faulty::stretches(&events, about.at("/profile/content/fault"), end_s);
-    let outcomes = outcomes::outcomes(&about, about.number("/totals/duration_s").unwrap_or(end_s));
-    Ok(Recording {
-        directory: directory.to_owned(),
+    let mut run = Recording {
+        // Whoever stands in it calls it `.`.
+        directory: directory.canonicalize().unwrap_or_else(|_| directory.to_owned()),
         about,
         target,
         workers,
         routes,
         events,
-        faulty,
-        outcomes,
         phases,
         whole,
         steps,
         damage,
+        ..Recording::default()
+    };
+    let lasted_s = run.lasted_s();
+    run.faulty = faulty::stretches(&run.events, run.about.at("/profile/content/fault"), lasted_s);
+    run.outcomes = outcomes::outcomes(&run.about, duration_s.unwrap_or(lasted_s));
+    run.damage.extend(lost_end(run.seconds(), run.interval_s(), lasted_s));
+    Ok(run)
+}
+
+/// A sentence about rows that end before the run does.
+fn lost_end(rows_s: f64, interval_s: f64, lasted_s: f64) -> Option<String> {
+    let is_lost = rows_s > 0.0 && lasted_s - rows_s > LATE_END_S.max(2.0 * interval_s);
+    is_lost.then(|| {
+        format!("{RESOURCES} ends at {rows_s} s, the run at {lasted_s:.3} s: what only rows tell is not known of the rest")
     })
 }
 
@@ -186,6 +207,13 @@ impl Recording {
     #[must_use]
     pub fn seconds(&self) -> f64 {
         self.target.stretches().last().map_or(0.0, |last| last.to_s)
+    }
+
+    /// How long it was: until it was counted at its end, or as far as its rows say.
+    #[must_use]
+    pub fn lasted_s(&self) -> f64 {
+        let counted = self.phases.last().filter(|_| self.whole.is_some());
+        counted.map_or_else(|| self.seconds(), |last| last.to_s)
     }
 
     /// Until when requests were taken: the begin of the drain, or the end.
@@ -214,7 +242,7 @@ fn read_target(directory: &Path, told: &dyn Fn(u64)) -> Target {
     let (mut series, mut phases) =
         (Series::new(Figure::ALL, STRETCHES).watching(Level::OF_THE_TARGET), OfRows::default());
     let mut clock = WallClock::default();
-    let wanted = Wanted { texts: &["phase"], figures: Figure::ALL, others: NOT_READ[0] };
+    let wanted = Wanted { texts: &["phase"], figures: Figure::ALL, others: NOT_READ[0], may_be_empty: false };
     let wrong = table::read(directory, RESOURCES, &wanted, told, |row| {
         clock.look(row);
         series.push(when(row, &mut phases), row.numbers);
@@ -224,13 +252,17 @@ fn read_target(directory: &Path, told: &dyn Fn(u64)) -> Target {
 
 fn when(row: &Row<'_>, phases: &mut OfRows) -> When {
     let Row { elapsed_s, interval_s, epoch_ms: _, texts, numbers: _ } = *row;
-    When { elapsed_s, interval_s, phase: phases.number(texts[0], elapsed_s - interval_s) }
+    When { elapsed_s, interval_s, phase: phases.number(texts[0], (elapsed_s, interval_s)) }
 }
 
 fn read_workers(directory: &Path, levels: &[Level], told: &dyn Fn(u64)) -> (Vec<Worker>, Vec<String>) {
     let (mut workers, mut phases): (Vec<Worker>, _) = (Vec::new(), OfRows::default());
-    let wanted =
-        Wanted { texts: &["phase", "slot", "generation", "state"], figures: OF_A_WORKER, others: NOT_READ[1] };
+    let wanted = Wanted {
+        texts: &["phase", "slot", "generation", "state"],
+        figures: OF_A_WORKER,
+        others: NOT_READ[1],
+        may_be_empty: false,
+    };
     let wrong = table::read(directory, WORKERS, &wanted, told, |row| {
         let [_, slot, generation, state] = *row.texts else { return };
         let known = workers.iter().position(|worker| worker.slot == slot);
@@ -251,7 +283,9 @@ fn read_workers(directory: &Path, levels: &[Level], told: &dyn Fn(u64)) -> (Vec<
 
 fn read_routes(directory: &Path, told: &dyn Fn(u64)) -> (Vec<Route>, Vec<String>) {
     let (mut routes, mut phases): (Vec<Route>, _) = (Vec::new(), OfRows::default());
-    let wanted = Wanted { texts: &["phase", "method", "route"], figures: OF_A_ROUTE, others: NOT_READ[2] };
+    // A route has rows from its first request on.
+    let texts = &["phase", "method", "route"];
+    let wanted = Wanted { texts, figures: OF_A_ROUTE, others: NOT_READ[2], may_be_empty: true };
     let wrong = table::read(directory, ROUTES, &wanted, told, |row| {
         let [_, method, path] = *row.texts else { return };
         let known = routes.iter().position(|route| route.path == path && route.method == method);

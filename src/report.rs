@@ -5,6 +5,7 @@
 mod glance;
 pub mod html;
 pub mod markdown;
+mod phases;
 mod plots;
 mod spark;
 mod table;
@@ -95,7 +96,7 @@ fn facts(run: &Recording) -> Vec<(&'static str, String)> {
     let cpus = about.number("/machine/cpus").map(|cpus| format!("{} CPUs", number(cpus)));
     let memory = about.number("/machine/memory_bytes").map(|memory| bytes(memory) + " of memory");
     let quota = text("/machine/cgroup_cpu_max").map(|quota| format!("CPU quota {quota}"));
-    let seconds = about.number("/totals/duration_s").unwrap_or_else(|| run.seconds());
+    let seconds = about.number("/totals/duration_s").unwrap_or_else(|| run.lasted_s());
     let ended = match (about.is_known(), about.text("/totals/ended")) {
         (_, Some(ended)) => Some(ended.to_owned()),
         (true, None) => Some("not in order: it was killed, or still goes on".to_owned()),

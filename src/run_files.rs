@@ -2,6 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use rustix::fs::OFlags;
 
 /// What was run, on what, and at the end what came of it.
 pub const RECORD: &str = "run.json";
@@ -27,6 +31,39 @@ pub const EVENT_COLUMNS: [&str; 9] =
 
 /// The header of `marks.csv`. The last row of a run that ended in order has no phase.
 pub const MARK_COLUMNS: [&str; 4] = ["phase", "at_ns", "realtime_ns", "figures"];
+
+/// Opens a file of a run to read it, and waits for nobody: a pipe without a writer would never end.
+///
+/// # Errors
+/// What the file system says, or that there is no regular file.
+pub fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no regular file")) }
+}
+
+/// The whole lines of a file, and whether there is half a line behind them.
+///
+/// # Errors
+/// What the file system says, or that there is no regular file.
+pub fn open_whole_lines(path: &Path) -> io::Result<(io::Take<File>, bool)> {
+    let mut file = open(path)?;
+    let whole = whole_lines(&mut file)?;
+    let is_torn = file.metadata()?.len() > whole;
+    file.rewind()?;
+    Ok((file.take(whole), is_torn))
+}
+
+/// All of them at once, for files that are not long.
+///
+/// # Errors
+/// What the file system says, or that there is no regular file.
+pub fn read_whole_lines(path: &Path) -> io::Result<(Vec<u8>, bool)> {
+    let (mut file, is_torn) = open_whole_lines(path)?;
+    let mut text = Vec::new();
+    file.read_to_end(&mut text)?;
+    Ok((text, is_torn))
+}
 
 /// Up to where a file consists of whole lines: at most the last one of an observer that was killed has no end.
 ///

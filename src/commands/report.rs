@@ -1,6 +1,8 @@
 //! `quintain report RUN_DIR…`: a run as a page.
 
+use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -8,6 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::recording;
 use crate::report::{Report, html, markdown};
+use crate::run_files;
 
 /// What is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,6 +85,18 @@ struct Failure {
 }
 
 fn one(directory: &Path, asked: &Asked) -> Result<(), Failure> {
+    let output = match &asked.output {
+        Some(output) if output == Path::new("-") => None,
+        Some(output) => Some(output.clone()),
+        None => Some(directory.join(asked.format.file())),
+    };
+    if let Some(name) = output.as_deref().and_then(|output| own_file(directory, output)) {
+        let sentence = format!(
+            "--output would write the page over {name} of the run in {}: name another file",
+            directory.display()
+        );
+        return Err(Failure { code: 2, sentence });
+    }
     let bar = progress_bar(recording::size(directory));
     let run = recording::read(directory, &|read| bar.inc(read));
     bar.finish_and_clear();
@@ -94,19 +109,39 @@ fn one(directory: &Path, asked: &Asked) -> Result<(), Failure> {
         Format::Html => html::write(&report),
         Format::Markdown => markdown::write(&report),
     };
-    let path = asked.output.clone().unwrap_or_else(|| directory.join(asked.format.file()));
-    let written = if path == Path::new("-") {
-        let mut output = io::stdout().lock();
-        output.write_all(page.as_bytes()).and_then(|()| output.flush())
-    } else {
-        std::fs::write(&path, page)
+    let (written, place) = match &output {
+        Some(path) => (std::fs::write(path, page), path.display().to_string()),
+        None => (to_stdout(&page), "stdout".to_owned()),
     };
-    let failed = |error| Failure { code: 1, sentence: format!("{} can't be written: {error}", path.display()) };
-    written.map_err(failed)?;
-    if path != Path::new("-") {
-        let _ = writeln!(io::stdout(), "{}", path.display());
+    written.map_err(|error| Failure { code: 1, sentence: format!("{place} can't be written: {error}") })?;
+    if output.is_some() {
+        let _ = writeln!(io::stdout(), "{place}");
     }
     Ok(())
+}
+
+fn to_stdout(page: &str) -> io::Result<()> {
+    let mut output = io::stdout().lock();
+    match output.write_all(page.as_bytes()).and_then(|()| output.flush()) {
+        // Whoever reads it has seen enough, as `head` has.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+/// Which of a run's own files a page would be written over, by whatever name or link.
+fn own_file(directory: &Path, output: &Path) -> Option<&'static str> {
+    let same_file = |name: &&&str| {
+        let (own, output) = (directory.join(name).metadata().ok(), output.metadata().ok());
+        own.zip(output).is_some_and(|(own, output)| (own.dev(), own.ino()) == (output.dev(), output.ino()))
+    };
+    // One that is missing would look like the run's.
+    let same_name = |name: &&&str| {
+        let parent = output.parent().map(|parent| if parent == Path::new("") { Path::new(".") } else { parent });
+        let parents = parent.and_then(|parent| parent.canonicalize().ok()).zip(directory.canonicalize().ok());
+        output.file_name() == Some(OsStr::new(name)) && parents.is_some_and(|(one, other)| one == other)
+    };
+    run_files::ALL.iter().find(|name| same_file(name) || same_name(name)).copied()
 }
 
 /// Shows on a terminal how far the reading is, once it takes longer than a moment.

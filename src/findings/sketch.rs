@@ -36,7 +36,13 @@ pub fn run(columns: &[(Figure, &[f64])]) -> Recording {
 pub fn run_with(columns: &[(Figure, &[f64])], figures: Figures) -> Recording {
     let mut run = run(columns);
     let to_s = run.seconds();
-    run.phases = vec![Phase { name: "run".to_owned(), from_s: 0.0, to_s, figures: Some(figures.clone()) }];
+    run.phases = vec![Phase {
+        name: "run".to_owned(),
+        from_s: 0.0,
+        to_s,
+        figures: Some(figures.clone()),
+        ..Phase::default()
+    }];
     run.whole = Some(figures);
     run
 }

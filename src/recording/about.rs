@@ -1,11 +1,11 @@
 //! `run.json`: what ran where, and what it came to.
 
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 
 use serde_json::Value;
 
-use crate::run_files::RECORD;
+use crate::run_files::{self, RECORD};
 
 /// What `run.json` says; nothing where it can't be read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,7 +21,9 @@ impl About {
     /// Reads it; and what was wrong with it.
     #[must_use]
     pub fn read(directory: &Path) -> (Self, Option<String>) {
-        let text = match std::fs::read(directory.join(RECORD)) {
+        let mut text = Vec::new();
+        let read = run_files::open(&directory.join(RECORD)).and_then(|mut file| file.read_to_end(&mut text));
+        let text = match read.map(|_| text) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 return (Self::default(), Some(format!("{RECORD} is missing: what ran where is not known")));

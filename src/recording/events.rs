@@ -1,12 +1,12 @@
 //! What happened, and when.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::run_files::{EVENT_COLUMNS, EVENTS, whole_lines};
+use super::faults::{Many, torn};
+use crate::run_files::{EVENT_COLUMNS, EVENTS, read_whole_lines};
 
 /// So many are kept; of a run with more, the first.
 const MOST: usize = 20_000;
@@ -53,9 +53,10 @@ impl Event {
 /// Reads them, in the order of their time; and what was wrong with the file.
 #[must_use]
 pub fn read(directory: &Path) -> (Vec<Event>, Vec<String>) {
-    let mut wrong = Vec::new();
-    let text = match whole_text(&directory.join(EVENTS)) {
-        Ok(text) => text,
+    // What is no UTF-8 in it is found row by row.
+    let (text, is_torn) = match read_whole_lines(&directory.join(EVENTS)) {
+        Ok((text, _)) if text.is_empty() => return (Vec::new(), vec![format!("{EVENTS} is empty")]),
+        Ok(read) => read,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return (Vec::new(), vec![format!("{EVENTS} is missing: marks, deaths and fault plans are not shown")]);
         }
@@ -67,6 +68,7 @@ pub fn read(directory: &Path) -> (Vec<Event>, Vec<String>) {
     if !needed.iter().all(has) {
         return (Vec::new(), vec![format!("{EVENTS} has no {}: it is left out", needed.join(" and no "))]);
     }
+    let mut wrong: Vec<String> = torn(EVENTS, is_torn).into_iter().collect();
     let (mut events, mut unreadable, mut more) = (Vec::new(), 0, 0);
     for row in rows.deserialize::<Event>() {
         match row {
@@ -76,21 +78,13 @@ pub fn read(directory: &Path) -> (Vec<Event>, Vec<String>) {
         }
     }
     if unreadable > 0 {
-        wrong.push(format!("{unreadable} rows of {EVENTS} can't be read: they are left out"));
+        let rows = Many(unreadable, "row");
+        wrong.push(format!("{rows} of {EVENTS} can't be read: {} left out", rows.they_are()));
     }
     if more > 0 {
-        wrong.push(format!("{EVENTS} has {more} rows after the first {MOST}: they are left out"));
+        let rows = Many(more, "row");
+        wrong.push(format!("{EVENTS} has {rows} after the first {MOST}: {} left out", rows.they_are()));
     }
     events.sort_by(|one, other| one.elapsed_s.total_cmp(&other.elapsed_s));
     (events, wrong)
-}
-
-/// The whole lines of a file; what is no UTF-8 in them stays to be found by whoever reads the rows.
-fn whole_text(path: &Path) -> io::Result<Vec<u8>> {
-    let mut file = File::open(path)?;
-    let whole = whole_lines(&mut file)?;
-    io::Seek::rewind(&mut file)?;
-    let mut text = Vec::new();
-    file.take(whole).read_to_end(&mut text)?;
-    Ok(text)
 }

@@ -58,7 +58,7 @@ pub fn of(run: &Recording) -> Vec<Glance> {
 fn requests(run: &Recording) -> Glance {
     let count = run.whole.as_ref().map(|whole| float(whole.totals.counts.finished));
     let count = count.or_else(|| run.target.whole(Figure::Requests).last());
-    let seconds = run.seconds();
+    let seconds = run.lasted_s();
     let rate = count.filter(|_| seconds > 0.0).map(|count| count / seconds);
     let most = run.target.whole(Figure::Rps).most();
     Glance {

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::phases;
 use super::table::{NONE, Table, numbers, shown, words};
 use crate::histogram::{Distribution, Quantiles};
-use crate::recording::{Cell, Figure, Outcome, Phase, Recording, Stretch};
-use crate::snapshot::{Figures, RouteReading};
-use crate::units::shown::{bytes, clock, count, float, microseconds, number, percent, span};
+use crate::recording::{Cell, Figure, Outcome, Recording};
+use crate::snapshot::RouteReading;
+use crate::units::shown::{bytes, clock, count, float, microseconds, number, percent};
 
 /// Rows of the table over time.
 const MOMENTS: usize = 30;
@@ -16,93 +17,8 @@ const EVENTS: usize = 200;
 
 /// All of them that have something to say.
 pub fn of(run: &Recording) -> Vec<Table> {
-    let tables = [phases(run), routes(run), workers(run), faults(run), over_time(run), events(run)];
+    let tables = [phases::table(run), routes(run), workers(run), faults(run), over_time(run), events(run)];
     tables.into_iter().filter(|table| !table.rows.is_empty()).collect()
-}
-
-fn phases(run: &Recording) -> Table {
-    let mut rows: Vec<Vec<String>> = Vec::new();
-    if run.phases.len() > 1 || run.phases.is_empty() {
-        let whole =
-            Phase { name: "whole run".to_owned(), from_s: 0.0, to_s: run.seconds(), figures: run.whole.clone() };
-        rows.push(phase(run, &whole));
-    }
-    rows.extend(run.phases.iter().filter(|phase| phase.seconds() > 0.0).map(|one| phase(run, one)));
-    if run.target.is_empty() {
-        rows.clear();
-    }
-    let unknown = run.phases.iter().any(|phase| phase.figures.is_none());
-    Table {
-        name: "phases",
-        title: "Phases",
-        columns: vec![
-            words("phase"),
-            numbers("from"),
-            numbers("for"),
-            numbers("requests"),
-            numbers("requests/s"),
-            numbers("errors"),
-            numbers("service p50"),
-            numbers("service p99"),
-            numbers("latency p50"),
-            numbers("latency p95"),
-            numbers("latency p99"),
-            numbers("latency max"),
-            numbers("CPU"),
-            numbers("memory, most"),
-        ],
-        rows,
-        note: Some(if unknown {
-            "Where the run was not counted at the end of a phase, its quantiles are not known, and its requests are those of the rows.".to_owned()
-        } else {
-            "Quantiles are those of the summed histograms of all workers, within 0.78 %. CPU: 100 % is one core."
-                .to_owned()
-        }),
-        is_long: false,
-    }
-}
-
-fn phase(run: &Recording, phase: &Phase) -> Vec<String> {
-    let within = |figure: Figure| {
-        let inside = |stretch: &Stretch| stretch.to_s > phase.from_s && stretch.from_s < phase.to_s;
-        run.target
-            .of(figure)
-            .filter(|(stretch, _)| inside(stretch))
-            .fold(Cell::default(), |sum, (_, cell)| sum.and(cell))
-    };
-    let gained = |figure: Figure| {
-        let gains = run.target.gains(figure);
-        let inside = run
-            .target
-            .stretches()
-            .iter()
-            .zip(gains)
-            .filter(|(stretch, _)| stretch.to_s > phase.from_s && stretch.to_s <= phase.to_s);
-        inside.filter_map(|(_, gain)| gain).reduce(|sum, gain| sum + gain)
-    };
-    let counted = phase.figures.as_ref();
-    let requests =
-        counted.map(|figures| float(figures.totals.counts.finished)).or_else(|| gained(Figure::Requests));
-    let errors = counted.map(|figures| float(figures.totals.counts.errors)).or_else(|| gained(Figure::Errors));
-    let recorded = counted.map(Figures::recorded).unwrap_or_default();
-    let (service, latency) = (recorded.service.quantiles(), recorded.latency.quantiles());
-    let seconds = phase.seconds();
-    vec![
-        phase.name.clone(),
-        clock(phase.from_s),
-        span(seconds),
-        shown(requests, number),
-        shown(requests.filter(|_| seconds > 0.0).map(|requests| requests / seconds), number),
-        shown(errors, number),
-        of_quantiles(service, |quantiles| quantiles.p50_ns),
-        of_quantiles(service, |quantiles| quantiles.p99_ns),
-        of_quantiles(latency, |quantiles| quantiles.p50_ns),
-        of_quantiles(latency, |quantiles| quantiles.p95_ns),
-        of_quantiles(latency, |quantiles| quantiles.p99_ns),
-        of_quantiles(latency, |quantiles| quantiles.max_ns),
-        shown(within(Figure::Cpu).mean(), percent),
-        shown(within(Figure::Rss).most(), bytes),
-    ]
 }
 
 fn routes(run: &Recording) -> Table {
@@ -268,7 +184,10 @@ fn over_time(run: &Recording) -> Table {
         };
         let stretches = &run.target.stretches()[range.clone()];
         let (from_s, to_s) = (stretches[0].from_s, stretches[stretches.len() - 1].to_s);
-        let phase = run.phases.iter().rfind(|phase| phase.from_s < to_s).map_or(NONE, |phase| &phase.name);
+        // The one in the middle: a row seldom ends where a phase does.
+        let middle_s = f64::midpoint(from_s, to_s);
+        let phase = run.phases.iter().rfind(|phase| phase.from_s <= middle_s).or(run.phases.first());
+        let phase = phase.map_or(NONE, |phase| &phase.name);
         vec![
             clock(from_s),
             clock(to_s),
@@ -328,6 +247,6 @@ fn named(method: &str, path: &str) -> String {
     if method.is_empty() { path.to_owned() } else { format!("{method} {path}") }
 }
 
-fn of_quantiles(quantiles: Option<Quantiles>, which: fn(&Quantiles) -> u64) -> String {
+pub fn of_quantiles(quantiles: Option<Quantiles>, which: fn(&Quantiles) -> u64) -> String {
     shown(quantiles.as_ref().map(|quantiles| float(which(quantiles)) / 1e3), microseconds)
 }

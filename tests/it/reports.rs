@@ -3,10 +3,13 @@
 
 use std::fmt::Write;
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Stdio;
 
 use quintain::observer::columns::{resources, routes, workers};
 use quintain::recording::{Figure, NOT_READ};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -56,8 +59,8 @@ fn its_counts_are_those_of_the_target_in_every_mode() {
     for mode in MODES {
         let target = Target::start(mode);
         ask(&target, (4, 30), "/io?ms=1");
-        // A client has its answer before it is counted.
-        wait_for("its records", || (target.total("finished") == 120).then_some(()));
+        // A client may have its answer before the worker has counted it.
+        wait_for("all of them counted", || (target.total("finished") == 120).then_some(()));
         assert_eq!(target.admin_post("/marks", r#"{"phase":"measure"}"#).status, 201);
         ask(&target, (4, 50), "/cpu?iterations=1000");
         let stats =
@@ -190,17 +193,37 @@ fn what_is_damaged_is_said_and_the_rest_is_reported() {
         |more: &str| format!("{HEADER}1000,0.0,,run,,0\n2000,1.0,1.0,run,10,10\n3000,2.0,1.0,run,20,30\n{more}");
     for (text, sentence, requests) in [
         (String::new(), "resources.csv is empty", None),
-        (HEADER.to_owned(), "resources.csv has no row that can be read", None),
+        (HEADER.to_owned(), "resources.csv has no rows", None),
+        (format!("{HEADER}x\n"), "resources.csv has no row that can be read", None),
         ("a,b\n1,2\n".to_owned(), "resources.csv has no column elapsed_s: without it no row has a time", None),
         (with("4000,3.0,1.0,run,30,60"), "the last line of resources.csv has no end", Some(30.0)),
-        (with("4000,3.0\n"), "1 rows of resources.csv can't be read, the first before line", Some(30.0)),
-        (with("\0\0\0\0,\0,,,,\n"), "1 rows of resources.csv can't be read", Some(30.0)),
+        (with("4000,3.0\n"), "1 row of resources.csv can't be read, line 5: it is left out", Some(30.0)),
+        (with("\0\0\0\0,\0,,,,\n"), "1 row of resources.csv can't be read", Some(30.0)),
+        (
+            with("4000,3.0,1.0,\"run,30,60\n5000,4.0,1.0,run,40,100\n"),
+            "1 row of resources.csv can't be read, line 5: it is left out",
+            Some(100.0),
+        ),
+        (
+            with("4000,1e300,1.0,run,30,60\n5000,4.0,1.0,run,40,100\n"),
+            "1 row of resources.csv can't be read, line 5: it is left out",
+            Some(100.0),
+        ),
+        (
+            with("4000,30000,1.0,run,30,60\n5000,4.0,1.0,run,40,100\n"),
+            "elapsed_s jumps in resources.csv, from 2 to 30000: 1 row is left out",
+            Some(100.0),
+        ),
         (
             with("2500,1.5,0.5,run,5,31\n4000,3.0,1.0,run,30,60\n"),
-            "elapsed_s goes back in resources.csv, first from 2 to 1.5",
+            "elapsed_s jumps in resources.csv, from 2 to 1.5: 1 row is left out",
             Some(60.0),
         ),
-        (with("4000,3.0,1.0,run,fast,60\n"), "1 cells of resources.csv are no numbers", Some(60.0)),
+        (
+            with("4000,3.0,1.0,run,fast,60\n"),
+            "1 cell of resources.csv is no possible number: it counts as unknown",
+            Some(60.0),
+        ),
         (
             with("").replace("rps", "rps,warp_factor").replace("run,", "run,1,"),
             "resources.csv has columns that this version does not know, and leaves out: warp_factor",
@@ -246,8 +269,15 @@ fn damaged_neighbours_leave_the_rest_as_it_is() {
         ("run.json", "{", "run.json is no JSON"),
         ("run.json", "[]", "run.json is no object"),
         ("events.csv", "kind\nmark\n", "events.csv has no elapsed_s and no kind"),
-        ("events.csv", "elapsed_s,kind,detail\nsoon,mark,x\n1.0,mark,y\n", "1 rows of events.csv can't be read"),
-        ("marks.csv", "phase,at_ns,realtime_ns,figures\nx,1,2,{\n", "1 rows of marks.csv can't be read"),
+        (
+            "events.csv",
+            "elapsed_s,kind,detail\nsoon,mark,x\n1.0,mark,y\n",
+            "1 row of events.csv can't be read: it is left out",
+        ),
+        ("events.csv", "", "events.csv is empty"),
+        ("marks.csv", "phase,at_ns,realtime_ns,figures\nx,1,2,{\n", "what had been counted can't be read in 1 row"),
+        ("marks.csv", "phase,at_ns,realtime_ns,figures\nx,1\n", "1 row of marks.csv can't be read: it is left out"),
+        ("marks.csv", "", "marks.csv is empty: quantiles of whole phases are not known"),
         ("workers.csv", "slot\n0\n", "workers.csv has no column elapsed_s"),
         ("routes.csv", "", "routes.csv is empty"),
     ] {
@@ -256,6 +286,136 @@ fn damaged_neighbours_leave_the_rest_as_it_is() {
         assert!(said.contains(sentence), "{name}: {said}\nwanted {sentence}");
         assert_eq!(cells(&page, "Phases", "run")[3], "10");
     }
+}
+
+#[test]
+fn a_file_that_is_none_is_said_and_waited_for_by_nobody() {
+    let resources = format!("{HEADER}1000,0.0,,run,,0\n2000,1.0,1.0,run,10,10\n");
+    for name in ["resources.csv", "workers.csv", "routes.csv", "marks.csv", "events.csv", "run.json"] {
+        for is_pipe in [true, false] {
+            let directory = made(&[("resources.csv", &resources), ("run.json", "{}")]);
+            let path = directory.path().join(name);
+            let _ = fs::remove_file(&path);
+            if is_pipe {
+                mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+            } else {
+                fs::create_dir(&path).unwrap();
+            }
+            let (page, said) = markdown(directory.path());
+            let is_said = |text: &str| {
+                text.lines().any(|line| {
+                    line.contains(&format!("{name} can't be read")) && line.contains("it is no regular file")
+                })
+            };
+            assert!(is_said(&said) && is_said(&page), "{said}");
+        }
+    }
+}
+
+#[test]
+fn a_run_that_answered_nothing_is_no_damaged_one() {
+    let target = Target::start(&["--mode", "single"]);
+    let left = target.end();
+    let run = left.directory.path().join("run");
+    let (page, said) = markdown(&run);
+    assert!(said.is_empty() && !page.contains("missing or damaged"), "{said}");
+    // Of one that answered something, they are missing.
+    let resources = format!("{HEADER}1000,0.0,,run,,0\n2000,1.0,1.0,run,10,10\n");
+    let directory = made(&[("resources.csv", &resources), ("routes.csv", "elapsed_s\n")]);
+    fs::copy(run.join("routes.csv"), directory.path().join("routes.csv")).unwrap();
+    let (_, said) = markdown(directory.path());
+    assert!(said.contains("routes.csv has no rows, although requests were finished"), "{said}");
+}
+
+#[test]
+fn a_page_is_not_written_over_the_run_itself() {
+    let directory = made(&[("resources.csv", HEADER), ("mine", "")]);
+    let path = directory.path();
+    symlink("resources.csv", path.join("a-link")).unwrap();
+    for (output, name) in [
+        ("resources.csv", "resources.csv"),
+        ("a-link", "resources.csv"),
+        ("../x/workers.csv", "workers.csv"),
+        (&*path.join("run.json").to_string_lossy(), "run.json"),
+    ] {
+        let output = output.replace("../x", &path.to_string_lossy());
+        let (code, page, said) = report(&[".", "--output", &output], path);
+        assert_eq!((code, &*page), (Some(2), ""), "{said}");
+        let sentence =
+            format!("error: --output would write the page over {name} of the run in .: name another file\n");
+        assert_eq!(said, sentence);
+    }
+    assert_eq!(fs::read_to_string(path.join("resources.csv")).unwrap(), HEADER);
+    assert!(!path.join("workers.csv").exists());
+    assert_eq!(report(&[".", "--output", "mine"], path).0, Some(0));
+}
+
+#[test]
+fn a_run_has_its_name_wherever_one_stands() {
+    let directory = made(&[("resources.csv", HEADER)]);
+    let run = directory.path().join("named");
+    fs::create_dir(&run).unwrap();
+    fs::copy(directory.path().join("resources.csv"), run.join("resources.csv")).unwrap();
+    let (code, page, said) = report(&[".", "--format", "md", "--output", "-"], &run);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(page.starts_with("# named\n"), "{page}");
+}
+
+#[test]
+fn whoever_reads_a_page_need_not_read_all_of_it() {
+    let directory = made(&[("resources.csv", HEADER)]);
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = command(&["report", ".", "--output", "-"], directory.path());
+    let left = command.stdout(writer).stderr(Stdio::piped()).output().unwrap();
+    let said = String::from_utf8_lossy(&left.stderr);
+    assert!(!said.contains("error:"), "{said}");
+    assert_eq!(left.status.code(), Some(0));
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = self::command(&["report", ".", "--output", "-"], directory.path());
+    let left = command.stdout(full).stderr(Stdio::piped()).output().unwrap();
+    let said = String::from_utf8_lossy(&left.stderr);
+    assert!(said.contains("error: stdout can't be written: No space left on device"), "{said}");
+    assert_eq!(left.status.code(), Some(1));
+}
+
+#[test]
+fn the_last_rows_that_are_missing_change_no_total() {
+    let target = Target::start(&["--mode", "single", "--sample-interval", "100ms"]);
+    ask(&target, (2, 20), "/health");
+    assert_eq!(target.admin_post("/marks", r#"{"phase":"measure"}"#).status, 201);
+    ask(&target, (2, 10), "/io?ms=150");
+    let left = target.end();
+    let run = left.directory.path().join("run");
+    let phases = |name| cells(&markdown(&run).0, "Phases", name)[1..12].to_vec();
+    let whole = ["whole run", "measure"].map(phases);
+    let resources = run.join("resources.csv");
+    let text = fs::read_to_string(&resources).unwrap();
+    let begin: String = text.lines().take(4).map(|line| line.to_owned() + "\n").collect();
+    fs::write(&resources, begin).unwrap();
+    assert_eq!(["whole run", "measure"].map(phases), whole);
+    let (_, said) = markdown(&run);
+    assert!(said.contains("resources.csv ends at ") && said.contains("not known of the rest"), "{said}");
+}
+
+#[test]
+fn a_killed_run_counts_no_request_for_two_phases() {
+    let mut target = Target::start(&["--mode", "single"]);
+    ask(&target, (2, 20), "/health");
+    wait_for("all of them counted", || (target.total("finished") == 40).then_some(()));
+    assert_eq!(target.admin_post("/marks", r#"{"phase":"measure"}"#).status, 201);
+    ask(&target, (2, 15), "/health");
+    let run = target.run_directory();
+    wait_for("rows with all of them", || {
+        let rows = rows(&run.join("resources.csv"));
+        rows.last().filter(|row| row["requests_total"] == "70").map(|_| ())
+    });
+    target.kill();
+    let (page, _) = markdown(&run);
+    assert_eq!(
+        ["whole run", "run", "measure"].map(|phase| cells(&page, "Phases", phase)[3].clone()),
+        ["70", "40", "30"]
+    );
 }
 
 #[test]
