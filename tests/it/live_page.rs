@@ -96,7 +96,12 @@ fn nothing_comes_from_elsewhere_and_nothing_is_inline() {
     };
     let mut files = named(&html, "src=\"");
     files.extend(named(&html, "href=\"").into_iter().filter(|path| path.starts_with("/page/")));
-    files.extend(["plans", "plot", "plots", "tables", "words"].map(|name| format!("/page/{name}.js")));
+    let modules = [
+        "dom", "faults", "figures", "listen", "marking", "plans", "plot", "plots", "run", "shared", "state",
+        "tables", "words",
+    ];
+    files.extend(modules.map(|name| format!("/page/{name}.js")));
+    files.push("/page/gone.svg".to_owned());
     assert!(files.len() > 6, "{files:?}");
     for path in files.iter().map(String::as_str).chain(["/"]) {
         let file = ask(&target, path);
