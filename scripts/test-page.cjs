@@ -1,8 +1,11 @@
-// Opens the live page and looks: called by test-page.sh with the target's URL, the admin's, its pid and where pictures go.
+// Opens the live page and looks: called by test-page.sh with the target's URL, the admin's, its pid and where pictures go,
+// the admin's URL of a target with slow ticks, and all three of one that takes few connections.
+const fs = require('node:fs');
 const http = require('node:http');
+const { endings, truths } = require('./test-page-truths.cjs');
 const { fits, run, until, watched, wrong } = require('./browser.cjs');
 
-const [url, admin, pid, pictures] = process.argv.slice(2);
+const [url, admin, pid, pictures, slow, ...small] = process.argv.slice(2);
 
 /** Requests one after the other on so many connections, until told to stop. */
 function load(clients) {
@@ -22,9 +25,9 @@ function load(clients) {
   };
 }
 
-async function open(browser, options) {
-  const page = await watched(browser, options, `${admin}/`);
-  await page.goto(`${admin}/`);
+async function open(browser, options, at = admin) {
+  const page = await watched(browser, options, `${at}/`);
+  await page.goto(`${at}/`);
   await until('the page is live', () => page.evaluate(() => document.documentElement.dataset.state === 'live'));
   return page;
 }
@@ -71,18 +74,20 @@ async function look(browser) {
     await other.close();
   }
   await stop();
+  await truths(page, open.bind(null, browser), { admin, pid, slow, small });
   if (wrong.length) throw new Error(wrong.join('\n'));
 
   // From here on the browser itself complains that nobody answers.
   process.kill(Number(pid), 'SIGSTOP');
-  const children = require('node:fs').readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+  const children = fs.readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
   children.forEach((child) => process.kill(child, 'SIGSTOP'));
   await until('a target that says nothing is late', async () => /^late$/.test(await text('#state-word')));
   children.concat(Number(pid)).forEach((one) => process.kill(one, 'SIGCONT'));
   await until('and live again', async () => (await text('#state-word')) === 'live');
   process.kill(Number(pid), 'SIGTERM');
-  await until('a target that ends is gone, and the page says so', async () => /gone.*Looking for it again/s.test(await text('#notice')));
-  await page.screenshot({ path: `${pictures}/gone.png`, fullPage: true });
+  await until('a target that ends in order has ended', async () => /has ended \(signal TERM\).* requests /s.test(await text('#ended')) && (await text('#state-word')) === 'ended');
+  await page.screenshot({ path: `${pictures}/ended.png`, fullPage: true });
+  await endings(open.bind(null, browser), small, pictures);
 }
 
 run('the page', look);

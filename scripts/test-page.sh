@@ -11,7 +11,13 @@ program "${1:-}"
 pages=$PWD/target/page
 mkdir -p "$pages"
 
+# One whose next tick is not seen here: what a page shows of it was in the greeting.
+start slow --mode cluster --workers 2 --sample-interval 1m
+slow=$admin
+# One that is soon full, and that ends while it is looked at.
+start small --mode cluster --workers 1 --sample-interval 200ms --max-connections 2
+small=("$url" "$admin" "$pid")
 start page --mode cluster --workers 2 --sample-interval 200ms
-steer scripts/test-page.cjs "$url" "$admin" "$pid" "$pages"
+steer scripts/test-page.cjs "$url" "$admin" "$pid" "$pages" "$slow" "${small[@]}"
 end "$pid"
 exit "$code"

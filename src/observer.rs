@@ -121,7 +121,8 @@ pub fn run(observation: Observation) -> Result<(), String> {
     let started = start(&control, move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| format!("the observer's runtime could not start: {error}"))?;
-        let live = Arc::new(Live::new(Arc::clone(&board), about));
+        let marks = Arc::default();
+        let live = Arc::new(Live::new(Arc::clone(&board), about, Arc::clone(&marks)));
         let target = admin::Target {
             board,
             processes: processes.clone(),
@@ -130,7 +131,7 @@ pub fn run(observation: Observation) -> Result<(), String> {
             live: Arc::clone(&live),
             events,
             by_token: admin.as_ref().is_some_and(|admin| admin.token.is_some()),
-            marks: Arc::default(),
+            marks,
             started_ns,
             listen_drops: Arc::default(),
             routes: RoutesReader::default(),
@@ -192,6 +193,9 @@ impl Observer {
     ) -> Result<Self, String> {
         let (board, mode) = (Arc::clone(&target.board), target.mode);
         let generation = notes::arrive(&board);
+        if let (Some(live), Some(files)) = (&live, files.as_ref().filter(|_| generation > 1)) {
+            live.recall(&files.directory);
+        }
         let files = match files {
             None => None,
             Some(files) if generation == 1 => Some(OpenFiles::make(files, mode, schedule.started_ns)?),
@@ -250,6 +254,9 @@ impl Observer {
         // What was due just before the drain began.
         self.put_planned(&mut happened);
         let last = self.tick(clock::monotonic_ns(), Depth::Thorough);
+        if let Some(live) = &self.live {
+            live.end().await;
+        }
         if let Some(status) = self.status {
             status.end();
         }

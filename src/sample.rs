@@ -144,6 +144,8 @@ pub struct SlotSample {
     pub state: &'static str,
     /// Whether a worker of it serves.
     pub is_live: bool,
+    /// When the loop of its newest worker last turned (monotonic), if one sits there and it did.
+    pub beat_ns: Option<u64>,
     /// Whether its counters said what can't be: then the tick counts nothing for it.
     pub is_implausible: bool,
     /// Processes, threads, descriptors, memory.
@@ -298,6 +300,7 @@ fn slot_sample(earlier: &Earlier, slot: &SlotReading, group: Group, interval_ns:
         generation: slot.generation,
         pid: slot.pid,
         state: slot.state_name(),
+        beat_ns: slot.workers.last().map(|worker| worker.beat_ns).filter(|beat_ns| *beat_ns > 0),
         is_live: slot.workers.iter().any(|worker| worker.state == SeatState::Live),
         is_implausible: !plausible,
         group,

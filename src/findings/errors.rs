@@ -38,7 +38,7 @@ fn whether_planned(run: &Recording, errors: f64) -> (Weight, String) {
         return (Weight::Doubt, "and whether fault plans were in force is not known".to_owned());
     }
     if run.faulty.is_empty() {
-        return (Weight::Doubt, "no fault plan was in force".to_owned());
+        return (Weight::Doubt, "while no fault plan was in force".to_owned());
     }
     let (mut planned, mut unplanned) = (0.0, 0.0);
     for (stretch, gain) in run.target.stretches().iter().zip(run.target.gains(Figure::Errors)) {
@@ -58,7 +58,7 @@ fn whether_planned(run: &Recording, errors: f64) -> (Weight, String) {
     if parts.is_empty() {
         (Weight::Note, "all while fault plans were in force".to_owned())
     } else if unplanned >= errors {
-        (Weight::Doubt, "no fault plan was in force then".to_owned())
+        (Weight::Doubt, "while no fault plan was in force".to_owned())
     } else {
         (Weight::Doubt, parts.join(", "))
     }
@@ -114,7 +114,7 @@ mod tests {
             &[(Figure::Errors, &[0.0, 3.0, 3.0]), (Figure::Requests, &[0.0, 600.0, 1000.0])];
         let mut run = started(columns);
         let found = find(&run);
-        assert_eq!(found[0].sentence, "3 of 1,000 requests failed (0.3 %), no fault plan was in force.");
+        assert_eq!(found[0].sentence, "3 of 1,000 requests failed (0.3 %), while no fault plan was in force.");
         assert_eq!((found[0].weight, found[0].at), (Weight::Doubt, Some((0.0, 1.0))));
         run.events.clear();
         assert!(find(&run)[0].sentence.ends_with("and whether fault plans were in force is not known."));

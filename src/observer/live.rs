@@ -5,24 +5,29 @@
 
 mod faults;
 mod feed;
+mod past;
 mod row;
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde_json::{Value, json};
 
 use super::columns::{self, Column, Row};
+use super::marks::Marks;
 use crate::control::Event;
 use crate::histogram::add;
-use crate::sample::{Sample, SlotSample, TargetSample};
+use crate::run_files;
+use crate::sample::{RouteSample, Sample, SlotSample, TargetSample};
 use crate::scoreboard::Scoreboard;
 use crate::snapshot::RouteReading;
 use crate::sys::clock;
 
-pub use faults::{Shown, shown_faults};
+pub use faults::{Shown, past_faults, shown_faults};
 pub use feed::{Cut, Feed};
 
 use feed::Clients;
@@ -30,8 +35,14 @@ use feed::Clients;
 /// Rows that a page is given when it is opened: five minutes of the usual tick.
 const ROWS: usize = 300;
 
-/// Events that a page is given when it is opened.
-const EVENTS: usize = 100;
+/// Events that a page is given when it is opened: more than a run has marks, which must not push everything else out.
+const EVENTS: usize = 300;
+
+/// Routes whose figures are told: the busiest.
+const ROUTES: usize = 12;
+
+/// How long clients have to take the end of the run.
+const LAST_WORDS: Duration = Duration::from_millis(250);
 
 /// What does not change in a run.
 #[derive(Clone, Debug)]
@@ -68,6 +79,8 @@ pub struct Live {
     about: About,
     resources: Vec<Column<TargetSample>>,
     workers: Vec<Column<SlotSample>>,
+    routes: Vec<Column<RouteSample>>,
+    marks: Arc<Marks>,
     inner: Mutex<Inner>,
 }
 
@@ -83,9 +96,17 @@ struct Inner {
 impl Live {
     /// Nothing yet.
     #[must_use]
-    pub fn new(board: Arc<Scoreboard>, about: About) -> Self {
+    pub fn new(board: Arc<Scoreboard>, about: About, marks: Arc<Marks>) -> Self {
         let workers = row::of_slots_alone(columns::workers());
-        Self { board, about, resources: columns::resources(), workers, inner: Mutex::default() }
+        let routes = row::of_routes_alone(columns::routes());
+        Self { board, about, resources: columns::resources(), workers, routes, marks, inner: Mutex::default() }
+    }
+
+    /// Takes over the rows and events that an observer before this one has written into a run directory.
+    pub fn recall(&self, directory: &Path) {
+        let mut inner = self.inner();
+        inner.rows = past::rows(&directory.join(run_files::RESOURCES), &self.resources, ROWS);
+        inner.events = past::events(&directory.join(run_files::EVENTS), EVENTS);
     }
 
     /// Keeps a tick and tells it to everybody who listens.
@@ -98,8 +119,8 @@ impl Live {
         let mut inner = self.inner();
         if !inner.clients.is_empty() {
             let mut told = target;
-            told.insert("workers".to_owned(), self.rows_of_workers(phase, &tick.sample).into());
-            told.insert("faults".to_owned(), tick.faults.iter().map(Shown::to_json).collect());
+            told.extend(self.parts(&tick));
+            told.insert("faults".to_owned(), self.faults(&tick.faults, now_ns));
             let dropped = inner.clients.tell(&message("tick", &Value::Object(told)), now_ns);
             add(&self.board.head().observer.sse_dropped, dropped);
         }
@@ -112,7 +133,7 @@ impl Live {
         let Event { at_ns, realtime_ns, kind, slot, generation, pid, detail, plans: _ } = event;
         let event = json!({
             "epoch_ms": realtime_ns / clock::MILLISECOND,
-            "elapsed_s": row::seconds(at_ns.saturating_sub(self.about.started_ns)),
+            "elapsed_s": self.elapsed(*at_ns),
             "kind": kind,
             "slot": slot,
             "generation": generation,
@@ -123,6 +144,20 @@ impl Live {
         let dropped = inner.clients.tell(&message("event", &event), clock::monotonic_ns());
         add(&self.board.head().observer.sse_dropped, dropped);
         push(&mut inner.events, EVENTS, event);
+    }
+
+    /// Tells everybody who listens that the run has ended, and gives them a moment to take it: soon nobody serves them.
+    pub async fn end(&self) {
+        const PAUSE: Duration = Duration::from_millis(5);
+        let now_ns = clock::monotonic_ns();
+        let end = message("end", &json!({ "elapsed_s": self.elapsed(now_ns) }));
+        self.inner().clients.tell(&end, now_ns);
+        for _ in 0..LAST_WORDS.as_millis() / PAUSE.as_millis() {
+            if self.inner().clients.have_taken_all() {
+                return;
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// The last tick; `None` before the first.
@@ -156,15 +191,25 @@ impl Live {
     fn hello(&self, inner: &Inner) -> Bytes {
         let About { version, mode, profile, started_ns: _, started_realtime_ns: _, interval_ns } = &self.about;
         let names: Vec<&str> = self.resources.iter().map(|column| column.name).collect();
-        let about = json!({
+        let now_ns = clock::monotonic_ns();
+        let marks = self.marks.list().into_iter();
+        let mut about = json!({
             "version": version,
             "mode": mode,
             "profile": profile,
             "interval_s": row::seconds(*interval_ns),
             "cpus": std::thread::available_parallelism().map_or(1, usize::from),
             "columns": names,
+            "elapsed_s": self.elapsed(now_ns),
             "events": inner.events,
+            "marks": marks.map(|(phase, at_ns)| json!({ "phase": phase, "elapsed_s": self.elapsed(at_ns) })).collect::<Vec<_>>(),
+            // As they stand now: the last tick may be long ago.
+            "faults": self.faults(&shown_faults(&self.board, now_ns), now_ns),
+            "ended_faults": self.faults(&past_faults(&self.board, now_ns), now_ns),
         });
+        if let (Some(fields), Some(last)) = (about.as_object_mut(), &inner.last) {
+            fields.extend(self.parts(last));
+        }
         // The rows are JSON already; the object is not empty, so that its last character but one ends a field.
         let rows = inner.rows.iter().map(String::as_str).collect::<Vec<_>>().join(",");
         let about = about.to_string();
@@ -177,11 +222,41 @@ impl Live {
         row::object(&self.resources, &Row { moment, phase, mode: self.about.mode, figures })
     }
 
-    fn rows_of_workers(&self, phase: &str, sample: &Sample) -> Vec<Value> {
-        let Sample { moment, slots, .. } = sample;
-        let mode = self.about.mode;
-        let rows = slots.iter().map(|figures| row::object(&self.workers, &Row { moment, phase, mode, figures }));
-        rows.map(Value::Object).collect()
+    /// A tick's workers and its busiest routes.
+    fn parts(&self, tick: &Tick) -> row::Object {
+        let Sample { moment, slots, routes, .. } = &tick.sample;
+        // Their columns leave out what is the same in the row of the target.
+        let (phase, mode) = ("", self.about.mode);
+        let workers = slots.iter().map(|figures| {
+            let mut row = row::object(&self.workers, &Row { moment, phase, mode, figures });
+            let age_ns = figures.beat_ns.map(|beat_ns| moment.monotonic_ns.saturating_sub(beat_ns));
+            row.insert("beat_age_ms".to_owned(), age_ns.map(|age_ns| age_ns / clock::MILLISECOND).into());
+            Value::Object(row)
+        });
+        let mut busiest: Vec<&RouteSample> = routes.iter().collect();
+        busiest.sort_by(|one, other| {
+            let rate = |route: &RouteSample| route.rate.unwrap_or(0.0);
+            rate(other).total_cmp(&rate(one)).then(other.finished.cmp(&one.finished))
+        });
+        busiest.truncate(ROUTES);
+        let shown = busiest
+            .iter()
+            .map(|figures| row::object(&self.routes, &Row { moment, phase, mode, figures: *figures }));
+        let mut parts = row::Object::new();
+        parts.insert("workers".to_owned(), workers.collect());
+        parts.insert("routes".to_owned(), shown.map(Value::Object).collect());
+        parts.insert("more_routes".to_owned(), (routes.len() - busiest.len()).into());
+        parts
+    }
+
+    fn faults(&self, shown: &[Shown], now_ns: u64) -> Value {
+        let elapsed_s = self.elapsed(now_ns);
+        shown.iter().map(|shown| shown.to_json(elapsed_s)).collect()
+    }
+
+    /// Seconds since the run began.
+    fn elapsed(&self, at_ns: u64) -> f64 {
+        row::seconds(at_ns.saturating_sub(self.about.started_ns))
     }
 
     /// Nobody panics while it is held.

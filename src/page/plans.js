@@ -13,7 +13,7 @@ export const PLANS = {
     ],
   },
   latency: {
-    unit: us, axis: us,
+    unit: us, axis: us, empty: 1000, canBeLog: true,
     lines: [
       { name: 'latency', column: (quantile) => `lat_${quantile}_us`, colour: 'wait' },
       { name: 'service', column: (quantile) => `svc_${quantile}_us`, colour: 'work', fill: true },

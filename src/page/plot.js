@@ -15,8 +15,23 @@ export const colour = (name) => getComputedStyle(document.documentElement).getPr
 /** So much of it. */
 const tint = (name, percent) => `color-mix(in srgb, ${colour(name)} ${percent}%, transparent)`;
 
+/** Marks nearer to one another than this bury what they mark. */
+const APART = 14;
+const DEATHS_APART = 4;
+
 /** Where values have no neighbour, to which a line could lead: they are points. */
 const alone = (values) => [...values.keys()].filter((at) => values[at] != null && values[at - 1] == null && values[at + 1] == null);
+
+/** Marks so many pixels apart: of those that are nearer the newest stands for all. */
+function thin(marks, apart) {
+  const kept = [];
+  marks.toSorted((one, other) => other.left - one.left).forEach((mark) => {
+    const next = kept.at(-1);
+    if (next && next.left - mark.left < apart) next.more += 1;
+    else kept.push({ ...mark, more: 0 });
+  });
+  return kept.reverse();
+}
 
 function element(className, textContent = '', name = 'div') {
   return Object.assign(document.createElement(name), { className, textContent });
@@ -33,7 +48,7 @@ export class Plot {
     this.title = article.querySelector('h2, h3').textContent;
     this.key = element('key', '', 'p');
     this.values = plan.lines.map((line) => {
-      const item = element(KEYS[line.colour], line.name, 'span');
+      const item = element(`${KEYS[line.colour]}${line.dash ? ' dashed' : ''}`, line.name, 'span');
       const value = element('', '', 'b');
       item.append(value);
       this.key.append(item);
@@ -56,7 +71,7 @@ export class Plot {
     const quiet = colour('quiet');
     const points = { show: false, size: 4, filter: (chart, line) => alone(chart.data[line]) };
     const lines = plan.lines.map((line) => ({
-      stroke: colour(line.colour), width: this.ranges ? 1.25 : 1.75, points: { ...points, fill: colour(line.colour) }, spanGaps: false,
+      stroke: colour(line.colour), width: this.ranges ? 1.25 : 1.75, points: { ...points, fill: colour(line.colour) }, spanGaps: false, dash: line.dash,
       fill: line.fill ? tint(line.colour, 14) : undefined,
     }));
     const bands = plan.gap ? [{ series: [1, 2], fill: colour(plan.gap) }] : [];
@@ -72,7 +87,7 @@ export class Plot {
       legend: { show: false },
       padding: [8, 18, 0, 0],
       cursor: { sync: { key: 'elapsed' }, y: false, drag, points: { size: 6 }, bind: { dblclick: () => () => view.reset?.() } },
-      scales: { x: { time: false, range: () => view.range ?? [0, 1] }, y: { range: (_, __, high) => [0, this.top(high)] } },
+      scales: { x: { time: false, range: () => view.range ?? [0, 1] }, y: this.isLog() ? { distr: 3, range: (_, low, high) => this.decades(low, high) } : { range: (_, __, high) => [0, this.top(high)] } },
       series: [{}, ...lines, ...edges],
       bands,
       axes: [
@@ -80,7 +95,7 @@ export class Plot {
           values: (_, marks, __, ___, step) => marks.map((mark) => (mark < 0 ? '' : clock(mark, step < 0.1 ? 2 : step < 1 ? 1 : 0))) },
         { stroke: quiet, font: FONT, grid: { stroke: colour('grid'), width: 1 }, ticks: { show: false }, size: 58, gap: 4, space: 34,
           incrs: plan.binary ? POWERS : undefined,
-          values: (_, marks) => marks.map((mark) => (mark === 0 ? '0' : plan.axis(mark))) },
+          values: (_, marks) => marks.map((mark) => (mark == null ? '' : mark === 0 ? '0' : plan.axis(mark))) },
       ],
       hooks: { draw: [() => this.drawAround()], setCursor: [() => this.tell()], setSelect: [() => this.selected()] },
     }, this.data, this.place);
@@ -98,7 +113,18 @@ export class Plot {
   /** Some air above the highest value, and no plot of nothing. */
   top(high) {
     if (this.plan.most) return this.plan.most;
-    return Math.max(high * 1.12, this.plan.least ?? 0) || 1;
+    return Math.max(high * 1.12, this.plan.least ?? 0) || (this.plan.empty ?? 1);
+  }
+
+  /** Whether the axis is one of powers, on which what is ten times as much is one step higher. */
+  isLog() {
+    return Boolean(this.view.isLog && this.plan.canBeLog);
+  }
+
+  /** The decades around all values. */
+  decades(low, high) {
+    const [from, to] = [Math.floor(Math.log10(Math.max(low || 1, 1))), Math.ceil(Math.log10(Math.max(high || 1, 1) * 1.12))];
+    return [10 ** from, 10 ** Math.max(to, from + 1)];
   }
 
   /** Shows these columns, one a line, and the ranges in which each point's rows lay, where it stands for several. */
@@ -152,6 +178,8 @@ export class Plot {
     this.values.forEach((value, index) => {
       const text = this.value(index, at);
       if (value.textContent !== text) value.textContent = text;
+      // What hardly ever happens is not named before it does.
+      if (this.plan.lines[index].isRare) value.parentElement.hidden = !this.data[index + 1].some((one) => one > 0);
     });
     this.view.told?.(at == null ? null : this.data[0][at]);
   }
@@ -204,10 +232,10 @@ export class Plot {
     const left = (seconds) => this.chart.valToPos(seconds, 'x');
     const isSeen = (mark) => mark.left >= -1 && mark.left <= width + 1;
     const all = (this.view.marks ?? []).map((mark) => ({ ...mark, left: left(mark.elapsed_s) })).filter(isSeen);
+    const [named, deaths] = [thin(all.filter((mark) => !mark.death), APART), thin(all.filter((mark) => mark.death), DEATHS_APART)];
+    const marks = [...named, ...deaths];
     // Phases of a few pixels each would leave nothing else to see.
-    const isCrowded = all.filter((mark) => !mark.death).length * 12 > width;
-    const marks = all.filter((mark) => mark.death || !isCrowded);
-    const named = marks.filter((mark) => mark.name);
+    const isCrowded = named.some((mark) => mark.more > 0);
     const lines = marks.map((mark) => {
       const line = element(`mark ${mark.death ? 'death' : ''}`);
       line.style.left = `${mark.left}px`;
@@ -231,12 +259,14 @@ export class Plot {
   /** A mark's name, right of its line or left of it: where there is room for it. */
   label(line, mark, named, width) {
     const at = named.indexOf(mark);
+    const text = mark.more ? `${mark.name} +${mark.more}` : mark.name;
     const right = (named[at + 1]?.left ?? width) - mark.left;
-    const leftward = at === named.length - 1 && right < 7 * mark.name.length + 10;
-    const room = leftward ? mark.left - (named[at - 1]?.left ?? 0) : right;
+    const left = mark.left - (named[at - 1]?.left ?? 0);
+    const leftward = at === named.length - 1 && right < 7 * text.length + 10 && left > right;
+    const room = leftward ? left : right;
     if (room < 40) return;
     if (leftward) line.classList.add('leftward');
-    const label = element('', mark.name, 'span');
+    const label = element('', text, 'span');
     label.style.maxWidth = `${room - 8}px`;
     line.append(label);
   }

@@ -23,6 +23,7 @@ export function short(value) {
 /** Microseconds as [number, unit]. */
 export function time(us) {
   if (us == null || !Number.isFinite(us)) return [NONE, ''];
+  if (us === 0) return ['0', 'µs'];
   if (us < 1000) return [us < 10 ? us.toFixed(1) : us.toFixed(0), 'µs'];
   if (us < 1e6) return [digits(us / 1e3), 'ms'];
   return [digits(us / 1e6), 's'];
@@ -38,7 +39,7 @@ export function bytes(count) {
     size /= 1024;
     unit += 1;
   }
-  return [digits(size), units[unit]];
+  return [unit === 0 ? String(Math.round(size)) : digits(size), units[unit]];
 }
 
 export function percent(value) {
@@ -61,8 +62,7 @@ export function clock(seconds, decimals = 0) {
 
 /** What is left, as `12 s` or `3:04`. */
 export function countdown(seconds) {
-  if (seconds < 10) return `${seconds.toFixed(1)} s`;
-  return seconds < 100 ? `${Math.floor(seconds)} s` : clock(seconds);
+  return seconds < 100 ? `${Math.ceil(seconds)} s` : clock(seconds);
 }
 
 /** The time of day here. */

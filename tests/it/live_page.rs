@@ -96,7 +96,12 @@ fn nothing_comes_from_elsewhere_and_nothing_is_inline() {
     };
     let mut files = named(&html, "src=\"");
     files.extend(named(&html, "href=\"").into_iter().filter(|path| path.starts_with("/page/")));
-    files.extend(["plans", "plot", "plots", "tables", "words"].map(|name| format!("/page/{name}.js")));
+    let modules = [
+        "dom", "faults", "figures", "listen", "marking", "plans", "plot", "plots", "run", "shared", "state",
+        "tables", "words",
+    ];
+    files.extend(modules.map(|name| format!("/page/{name}.js")));
+    files.push("/page/gone.svg".to_owned());
     assert!(files.len() > 6, "{files:?}");
     for path in files.iter().map(String::as_str).chain(["/"]) {
         let file = ask(&target, path);
@@ -171,6 +176,97 @@ fn a_killed_worker_and_a_fault_plan_are_told() {
     let kinds: Vec<&str> =
         hello["events"].as_array().unwrap().iter().map(|event| event["kind"].as_str().unwrap()).collect();
     assert!(kinds.contains(&"worker-ended") && kinds.contains(&"fault plan"), "{kinds:?}");
+}
+
+#[test]
+fn a_page_is_told_at_once_what_there_is_and_not_at_the_next_tick() {
+    let target = Target::start(&[&CLUSTER[..], &["--sample-interval", "1m"]].concat());
+    let plan = serde_json::json!([{"name": "first", "route": "/io", "kinds": [{"kind": "empty", "rate": 1.0}],
+        "window": {"after": 1, "count": 2}}]);
+    target.order_faults(&plan);
+    let stands = |open: bool, over: bool| {
+        let hello = Listener::open(&target).next("hello");
+        let fault = &hello["faults"][0];
+        assert_eq!((&fault["open"], &fault["over"]), (&open.into(), &over.into()), "{fault}");
+        hello
+    };
+    let hello = stands(false, false);
+    assert_eq!(hello["workers"].as_array().map(Vec::len), Some(2), "{hello}");
+    assert_eq!((&hello["routes"], &hello["more_routes"]), (&Value::Array(vec![]), &0.into()), "{hello}");
+    let mark = target.admin_post("/marks", r#"{"phase": "b"}"#);
+    assert_eq!(mark.status, 201);
+    let get = |path: &str| {
+        let mut client = target.connect();
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: target\r\n\r\n")).unwrap();
+        let _ = client.receive();
+    };
+    get("/io?ms=1");
+    let told = &stands(true, false)["marks"][0];
+    // To a microsecond.
+    assert!((figure(told, "elapsed_s") - figure(&mark.json(), "elapsed_s")).abs() < 2e-6, "{told}");
+    assert_eq!(told["phase"], "b");
+    get("/io?ms=1");
+    get("/io?ms=1");
+    stands(false, true);
+    target.order_faults(&serde_json::json!([{"name": "second", "kinds": [{"kind": "empty", "rate": 0.0}],
+        "window": {"every": "10s", "for": "1s"}}]));
+    let hello = Listener::open(&target).next("hello");
+    let (now, past) = (&hello["faults"][0], &hello["ended_faults"][0]);
+    assert_eq!(now["window_s"], serde_json::json!({"every": 10.0, "for": 1.0}));
+    assert_eq!(past["plan"]["name"], "first");
+    assert!((figure(past, "ended_s") - figure(now, "began_s")).abs() < 0.1, "{past} {now}");
+}
+
+#[test]
+fn a_worker_that_says_nothing_and_the_busiest_routes_are_in_the_tick() {
+    let target = Target::start(&[&CLUSTER[..], &["--sample-interval", "100ms"]].concat());
+    let load = Load::start(target.address(), "/io?ms=1", 2);
+    let mut listener = Listener::open(&target);
+    let busiest = |tick: &Value| tick["routes"][0]["route"] == "/io" && figure(&tick["routes"][0], "rps") > 0.0;
+    wait_for("a route", || Some(listener.next("tick")).filter(busiest));
+    load.stop();
+    let stopped = target.worker(1).pid;
+    send(stopped, Signal::STOP);
+    let age = |tick: &Value, slot: usize| figure(&tick["workers"][slot], "beat_age_ms");
+    let tick = wait_for("its silence", || Some(listener.next("tick")).filter(|tick| age(tick, 1) > 1_000.0));
+    assert!(age(&tick, 0) < age(&tick, 1), "{tick}");
+    send(stopped, Signal::CONT);
+    wait_for("its beat", || Some(listener.next("tick")).filter(|tick| age(tick, 1) < 1_000.0));
+}
+
+#[test]
+fn a_new_observer_tells_what_happened_before_it_and_the_last_one_that_the_run_ends() {
+    let target = Target::start(&CLUSTER);
+    assert_eq!(target.admin_post("/marks", r#"{"phase": "b"}"#).status, 201);
+    send(target.worker(1).pid, Signal::KILL);
+    target.shows(1, "live");
+    let before = target.observer();
+    let mut listener = Listener::open(&target);
+    listener.next("tick");
+    send(before, Signal::KILL);
+    wait_for("another observer", || (target.observer() != before).then_some(()));
+    let mut listener = Listener::open(&target);
+    let hello = listener.next("hello");
+    let events = hello["events"].as_array().unwrap();
+    for kind in ["ready", "mark", "worker-ended", "observer-respawn"] {
+        let told: Vec<&Value> = events.iter().filter(|event| event["kind"] == kind).collect();
+        assert_eq!(told.len(), 1, "{kind} in {hello}");
+        assert!(figure(told[0], "elapsed_s") > 0.0 && figure(told[0], "epoch_ms") > 0.0, "{told:?}");
+    }
+    assert_eq!(hello["marks"][0]["phase"], "b");
+    let (columns, rows) = (hello["columns"].as_array().unwrap(), hello["rows"].as_array().unwrap());
+    let at = columns.iter().position(|name| name == "elapsed_s").unwrap();
+    assert!(figure(&hello["marks"][0], "elapsed_s") > rows[0][at].as_f64().unwrap(), "the rows go back before it");
+    assert!(rows.iter().all(|row| row.as_array().unwrap().len() == columns.len()), "{hello}");
+    target.signal(Signal::TERM);
+    assert!(
+        wait_for("the drain", || Some(listener.next("event")).filter(|event| event["kind"] == "drain"))["detail"]
+            .as_str()
+            .unwrap()
+            .contains("TERM")
+    );
+    assert!(figure(&listener.next("end"), "elapsed_s") > 0.0);
+    assert_eq!(target.wait().code, Some(0));
 }
 
 #[test]

@@ -20,16 +20,25 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Path, type and content.
-const FILES: [(&str, &str, &str); 12] = [
+const FILES: [(&str, &str, &str); 21] = [
     ("/", HTML, include_str!("../page/index.html")),
     ("/page/base.css", CSS, page::BASE_CSS),
     ("/page/page.css", CSS, include_str!("../page/page.css")),
+    ("/page/dom.js", SCRIPT, include_str!("../page/dom.js")),
+    ("/page/faults.js", SCRIPT, include_str!("../page/faults.js")),
+    ("/page/figures.js", SCRIPT, include_str!("../page/figures.js")),
+    ("/page/listen.js", SCRIPT, include_str!("../page/listen.js")),
+    ("/page/marking.js", SCRIPT, include_str!("../page/marking.js")),
     ("/page/page.js", SCRIPT, include_str!("../page/page.js")),
     ("/page/plans.js", SCRIPT, page::PLANS),
     ("/page/plot.js", SCRIPT, page::PLOT),
     ("/page/plots.js", SCRIPT, include_str!("../page/plots.js")),
+    ("/page/run.js", SCRIPT, include_str!("../page/run.js")),
+    ("/page/shared.js", SCRIPT, include_str!("../page/shared.js")),
+    ("/page/state.js", SCRIPT, include_str!("../page/state.js")),
     ("/page/tables.js", SCRIPT, include_str!("../page/tables.js")),
     ("/page/words.js", SCRIPT, page::WORDS),
+    ("/page/gone.svg", SVG, include_str!("../page/gone.svg")),
     ("/page/icon.svg", SVG, page::ICON),
     ("/page/uplot.css", CSS, page::UPLOT_CSS),
     ("/page/uplot.js", SCRIPT, page::UPLOT),

@@ -88,6 +88,11 @@ impl Clients {
         (before - self.clients.len()) as u64
     }
 
+    /// Whether nothing waits for anybody.
+    pub fn have_taken_all(&self) -> bool {
+        self.clients.values().all(|client| client.waiting.is_empty())
+    }
+
     /// The next message for a client: `None` when it was dropped.
     fn take(&mut self, number: u64, context: &Context<'_>, now_ns: u64) -> Poll<Option<Bytes>> {
         let Some(client) = self.clients.get_mut(&number) else { return Poll::Ready(None) };

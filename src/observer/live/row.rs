@@ -12,7 +12,8 @@ pub fn object<Figures>(columns: &[Column<Figures>], row: &Row<'_, Figures>) -> O
     columns.iter().map(|column| (column.name.to_owned(), value(column, (column.cell)(row)))).collect()
 }
 
-fn value<Figures>(column: &Column<Figures>, cell: String) -> Value {
+/// A cell as JSON.
+pub fn value<Figures>(column: &Column<Figures>, cell: String) -> Value {
     if cell.is_empty() {
         return Value::Null;
     }
@@ -27,6 +28,13 @@ fn value<Figures>(column: &Column<Figures>, cell: String) -> Value {
 pub fn of_slots_alone<Figures>(columns: Vec<Column<Figures>>) -> Vec<Column<Figures>> {
     const COMMON: [&str; 7] = ["ts_utc", "epoch_ms", "elapsed_s", "interval_s", "late_ms", "phase", "mode"];
     columns.into_iter().filter(|column| !COMMON.contains(&column.name)).collect()
+}
+
+/// Of the columns of `routes.csv` what a page shows of a route: few, since there are many routes.
+pub fn of_routes_alone<Figures>(columns: Vec<Column<Figures>>) -> Vec<Column<Figures>> {
+    const SHOWN: [&str; 8] =
+        ["method", "route", "requests_total", "rps", "errors_total", "lat_p50_us", "lat_p99_us", "svc_p99_us"];
+    columns.into_iter().filter(|column| SHOWN.contains(&column.name)).collect()
 }
 
 /// Exact to a microsecond, for more years than a run has.

@@ -2,30 +2,58 @@
 import { PLANS } from './plans.js';
 import { Plot } from './plot.js';
 
+/** Of the times that something is drawn. */
+const ALL_EVERY = 20;
+
+/** Connections and requests that were turned away are no requests of the target, and no errors: they have a line of their own. */
+const LIVE = {
+  ...PLANS,
+  rate: { ...PLANS.rate, lines: [...PLANS.rate.lines, { name: 'turned away/s', column: () => 'turned_away_per_s', colour: 'wrong', dash: [4, 3], isRare: true }] },
+};
+
 export class Plots {
-  constructor() {
-    this.quantile = 'p99';
-    this.seconds = 300;
-    this.marks = [];
-    this.plots = Object.entries(PLANS).map(([name, plan]) => new Plot(document.getElementById(`plot-${name}`), plan, this));
+  /** Of a run; tells the time under the cursor. */
+  constructor(run, told) {
+    Object.assign(this, { run, told, quantile: 'p99', seconds: 300, marks: [], shades: [], seen: new Set(), turn: 0 });
+    this.plots = Object.entries(LIVE).map(([name, plan]) => new Plot(document.getElementById(`plot-${name}`), plan, this));
     const redraw = () => this.plots.forEach((plot) => plot.build());
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', redraw);
     new ResizeObserver(() => this.plots.forEach((plot) => plot.resize())).observe(document.body);
+    this.watch();
   }
 
-  /** Draws these rows, of which the last is the newest. */
-  draw(rows, marks) {
+  /** What is not on the screen is drawn when it comes there, and now and then for whoever prints or hears the page. */
+  watch() {
+    const by = new Map(this.plots.map((plot) => [plot.place, plot]));
+    const watcher = new IntersectionObserver((entries) => {
+      entries.forEach(({ target, isIntersecting }) => this.seen[isIntersecting ? 'add' : 'delete'](by.get(target)));
+      this.draw();
+    });
+    by.forEach((_, place) => watcher.observe(place));
+  }
+
+  setLog(isLog) {
+    this.isLog = isLog;
+    this.plots.filter(({ plan }) => plan.canBeLog).forEach((plot) => plot.build());
+  }
+
+  draw() {
+    const { rows, marks, deaths, faults } = this.run;
     if (!rows.length) return;
-    const end = rows[rows.length - 1].elapsed_s;
-    let first = rows.findIndex((row) => row.elapsed_s >= end - this.seconds);
-    if (first > 0) first -= 1;
-    const shown = rows.slice(first);
-    this.marks = marks.filter((mark) => mark.elapsed_s >= end - this.seconds);
+    const end = rows.at(-1).elapsed_s;
+    const shown = rows.slice(Math.max(0, rows.findLastIndex((row) => row.elapsed_s < end - this.seconds)));
     // A run that is younger than that has the whole width.
     const from = Math.max(rows[0].elapsed_s, end - this.seconds);
     this.range = [from, Math.max(end, from + Math.min(60, this.seconds))];
+    this.marks = [...marks, ...deaths].filter((mark) => mark.elapsed_s >= from);
+    this.shades = faults.shades(this.range, end);
     const times = shown.map((row) => row.elapsed_s);
-    const column = (name) => shown.map((row) => row[name] ?? null);
-    this.plots.forEach((plot) => plot.show(times, plot.plan.lines.map((line) => column(line.column(this.quantile)))));
+    const column = ({ column: name, isRare }) => {
+      const values = shown.map((row) => row[name(this.quantile)] ?? null);
+      return isRare && !values.some((value) => value > 0) ? values.fill(null) : values;
+    };
+    const plots = this.turn % ALL_EVERY === 0 ? this.plots : this.seen;
+    this.turn += 1;
+    plots.forEach((plot) => plot.show(times, plot.plan.lines.map(column)));
   }
 }

@@ -1,0 +1,42 @@
+// The figures of now, the largest on the page.
+import { set } from './dom.js';
+import { bytes, joined, number, percent, short, time } from './words.js';
+
+/** Latency is called waiting when it is twice the service, and by so much that it matters. */
+const GAP_US = 1000;
+
+const find = (id) => document.getElementById(id);
+
+export function figures({ last: row, cpus }) {
+  const { errors_per_s: errors, turned_away_per_s: turnedAway } = row;
+  put('rps', [number(row.rps), ''], `${number(row.requests_total)} in all`);
+  const failures = [`${number(row.errors_total)} in all`, `${number(row.lost_total)} lost`];
+  if (row.refused_total) failures.push(`${short(row.refused_total)} refused`);
+  if (row.rejected_total) failures.push(`${short(row.rejected_total)} rejected`);
+  put('errors', [number(errors), ''], failures.join(', '), errors > 0 ? 'wrong' : 'zero', turnedAway > 0 ? 'wrong' : '');
+  const beside = (quantile) => `service ${joined(time(row[`svc_${quantile}_us`]))}`;
+  const waits = (quantile) => {
+    const [latency, service] = [row[`lat_${quantile}_us`], row[`svc_${quantile}_us`]];
+    return latency > 2 * service && latency - service >= GAP_US ? 'wait' : '';
+  };
+  put('p50', time(row.lat_p50_us), beside('p50'), waits('p50'));
+  put('p99', time(row.lat_p99_us), beside('p99'), waits('p99'));
+  put('cpu', [row.cpu_pct == null ? '–' : number(row.cpu_pct / 100), cpus === 1 ? 'of 1 core' : `of ${cpus} cores`], `machine ${percent(row.host_cpu_pct)} busy`);
+  // Resident memory counts what processes share once for each of them.
+  put('memory', bytes(row.rss_bytes), row.pss_bytes == null ? '' : `${joined(bytes(row.pss_bytes))} but for sharing`);
+  find('also-memory').title = `shared pages counted once: ${joined(bytes(row.pss_bytes))}; left on the machine: ${joined(bytes(row.host_mem_avail_bytes))}`;
+  put('inflight', [number(row.inflight), ''], `${number(row.connections)} connections`);
+  put('queue', [number(row.acceptq_depth), ''], `${number(row.listen_drops_total)} dropped`, row.acceptq_depth > 0 ? 'wait' : 'zero');
+  set(find('phase'), row.phase);
+}
+
+function put(id, [figure, unit], also, mood = '', alsoMood = '') {
+  const place = find(`now-${id}`);
+  if (place.said !== `${figure} ${unit}`) {
+    place.said = `${figure} ${unit}`;
+    place.textContent = figure;
+    if (unit) place.append(Object.assign(document.createElement('span'), { textContent: unit }));
+  }
+  if (place.className !== mood) place.className = mood;
+  set(find(`also-${id}`), also, alsoMood);
+}
