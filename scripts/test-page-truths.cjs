@@ -128,6 +128,7 @@ exports.endings = async (open, [, admin, pid], pictures) => {
   holds('without a word of being gone', !(await states(page)).includes('gone'), await states(page));
   await until('its workers have ended too', async () => !/live/.test(await page.textContent('#workers tbody')));
   await new Promise((done) => setTimeout(done, 5000));
+  holds('no fault plan opens any more', !/opens|shuts|ends in/.test(await page.textContent('#faults')), await page.textContent('#faults'));
   holds('and it stays so', (await page.textContent('#state-word')) === 'ended' && /ended/.test(await page.title()), await page.title());
   await page.screenshot({ path: `${pictures}/ended-small.png` });
   others.forEach((other) => other.destroy());

@@ -41,8 +41,8 @@ const EVENTS: usize = 300;
 /// Routes whose figures are told: the busiest.
 const ROUTES: usize = 12;
 
-/// How long clients have to take the end of the run.
-const LAST_WORDS: Duration = Duration::from_millis(250);
+/// How long clients have to take the end of the run: a part of what an observer gets to end after a second signal.
+const LAST_WORDS: Duration = Duration::from_millis(100);
 
 /// What does not change in a run.
 #[derive(Clone, Debug)]

@@ -66,8 +66,11 @@ function tell(kind, data) {
 
 function showState() {
   shownAt = Date.now();
-  return show(connection, run);
+  show(connection, run);
 }
+
+/** Whether nothing goes on any more, as far as one knows. */
+const isOver = () => ['gone', 'ended'].includes(root.dataset.state);
 
 /** With other pages of this browser, or alone where there is no such thing. */
 function begin() {
@@ -105,7 +108,7 @@ function lists() {
   routes(run.routes, run.moreRoutes);
   workers(run.workers ?? []);
   events(run.events);
-  plans(run.faults.current, run.now());
+  plans(run.faults.current, isOver() ? null : run.now());
 }
 
 /** The point beside the state is pale for a moment when something was heard: two pictures, where an animation is sixty a second. */
@@ -118,14 +121,12 @@ function beat() {
 
 /** What goes on between ticks, and without them. */
 setInterval(() => {
-  const state = showState();
+  showState();
   if (!run.last) return;
-  const goesOn = state === 'live' || state === 'ending' || state === 'late';
-  const now = goesOn ? run.now() : run.ended ?? run.last.elapsed_s;
   if (document.hidden) return;
-  set(find('uptime'), clock(now));
+  set(find('uptime'), clock(isOver() ? run.ended ?? run.last.elapsed_s : run.now()));
   if (areListsOld) lists();
-  plans(run.faults.current, now);
+  plans(run.faults.current, isOver() ? null : run.now());
 }, 1000);
 
 /** The time under the cursor, or else what has happened in this phase. */

@@ -84,7 +84,6 @@ export function show(connection, run) {
   find('notice-ago').textContent = sentence && connection.heardAt ? `Last heard of at ${hour(connection.heardAt)}, ${ago} s ago.` : '';
   const title = titled(word, run);
   if (document.title !== title) document.title = title;
-  return word;
 }
 
 function titled(word, { last }) {

@@ -87,12 +87,13 @@ export function plans(list, now) {
   set(none, list ? 'None: the target does its work as asked.' : '–');
   fill(part('#faults ul'), list ?? [], makePlan, (li, fault) => {
     const { plan } = fault;
-    const { word, seconds, requests } = stands(fault, now);
+    // After the end nothing opens or shuts.
+    const { word, seconds, requests } = now == null ? { word: '' } : stands(fault, now);
     const when = [word];
     const [opens, shuts] = ['opens', 'shuts'].map((verb) => word === (verb === 'opens' ? 'shut' : 'open') && verb);
     if (seconds != null) when.push(`${opens || shuts} in ${countdown(seconds)}`);
     if (requests != null) when.push(`${opens || shuts} after ${number(requests)} requests`);
-    if (fault.expires_in_s != null) when.push(`ends in ${countdown(Math.max(0, fault.expires_in_s - (now - fault.told)))}`);
+    if (fault.expires_in_s != null && now != null) when.push(`ends in ${countdown(Math.max(0, fault.expires_in_s - (now - fault.told)))}`);
     if (li.className !== word) li.className = word;
     const [[name, moment], [what, done]] = [...li.children].map((line) => line.children);
     set(name.firstElementChild, plan.name ?? 'fault');
