@@ -210,10 +210,10 @@ impl Live {
         if let (Some(fields), Some(last)) = (about.as_object_mut(), &inner.last) {
             fields.extend(self.parts(last));
         }
-        // The rows are JSON already; the object is not empty, so that its last character but one ends a field.
+        // The rows are JSON already, and join the fields of an object that is not empty.
         let rows = inner.rows.iter().map(String::as_str).collect::<Vec<_>>().join(",");
         let about = about.to_string();
-        let open = about.trim_end_matches('}');
+        let open = about.strip_suffix('}').unwrap_or(&about);
         Bytes::from(format!("retry: 1000\nevent: hello\ndata: {open},\"rows\":[{rows}]}}\n\n"))
     }
 
