@@ -1,12 +1,13 @@
 //! The target and its admin routes listen on IPv4, IPv6 and unix sockets, in every mode, and leave no socket file behind.
 
 use std::net::TcpListener;
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::target::{MODES, Target, at_rest, run};
+use crate::support::wait_for;
 
 /// A short path: the kernel takes no long ones.
 fn socket_in(directory: &TempDir, name: &str) -> (std::path::PathBuf, String) {
@@ -90,6 +91,9 @@ fn a_socket_file_that_nobody_listens_on_is_replaced() {
     let ((listen, listens), (admin, administers)) = (socket_in(&directory, "q"), socket_in(&directory, "a"));
     // Dropping a listener leaves its file.
     drop((UnixListener::bind(&listen).unwrap(), UnixListener::bind(&admin).unwrap()));
+    // A child that another test has just forked holds them until it is the program that it is to be.
+    let is_left = |path: &std::path::Path| UnixStream::connect(path).is_err();
+    wait_for("nobody to listen", || (is_left(&listen) && is_left(&admin)).then_some(()));
     let target = Target::start(&["--mode", "single", "--listen", &listens, "--admin", &administers]);
     assert_eq!(target.get("/health").status, 200);
     assert_eq!(at_rest(&target)["totals"]["finished"], 1);
