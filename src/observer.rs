@@ -251,8 +251,9 @@ impl Observer {
                 Some(event) = happened.recv() => self.write_down(&event),
             }
         }
-        // What was due just before the drain began.
+        // What was due, and what happened, just before the drain began.
         self.put_planned(&mut happened);
+        self.write_down_all(&mut happened);
         let last = self.tick(clock::monotonic_ns(), Depth::Thorough);
         if let Some(live) = &self.live {
             live.end().await;
@@ -265,6 +266,13 @@ impl Observer {
             files.finish(&last, &self.target.figures(), &known_faults(&self.board, at_ns));
         }
         Ok(())
+    }
+
+    /// Writes down what the admin listener has told so far.
+    fn write_down_all(&mut self, happened: &mut UnboundedReceiver<Event>) {
+        while let Ok(event) = happened.try_recv() {
+            self.write_down(&event);
+        }
     }
 
     fn write_down(&mut self, event: &Event) {

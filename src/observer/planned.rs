@@ -61,9 +61,7 @@ impl Observer {
                     "phase {phase} gets no mark: this run has {MARKS} marks already, the most there are"
                 );
             }
-            while let Ok(event) = happened.try_recv() {
-                self.write_down(&event);
-            }
+            self.write_down_all(happened);
             self.planned.count(self.board.head());
         }
     }

@@ -4,7 +4,7 @@ use rustix::process::Signal;
 
 use crate::support::account::{Watch, settle};
 use crate::support::load::{Load, Tally};
-use crate::support::target::{MODES, Target, send};
+use crate::support::target::{MODES, Target, at_rest, send};
 use crate::support::wait_for;
 
 const CLUSTER: [&str; 6] = ["--mode", "cluster", "--workers", "2", "--max-workers", "3"];
@@ -67,6 +67,8 @@ fn a_retired_slots_socket_is_served_whatever_happens() {
     target.signal(Signal::TTOU);
     target.shows(1, "retired");
     all_served("lent to the one that is left");
+    // What it has answered and not counted would be lost with it.
+    at_rest(&target);
     let lender = target.worker(0);
     send(lender.pid, Signal::KILL);
     wait_for("its successor", || Some(target.worker(0)).filter(|worker| worker.generation == 2));

@@ -55,6 +55,8 @@ fn each_begins_when_it_is_due_and_not_at_a_row() {
         }
         has_mark(&target, "end");
         assert_eq!(target.get("/health").status, 200);
+        // A client has its answer before it is counted.
+        wait_for("its record", || (target.total("finished") == 4).then_some(()));
         let told = |query: &str| -> Value { stats(&target, query).json()["totals"]["finished"].clone() };
         assert_eq!([told("since=measure&until=end"), told("since=warm%20up")], [3, 4], "{mode:?}");
         let left = target.end();
