@@ -23,7 +23,7 @@ use crate::fault::{Faults, Written};
 use crate::scoreboard::{ORDERS, Scoreboard};
 use crate::sys::control_socket::{ControlSocket, Packet};
 
-pub use counted::{Counted, KnownFaults, Moment, fault_tallies, faults_between, known_faults};
+pub use counted::{Counted, KnownFaults, Moment, fault_tallies, faults_between, faults_in_force, known_faults};
 pub use faults::{plans_in_force, put_faults};
 
 /// From the supervisor to a worker or the observer.

@@ -1,8 +1,8 @@
 //! A run as its directory tells it: read in one pass, however long it is, and with whatever is missing or damaged said.
 
 mod about;
+mod damage;
 mod events;
-mod faults;
 mod faulty;
 mod figure;
 mod level;

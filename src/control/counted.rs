@@ -52,10 +52,14 @@ pub fn fault_tallies(board: &Scoreboard) -> Vec<FaultTally> {
 /// none. Those that had ended by then are left out.
 #[must_use]
 pub fn faults_between(board: &Scoreboard, since: Option<Moment<'_>>, until: Moment<'_>) -> KnownFaults {
+    counted_between(known(board), since, until)
+}
+
+fn counted_between(plans: Vec<Known>, since: Option<Moment<'_>>, until: Moment<'_>) -> KnownFaults {
     let (until_ns, counted) = until;
     let (since_ns, counted_before) = since.unwrap_or_default();
     let mut faults = KnownFaults::default();
-    for (placed, ended_ns) in known(board) {
+    for (placed, ended_ns) in plans {
         let ended_ns = ended_ns.filter(|ended_ns| *ended_ns <= until_ns);
         if placed.begin_ns > until_ns || ended_ns.is_some_and(|ended_ns| ended_ns < since_ns) {
             continue;
@@ -85,12 +89,28 @@ pub fn known_faults(board: &Scoreboard, now_ns: u64) -> KnownFaults {
     faults_between(board, None, (now_ns, &fault_tallies(board)))
 }
 
-/// Every plan that is known, and when it ended (monotonic), if it is to end: the first to end first.
-fn known(board: &Scoreboard) -> Vec<(Placed, Option<u64>)> {
+/// The plans in force now, with what came of them up to now. Those that have ended are not even looked at: every tick asks.
+#[must_use]
+pub fn faults_in_force(board: &Scoreboard, now_ns: u64) -> Vec<Counted> {
+    let plans = on_the_page(board);
+    let tallies: Vec<FaultTally> = plans.iter().map(|(placed, _)| tally(board, placed)).collect();
+    counted_between(plans, None, (now_ns, &tallies)).in_force
+}
+
+/// A plan, and when it ended (monotonic), or is to end.
+type Known = (Placed, Option<u64>);
+
+/// Every plan that is known, the first to end first.
+fn known(board: &Scoreboard) -> Vec<Known> {
     let ended = board.head().ended_plans.all().into_iter();
     let ended = ended.filter_map(|(text, ended_ns)| Some((serde_json::from_slice(&text).ok()?, Some(ended_ns))));
+    ended.chain(on_the_page(board)).collect()
+}
+
+/// Those on the orders page.
+fn on_the_page(board: &Scoreboard) -> Vec<Known> {
     let faults = standing(board).1.faults;
-    ended.chain(faults.plans.into_iter().map(|placed| (placed, faults.expires_ns))).collect()
+    faults.plans.into_iter().map(|placed| (placed, faults.expires_ns)).collect()
 }
 
 fn tally(board: &Scoreboard, placed: &Placed) -> FaultTally {

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::columns::{self, Column, Row};
@@ -73,6 +74,18 @@ pub struct Tick {
     pub metrics: OnceLock<Vec<u8>>,
 }
 
+/// An event as a page is told it, by the names that it has in `events.csv`.
+#[derive(Serialize, Deserialize)]
+struct Happened {
+    epoch_ms: u64,
+    elapsed_s: f64,
+    kind: String,
+    slot: Option<usize>,
+    generation: Option<u64>,
+    pid: Option<u32>,
+    detail: String,
+}
+
 /// The last tick, the rows and events before it, and who is told of the next.
 pub struct Live {
     board: Arc<Scoreboard>,
@@ -89,7 +102,7 @@ struct Inner {
     last: Option<Arc<Tick>>,
     /// Each a JSON array, in the order of the columns.
     rows: VecDeque<String>,
-    events: VecDeque<Value>,
+    events: VecDeque<Happened>,
     clients: Clients,
 }
 
@@ -131,17 +144,17 @@ impl Live {
     /// Keeps an event and tells it to everybody who listens.
     pub fn event(&self, event: &Event) {
         let Event { at_ns, realtime_ns, kind, slot, generation, pid, detail, plans: _ } = event;
-        let event = json!({
-            "epoch_ms": realtime_ns / clock::MILLISECOND,
-            "elapsed_s": self.elapsed(*at_ns),
-            "kind": kind,
-            "slot": slot,
-            "generation": generation,
-            "pid": pid,
-            "detail": detail,
-        });
+        let event = Happened {
+            epoch_ms: realtime_ns / clock::MILLISECOND,
+            elapsed_s: self.elapsed(*at_ns),
+            kind: kind.clone(),
+            slot: *slot,
+            generation: *generation,
+            pid: *pid,
+            detail: detail.clone(),
+        };
         let mut inner = self.inner();
-        let dropped = inner.clients.tell(&message("event", &event), clock::monotonic_ns());
+        let dropped = inner.clients.tell(&message("event", &json!(event)), clock::monotonic_ns());
         add(&self.board.head().observer.sse_dropped, dropped);
         push(&mut inner.events, EVENTS, event);
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::faults::{Many, torn};
+use super::damage::{Many, torn};
 use crate::run_files::{EVENT_COLUMNS, EVENTS, read_whole_lines};
 
 /// So many are kept; of a run with more, the first.

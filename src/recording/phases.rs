@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::damage::{Many, torn};
 use super::events::Event;
-use super::faults::{Many, torn};
 use crate::run_files::{MARK_COLUMNS, MARKS, RECORD, read_whole_lines};
 use crate::snapshot::{Figures, Totals};
 use crate::units::shown::float;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
-use super::faults::Faults;
+use super::damage::Damage;
 use super::figure::Figure;
 use super::lines::{Cells, Line, Lines};
 
@@ -74,7 +74,7 @@ pub fn read(
     loop {
         match lines.read(&mut cells) {
             Ok(Line::Cells) if cells.len() == header.len() => rows.add(&cells, lines.number),
-            Ok(Line::Cells | Line::Unreadable) => rows.faults.unreadable(lines.number),
+            Ok(Line::Cells | Line::Unreadable) => rows.damage.unreadable(lines.number),
             Ok(Line::End) => break,
             Err(error) => {
                 wrong.push(format!("{name} can't be read to its end: {error}"));
@@ -101,47 +101,47 @@ struct Rows<'a, Visit> {
     /// One that jumps ahead, until the next has come.
     held: Option<(Cells, f64)>,
     numbers: Vec<f64>,
-    faults: Faults,
+    damage: Damage,
 }
 
 impl<'a, Visit: FnMut(&Row<'_>)> Rows<'a, Visit> {
     fn new(columns: &'a Columns, visit: Visit, is_torn: bool) -> Self {
         let numbers = vec![f64::NAN; columns.figures.len()];
-        let faults = Faults::of_file(is_torn);
-        Self { columns, visit, last_s: 0.0, since_s: 0.0, held: None, numbers, faults }
+        let damage = Damage::of_file(is_torn);
+        Self { columns, visit, last_s: 0.0, since_s: 0.0, held: None, numbers, damage }
     }
 
     fn add(&mut self, cells: &Cells, line: u64) {
-        let Some(elapsed_s) = number(cells, self.columns.elapsed) else { return self.faults.unreadable(line) };
+        let Some(elapsed_s) = number(cells, self.columns.elapsed) else { return self.damage.unreadable(line) };
         if elapsed_s >= self.last_s
             && let Some((held, held_s)) = self.held.take()
         {
             if elapsed_s >= held_s {
                 self.give(&held, held_s);
             } else {
-                self.faults.jumped(self.last_s, held_s);
+                self.damage.jumped(self.last_s, held_s);
             }
         }
         let interval_s = self.columns.interval.and_then(|column| number(cells, column));
-        let before_s = self.faults.rows.checked_sub(1).map(|_| self.last_s);
+        let before_s = self.damage.rows.checked_sub(1).map(|_| self.last_s);
         match order(before_s, elapsed_s, interval_s) {
             Order::GoesOn => self.give(cells, elapsed_s),
             Order::JumpsAhead => self.held = Some((cells.clone(), elapsed_s)),
-            Order::GoesBack => self.faults.jumped(self.last_s, elapsed_s),
+            Order::GoesBack => self.damage.jumped(self.last_s, elapsed_s),
         }
     }
 
     fn give(&mut self, cells: &Cells, elapsed_s: f64) {
         let Columns { elapsed: _, interval, epoch, texts, figures } = self.columns;
         // Several rows of one tick cover the same time.
-        if self.faults.rows > 0 && elapsed_s > self.last_s {
+        if self.damage.rows > 0 && elapsed_s > self.last_s {
             self.since_s = elapsed_s - self.last_s;
         }
         self.last_s = elapsed_s;
-        self.faults.rows += 1;
+        self.damage.rows += 1;
         for (place, column) in self.numbers.iter_mut().zip(figures) {
             *place = column.map_or(f64::NAN, |column| {
-                number(cells, column).unwrap_or_else(|| self.faults.no_number(cells.get(column)))
+                number(cells, column).unwrap_or_else(|| self.damage.no_number(cells.get(column)))
             });
         }
         let texts: Vec<&str> = texts.iter().map(|column| text(cells, *column)).collect();
@@ -155,14 +155,14 @@ impl<'a, Visit: FnMut(&Row<'_>)> Rows<'a, Visit> {
         });
     }
 
-    fn end(mut self) -> Faults {
+    fn end(mut self) -> Damage {
         match self.held.take() {
             // There is no other to say that it is wrong.
-            Some((held, held_s)) if self.faults.rows == 0 => self.give(&held, held_s),
-            Some((_, held_s)) => self.faults.jumped(self.last_s, held_s),
+            Some((held, held_s)) if self.damage.rows == 0 => self.give(&held, held_s),
+            Some((_, held_s)) => self.damage.jumped(self.last_s, held_s),
             None => {}
         }
-        self.faults
+        self.damage
     }
 }
 

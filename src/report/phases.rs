@@ -2,7 +2,7 @@
 //! ends where a phase does.
 
 use super::table::{Table, numbers, shown, words};
-use super::tables::of_quantiles;
+use super::tables::{DURATIONS, durations};
 use crate::recording::{Figure, Phase, Recording};
 use crate::snapshot::{Figures, Totals};
 use crate::units::shown::{bytes, clock, float, number, percent, span};
@@ -49,22 +49,18 @@ pub fn table(run: &Recording) -> Table {
     Table {
         name: "phases",
         title: "Phases",
-        columns: vec![
+        columns: [
             words("phase"),
             numbers("from"),
             numbers("for"),
             numbers("requests"),
             numbers("requests/s"),
             numbers("errors"),
-            numbers("service p50"),
-            numbers("service p99"),
-            numbers("latency p50"),
-            numbers("latency p95"),
-            numbers("latency p99"),
-            numbers("latency max"),
-            numbers("CPU"),
-            numbers("memory, most"),
-        ],
+        ]
+        .into_iter()
+        .chain(DURATIONS)
+        .chain([numbers("CPU"), numbers("memory, most")])
+        .collect(),
         rows,
         note: Some(format!(
             "{quantiles} CPU: 100 % is one core; unknown where no row lies mostly within the phase."
@@ -82,24 +78,19 @@ fn row(run: &Recording, phase: &Phase, ends_with: Option<&Totals>) -> Vec<String
     };
     let (requests, errors) = (gained(&REQUESTS), gained(&ERRORS));
     let recorded = counted.map(Figures::recorded).unwrap_or_default();
-    let (service, latency) = (recorded.service.quantiles(), recorded.latency.quantiles());
     let seconds = phase.seconds();
-    vec![
+    let mut row = vec![
         phase.name.clone(),
         clock(phase.from_s),
         span(seconds),
         shown(requests, number),
         shown(requests.filter(|_| seconds > 0.0).map(|requests| requests / seconds), number),
         shown(errors, number),
-        of_quantiles(service, |quantiles| quantiles.p50_ns),
-        of_quantiles(service, |quantiles| quantiles.p99_ns),
-        of_quantiles(latency, |quantiles| quantiles.p50_ns),
-        of_quantiles(latency, |quantiles| quantiles.p95_ns),
-        of_quantiles(latency, |quantiles| quantiles.p99_ns),
-        of_quantiles(latency, |quantiles| quantiles.max_ns),
-        shown(mean(run, phase, Figure::Cpu), percent),
-        shown(most(run, phase, Figure::Rss), bytes),
-    ]
+    ];
+    row.extend(durations(&recorded.service, &recorded.latency));
+    row.push(shown(mean(run, phase, Figure::Cpu), percent));
+    row.push(shown(most(run, phase, Figure::Rss), bytes));
+    row
 }
 
 /// How much a counter has gained in a phase that was not counted by itself: by the marks at its ends, or what the rows say

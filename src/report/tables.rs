@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::phases;
-use super::table::{NONE, Table, numbers, shown, words};
+use super::table::{Column, NONE, Table, numbers, shown, words};
 use crate::histogram::{Distribution, Quantiles};
 use crate::recording::{Cell, Figure, Outcome, Recording};
 use crate::snapshot::RouteReading;
@@ -32,20 +32,11 @@ fn routes(run: &Recording) -> Table {
     Table {
         name: "routes",
         title: "Routes",
-        columns: vec![
-            words("route"),
-            numbers("requests"),
-            numbers("share"),
-            numbers("errors"),
-            words("statuses"),
-            numbers("service p50"),
-            numbers("service p99"),
-            numbers("latency p50"),
-            numbers("latency p95"),
-            numbers("latency p99"),
-            numbers("latency max"),
-            numbers("queue p99"),
-        ],
+        columns: [words("route"), numbers("requests"), numbers("share"), numbers("errors"), words("statuses")]
+            .into_iter()
+            .chain(DURATIONS)
+            .chain([numbers("queue p99")])
+            .collect(),
         rows,
         note: run.whole.is_none().then(|| {
             "It was not recorded what had been counted at the end: quantiles of the whole run are not known."
@@ -63,21 +54,16 @@ fn counted_route(route: &RouteReading, all: u64) -> Vec<String> {
             statuses.push(format!("{what}: {}", count(number)));
         }
     }
-    let [service, latency, queue] = [&route.service, &route.latency, &route.queue].map(Distribution::quantiles);
-    vec![
+    let mut row = vec![
         named(&route.method, &route.path),
         count(route.finished()),
         percent(float(route.finished()) / float(all.max(1)) * 100.0),
         count(route.errors()),
         statuses.join(", "),
-        of_quantiles(service, |quantiles| quantiles.p50_ns),
-        of_quantiles(service, |quantiles| quantiles.p99_ns),
-        of_quantiles(latency, |quantiles| quantiles.p50_ns),
-        of_quantiles(latency, |quantiles| quantiles.p95_ns),
-        of_quantiles(latency, |quantiles| quantiles.p99_ns),
-        of_quantiles(latency, |quantiles| quantiles.max_ns),
-        of_quantiles(queue, |quantiles| quantiles.p99_ns),
-    ]
+    ];
+    row.extend(durations(&route.service, &route.latency));
+    row.push(of_quantiles(route.queue.quantiles(), |quantiles| quantiles.p99_ns));
+    row
 }
 
 /// What the rows of `routes.csv` tell of the whole run: counts, and no quantiles.
@@ -247,6 +233,29 @@ fn named(method: &str, path: &str) -> String {
     if method.is_empty() { path.to_owned() } else { format!("{method} {path}") }
 }
 
-pub fn of_quantiles(quantiles: Option<Quantiles>, which: fn(&Quantiles) -> u64) -> String {
+/// How long requests took, as a phase and a route have it: what [`durations`] fills.
+pub const DURATIONS: [Column; 6] = [
+    numbers("service p50"),
+    numbers("service p99"),
+    numbers("latency p50"),
+    numbers("latency p95"),
+    numbers("latency p99"),
+    numbers("latency max"),
+];
+
+/// The cells of [`DURATIONS`].
+pub fn durations(service: &Distribution, latency: &Distribution) -> [String; 6] {
+    let (service, latency) = (service.quantiles(), latency.quantiles());
+    [
+        of_quantiles(service, |quantiles| quantiles.p50_ns),
+        of_quantiles(service, |quantiles| quantiles.p99_ns),
+        of_quantiles(latency, |quantiles| quantiles.p50_ns),
+        of_quantiles(latency, |quantiles| quantiles.p95_ns),
+        of_quantiles(latency, |quantiles| quantiles.p99_ns),
+        of_quantiles(latency, |quantiles| quantiles.max_ns),
+    ]
+}
+
+fn of_quantiles(quantiles: Option<Quantiles>, which: fn(&Quantiles) -> u64) -> String {
     shown(quantiles.as_ref().map(|quantiles| float(which(quantiles)) / 1e3), microseconds)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::control::{Counted, known_faults, standing};
+use crate::control::{Counted, faults_in_force, known_faults, standing};
 use crate::fault::{Rules, Window, understand};
 use crate::scoreboard::Scoreboard;
 use crate::sys::clock;
@@ -57,7 +57,7 @@ impl Shown {
 /// The plans in force.
 #[must_use]
 pub fn shown_faults(board: &Scoreboard, now_ns: u64) -> Vec<Shown> {
-    let counted = known_faults(board, now_ns).in_force;
+    let counted = faults_in_force(board, now_ns);
     if counted.is_empty() {
         return Vec::new();
     }

@@ -5,33 +5,20 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
+use super::Happened;
 use super::row::value;
 use crate::observer::columns::Column;
-
-/// A row of `events.csv`.
-type Written = (String, u64, f64, String, Option<usize>, Option<u64>, Option<u32>, String, String);
 
 /// Longer than any row of `resources.csv`.
 const ROW: u64 = 1024;
 
 /// The newest so many events, as [`super::Live::event`] tells them; none where none were written.
-pub fn events(path: &Path, room: usize) -> VecDeque<Value> {
+pub fn events(path: &Path, room: usize) -> VecDeque<Happened> {
     let mut events = VecDeque::new();
     let Ok(mut rows) = ::csv::Reader::from_path(path) else { return events };
-    for (_, epoch_ms, elapsed_s, kind, slot, generation, pid, detail, _) in
-        rows.deserialize::<Written>().filter_map(Result::ok)
-    {
-        let event = json!({
-            "epoch_ms": epoch_ms,
-            "elapsed_s": elapsed_s,
-            "kind": kind,
-            "slot": slot,
-            "generation": generation,
-            "pid": pid,
-            "detail": detail,
-        });
+    for event in rows.deserialize::<Happened>().filter_map(Result::ok) {
         super::push(&mut events, room, event);
     }
     events

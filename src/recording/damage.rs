@@ -6,7 +6,7 @@ use crate::units::shown::count;
 
 /// What was wrong.
 #[derive(Debug, Default)]
-pub struct Faults {
+pub struct Damage {
     /// How many rows were right.
     pub rows: u64,
     is_torn: bool,
@@ -17,7 +17,7 @@ pub struct Faults {
     no_numbers: u64,
 }
 
-impl Faults {
+impl Damage {
     /// Nothing yet, but that the last line may have no end.
     pub fn of_file(is_torn: bool) -> Self {
         Self { is_torn, ..Self::default() }
