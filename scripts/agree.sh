@@ -26,11 +26,7 @@ done
 
 . scripts/lib.sh
 need curl jq
-oha=$PWD/target/tools/bin/oha
-if ! "$oha" --version 2>/dev/null | grep -qF 1.16.0; then
-    echo "installing oha 1.16.0" >&2
-    cargo install --quiet --locked --root target/tools oha@1.16.0
-fi
+with_oha
 program "$binary"
 under=(taskset -c 0)
 
@@ -38,7 +34,7 @@ under=(taskset -c 0)
 generate() { # rate connections path option...
     local rate=$1 connections=$2 path=$3
     shift 3
-    taskset -c 1 "$oha" --no-tui --output-format json -w -z "${seconds}s" -q "$rate" -c "$connections" "$@" "$url$path" >"$work/client.json"
+    taskset -c 1 oha --no-tui --output-format json -w -z "${seconds}s" -q "$rate" -c "$connections" "$@" "$url$path" >"$work/client.json"
     jq -e '.summary.successRate == 1 and (.errorDistribution | length == 0)' "$work/client.json" >/dev/null ||
         { echo "agree.sh: oha saw errors: $(jq -c '[.summary.successRate, .errorDistribution]' "$work/client.json")" >&2; return 1; }
 }

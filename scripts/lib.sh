@@ -39,6 +39,43 @@ steer() { # script argument...
     CHROMIUM=$(command -v chromium) NODE_PATH=$browser/node_modules node "$@"
 }
 
+# oha, below target/tools and first in PATH.
+with_oha() {
+    local tools=$PWD/target/tools
+    if ! "$tools/bin/oha" --version 2>/dev/null | grep -qF 1.16.0; then
+        echo "installing oha 1.16.0" >&2
+        cargo install --quiet --locked --root "$tools" oha@1.16.0
+    fi
+    export PATH=$tools/bin:$PATH
+}
+
+# Locust, the same.
+with_locust() {
+    local tools=$PWD/target/tools
+    need python3
+    if ! "$tools/locust/bin/locust" --version 2>/dev/null | grep -qF 2.47.0; then
+        echo "installing locust 2.47.0" >&2
+        python3 -m venv "$tools/locust"
+        "$tools/locust/bin/pip" install --quiet locust==2.47.0
+    fi
+    export PATH=$tools/locust/bin:$PATH
+}
+
+# Writes a Locust file whose users ask for a path, one request after the other.
+locustfile() { # file path
+    cat >"$1" <<PYTHON
+from locust import HttpUser, constant, task
+
+
+class Visitor(HttpUser):
+    wait_time = constant(0.01)
+
+    @task
+    def visit(self):
+        self.client.get("$2")
+PYTHON
+}
+
 work=$(mktemp -d)
 # Some drills run as a user that may do less.
 chmod 711 "$work"

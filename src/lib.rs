@@ -30,6 +30,7 @@
 //! | [`partition`] | which index gets what, exactly, by rates and a seed |
 //! | [`distribution`] | how long a delay is, drawn by an index |
 //! | [`phase`] | what phases are called, and a plan of them |
+//! | [`generator`] | load generators: what each writes, and the account that it becomes |
 //! | [`shares`], [`delay`] | values and delays with percentages, and which requests get them: one grammar everywhere |
 //! | [`fault`] | plans of faults: which request gets what |
 //! | [`scoreboard`] | seats, base, roster, route table: who writes what |
@@ -68,6 +69,7 @@ pub mod delay;
 pub mod distribution;
 pub mod fault;
 pub mod findings;
+pub mod generator;
 pub mod histogram;
 pub mod http;
 pub mod observer;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// From the bottom up: a room uses rooms of lower floors only.
 const FLOORS: &[&[&str]] = &[
     &["units", "spelling", "sys", "histogram", "run_files", "page"],
-    &["partition", "phase"],
+    &["partition", "phase", "generator"],
     &["distribution"],
     &["shares"],
     &["delay"],

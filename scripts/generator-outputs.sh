@@ -1,0 +1,57 @@
+#!/usr/bin/env bash
+# Makes tests/recorded anew: what real load generators wrote, each beside the run of the target that they loaded.
+#
+#   scripts/generator-outputs.sh [--binary PATH]
+#
+# The target has exactly 0.5 % faults. oha comes from crates.io, wrk from Debian, Locust from PyPI, all below target/tools.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+binary=""
+case ${1:-} in
+    "") ;;
+    --binary) binary=${2:?--binary takes a path} ;;
+    *) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac
+
+. scripts/lib.sh
+need wrk jq
+with_oha
+with_locust
+program "$binary"
+export PATH=$work:$PATH
+
+cat >"$work/faults.toml" <<'TOML'
+[[fault]]
+name = "half a per cent"
+route = "/plaintext"
+kinds = [ { kind = "status", code = 500, rate = 0.005 } ]
+TOML
+locustfile "$work/locustfile.py" /plaintext
+recorded=$PWD/tests/recorded
+rm -rf "$recorded"
+
+# Loads a target with a command that writes into the directory of its name; the run stays there.
+record() { # name command
+    mkdir -p "$recorded/$1"
+    progress "$1"
+    (
+        cd "$work" && ln -sfn "$recorded/$1" out
+        quintain --profile faults.toml --listen 127.0.0.1:0 --admin off --run-dir out/run --sample-interval 500ms --quiet --log error --while "$2" >/dev/null
+    )
+    rm -f "$recorded/$1/run/latency.hlog" "$work/out"
+    progress ""
+}
+oha="oha --no-tui --output-format json"
+record oha-counted "$oha -n 2000 -c 10 -o out/oha.json {url}/plaintext"
+record oha-deadline "$oha -z 2s -c 10 -o out/oha.json '{url}/io?ms=20'"
+record oha-refused "$oha -n 20 -c 2 -o out/oha.json http://127.0.0.1:9/"
+record oha-text "oha --no-tui -n 100 -c 2 {url}/health >out/oha.txt"
+record wrk "wrk -t1 -c10 -d2s --latency {url}/plaintext >out/wrk.txt"
+record wrk-late "wrk -t1 -c4 -d3s --timeout 1s '{url}/io?ms=1200' >out/wrk.txt"
+record locust-csv "locust --headless -f locustfile.py --users 10 --spawn-rate 10 --run-time 4s --csv out/locust --host {url} --loglevel ERROR >out/locust.txt 2>&1 || true"
+record locust-json "locust --headless -f locustfile.py --users 10 --spawn-rate 10 --run-time 3s --json --host {url} --loglevel ERROR >out/locust.json 2>/dev/null || true"
+record locust-refused "locust --headless -f locustfile.py --users 5 --spawn-rate 5 --run-time 3s --csv out/locust --host http://127.0.0.1:9 --loglevel ERROR >out/locust.txt 2>&1 || true"
+# Only what the tests read.
+for one in oha-refused oha-text wrk-late locust-refused; do rm -r "$recorded/$one/run"; done
+rm "$recorded"/*/locust_exceptions.csv "$recorded/locust-refused/locust.txt"

@@ -1,0 +1,160 @@
+//! Each adapter reads what its generator really wrote (`scripts/generator-outputs.sh`), and refuses the rest in a sentence.
+
+use std::path::PathBuf;
+
+use super::*;
+
+fn path(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/recorded").join(name)
+}
+
+fn recorded(name: &str) -> String {
+    std::fs::read_to_string(path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// Whatever its name, with what lies beside it.
+fn account(name: &str) -> Result<Account, String> {
+    let (directory, file) = name.split_once('/').unwrap();
+    let beside = |other: &str| std::fs::read_to_string(path(directory).join(other)).ok();
+    read(&recorded(name), file, beside)
+}
+
+fn wrong(content: &str) -> String {
+    read(content, "output", |_| None).unwrap_err()
+}
+
+#[test]
+fn oha_tells_statuses_errors_and_what_it_gave_up() {
+    let counted = account("oha-counted/oha.json").unwrap();
+    assert_eq!((counted.generator, counted.answered, counted.failed()), ("oha", Some(2_000), Some(0)));
+    assert_eq!(counted.statuses, Statuses::Each([(200, 1_990), (500, 10)].into()));
+    let (p50, max) = (counted.latency.at(0.5).unwrap(), counted.latency.max_us.unwrap());
+    assert!((10.0..1e5).contains(&p50) && p50 < max, "in microseconds: {p50} {max}");
+    assert!((counted.requests_per_s.unwrap() * counted.duration_s.unwrap() - 2_000.0).abs() < 1.0);
+
+    let deadline = account("oha-deadline/oha.json").unwrap();
+    assert_eq!((deadline.given_up(), deadline.failed()), (Some(10), Some(0)));
+    assert_eq!(deadline.ended, deadline.answered);
+
+    let refused = account("oha-refused/oha.json").unwrap();
+    assert_eq!((refused.answered, refused.ended, refused.latency.mean_us), (Some(0), Some(20), None));
+    assert_eq!(refused.failures.unwrap()[0].kind, Kind::Refused);
+}
+
+#[test]
+fn wrk_tells_errors_from_400_on_and_rewrites_its_latencies() {
+    let plain = account("wrk/wrk.txt").unwrap();
+    assert_eq!((plain.generator, plain.timing, plain.connections), ("wrk", Timing::Rewritten, Some(10)));
+    assert!(matches!(plain.statuses, Statuses::CountFrom400(count) if count > 0), "{:?}", plain.statuses);
+    assert_eq!(plain.latency.quantiles.len(), 4);
+    assert!(plain.latency.at(0.99).unwrap() > plain.latency.at(0.5).unwrap());
+    let Some(Bytes::All { bytes, .. }) = plain.bytes else { panic!("{:?}", plain.bytes) };
+    assert!(bytes > plain.answered.unwrap() * 100);
+
+    let late = account("wrk-late/wrk.txt").unwrap();
+    assert!(late.late > 0 && late.answered == Some(late.late), "{late:?}");
+    assert_eq!((late.failed(), late.latency.mean_us), (Some(0), None));
+}
+
+#[test]
+fn locust_tells_the_same_by_csv_and_by_json() {
+    let csv = account("locust-csv/locust_stats.csv").unwrap();
+    let Statuses::From400(statuses) = &csv.statuses else { panic!("{:?}", csv.statuses) };
+    assert!(statuses[&500] > 0, "{statuses:?}");
+    assert_eq!((csv.ended, csv.failed(), csv.connections), (csv.answered, Some(0), Some(10)));
+    assert!(csv.ends_early_s > 0.0 && csv.has_one_thread);
+
+    let json = account("locust-json/locust.json").unwrap();
+    assert_eq!((json.answered, json.ends_early_s), (None, 0.0), "which of the failures were answers is not in it");
+    assert!(json.ended.unwrap() > 1_000);
+    for account in [&csv, &json] {
+        let (p50, p99, mean) = (account.latency.at(0.5), account.latency.at(0.99), account.latency.mean_us);
+        assert!((500.0..1e5).contains(&mean.unwrap()) && p50 <= p99, "in microseconds: {p50:?} {p99:?} {mean:?}");
+    }
+
+    let refused = account("locust-refused/locust_stats.csv").unwrap();
+    assert_eq!((refused.answered, refused.ended), (Some(0), refused.failed()));
+    assert!(refused.latency.has_failures);
+    let alone = read(&recorded("locust-refused/locust_stats.csv"), "renamed", |_| None).unwrap();
+    assert_eq!((alone.answered, alone.failures, alone.ended), (None, None, refused.ended));
+}
+
+#[test]
+fn content_decides_and_not_the_name() {
+    for (name, generator) in [
+        ("oha-counted/oha.json", "oha"),
+        ("wrk/wrk.txt", "wrk"),
+        ("locust-csv/locust_stats.csv", "locust"),
+        ("locust-json/locust.json", "locust"),
+    ] {
+        let content = recorded(name);
+        let by: Vec<_> = ALL.iter().filter(|one| one.recognise(&content)).map(|one| one.name()).collect();
+        assert_eq!(by, [generator], "{name}");
+    }
+}
+
+#[test]
+fn an_output_that_is_cut_anywhere_is_refused_or_whole() {
+    for name in ["oha-counted/oha.json", "wrk/wrk.txt", "locust-csv/locust_stats.csv", "locust-json/locust.json"] {
+        let content = recorded(name);
+        let last = content.trim_end().len();
+        for length in (0..last).filter(|length| content.is_char_boundary(*length)) {
+            let cut = read(&content[..length], "output", |_| None);
+            // The last figure of a text may be shorter without anybody's being able to see it.
+            assert!(cut.is_err() || last - length < 6, "{name} {length}: {cut:?}");
+        }
+    }
+    assert!(wrong(&recorded("oha-counted/oha.json")[..900]).starts_with("is cut off in line "));
+    assert_eq!(wrong(&recorded("wrk/wrk.txt")[..200]), "is cut off: wrk's output has no `Transfer/sec`");
+}
+
+#[test]
+fn what_is_no_output_is_refused_with_what_to_do() {
+    for (content, sentence) in [
+        ("", "is empty"),
+        (" \n", "is empty"),
+        ("{}", "is no output of a generator that is known here (oha, wrk, locust)"),
+        ("\u{0}\u{1}", "is no output of a generator that is known here (oha, wrk, locust)"),
+        (
+            "unable to connect to 127.0.0.1:9 Connection refused\n",
+            "says that wrk could not connect, and nothing else: it made no load",
+        ),
+        (
+            &recorded("oha-text/oha.txt"),
+            "is oha's text for people, with rounded figures; ask oha for --output-format json",
+        ),
+        (&recorded("locust-csv/locust.txt"), "is Locust's table for people; ask Locust for --json or --csv PREFIX"),
+    ] {
+        assert_eq!(wrong(content), sentence);
+    }
+    assert!(wrong(&recorded("locust-csv/locust_failures.csv")).contains("_stats.csv"));
+    assert!(wrong(&recorded("locust-csv/locust_stats_history.csv")).contains("_stats.csv"));
+}
+
+#[test]
+fn two_runs_in_one_file_are_refused() {
+    for name in ["oha-counted/oha.json", "wrk/wrk.txt", "locust-csv/locust_stats.csv", "locust-json/locust.json"] {
+        let twice = recorded(name).repeat(2);
+        let sentence = wrong(&twice);
+        assert!(sentence.contains("run") && sentence.ends_with("give one of them"), "{name}: {sentence}");
+    }
+}
+
+#[test]
+fn another_locale_s_decimals_are_refused() {
+    let content = recorded("locust-csv/locust_stats.csv");
+    let (header, rows) = content.split_once('\n').unwrap();
+    let commas = format!("{header}\n{}", rows.replace('.', ","));
+    assert!(wrong(&commas).contains("decimal commas"), "{}", wrong(&commas));
+    let quoted: Vec<String> = rows
+        .trim()
+        .lines()
+        .map(|row| {
+            row.split(',').map(|cell| format!("\"{}\"", cell.replace('.', ","))).collect::<Vec<_>>().join(",")
+        })
+        .collect();
+    let quoted = wrong(&format!("{header}\n{}", quoted.join("\n")));
+    assert!(quoted.contains("decimal point"), "{quoted}");
+    let semicolons = content.replace(',', ";").replace('.', ",");
+    assert!(wrong(&semicolons).contains("another locale"));
+}

@@ -1,0 +1,138 @@
+//! wrk, by its text. It waits for an answer before it sends the next request on a connection, and then rewrites its
+//! latencies: for each long wait it adds the times of the requests that would have fitted into it. An answer later than its
+//! `--timeout` counts as a request and as a time-out, but not in the latencies.
+
+use super::{Account, Bytes, Failure, Generator, Kind, Latency, Statuses, Timing, Unit};
+
+/// The adapter.
+pub struct Wrk;
+
+/// The first words of its output.
+const BEGIN: &str = "Running ";
+
+impl Generator for Wrk {
+    fn name(&self) -> &'static str {
+        "wrk"
+    }
+
+    fn unit(&self) -> Unit {
+        Unit::Stated
+    }
+
+    fn recognise(&self, content: &str) -> bool {
+        runs(content) > 0 && content.contains("Thread Stats")
+    }
+
+    fn ask_for(&self, content: &str) -> Option<&'static str> {
+        content
+            .starts_with("unable to connect to")
+            .then_some("says that wrk could not connect, and nothing else: it made no load")
+    }
+
+    fn parse(&self, content: &str, _beside: &[Option<String>]) -> Result<Account, String> {
+        if runs(content) > 1 {
+            return Err(format!("has {} runs of wrk, one after the other; give one of them", runs(content)));
+        }
+        let lines: Vec<&str> = content.lines().map(str::trim).collect();
+        let after = |word: &str| lines.iter().find_map(|line| line.strip_prefix(word)).map(str::trim);
+        let cut = |what: &str| format!("is cut off: wrk's output has {what}");
+        // The last line that wrk writes.
+        let sent = after("Transfer/sec:").ok_or_else(|| cut("no `Transfer/sec`"))?;
+        scaled(sent, BYTES).ok_or_else(|| format!("is damaged: `Transfer/sec` is {sent}"))?;
+        let rate = after("Requests/sec:").ok_or_else(|| cut("no `Requests/sec`"))?;
+        let rate: f64 = rate.parse().map_err(|_| format!("is damaged: `Requests/sec` is {rate}"))?;
+        let total = lines.iter().find(|line| line.contains(" requests in ") && line.ends_with(" read"));
+        let total = total.ok_or_else(|| cut("no line `… requests in …`"))?;
+        let (answered, duration_s, bytes) = read_total(total).ok_or_else(|| format!("is damaged: `{total}`"))?;
+        let load = lines.iter().find(|line| line.ends_with(" connections"));
+        let connections = load.and_then(|line| line.split(' ').rev().nth(1)).and_then(|count| count.parse().ok());
+        let errors = after("Socket errors:").map(read_errors).unwrap_or_default();
+        let late = errors.iter().find(|(what, _)| what == "timeout").map_or(0, |(_, count)| *count);
+        let not_ok = after("Non-2xx or 3xx responses:").map_or(Some(0), |count| count.parse().ok());
+        let failures: Vec<Failure> = errors.iter().filter_map(failure).collect();
+        Ok(Account {
+            ended: Some(answered + failures.iter().map(|one| one.count).sum::<u64>()),
+            answered: Some(answered),
+            statuses: not_ok.map_or(Statuses::Unknown, Statuses::CountFrom400),
+            failures: Some(failures),
+            late,
+            duration_s: Some(duration_s),
+            requests_per_s: Some(rate),
+            bytes: Some(bytes),
+            connections,
+            latency: latency(&lines),
+            timing: Timing::Rewritten,
+            ..Account::of(self.name(), self.unit())
+        })
+    }
+}
+
+fn runs(content: &str) -> usize {
+    content.lines().filter(|line| line.starts_with(BEGIN) && line.contains(" test @ ")).count()
+}
+
+/// `connect 0, read 3, write 0, timeout 2`
+fn read_errors(text: &str) -> Vec<(String, u64)> {
+    let pairs = text.split(',').filter_map(|pair| pair.trim().split_once(' '));
+    pairs.filter_map(|(what, count)| Some((what.to_owned(), count.parse().ok()?))).collect()
+}
+
+fn failure((what, count): &(String, u64)) -> Option<Failure> {
+    let kind = match what.as_str() {
+        "connect" => Kind::Unsaid,
+        "read" | "write" => Kind::Broken,
+        _ => return None,
+    };
+    (*count > 0).then(|| Failure { kind, message: format!("socket errors: {what}"), count: *count })
+}
+
+/// `138752 requests in 3.10s, 17.64MB read`
+fn read_total(line: &str) -> Option<(u64, f64, Bytes)> {
+    let (count, rest) = line.split_once(" requests in ")?;
+    let (duration, bytes) = rest.strip_suffix(" read")?.split_once(", ")?;
+    let (bytes, within) = scaled(bytes, BYTES)?;
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It is a count of bytes.
+    let bytes = Bytes::All { bytes: bytes as u64, within: within.ceil() as u64 };
+    Some((count.trim().parse().ok()?, scaled(duration, TIMES)?.0 / 1e6, bytes))
+}
+
+fn latency(lines: &[&str]) -> Latency {
+    let time = |text: &str| scaled(text, TIMES).map(|(us, _)| us);
+    let line = lines.iter().find_map(|line| line.strip_prefix("Latency").filter(|rest| rest.starts_with(' ')));
+    let cells: Vec<&str> = line.unwrap_or_default().split_whitespace().collect();
+    // It measured none.
+    if cells.last().is_some_and(|share| share.contains("nan")) {
+        return Latency::default();
+    }
+    let quantile = |line: &&str| {
+        let (percent, us) = line.split_once('%')?;
+        Some((percent.parse::<f64>().ok()? / 100.0, time(us.trim())?))
+    };
+    let listed = lines.iter().skip_while(|line| **line != "Latency Distribution").skip(1);
+    Latency {
+        mean_us: cells.first().and_then(|mean| time(mean)),
+        max_us: cells.get(2).and_then(|max| time(max)),
+        quantiles: listed.map_while(quantile).collect(),
+        // Three digits, of which the smallest number is 1.00.
+        rounding: 0.005,
+        rounding_us: 1.0,
+        ..Latency::default()
+    }
+}
+
+/// The unit that a number ends with, and what it is worth. The longer ones first.
+type Scale = [(&'static str, f64)];
+
+/// In microseconds.
+const TIMES: &Scale = &[("us", 1.0), ("ms", 1e3), ("s", 1e6), ("m", 6e7), ("h", 3.6e9)];
+
+/// wrk counts in powers of two.
+const BYTES: &Scale =
+    &[("KB", 1024.0), ("MB", 1_048_576.0), ("GB", 1_073_741_824.0), ("TB", 1_099_511_627_776.0), ("B", 1.0)];
+
+/// A number with its unit: its value, and how far it may be from what was counted.
+fn scaled(text: &str, scale: &Scale) -> Option<(f64, f64)> {
+    let (number, factor) = scale.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)))?;
+    let value: f64 = number.parse().ok().filter(|value: &f64| value.is_finite())?;
+    Some((value * factor, 0.005 * factor))
+}
