@@ -35,7 +35,7 @@ mod upload;
 pub use docs::{file as docs_file, page as docs_page};
 pub use error::Refusal;
 pub use in_force::{Faults, ListenerFault, ListenerOrder};
-pub use record::Recorded;
+pub use record::{Recorded, adapted_to};
 pub use route::{Route, Routes, UNMATCHED};
 pub use spoil::{Broken, Spoil};
 pub use target::{About, Limits, Target};

@@ -54,11 +54,11 @@ impl Recorded {
     }
 
     /// The answer to a request that never was one: not started, counted as rejected, connection closed.
-    fn reject(&self, refusal: Refusal) -> InFlight {
+    fn reject(&self, version: Version, refusal: Refusal) -> InFlight {
         self.connection.seat().rejected();
         // Whatever the client goes on to send, what it means is in doubt.
         self.connection.leave_unread();
-        InFlight::Refused { response: Some(closing(refusal.into_response())), record: None }
+        InFlight::Refused { response: Some(closing(refusal.into_response())), version, record: None }
     }
 }
 
@@ -69,10 +69,11 @@ impl hyper::service::Service<Request<Incoming>> for Recorded {
 
     fn call(&self, request: Request<Incoming>) -> InFlight {
         let now = clock::monotonic_ns();
-        self.connection.head_parsed(now, request.version() >= Version::HTTP_11);
+        let version = request.version();
+        self.connection.head_parsed(now, version >= Version::HTTP_11);
         self.target.follow_orders();
         if let Err(refusal) = gate::request(&request) {
-            return self.reject(refusal);
+            return self.reject(version, refusal);
         }
         let (parts, body) = request.into_parts();
         let exchange = Exchange::begin(&self.connection, now);
@@ -83,10 +84,10 @@ impl hyper::service::Service<Request<Incoming>> for Recorded {
             let response = refusal.into_response();
             if body.is_end_stream() {
                 let response = if self.target.closes_connections() { closing(response) } else { response };
-                return InFlight::Refused { response: Some(response), record };
+                return InFlight::Refused { response: Some(response), version, record };
             }
             self.connection.leave_unread();
-            return InFlight::Refused { response: Some(closing(response)), record };
+            return InFlight::Refused { response: Some(closing(response)), version, record };
         }
         let (body, refused) = if body.is_end_stream() {
             (axum::body::Body::empty(), None)
@@ -95,8 +96,8 @@ impl hyper::service::Service<Request<Incoming>> for Recorded {
             (axum::body::Body::new(body), Some(refused))
         };
         let response = self.routes.answer(Request::from_parts(parts, body), exchange, &self.target);
-        let departure = Arc::clone(&self.departure);
-        InFlight::Routed { response, refused, record, target: self.target.clone(), departure: Some(departure) }
+        let (target, departure) = (self.target.clone(), Some(Arc::clone(&self.departure)));
+        InFlight::Routed { response, version, refused, record, target, departure }
     }
 }
 
@@ -236,13 +237,14 @@ pub enum InFlight {
     /// With its route.
     Routed {
         response: Answering,
+        version: Version,
         refused: Option<oneshot::Receiver<Refusal>>,
         record: Option<Record>,
         target: Target,
         departure: Option<Arc<Departure>>,
     },
     /// Refused before it.
-    Refused { response: Option<Response<axum::body::Body>>, record: Option<Record> },
+    Refused { response: Option<Response<axum::body::Body>>, version: Version, record: Option<Record> },
     /// To be broken off, once the answers before it are on their way.
     Breaking { breakage: Breakage, record: Option<Record> },
 }
@@ -251,27 +253,30 @@ impl Future for InFlight {
     type Output = Result<Response<Tracked>, Broken>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let (mut response, record, departure) = match &mut *self {
-            Self::Routed { response, refused, record, target, departure } => match poll_answer(response, context) {
-                Poll::Ready(response) => {
-                    let response = if target.closes_connections() { closing(response) } else { response };
-                    (response, record, departure.take())
-                }
-                Poll::Pending => {
-                    if departure.as_ref().is_some_and(|departure| departure.poll(context).is_ready()) {
-                        return Poll::Ready(Err(Broken));
+        let (response, version, record, departure) = match &mut *self {
+            Self::Routed { response, version, refused, record, target, departure } => {
+                match poll_answer(response, context) {
+                    Poll::Ready(response) => {
+                        let response = if target.closes_connections() { closing(response) } else { response };
+                        (response, *version, record, departure.take())
                     }
-                    let refusal = ready!(poll_refused(refused, context));
-                    (closing(refusal.into_response()), record, None)
+                    Poll::Pending => {
+                        if departure.as_ref().is_some_and(|departure| departure.poll(context).is_ready()) {
+                            return Poll::Ready(Err(Broken));
+                        }
+                        let refusal = ready!(poll_refused(refused, context));
+                        (closing(refusal.into_response()), *version, record, None)
+                    }
                 }
-            },
-            Self::Refused { response, record } => {
+            }
+            Self::Refused { response, version, record } => {
                 // A future that is polled after it was ready has no response left.
                 let Some(response) = response.take() else { return Poll::Pending };
-                (response, record, None)
+                (response, *version, record, None)
             }
             Self::Breaking { breakage, record } => return poll_break(*breakage, record, context),
         };
+        let mut response = adapted_to(version, response);
         let status = response.status().as_u16();
         let (spoil, fault) = (response.extensions_mut().remove::<Spoil>(), response.extensions_mut().remove());
         let record = record.take().map(|mut record| {
@@ -333,6 +338,22 @@ fn poll_refused(refused: &mut Option<oneshot::Receiver<Refusal>>, context: &mut 
     // Its body is all there.
     *refused = None;
     Poll::Pending
+}
+
+/// Has a response that ends its connection say so to a client of HTTP/1.0 that asks for `keep-alive`. One of unknown
+/// length ends it, since without chunks only that tells where the body ends (RFC 9112, 6.3). hyper would add `keep-alive`
+/// to both, unless the response is one of HTTP/1.0 itself.
+#[must_use]
+pub fn adapted_to(version: Version, mut response: Response<axum::body::Body>) -> Response<axum::body::Body> {
+    if version >= Version::HTTP_11 {
+        return response;
+    }
+    let says_close = response.headers().contains_key(header::CONNECTION);
+    if !says_close && response.body().size_hint().exact().is_some() {
+        return response;
+    }
+    *response.version_mut() = version;
+    closing(response)
 }
 
 /// The connection ends with this response.

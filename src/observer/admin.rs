@@ -27,7 +27,7 @@ use super::marks::Marks;
 use super::processes::Processes;
 use crate::control::{Event, fault_tallies};
 use crate::fault::Rules;
-use crate::http::{Refusal, docs_file, docs_page};
+use crate::http::{Refusal, adapted_to, docs_file, docs_page};
 use crate::scoreboard::Scoreboard;
 use crate::snapshot::{Figures, RouteReading, RoutesReader};
 use crate::sys::clock;
@@ -232,7 +232,8 @@ fn routes(target: Target, access: Access) -> Router {
 
 async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Result<Response, Refusal> {
     access.check(request.method(), request.uri(), request.headers())?;
-    Ok(next.run(request).await)
+    let version = request.version();
+    Ok(adapted_to(version, next.run(request).await))
 }
 
 /// Takes connections for ever, at most so many at once. Who waits for a place has the others leave after their answer: a

@@ -1,6 +1,7 @@
 //! RFC 9112, 9: several requests on a connection, and its end.
 
 use super::{get, play, row};
+use crate::support::client::Client;
 use crate::support::target::Target;
 
 #[test]
@@ -86,10 +87,65 @@ fn the_last_answer_says_so() {
         get(&["Connection: close"]),
         "GET /json HTTP/1.1\r\nHost: a b\r\n\r\n".to_owned(),
         get(&["Content-Length: 1001"]),
+        old("GET", "/cpu?iterations=1&close=true"),
+        old("GET", "/stream/1"),
+        "GET /json HTTP/1.0\r\nHost: a b\r\nConnection: keep-alive\r\n\r\n".to_owned(),
+        "GET /json HTTP/1.0\r\nConnection: keep-alive\r\nContent-Length: 1001\r\n\r\n".to_owned(),
     ] {
         let response = answer(last.clone());
         assert!(response.closes(), "{last:?}: {:?}", response.headers);
     }
     let old = answer("GET /json HTTP/1.0\r\nConnection: keep-alive\r\n\r\n".to_owned());
     assert_eq!(old.header("connection"), Some("keep-alive"), "9112 9.3: HTTP/1.0 is told that it goes on");
+}
+
+/// A request of HTTP/1.0 that would like to go on.
+fn old(method: &str, path: &str) -> String {
+    format!("{method} {path} HTTP/1.0\r\nConnection: keep-alive\r\nAccept-Encoding: gzip\r\n\r\n")
+}
+
+#[test]
+fn http_1_0_is_told_that_a_body_of_unknown_length_ends_with_the_connection() {
+    let target = Target::start(&["--mode", "single"]);
+    let cases =
+        [("/stream/10", 10), ("/stream/0", 0), ("/drip?numbytes=3&duration=0", 3), ("/bytes/100?gzip=true", 1)];
+    for (path, least) in cases {
+        let mut client = target.connect();
+        // What comes behind is never answered.
+        client.send(old("GET", path) + &old("GET", "/plaintext")).unwrap();
+        let response = client.receive().unwrap();
+        assert_eq!(response.status, 200, "{path}");
+        if response.header("content-length").is_some() {
+            assert_eq!((path, response.header("connection")), ("/drip?numbytes=3&duration=0", Some("keep-alive")));
+            assert_eq!(client.receive().unwrap().text(), "Hello, World!");
+            continue;
+        }
+        assert!(response.closes(), "{path}: {:?}", response.headers);
+        assert_eq!(response.header("transfer-encoding"), None, "{path}: HTTP/1.0 knows no chunks");
+        let body = client.read_to_end().unwrap();
+        assert!(body.len() >= least && !String::from_utf8_lossy(&body).contains("Hello"), "{path}: {body:?}");
+    }
+    // Without a body, nothing has to tell where it ends.
+    let mut client = target.connect();
+    for path in ["/stream/10", "/bytes/100?gzip=true", "/stream/10?status=204"] {
+        client.send(old("HEAD", path)).unwrap();
+        let response = client.receive_after("HEAD").unwrap();
+        assert_eq!(response.header("connection"), Some("keep-alive"), "{path}: {:?}", response.headers);
+    }
+    // Whoever knows chunks goes on.
+    client.send("GET /stream/10 HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    assert!(!client.receive_whole().unwrap().closes());
+    assert_eq!(client.get("/plaintext").unwrap().text(), "Hello, World!");
+}
+
+#[test]
+fn http_1_0_is_told_the_same_of_the_events() {
+    let target = Target::start(&["--mode", "single"]);
+    let mut client = Client::connect(&target.ready["admin"]).unwrap();
+    client.send("GET /events HTTP/1.0\r\nHost: 127.0.0.1\r\nConnection: keep-alive\r\n\r\n").unwrap();
+    let response = client.receive().unwrap();
+    assert!(response.status == 200 && response.closes(), "{:?}", response.headers);
+    let mut client = Client::connect(&target.ready["admin"]).unwrap();
+    client.send("GET /stats HTTP/1.0\r\nHost: 127.0.0.1\r\nConnection: keep-alive\r\n\r\n").unwrap();
+    assert_eq!(client.receive().unwrap().header("connection"), Some("keep-alive"));
 }
