@@ -125,7 +125,7 @@ pub struct Config {
     pub max_mem: Bytes,
     /// The most memory that faults may leak, per worker.
     pub max_leak: Bytes,
-    /// Connections waiting to be accepted, per worker, before the kernel's own cap.
+    /// Connections waiting to be accepted, per listening socket, before the kernel's own cap.
     pub backlog: u32,
     /// How long a connection may be idle; none is for ever.
     pub keep_alive_timeout: Option<Duration>,

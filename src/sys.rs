@@ -17,6 +17,7 @@ pub mod socket;
 pub mod terminal;
 pub mod threads;
 pub mod timer;
+pub mod unix_listener;
 pub mod usage;
 
 pub use lock::lock;

@@ -63,8 +63,8 @@ fn serve(
         .map_err(|error| format!("the descriptor limit can't be raised: {error}"))?;
     // Before any thread, so that every thread inherits the mask.
     let signals = supervisor::block_signals().map_err(|error| format!("signals can't be waited for: {error}"))?;
-    let sockets = Sockets::open(config)?;
-    let directory = RunDirectory::make(config).inspect_err(|_| sockets.remove_files())?;
+    let mut sockets = Sockets::open(config)?;
+    let directory = RunDirectory::make(config)?;
     let board = Scoreboard::map(config.max_workers)
         .map_err(|error| format!("no memory for --max-workers {}: {error}", config.max_workers))?;
     board.head().set_cpu_before(clock::process_cpu_ns(std::process::id()).unwrap_or(0));

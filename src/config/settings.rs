@@ -292,7 +292,8 @@ pub const SETTINGS: &[Setting] = &[
         placeholder: "N",
         default: "4096",
         heading: TIMES,
-        help: "Connections waiting to be accepted, per worker; the kernel caps it at somaxconn",
+        help: "Connections waiting to be accepted, per worker, and in all on a unix socket; the kernel caps it at \
+               somaxconn",
         kind: Kind::Number(1, 65_535),
     },
     Setting {

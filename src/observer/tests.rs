@@ -15,6 +15,7 @@ use crate::control::{Event, News, Order};
 use crate::control::{Received, SupervisorEnd, channel, standing};
 use crate::scoreboard::{Finished, Outcome, SeatState, SeatWriter, Times};
 use crate::sys::listener::{self, Claim};
+use crate::sys::unix_listener;
 
 struct Running {
     control: SupervisorEnd,
@@ -368,7 +369,8 @@ fn a_unix_socket_needs_no_host() {
     let path = directory.join("admin.sock");
     let (board, _writer) = board();
     let (above, control) = channel().unwrap();
-    let listener = AdminListener::Unix { listener: listener::unix(&path).unwrap() };
+    let (listener, _file) = unix_listener::unix(&path, 8).unwrap();
+    let listener = AdminListener::Unix { listener };
     let observation = Observation {
         board,
         control,

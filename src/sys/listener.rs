@@ -3,9 +3,6 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::FileTypeExt;
-use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
 
 use rustix::net::{SocketFlags, accept_with, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -62,34 +59,6 @@ fn open(address: SocketAddr, backlog: u32, claim: Claim, stamps: bool) -> io::Re
 /// What `getsockname(2)` says; `Unsupported` for a socket that is not of an IP family.
 pub fn address_of(listener: &OwnedFd) -> io::Result<SocketAddr> {
     rustix::net::getsockname(listener)?.try_into().map_err(|_| io::ErrorKind::Unsupported.into())
-}
-
-/// A unix listener. A socket file that nobody listens on any more is replaced.
-///
-/// # Errors
-/// `AddrInUse` when somebody listens there, `AlreadyExists` when a file there is no socket; else what bind says.
-pub fn unix(path: &Path) -> io::Result<OwnedFd> {
-    let bound = match UnixListener::bind(path) {
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse && !is_socket(path) => {
-            Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is a file that is no socket"))
-        }
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse && is_stale(path) => {
-            std::fs::remove_file(path)?;
-            UnixListener::bind(path)
-        }
-        other => other,
-    }?;
-    bound.set_nonblocking(true)?;
-    Ok(bound.into())
-}
-
-/// Connecting to any other file is refused as well, and it is not ours to replace.
-fn is_socket(path: &Path) -> bool {
-    std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.file_type().is_socket())
-}
-
-fn is_stale(path: &Path) -> bool {
-    UnixStream::connect(path).is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
 }
 
 /// Takes one connection from the accept queue: non-blocking and closed on exec.
@@ -199,6 +168,7 @@ fn stamp_arrivals(socket: BorrowedFd<'_>) -> io::Result<()> {
 mod tests {
     use super::*;
     use std::net::TcpStream;
+    use std::os::unix::net::UnixListener;
 
     #[test]
     fn the_queue_has_its_depth_its_limit_and_its_drops() {

@@ -56,6 +56,7 @@ mod stopped_worker;
 mod stuck_log;
 mod termination;
 mod unescaped;
+mod unix_paths;
 mod unwritable_files;
 mod uploads;
 mod waiting_shows;

@@ -9,8 +9,9 @@ use crate::config::{Address, Config};
 use crate::observer::AdminListener;
 use crate::supervisor::MakeListener;
 use crate::sys::listener::{self, Claim};
+use crate::sys::unix_listener::{self, SocketFile};
 
-/// The target's listeners and the admin's.
+/// The target's listeners and the admin's. Dropped, they leave no socket file of theirs behind, however the run ends.
 pub struct Sockets {
     /// One for each worker; a unix socket is one for all.
     pub listeners: Vec<Arc<OwnedFd>>,
@@ -19,13 +20,14 @@ pub struct Sockets {
     /// The admin's listener.
     pub admin: Option<Arc<AdminListener>>,
     admin_address: Option<Address>,
+    files: Vec<SocketFile>,
 }
 
 impl Sockets {
     /// Opens all of them.
     ///
     /// # Errors
-    /// A sentence for each that can't be opened, with the flag, the address and what to do. No socket file is left.
+    /// A sentence for each that can't be opened, with the flag, the address and what to do.
     pub fn open(config: &Config) -> Result<Self, String> {
         let listen = open(&config.listen, config.backlog, tcp(config));
         let listen = listen.map_err(|error| refusal("--listen", &config.listen, &error));
@@ -33,23 +35,14 @@ impl Sockets {
             open(wanted, config.backlog, listener::tcp_without_stamps)
                 .map_err(|error| refusal("--admin", wanted, &error))
         });
-        let admin = admin.transpose();
-        let ((first, address), admin) = match (listen, admin) {
+        let (listen, admin) = match (listen, admin.transpose()) {
             (Ok(listen), Ok(admin)) => (listen, admin),
-            (Ok((_, address)), Err(sentence)) => {
-                remove_file(&address);
-                return Err(sentence);
-            }
-            (Err(sentence), Ok(admin)) => {
-                if let Some((_, address)) = admin {
-                    remove_file(&address);
-                }
-                return Err(sentence);
-            }
+            (Ok(_), Err(sentence)) | (Err(sentence), Ok(_)) => return Err(sentence),
             (Err(one), Err(other)) => return Err(format!("{one}\nerror: {other}")),
         };
-        let (admin, admin_address) = admin.unzip();
-        let first = Arc::new(first);
+        let Opened { listener, address, file } = listen;
+        let mut files: Vec<SocketFile> = file.into_iter().collect();
+        let first = Arc::new(listener);
         let mut listeners = vec![Arc::clone(&first)];
         for _ in 1..config.workers {
             listeners.push(
@@ -57,13 +50,16 @@ impl Sockets {
                     .map_err(|error| refusal("--listen", &address, &error))?,
             );
         }
-        let admin = admin.zip(admin_address.as_ref()).map(|(listener, address)| {
-            Arc::new(match address {
+        let admin = admin.map(|Opened { listener, address, file }| {
+            files.extend(file);
+            let listener = match address {
                 Address::Tcp(_) => AdminListener::Tcp { listener, loopback: address.is_loopback() },
                 Address::Unix(_) => AdminListener::Unix { listener },
-            })
+            };
+            (Arc::new(listener), address)
         });
-        Ok(Self { listeners, address, admin, admin_address })
+        let (admin, admin_address) = admin.unzip();
+        Ok(Self { listeners, address, admin, admin_address, files })
     }
 
     /// Makes a listener for a further worker.
@@ -85,10 +81,18 @@ impl Sockets {
     }
 
     /// Removes the files of unix sockets.
-    pub fn remove_files(&self) {
-        remove_file(&self.address);
-        self.admin_address.iter().for_each(remove_file);
+    pub fn remove_files(&mut self) {
+        self.files.clear();
     }
+}
+
+/// A listener that is open.
+struct Opened {
+    listener: OwnedFd,
+    /// Where it really listens: port 0 has become a free one.
+    address: Address,
+    /// Of a unix socket.
+    file: Option<SocketFile>,
 }
 
 /// How a TCP listener is made.
@@ -99,15 +103,18 @@ fn tcp(config: &Config) -> Tcp {
     if config.times { listener::tcp } else { listener::tcp_without_stamps }
 }
 
-/// The first listener of an address, and where it really listens: port 0 becomes a free one.
-fn open(address: &Address, backlog: u32, tcp: Tcp) -> io::Result<(OwnedFd, Address)> {
+/// Opens the first listener of an address.
+fn open(address: &Address, backlog: u32, tcp: Tcp) -> io::Result<Opened> {
     match address {
         Address::Tcp(socket) => {
             let listener = tcp(*socket, backlog, Claim::First)?;
             let real = listener::address_of(&listener)?;
-            Ok((listener, Address::Tcp(real)))
+            Ok(Opened { listener, address: Address::Tcp(real), file: None })
         }
-        Address::Unix(path) => Ok((listener::unix(path)?, address.clone())),
+        Address::Unix(path) => {
+            let (listener, file) = unix_listener::unix(path, backlog)?;
+            Ok(Opened { listener, address: address.clone(), file: Some(file) })
+        }
     }
 }
 
@@ -129,11 +136,4 @@ fn refusal(flag: &str, address: &Address, error: &io::Error) -> String {
         _ => "it can't be listened on",
     };
     format!("{flag} {address}: {what_to_do} ({error})")
-}
-
-fn remove_file(address: &Address) {
-    if let Address::Unix(path) = address {
-        // Somebody may have removed it already.
-        let _ = std::fs::remove_file(path);
-    }
 }
