@@ -65,7 +65,7 @@ impl Way {
 
     fn run(self, plan: Plan) -> Seen {
         std::thread::spawn(move || {
-            let before = clock::process_cpu_ns(std::process::id()).unwrap_or(0);
+            let before = clock::process_cpu_ns(std::process::id());
             let late_ns = match self {
                 Self::Tokio => {
                     on_a_runtime(plan, None, &|ns| Box::pin(tokio::time::sleep(Duration::from_nanos(ns))))
@@ -76,7 +76,8 @@ impl Way {
                 Self::Timerfd => timerfd(plan),
                 Self::Nanosleep => nanosleep(plan),
             };
-            let cpu_ns = clock::process_cpu_ns(std::process::id()).unwrap_or(0) - before;
+            let used = clock::process_cpu_ns(std::process::id()).since(before);
+            let cpu_ns = used.get().expect("a process can read its own clock");
             Seen { late_ns, cpu_ns: cpu_ns / (2 * plan.sleepers * plan.rounds) }
         })
         .join()

@@ -25,6 +25,7 @@
 //! | [`run_files`] | what a run leaves: names and headers of its files |
 //! | [`page`] | what the live page and a report are both made of: colours, plots, words |
 //! | [`units`], [`spelling`] | durations, bytes and rates as people write them; the nearest name to a misspelt one |
+//! | [`maybe_known`] | a figure that may be unknown: its sums are known when all their parts are |
 //! | [`sys`] | the kernel, and all the `unsafe` there is |
 //! | [`histogram`] | a latency histogram in shared memory |
 //! | [`partition`] | which index gets what, exactly, by rates and a seed |
@@ -72,6 +73,7 @@ pub mod findings;
 pub mod generator;
 pub mod histogram;
 pub mod http;
+pub mod maybe_known;
 pub mod observer;
 pub mod page;
 pub mod partition;

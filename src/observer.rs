@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use crate::config::VERSION;
 use crate::control::{Event, MemberEnd, Report, known_faults};
 use crate::fault::{Rules, Written};
+use crate::maybe_known::SharedFigure;
 use crate::phase::Phases;
 use crate::sample::{Earlier, Sample, SlotSample, between};
 use crate::scoreboard::Scoreboard;
@@ -133,7 +134,7 @@ pub fn run(observation: Observation) -> Result<(), String> {
             by_token: admin.as_ref().is_some_and(|admin| admin.token.is_some()),
             marks,
             started_ns,
-            listen_drops: Arc::default(),
+            listen_drops: Arc::new(SharedFigure::unknown()),
             routes: RoutesReader::default(),
         };
         // Nobody sees it without an admin listener.
@@ -308,7 +309,7 @@ impl Observer {
             let is_ready = self.board.head().ready_ns().is_some();
             status.tick(is_ready, self.target.marks.current(), &sample);
         }
-        self.target.listen_drops.note(sample.target.strain.listen_drops);
+        self.target.listen_drops.store(sample.target.strain.listen_drops);
         self.note_implausible(&sample);
         if depth == Depth::Thorough {
             self.thorough_ns = sample.moment.monotonic_ns;

@@ -2,7 +2,7 @@
 //!
 //! A [`Reading`] is one instant of the whole target, an [`Earlier`] what must be known of the one before, and
 //! [`between`] makes the [`Sample`] from which every row, page and metric takes its cells. What isn't known is
-//! `None`. Cumulative figures never fall: a process that ends between two reads of one tick may be missed in that tick,
+//! [`MaybeKnown::UNKNOWN`]. Cumulative figures never fall: a process that ends between two reads of one tick may be missed in that tick,
 //! and is back, in its ancestors' sums, in the next. Nor do those that a worker counts, whatever is read: see
 //! [`Account`].
 
@@ -12,6 +12,7 @@ mod routes;
 mod strain;
 
 use crate::histogram::{Distribution, Quantiles};
+use crate::maybe_known::MaybeKnown;
 use crate::scoreboard::SeatState;
 use crate::snapshot::SlotReading;
 use crate::sys::usage::Usage;
@@ -32,15 +33,15 @@ pub struct Earlier {
     /// When it was taken (monotonic); 0 when there was none.
     pub tick_ns: u64,
     /// CPU of the target.
-    pub cpu_ns: u64,
+    pub cpu_ns: MaybeKnown,
     /// Of it, in user mode.
-    pub user_ns: Option<u64>,
+    pub user_ns: MaybeKnown,
     /// Of it, in the kernel.
-    pub system_ns: Option<u64>,
+    pub system_ns: MaybeKnown,
     /// Finished requests.
     pub finished: u64,
     /// Largest sum of resident memory so far.
-    pub rss_peak_bytes: u64,
+    pub rss_peak_bytes: MaybeKnown,
     /// By slot number.
     pub slots: Vec<EarlierSlot>,
     /// The machine.
@@ -52,12 +53,19 @@ pub struct Earlier {
 }
 
 /// A slot's cumulative figures of the tick before.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EarlierSlot {
     /// CPU of the slot.
-    pub cpu_ns: u64,
+    pub cpu_ns: MaybeKnown,
     /// Its counters.
     pub account: Account,
+}
+
+/// Of a slot that is new it is known what it did before: nothing.
+impl Default for EarlierSlot {
+    fn default() -> Self {
+        Self { cpu_ns: 0.into(), account: Account::default() }
+    }
 }
 
 /// One tick.
@@ -98,31 +106,31 @@ pub struct TargetSample {
     /// Processes, threads, descriptors, memory.
     pub group: Group,
     /// Largest sum of resident memory in any tick.
-    pub rss_peak_bytes: Option<u64>,
+    pub rss_peak_bytes: MaybeKnown,
     /// Memory with shared pages counted once.
-    pub pss_bytes: Option<u64>,
+    pub pss_bytes: MaybeKnown,
     /// Memory without shared pages.
-    pub uss_bytes: Option<u64>,
+    pub uss_bytes: MaybeKnown,
     /// CPU since the run began.
-    pub cpu_ns: u64,
+    pub cpu_ns: MaybeKnown,
     /// Of it, in user mode.
-    pub user_ns: Option<u64>,
+    pub user_ns: MaybeKnown,
     /// Of it, in the kernel.
-    pub system_ns: Option<u64>,
+    pub system_ns: MaybeKnown,
     /// CPU in the tick, 1 = one core.
-    pub cores: Option<f64>,
+    pub cores: MaybeKnown<f64>,
     /// Of it, in user mode.
-    pub user_cores: Option<f64>,
+    pub user_cores: MaybeKnown<f64>,
     /// Of it, in the kernel.
-    pub system_cores: Option<f64>,
+    pub system_cores: MaybeKnown<f64>,
     /// CPU in the tick, 1 = all cores of the machine.
-    pub host_share: Option<f64>,
+    pub host_share: MaybeKnown<f64>,
     /// CPU in the tick of everything on the machine, 1 = all its cores.
-    pub host_busy: Option<f64>,
+    pub host_busy: MaybeKnown<f64>,
     /// Memory of the machine in use, 1 = all.
-    pub host_memory_used: Option<f64>,
+    pub host_memory_used: MaybeKnown<f64>,
     /// Memory of the machine that is left for a new program.
-    pub host_memory_available_bytes: Option<u64>,
+    pub host_memory_available_bytes: MaybeKnown,
     /// Requests.
     pub requests: Requests,
     /// Signs of strain.
@@ -151,9 +159,9 @@ pub struct SlotSample {
     /// Processes, threads, descriptors, memory.
     pub group: Group,
     /// CPU of all its workers since the run began.
-    pub cpu_ns: u64,
+    pub cpu_ns: MaybeKnown,
     /// CPU in the tick, 1 = one core.
-    pub cores: Option<f64>,
+    pub cores: MaybeKnown<f64>,
     /// Requests.
     pub requests: Requests,
     account: Account,
@@ -165,7 +173,7 @@ pub struct Requests {
     /// Answered, ended by their client, or broken by a fault.
     pub finished: u64,
     /// Of those, a second in this tick.
-    pub rate: Option<f64>,
+    pub rate: MaybeKnown<f64>,
     /// Of those, status ≥ 500 or broken by a fault.
     pub errors: u64,
     /// In flight when their worker died.
@@ -207,9 +215,8 @@ pub fn between(earlier: &Earlier, reading: &Reading) -> Sample {
 }
 
 /// What the kernel has counted of all processes: those of the workers are on the scoreboard.
-fn with_workers(others: Option<Usage>, workers: &Tally) -> Option<Usage> {
-    let Usage { voluntary_switches, involuntary_switches, major_faults } = others?;
-    Some(Usage {
+fn with_workers(others: MaybeKnown<Usage>, workers: &Tally) -> MaybeKnown<Usage> {
+    others.map(|Usage { voluntary_switches, involuntary_switches, major_faults }| Usage {
         voluntary_switches: voluntary_switches + workers.counts.voluntary_switches,
         involuntary_switches: involuntary_switches + workers.counts.involuntary_switches,
         major_faults: major_faults + workers.counts.major_faults,
@@ -232,7 +239,7 @@ impl Earlier {
             user_ns: target.user_ns,
             system_ns: target.system_ns,
             finished: target.requests.finished,
-            rss_peak_bytes: target.rss_peak_bytes.unwrap_or(0),
+            rss_peak_bytes: target.rss_peak_bytes,
             slots,
             host: *host,
             strain: *strain,
@@ -259,29 +266,31 @@ fn target(
     interval_ns: Option<u64>,
 ) -> TargetSample {
     let Tree { group, cpu_ns, user_ns, system_ns, pss_bytes, uss_bytes } = reading.tree;
-    let cpu_ns = cpu_ns.max(earlier.cpu_ns);
-    let user_ns = user_ns.max(earlier.user_ns);
-    let system_ns = system_ns.max(earlier.system_ns);
+    let cpu_ns = grown(earlier.cpu_ns, cpu_ns);
+    let user_ns = grown(earlier.user_ns, user_ns);
+    let system_ns = grown(earlier.system_ns, system_ns);
     let cores = rate(earlier.cpu_ns, cpu_ns, interval_ns);
     let split = believable_split(
-        cpu_ns - earlier.cpu_ns,
-        user_ns.zip(earlier.user_ns).map(|(now, before)| now - before),
-        system_ns.zip(earlier.system_ns).map(|(now, before)| now - before),
-        group.procs.unwrap_or(1),
+        cpu_ns.since(earlier.cpu_ns),
+        user_ns.since(earlier.user_ns),
+        system_ns.since(earlier.system_ns),
+        group.procs,
     );
+    let share = |part: fn((u64, u64)) -> u64| rate(0.into(), split.map(part), interval_ns);
     let host = &reading.host;
     TargetSample {
         group,
-        rss_peak_bytes: group.rss_bytes.max((earlier.rss_peak_bytes > 0).then_some(earlier.rss_peak_bytes)),
+        // The largest that was read: what could not be read in a tick is missing in its row alone.
+        rss_peak_bytes: group.rss_bytes.get().max(earlier.rss_peak_bytes.get()).into(),
         pss_bytes,
         uss_bytes,
         cpu_ns,
         user_ns,
         system_ns,
         cores,
-        user_cores: split.and_then(|(user, _)| rate(0, user, interval_ns)),
-        system_cores: split.and_then(|(_, system)| rate(0, system, interval_ns)),
-        host_share: cores.zip(host.cpus).and_then(|(cores, cpus)| ratio(cores, float(cpus))),
+        user_cores: share(|(user, _)| user),
+        system_cores: share(|(_, system)| system),
+        host_share: cores.zip(host.cpus).and_then(|(cores, cpus)| MaybeKnown::ratio(cores, float(cpus))),
         host_busy: share_of_ticks(&earlier.host, host, |host| host.busy_ticks),
         host_memory_used: host.memory_used,
         host_memory_available_bytes: host.memory_available_bytes,
@@ -293,7 +302,7 @@ fn target(
 
 fn slot_sample(earlier: &Earlier, slot: &SlotReading, group: Group, interval_ns: Option<u64>) -> SlotSample {
     let before = earlier.slots.get(slot.slot).copied().unwrap_or_default();
-    let cpu_ns = slot.cpu_ns.max(before.cpu_ns);
+    let cpu_ns = grown(before.cpu_ns, slot.cpu_ns);
     let (account, plausible) = before.account.go_on(Tally { counts: slot.counts, lost: slot.lost }, interval_ns);
     SlotSample {
         slot: slot.slot,
@@ -315,7 +324,7 @@ fn requests(tally: &Tally, finished_before: u64, interval_ns: Option<u64>) -> Re
     let Tally { counts, lost } = tally;
     Requests {
         finished: counts.finished,
-        rate: rate_per_second(finished_before, counts.finished, interval_ns),
+        rate: rate_per_second(finished_before.into(), counts.finished.into(), interval_ns),
         errors: counts.errors,
         lost: *lost,
         rejected: counts.rejected,
@@ -330,30 +339,39 @@ fn requests(tally: &Tally, finished_before: u64, interval_ns: Option<u64>) -> Re
 
 /// The split of a tick's CPU into user and system, unless it can't be true: a command that the target ran (`--while`)
 /// and has reaped is in the kernel's sums over children, and not in the target's CPU.
-fn believable_split(cpu_ns: u64, user_ns: Option<u64>, system_ns: Option<u64>, procs: u64) -> Option<(u64, u64)> {
-    let (user_ns, system_ns) = user_ns.zip(system_ns)?;
-    let error_ns = SPLIT_STEP_NS.saturating_mul(procs + 1);
-    (user_ns.saturating_add(system_ns) <= cpu_ns.saturating_add(error_ns)).then_some((user_ns, system_ns))
+fn believable_split(
+    cpu_ns: MaybeKnown,
+    user_ns: MaybeKnown,
+    system_ns: MaybeKnown,
+    procs: MaybeKnown,
+) -> MaybeKnown<(u64, u64)> {
+    let limit_ns = cpu_ns.zip(procs).map(|(cpu_ns, procs)| cpu_ns + SPLIT_STEP_NS.saturating_mul(procs + 1));
+    let is_believable = |((user_ns, system_ns), limit_ns): ((u64, u64), u64)| {
+        (user_ns.saturating_add(system_ns) <= limit_ns).then_some((user_ns, system_ns)).into()
+    };
+    user_ns.zip(system_ns).zip(limit_ns).and_then(is_believable)
 }
 
 /// The share of the ticks of the machine's processors that were of a kind.
-fn share_of_ticks(earlier: &Host, now: &Host, kind: fn(&Host) -> Option<u64>) -> Option<f64> {
-    let of_kind = kind(now)?.saturating_sub(kind(earlier)?);
-    let total = now.total_ticks?.saturating_sub(earlier.total_ticks?);
-    ratio(float(of_kind), float(total)).map(|share| share.min(1.0))
+fn share_of_ticks(earlier: &Host, now: &Host, kind: fn(&Host) -> MaybeKnown) -> MaybeKnown<f64> {
+    let (of_kind, total) = (kind(now).since(kind(earlier)), now.total_ticks.since(earlier.total_ticks));
+    let share = of_kind.zip(total).and_then(|(part, whole)| MaybeKnown::ratio(float(part), float(whole)));
+    share.map(|share| share.min(1.0))
+}
+
+/// A cumulative figure as it is told: never less than before.
+fn grown(before: MaybeKnown, now: MaybeKnown) -> MaybeKnown {
+    now.map(|now| before.get().map_or(now, |before| now.max(before)))
 }
 
 /// Nanoseconds of something in each nanosecond.
-fn rate(before: u64, now: u64, interval_ns: Option<u64>) -> Option<f64> {
-    ratio(float(now.saturating_sub(before)), float(interval_ns?))
+fn rate(before: MaybeKnown, now: MaybeKnown, interval_ns: Option<u64>) -> MaybeKnown<f64> {
+    let more = now.since(before).zip(interval_ns.into());
+    more.and_then(|(more, interval_ns)| MaybeKnown::ratio(float(more), float(interval_ns)))
 }
 
-fn rate_per_second(before: u64, now: u64, interval_ns: Option<u64>) -> Option<f64> {
+fn rate_per_second(before: MaybeKnown, now: MaybeKnown, interval_ns: Option<u64>) -> MaybeKnown<f64> {
     rate(before, now, interval_ns).map(|rate| rate * SECOND)
-}
-
-fn ratio(part: f64, whole: f64) -> Option<f64> {
-    (whole > 0.0).then(|| part / whole)
 }
 
 /// Exact up to 2⁵³: 104 days of CPU in nanoseconds.

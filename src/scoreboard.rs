@@ -33,7 +33,7 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering::Relaxed};
 
 use bytemuck::Zeroable;
 
-use crate::histogram::add;
+use crate::maybe_known::{MaybeKnown, SharedFigure};
 use crate::sys::shared::Shared;
 
 pub use counters::{COUNTERS, Counters, Counts};
@@ -71,9 +71,9 @@ pub struct Head {
     /// What the observer must remember beyond its own death.
     pub observer: ObserverNotes,
     /// CPU that this process had used before the run began: whoever started us by exec, such as `cargo run`, has used it.
-    cpu_before_ns: AtomicU64,
+    cpu_before_ns: SharedFigure,
     /// CPU of ended observers. Written by the supervisor.
-    reaped_observer_cpu_ns: AtomicU64,
+    reaped_observer_cpu_ns: SharedFigure,
     /// When all served (monotonic); 0 before. Written by the supervisor.
     ready_ns: AtomicU64,
     /// When the run began to drain (monotonic); 0 before. Written by the supervisor.
@@ -115,11 +115,11 @@ pub struct TickNotes {
     /// When the last row was taken (monotonic); 0 before the first.
     pub tick_ns: AtomicU64,
     /// CPU of the whole target at that time.
-    pub cpu_ns: AtomicU64,
+    pub cpu_ns: SharedFigure,
     /// Of it, in user mode.
-    pub user_ns: AtomicU64,
+    pub user_ns: SharedFigure,
     /// Of it, in the kernel.
-    pub system_ns: AtomicU64,
+    pub system_ns: SharedFigure,
     /// Finished requests at that time.
     pub finished: AtomicU64,
 }
@@ -132,8 +132,8 @@ pub struct ObserverNotes {
     pub ticks: [TickNotes; 2],
     /// Which of the two was written down.
     pub written: AtomicU64,
-    /// Largest sum of resident memory in any tick.
-    pub rss_peak_bytes: AtomicU64,
+    /// Largest sum of resident memory in any tick; unknown before one was read.
+    pub rss_peak_bytes: SharedFigure,
     /// How many observers the run has had.
     pub generation: AtomicU64,
     /// The number of the last news from the supervisor that an observer was done with.
@@ -154,7 +154,9 @@ impl Scoreboard {
     /// # Errors
     /// What `mmap(2)` says.
     pub fn map(slots: usize) -> io::Result<Arc<Self>> {
-        Ok(Arc::new(Self { head: Shared::map(1)?, slots: Shared::map(slots)? }))
+        let board = Self { head: Shared::map(1)?, slots: Shared::map(slots)? };
+        board.head().observer.rss_peak_bytes.store(MaybeKnown::UNKNOWN);
+        Ok(Arc::new(board))
     }
 
     /// What there is one of.
@@ -179,13 +181,13 @@ impl Scoreboard {
 impl Head {
     /// CPU of the supervisor's process that is not the run's.
     #[must_use]
-    pub fn cpu_before_ns(&self) -> u64 {
-        self.cpu_before_ns.load(Relaxed)
+    pub fn cpu_before_ns(&self) -> MaybeKnown {
+        self.cpu_before_ns.load()
     }
 
     /// The run begins. For the supervisor.
-    pub fn set_cpu_before(&self, used_ns: u64) {
-        self.cpu_before_ns.store(used_ns, Relaxed);
+    pub fn set_cpu_before(&self, used_ns: MaybeKnown) {
+        self.cpu_before_ns.store(used_ns);
     }
 
     /// When the target was ready (monotonic), if it is.
@@ -212,12 +214,12 @@ impl Head {
 
     /// CPU of ended observers.
     #[must_use]
-    pub fn observer_cpu_ns(&self) -> u64 {
-        self.reaped_observer_cpu_ns.load(Relaxed)
+    pub fn observer_cpu_ns(&self) -> MaybeKnown {
+        self.reaped_observer_cpu_ns.load()
     }
 
     /// An observer has ended. For the supervisor, before it reaps it.
-    pub fn add_observer_cpu(&self, used_ns: u64) {
-        add(&self.reaped_observer_cpu_ns, used_ns);
+    pub fn add_observer_cpu(&self, used_ns: MaybeKnown) {
+        self.reaped_observer_cpu_ns.add(used_ns);
     }
 }

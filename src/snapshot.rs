@@ -10,6 +10,7 @@ mod routes;
 
 use serde::{Deserialize, Serialize};
 
+use crate::maybe_known::MaybeKnown;
 use crate::scoreboard::{Counts, SEATS, Scoreboard, SeatState, Slot, SlotState};
 
 pub use fault_tally::FaultTally;
@@ -39,7 +40,7 @@ pub struct SlotReading {
     /// Requests that died with their worker.
     pub lost: u64,
     /// CPU of all generations, their pool threads included.
-    pub cpu_ns: u64,
+    pub cpu_ns: MaybeKnown,
     /// Who sits there now, the older one first.
     pub workers: Vec<WorkerReading>,
 }
@@ -71,13 +72,13 @@ pub struct Totals {
     /// Requests that died with their worker.
     pub lost: u64,
     /// CPU of the workers, ended ones too.
-    pub cpu_ns: u64,
+    pub cpu_ns: MaybeKnown,
 }
 
 impl Snapshot {
     /// Reads all slots. `cpu_ns` is asked for the CPU that a seated worker has used so far; its process has
     /// not been reaped while it is asked.
-    pub fn read(board: &Scoreboard, mut cpu_ns: impl FnMut(&WorkerReading) -> u64) -> Self {
+    pub fn read(board: &Scoreboard, mut cpu_ns: impl FnMut(&WorkerReading) -> MaybeKnown) -> Self {
         let used = board.slots().iter().enumerate().filter(|(_, slot)| slot.state() != SlotState::Unused);
         Self {
             slots: used
@@ -86,14 +87,20 @@ impl Snapshot {
         }
     }
 
+    /// Reads all slots for whoever needs counters only: the CPU is unknown.
+    #[must_use]
+    pub fn without_cpu(board: &Scoreboard) -> Self {
+        Self::read(board, |_| MaybeKnown::UNKNOWN)
+    }
+
     /// Sums over all slots.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        let mut totals = Totals::default();
+        let cpu_ns = self.slots.iter().map(|slot| slot.cpu_ns).sum();
+        let mut totals = Totals { cpu_ns, ..Totals::default() };
         for slot in &self.slots {
             totals.counts.add(&slot.counts);
             add(&mut totals.lost, slot.lost);
-            totals.cpu_ns += slot.cpu_ns;
         }
         totals
     }
@@ -112,7 +119,7 @@ impl Totals {
         Self {
             counts: counts.since(&before.counts),
             lost: lost.wrapping_sub(before.lost),
-            cpu_ns: cpu_ns.saturating_sub(before.cpu_ns),
+            cpu_ns: cpu_ns.since(before.cpu_ns),
         }
     }
 
@@ -163,7 +170,7 @@ fn in_flight(counts: &Counts, lost: u64) -> u64 {
     counts.started.saturating_sub(counts.finished).saturating_sub(lost)
 }
 
-fn read_slot(number: usize, slot: &Slot, cpu_ns: &mut impl FnMut(&WorkerReading) -> u64) -> SlotReading {
+fn read_slot(number: usize, slot: &Slot, cpu_ns: &mut impl FnMut(&WorkerReading) -> MaybeKnown) -> SlotReading {
     let base = slot.base();
     // The base stands still while the slot is read.
     let (lost, mut counts) = (base.lost(), base.counters().read());
@@ -180,7 +187,7 @@ fn read_slot(number: usize, slot: &Slot, cpu_ns: &mut impl FnMut(&WorkerReading)
         generation: newest.map_or(0, super::scoreboard::Roster::generation),
         counts,
         lost,
-        cpu_ns: base.cpu_ns() + workers.iter().map(cpu_ns).sum::<u64>(),
+        cpu_ns: base.cpu_ns() + workers.iter().map(cpu_ns).sum::<MaybeKnown>(),
         workers,
     }
 }

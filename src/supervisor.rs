@@ -28,6 +28,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::control::MemberEnd;
 use crate::fault::Written;
+use crate::maybe_known::MaybeKnown;
 use crate::scoreboard::{SEATS, Scoreboard, SeatWriter};
 use crate::snapshot::Snapshot;
 use crate::sys::clock;
@@ -330,13 +331,12 @@ impl Supervisor {
 
 /// CPU of the whole target so far, ended workers and observers included.
 #[must_use]
-pub fn cpu_ns(board: &Scoreboard, arrangement: Arrangement) -> u64 {
-    let own = clock::process_cpu_ns(std::process::id()).unwrap_or(0).saturating_sub(board.head().cpu_before_ns());
+pub fn cpu_ns(board: &Scoreboard, arrangement: Arrangement) -> MaybeKnown {
+    let own = clock::process_cpu_ns(std::process::id()).since(board.head().cpu_before_ns());
     match arrangement {
         Arrangement::Threads => own,
         Arrangement::Processes => {
-            let workers =
-                Snapshot::read(board, |worker| clock::process_cpu_ns(worker.pid).unwrap_or(0)).totals().cpu_ns;
+            let workers = Snapshot::read(board, |worker| clock::process_cpu_ns(worker.pid)).totals().cpu_ns;
             own + workers + board.head().observer_cpu_ns()
         }
     }

@@ -14,6 +14,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::control::{Drain, MemberEnd, Order, Received, Report};
 use crate::http::{self, About, Limits, ListenerFault, ListenerOrder, Target};
+use crate::maybe_known::MaybeKnown;
 use crate::profile::Profile;
 use crate::scoreboard::{BEAT_NS, FaultMark, SeatWriter};
 use crate::sys::readiness::Watched;
@@ -358,7 +359,7 @@ impl Worker {
     fn beat(&mut self) {
         let now = clock::monotonic_ns();
         self.seat.beat(now);
-        if let Some(usage) = self.own_process.then(usage::of_this_process).flatten() {
+        if let Some(usage) = self.own_process.then(usage::of_this_process).and_then(MaybeKnown::get) {
             self.seat.used(&usage);
         }
         self.target.follow_orders();

@@ -12,7 +12,6 @@ mod sockets;
 
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use serde_json::{Value, json};
 
@@ -67,7 +66,7 @@ fn serve(
     let directory = RunDirectory::make(config)?;
     let board = Scoreboard::map(config.max_workers)
         .map_err(|error| format!("no memory for --max-workers {}: {error}", config.max_workers))?;
-    board.head().set_cpu_before(clock::process_cpu_ns(std::process::id()).unwrap_or(0));
+    board.head().set_cpu_before(clock::process_cpu_ns(std::process::id()));
     reread::number_routes(&board, &profile)?;
     let started_ns = clock::monotonic_ns();
     if !profile.faults.is_empty() {
@@ -218,14 +217,17 @@ fn ready_line(config: &Config, sockets: &Sockets, directory: &RunDirectory) -> S
 }
 
 fn done_line(board: &Scoreboard, arrangement: Arrangement, directory: &RunDirectory) -> String {
-    let totals = Snapshot::read(board, |_| 0).totals();
+    let totals = Snapshot::without_cpu(board).totals();
     let counts = totals.counts;
     let (finished, errors, rejected, refused) = (counts.finished, counts.errors, counts.rejected, counts.refused);
-    let milliseconds = supervisor::cpu_ns(board, arrangement) / clock::MILLISECOND;
-    let (seconds, rest) = (milliseconds / 1_000, milliseconds % 1_000);
-    let peak = board.head().observer.rss_peak_bytes.load(Ordering::Relaxed);
+    // What is not known is left out.
+    let cpu = supervisor::cpu_ns(board, arrangement).cell(|cpu_ns| {
+        let milliseconds = cpu_ns / clock::MILLISECOND;
+        format!(" cpu_seconds={}.{:03}", milliseconds / 1_000, milliseconds % 1_000)
+    });
+    let peak = board.head().observer.rss_peak_bytes.load().cell(|bytes| format!(" rss_peak_bytes={bytes}"));
     format!(
-        "done requests={finished} errors={errors} lost={} rejected={rejected} refused={refused} cpu_seconds={seconds}.{rest:03} rss_peak_bytes={peak} csv={}",
+        "done requests={finished} errors={errors} lost={} rejected={rejected} refused={refused}{cpu}{peak} csv={}",
         totals.lost,
         directory.csv_name(),
     )

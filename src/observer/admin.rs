@@ -4,7 +4,6 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
 
 use axum::Router;
@@ -28,6 +27,7 @@ use super::processes::Processes;
 use crate::control::{Event, fault_tallies};
 use crate::fault::Rules;
 use crate::http::{Refusal, adapted_to, docs_file, docs_page};
+use crate::maybe_known::SharedFigure;
 use crate::scoreboard::Scoreboard;
 use crate::snapshot::{Figures, RouteReading, RoutesReader};
 use crate::sys::clock;
@@ -118,29 +118,9 @@ pub struct Target {
     /// When the run began (monotonic).
     pub started_ns: u64,
     /// What all accept queues had dropped at the last tick.
-    pub listen_drops: Arc<ListenDrops>,
+    pub listen_drops: Arc<SharedFigure>,
     /// What was answered on each route, read by ticks as well.
     pub routes: RoutesReader,
-}
-
-/// What all accept queues together have dropped, as of the last tick; a negative number is unknown.
-pub struct ListenDrops(AtomicI64);
-
-impl Default for ListenDrops {
-    fn default() -> Self {
-        Self(AtomicI64::new(-1))
-    }
-}
-
-impl ListenDrops {
-    /// For the tick.
-    pub fn note(&self, drops: Option<u64>) {
-        self.0.store(drops.and_then(|drops| i64::try_from(drops).ok()).unwrap_or(-1), Relaxed);
-    }
-
-    fn last(&self) -> Option<u64> {
-        u64::try_from(self.0.load(Relaxed)).ok()
-    }
 }
 
 impl Target {
@@ -149,7 +129,7 @@ impl Target {
     pub fn figures(&self) -> Figures {
         let taken = self.processes.snapshot(&self.board);
         let routes = self.routes.read(&self.board).iter().map(|route| RouteReading::clone(route)).collect();
-        Figures::of(&taken, routes, self.listen_drops.last(), fault_tallies(&self.board))
+        Figures::of(&taken, routes, self.listen_drops.load(), fault_tallies(&self.board))
     }
 
     /// A phase begins: which mark it is and when it was put (monotonic); `None` when there is no room for it.

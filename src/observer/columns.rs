@@ -7,6 +7,7 @@ mod strain;
 
 use jiff::Timestamp;
 
+use crate::maybe_known::MaybeKnown;
 use crate::sample::{Group, Moment, Requests, RouteSample, SlotSample, TargetSample};
 
 /// One column of a table.
@@ -55,7 +56,7 @@ pub fn resources() -> Vec<Column<TargetSample>> {
         column("cpu_host_pct", "%, 100 = all cores", "CPU clocks of the processes", "CPU of the target",
             |row| percent(row.figures.host_share)),
         column("cpu_seconds_total", "s", "CPU clocks of the processes", "CPU of the target, ended processes too",
-            |row| seconds(row.figures.cpu_ns)),
+            |row| row.figures.cpu_ns.cell(seconds)),
         column("rss_bytes", "bytes", "/proc/PID/statm", "resident memory, shared pages counted in each process",
             |row| known(row.figures.group.rss_bytes)),
         column("rss_peak_bytes", "bytes", "/proc/PID/statm", "largest rss_bytes of any row so far",
@@ -89,7 +90,7 @@ pub fn workers() -> Vec<Column<SlotSample>> {
         column("cpu_pct", "%, 100 = one core", "CPU clocks of processes or threads", "CPU of the slot",
             |row| percent(row.figures.cores)),
         column("cpu_seconds_total", "s", "CPU clocks of processes or threads", "CPU of the slot, ended workers too",
-            |row| seconds(row.figures.cpu_ns)),
+            |row| row.figures.cpu_ns.cell(seconds)),
         column("rss_bytes", "bytes", "/proc/PID/statm", "resident memory, shared pages counted in each process",
             |row| known(row.figures.group.rss_bytes)),
     ];
@@ -108,7 +109,7 @@ pub fn routes() -> Vec<Column<RouteSample>> {
         column("requests_total", "count", "scoreboard", "requests finished on it",
             |row| row.figures.finished.to_string()),
         column("rps", "1/s", "scoreboard", "requests finished in the interval, a second",
-            |row| row.figures.rate.map(thousandths).unwrap_or_default()),
+            |row| row.figures.rate.cell(thousandths)),
         column("errors_total", "count", "scoreboard", "of the finished, status ≥ 500 or broken by a fault",
             |row| row.figures.errors.to_string()),
     ];
@@ -154,7 +155,7 @@ fn requests<Figures: Common>() -> [Column<Figures>; 9] {
         column("requests_total", "count", "scoreboard", "requests finished",
             |row| row.figures.requests().finished.to_string()),
         column("rps", "1/s", "scoreboard", "requests finished in the interval, a second",
-            |row| row.figures.requests().rate.map(thousandths).unwrap_or_default()),
+            |row| row.figures.requests().rate.cell(thousandths)),
         column("errors_total", "count", "scoreboard", "of the finished, status ≥ 500 or broken by a fault",
             |row| row.figures.requests().errors.to_string()),
         column("lost_total", "count", "scoreboard", "requests in flight when their worker died",
@@ -237,16 +238,16 @@ fn milliseconds(nanoseconds: u64) -> String {
     format!("{}.{:03}", microseconds / 1_000, microseconds % 1_000)
 }
 
-fn percent(share: Option<f64>) -> String {
-    share.map(|share| format!("{:.2}", share * 100.0)).unwrap_or_default()
+fn percent(share: MaybeKnown<f64>) -> String {
+    share.cell(|share| format!("{:.2}", share * 100.0))
 }
 
 fn thousandths(number: f64) -> String {
     format!("{number:.3}")
 }
 
-fn known(number: Option<u64>) -> String {
-    number.map(|number| number.to_string()).unwrap_or_default()
+fn known(number: impl Into<MaybeKnown>) -> String {
+    number.into().cell(|number| number.to_string())
 }
 
 #[cfg(test)]
@@ -286,6 +287,7 @@ mod tests {
         assert_eq!(timestamp(1_767_323_045_006_999_999), "2026-01-02T03:04:05.006Z");
         assert_eq!(epoch_ms(1_767_323_045_006_999_999), "1767323045006");
         assert_eq!((seconds(1_000_001_999).as_str(), milliseconds(1_234_567).as_str()), ("1.000001", "1.234"));
-        assert_eq!((percent(Some(1.5)).as_str(), percent(None).as_str(), known(None).as_str()), ("150.00", "", ""));
+        let (half, unknown) = (MaybeKnown::known(1.5), MaybeKnown::UNKNOWN);
+        assert_eq!((percent(half).as_str(), percent(unknown).as_str(), known(None).as_str()), ("150.00", "", ""));
     }
 }

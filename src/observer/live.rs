@@ -8,6 +8,7 @@ mod feed;
 mod past;
 mod row;
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
@@ -211,7 +212,7 @@ impl Live {
             "mode": mode,
             "profile": profile,
             "interval_s": row::seconds(*interval_ns),
-            "cpus": std::thread::available_parallelism().map_or(1, usize::from),
+            "cpus": std::thread::available_parallelism().map(usize::from).ok(),
             "columns": names,
             "elapsed_s": self.elapsed(now_ns),
             "events": inner.events,
@@ -248,8 +249,9 @@ impl Live {
         });
         let mut busiest: Vec<&RouteSample> = routes.iter().collect();
         busiest.sort_by(|one, other| {
-            let rate = |route: &RouteSample| route.rate.unwrap_or(0.0);
-            rate(other).total_cmp(&rate(one)).then(other.finished.cmp(&one.finished))
+            let rate = |route: &RouteSample| route.rate.get();
+            let by_rate = rate(other).partial_cmp(&rate(one)).unwrap_or(Ordering::Equal);
+            by_rate.then(other.finished.cmp(&one.finished))
         });
         busiest.truncate(ROUTES);
         let shown = busiest

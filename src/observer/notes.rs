@@ -20,11 +20,11 @@ pub fn leave(board: &Scoreboard, tick: &Earlier) {
     // Until all of it is there, it is no tick.
     tick_ns.store(0, Relaxed);
     compiler_fence(Release);
-    cpu_ns.store(tick.cpu_ns, Relaxed);
-    user_ns.store(tick.user_ns.unwrap_or(0), Relaxed);
-    system_ns.store(tick.system_ns.unwrap_or(0), Relaxed);
+    cpu_ns.store(tick.cpu_ns);
+    user_ns.store(tick.user_ns);
+    system_ns.store(tick.system_ns);
     finished.store(tick.finished, Relaxed);
-    board.head().observer.rss_peak_bytes.store(tick.rss_peak_bytes, Relaxed);
+    board.head().observer.rss_peak_bytes.store(tick.rss_peak_bytes);
     for (slot, noted) in board.slots().iter().zip(&tick.slots) {
         let SlotNotes { seen, told, seen_lost, told_lost, cpu_ns } = &slot.notes[place];
         let EarlierSlot { account, cpu_ns: noted_cpu_ns } = noted;
@@ -32,7 +32,7 @@ pub fn leave(board: &Scoreboard, tick: &Earlier) {
         told.note(&account.told.counts);
         seen_lost.store(account.seen.lost, Relaxed);
         told_lost.store(account.told.lost, Relaxed);
-        cpu_ns.store(*noted_cpu_ns, Relaxed);
+        cpu_ns.store(*noted_cpu_ns);
     }
     compiler_fence(Release);
     tick_ns.store(tick.tick_ns, Relaxed);
@@ -65,16 +65,16 @@ pub fn recall(board: &Scoreboard, is_last_row: impl FnOnce(u64) -> bool) -> Earl
     }
     let tally = |counters: &Counters, lost: &AtomicU64| Tally { counts: counters.read(), lost: lost.load(Relaxed) };
     let recall_slot = |notes: &SlotNotes| EarlierSlot {
-        cpu_ns: notes.cpu_ns.load(Relaxed),
+        cpu_ns: notes.cpu_ns.load(),
         account: Account { seen: tally(&notes.seen, &notes.seen_lost), told: tally(&notes.told, &notes.told_lost) },
     };
     Earlier {
         tick_ns,
-        cpu_ns: cpu_ns.load(Relaxed),
-        user_ns: Some(user_ns.load(Relaxed)),
-        system_ns: Some(system_ns.load(Relaxed)),
+        cpu_ns: cpu_ns.load(),
+        user_ns: user_ns.load(),
+        system_ns: system_ns.load(),
         finished: finished.load(Relaxed),
-        rss_peak_bytes: board.head().observer.rss_peak_bytes.load(Relaxed),
+        rss_peak_bytes: board.head().observer.rss_peak_bytes.load(),
         slots: board.slots().iter().map(|slot| recall_slot(&slot.notes[place])).collect(),
         host: Host::default(),
         strain: StrainReading::default(),

@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use super::strain::StrainReader;
+use crate::maybe_known::MaybeKnown;
 use crate::sample::{Group, Host, Instant, Reading, StrainReading, Tree};
 use crate::scoreboard::{SEATS, Scoreboard};
 use crate::snapshot::{RoutesReader, SlotReading, Snapshot, WorkerReading};
@@ -29,12 +30,14 @@ pub enum Processes {
 impl Processes {
     /// CPU that a seated worker has used so far.
     #[must_use]
-    pub fn worker_cpu_ns(&self, worker: &WorkerReading) -> u64 {
+    pub fn worker_cpu_ns(&self, worker: &WorkerReading) -> MaybeKnown {
         match self {
-            // To the kernel, process 0 is whoever asks.
-            Self::Cluster { .. } if worker.pid == 0 => 0,
-            Self::Cluster { .. } => clock::process_cpu_ns(worker.pid).unwrap_or(0),
-            Self::OneProcess { clocks } => clocks.get(worker.slot).map_or(0, |seats| seats[worker.seat].cpu_ns()),
+            // Not forked yet. To the kernel, process 0 is whoever asks.
+            Self::Cluster { .. } if worker.pid == 0 => 0.into(),
+            Self::Cluster { .. } => clock::process_cpu_ns(worker.pid),
+            Self::OneProcess { clocks } => {
+                clocks.get(worker.slot).map(|seats| seats[worker.seat].cpu_ns()).unwrap_or_default()
+            }
         }
     }
 
@@ -105,14 +108,11 @@ impl Reader {
         let head = self.board.head();
         let cpu_ns = snapshot.totals().cpu_ns
             + head.observer_cpu_ns()
-            + [supervisor, observer].into_iter().filter_map(clock::process_cpu_ns).sum::<u64>();
-        let cpu_ns = cpu_ns.saturating_sub(head.cpu_before_ns());
+            + [supervisor, observer].into_iter().map(clock::process_cpu_ns).sum();
+        let cpu_ns = cpu_ns.since(head.cpu_before_ns());
         // The supervisor first: a worker that is reaped from here on is missing in this tick, not counted twice.
         let above = self.files.read(supervisor);
-        let own = self.files.read(observer);
-        let mut everything = Sum::default();
-        everything.add(own);
-        everything.add(above);
+        let mut everything: Vec<ProcessFigures> = above.into_iter().chain(self.files.read(observer)).collect();
         let reaped = above.unwrap_or_default();
         let slots = snapshot.slots.iter().map(|slot| self.slot(slot, &mut everything)).collect();
         let workers = snapshot.workers().map(|worker| worker.pid).filter(|&pid| pid != 0);
@@ -120,50 +120,44 @@ impl Reader {
         self.files.keep_only(&pids);
         let (pss_bytes, uss_bytes) = self.pages(&pids, depth);
         let tree = Tree {
-            group: everything.group(),
+            group: group(&everything),
             cpu_ns,
-            user_ns: Some(everything.user_ns + reaped.reaped_user_ns).filter(|_| above.is_some()),
-            system_ns: Some(everything.system_ns + reaped.reaped_system_ns).filter(|_| above.is_some()),
+            user_ns: sum(&everything, |process| process.user_ns) + reaped.reaped_user_ns,
+            system_ns: sum(&everything, |process| process.system_ns) + reaped.reaped_system_ns,
             pss_bytes,
             uss_bytes,
         };
         (tree, slots)
     }
 
-    fn slot(&mut self, slot: &SlotReading, everything: &mut Sum) -> Group {
-        let mut sum = Sum::default();
-        for worker in slot.workers.iter().filter(|worker| worker.pid != 0) {
-            let figures = self.files.read(worker.pid);
-            sum.add(figures);
-            everything.add(figures);
-        }
-        sum.group()
+    fn slot(&mut self, slot: &SlotReading, everything: &mut Vec<ProcessFigures>) -> Group {
+        let workers = slot.workers.iter().filter(|worker| worker.pid != 0);
+        let begun = everything.len();
+        everything.extend(workers.filter_map(|worker| self.files.read(worker.pid)));
+        group(&everything[begun..])
     }
 
     fn one_process(&mut self, depth: Depth) -> Tree {
         let this = std::process::id();
-        let figures = self.files.read(this);
-        let mut everything = Sum::default();
-        everything.add(figures);
+        let figures = self.files.read(this).unwrap_or_default();
         let (pss_bytes, uss_bytes) = self.pages(&[this], depth);
         Tree {
-            group: everything.group(),
-            cpu_ns: clock::process_cpu_ns(this).unwrap_or(0).saturating_sub(self.board.head().cpu_before_ns()),
-            user_ns: figures.map(|figures| figures.user_ns),
-            system_ns: figures.map(|figures| figures.system_ns),
+            group: group(&[figures]),
+            cpu_ns: clock::process_cpu_ns(this).since(self.board.head().cpu_before_ns()),
+            user_ns: figures.user_ns,
+            system_ns: figures.system_ns,
             pss_bytes,
             uss_bytes,
         }
     }
 
-    /// PSS and USS, summed over those that can be read: one that has just ended has no memory any more.
-    fn pages(&mut self, pids: &[u32], depth: Depth) -> (Option<u64>, Option<u64>) {
+    /// The sums of PSS and USS.
+    fn pages(&mut self, pids: &[u32], depth: Depth) -> (MaybeKnown, MaybeKnown) {
         match depth {
-            Depth::Usual => (None, None),
+            Depth::Usual => Default::default(),
             Depth::Thorough => {
-                let read: Vec<PageFigures> = pids.iter().filter_map(|&pid| self.files.pages(pid)).collect();
-                let sum =
-                    |figure: fn(&PageFigures) -> u64| (!read.is_empty()).then(|| read.iter().map(figure).sum());
+                let read: Vec<MaybeKnown<PageFigures>> = pids.iter().map(|&pid| self.files.pages(pid)).collect();
+                let sum = |figure: fn(PageFigures) -> u64| read.iter().map(|pages| pages.map(figure)).sum();
                 (sum(|pages| pages.pss_bytes), sum(|pages| pages.uss_bytes))
             }
         }
@@ -173,51 +167,30 @@ impl Reader {
         let (cpu, memory) = (self.host.cpu(), self.host.memory());
         #[allow(clippy::cast_precision_loss)]
         let used = |memory: HostMemory| {
-            memory.total_bytes.saturating_sub(memory.available_bytes) as f64 / memory.total_bytes as f64
+            let used = memory.total_bytes.saturating_sub(memory.available_bytes);
+            MaybeKnown::ratio(used as f64, memory.total_bytes as f64)
         };
         Host {
             busy_ticks: cpu.map(|cpu| cpu.busy_ticks),
-            steal_ticks: cpu.map(|cpu| cpu.steal_ticks),
+            steal_ticks: cpu.and_then(|cpu| cpu.steal_ticks),
             total_ticks: cpu.map(|cpu| cpu.total_ticks),
-            cpus: cpu.map(|cpu| cpu.cpus),
-            memory_used: memory.map(used),
+            cpus: cpu.and_then(|cpu| cpu.cpus),
+            memory_used: memory.and_then(used),
             memory_available_bytes: memory.map(|memory| memory.available_bytes),
         }
     }
 }
 
-/// Figures of several processes, summed.
-#[derive(Default)]
-struct Sum {
-    procs: u64,
-    threads: u64,
-    user_ns: u64,
-    system_ns: u64,
-    rss_bytes: u64,
-    fds: Option<u64>,
+/// How many processes there are is known from whoever started them; the rest as far as all of them can be read.
+fn group(processes: &[ProcessFigures]) -> Group {
+    Group {
+        procs: (processes.len() as u64).into(),
+        threads: sum(processes, |process| process.threads),
+        fds: sum(processes, |process| process.fds),
+        rss_bytes: sum(processes, |process| process.rss_bytes),
+    }
 }
 
-impl Sum {
-    /// Adds a process, if it is there.
-    fn add(&mut self, figures: Option<ProcessFigures>) {
-        let Some(figures) = figures else { return };
-        let ProcessFigures { threads, user_ns, system_ns, reaped_user_ns: _, reaped_system_ns: _, rss_bytes, fds } =
-            figures;
-        self.procs += 1;
-        self.threads += threads;
-        self.user_ns += user_ns;
-        self.system_ns += system_ns;
-        self.rss_bytes += rss_bytes;
-        // A zombie has none; where nobody's can be counted, their sum isn't known.
-        self.fds = self.fds.zip(fds).map_or(self.fds.or(fds), |(sum, more)| Some(sum + more));
-    }
-
-    fn group(&self) -> Group {
-        Group {
-            procs: Some(self.procs),
-            threads: Some(self.threads),
-            fds: self.fds,
-            rss_bytes: Some(self.rss_bytes),
-        }
-    }
+fn sum(processes: &[ProcessFigures], figure: fn(&ProcessFigures) -> MaybeKnown) -> MaybeKnown {
+    processes.iter().map(figure).sum()
 }

@@ -77,7 +77,7 @@ fn totals(last: &Sample) -> Value {
         "rejected": requests.rejected,
         "refused": requests.refused,
         "accepts": requests.accepts,
-        "cpu_seconds": target.cpu_ns as f64 / 1e9,
+        "cpu_seconds": target.cpu_ns.map(|cpu_ns| cpu_ns as f64 / 1e9),
         "rss_peak_bytes": target.rss_peak_bytes,
         "duration_s": last.moment.elapsed_ns as f64 / 1e9,
         "ended": timestamp(last.moment.realtime_ns),

@@ -11,6 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::histogram::Distribution;
+use crate::maybe_known::MaybeKnown;
 use crate::sample::{Moment, Requests, Sample, TargetSample};
 use crate::sys::{clock, terminal};
 use line::Shown;
@@ -47,7 +48,7 @@ struct Since {
     taken_ns: u64,
     finished: u64,
     errors: u64,
-    cpu_ns: u64,
+    cpu_ns: MaybeKnown,
     latency: Distribution,
 }
 
@@ -108,14 +109,15 @@ impl StatusLine {
 fn shown(since: &Since, row: &Since, phase: Option<String>, sample: &Sample) -> Shown {
     let nanoseconds = row.taken_ns.saturating_sub(since.taken_ns) as f64;
     let a_second = |more: u64| more as f64 * clock::SECOND as f64 / nanoseconds;
+    let cores = |used_ns: u64| MaybeKnown::ratio(used_ns as f64, nanoseconds);
     let errors = row.errors.saturating_sub(since.errors);
     Shown {
         rate: a_second(row.finished.saturating_sub(since.finished)),
         errors_rate: (errors > 0).then(|| a_second(errors)),
         p99_ns: since.latency.quantiles().map(|latency| latency.p99_ns),
         in_flight: sample.target.requests.in_flight,
-        cores: row.cpu_ns.saturating_sub(since.cpu_ns) as f64 / nanoseconds,
-        rss_bytes: sample.target.group.rss_bytes,
+        cores: row.cpu_ns.since(since.cpu_ns).and_then(cores).get(),
+        rss_bytes: sample.target.group.rss_bytes.get(),
         phase,
     }
 }

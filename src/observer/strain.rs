@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use super::processes::Depth;
+use crate::maybe_known::MaybeKnown;
 use crate::sample::StrainReading;
 use crate::scoreboard::{BEAT_NS, Scoreboard, SeatState};
 use crate::snapshot::{Snapshot, WorkerReading};
@@ -38,27 +39,29 @@ impl StrainReader {
         let window = board.head().observer.lag_window.close();
         let lags = snapshot.workers().filter_map(|worker| loop_lag_ns(board, worker, window, now_ns));
         StrainReading {
-            waited_ns: None,
+            waited_ns: MaybeKnown::UNKNOWN,
             usage: usage::of_this_process(),
             cgroup: self.cgroup.read(),
             pressure: self.pressure.read(),
             accept_queue: self.accept_queue(),
             listen_drops: self.listen_drops(),
-            loop_lag_ns: lags.max(),
+            loop_lag_ns: lags.max().into(),
         }
     }
 
-    /// The fullest queue: a full one drops, whatever room the others have.
-    fn accept_queue(&self) -> Option<AcceptQueue> {
-        let read = self.listeners.iter().filter_map(|listener| listener::accept_queue(listener.as_fd()));
-        read.reduce(|fullest, queue| if queue.depth > fullest.depth { queue } else { fullest })
+    /// The fullest queue of those that listen: a full one drops, whatever room the others have.
+    fn accept_queue(&self) -> MaybeKnown<AcceptQueue> {
+        let queues = self.listeners.iter().map(|listener| listener::accept_queue(listener.as_fd()).get());
+        let queues: Option<Vec<Option<AcceptQueue>>> = queues.collect();
+        let fullest = queues.and_then(|all| all.into_iter().flatten().max_by_key(|queue| queue.depth));
+        fullest.into()
     }
 
-    fn listen_drops(&self) -> Option<u64> {
-        self.listeners
-            .iter()
-            .filter_map(|listener| listener::drops(listener.as_fd()))
-            .reduce(|sum, more| sum + more)
+    fn listen_drops(&self) -> MaybeKnown {
+        if self.listeners.is_empty() {
+            return MaybeKnown::UNKNOWN;
+        }
+        self.listeners.iter().map(|listener| listener::drops(listener.as_fd())).sum()
     }
 }
 

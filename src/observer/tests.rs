@@ -256,7 +256,7 @@ fn in_a_cluster_the_sums_are_over_all_its_processes() {
     until("two rows", || rows(&directory.join("resources.csv")).len() >= 2);
     worker.kill().unwrap();
     worker.wait().unwrap();
-    board.slots()[0].fold(0, 5_000_000_000);
+    board.slots()[0].fold(0, 5_000_000_000.into());
     running.finish();
     let resources = rows(&directory.join("resources.csv"));
     let workers = rows(&directory.join("workers.csv"));

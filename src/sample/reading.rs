@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::strain::StrainReading;
+use crate::maybe_known::MaybeKnown;
 use crate::snapshot::{RouteReading, Snapshot};
 
 /// When a reading was taken.
@@ -41,13 +42,13 @@ pub struct Reading {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Group {
     /// How many there are.
-    pub procs: Option<u64>,
+    pub procs: MaybeKnown,
     /// Their threads.
-    pub threads: Option<u64>,
+    pub threads: MaybeKnown,
     /// Their descriptors.
-    pub fds: Option<u64>,
+    pub fds: MaybeKnown,
     /// Their resident memory, shared pages counted in each.
-    pub rss_bytes: Option<u64>,
+    pub rss_bytes: MaybeKnown,
 }
 
 /// Sums over all processes of the target.
@@ -56,30 +57,30 @@ pub struct Tree {
     /// Those of the living ones.
     pub group: Group,
     /// CPU, ended processes included.
-    pub cpu_ns: u64,
+    pub cpu_ns: MaybeKnown,
     /// Of it, in user mode, in steps of 10 ms.
-    pub user_ns: Option<u64>,
+    pub user_ns: MaybeKnown,
     /// Of it, in the kernel, in steps of 10 ms.
-    pub system_ns: Option<u64>,
+    pub system_ns: MaybeKnown,
     /// Memory with shared pages counted once, in the ticks in which it was read.
-    pub pss_bytes: Option<u64>,
+    pub pss_bytes: MaybeKnown,
     /// Memory without shared pages, in the same ticks.
-    pub uss_bytes: Option<u64>,
+    pub uss_bytes: MaybeKnown,
 }
 
 /// The machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Host {
     /// Ticks in which its processors did something.
-    pub busy_ticks: Option<u64>,
+    pub busy_ticks: MaybeKnown,
     /// Of those, what other guests of the hardware took.
-    pub steal_ticks: Option<u64>,
+    pub steal_ticks: MaybeKnown,
     /// All their ticks.
-    pub total_ticks: Option<u64>,
+    pub total_ticks: MaybeKnown,
     /// How many processors it has.
-    pub cpus: Option<u64>,
+    pub cpus: MaybeKnown,
     /// The share of its memory that is in use, from 0 to 1.
-    pub memory_used: Option<f64>,
+    pub memory_used: MaybeKnown<f64>,
     /// What of its memory is left for a new program.
-    pub memory_available_bytes: Option<u64>,
+    pub memory_available_bytes: MaybeKnown,
 }

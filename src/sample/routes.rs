@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::account::could_be_finished;
 use super::rate_per_second;
 use crate::histogram::{Distribution, Quantiles};
+use crate::maybe_known::MaybeKnown;
 use crate::snapshot::RouteReading;
 
 /// The same of each of the three stretches of a request's time.
@@ -26,7 +27,7 @@ pub struct RouteSample {
     /// Requests finished since the run began; never less than in the tick before.
     pub finished: u64,
     /// Of those, a second in this tick.
-    pub rate: Option<f64>,
+    pub rate: MaybeKnown<f64>,
     /// Of the finished, status ≥ 500 or broken by a fault.
     pub errors: u64,
     /// Of the requests finished in this tick; `None` when there were none.
@@ -107,7 +108,7 @@ fn first_seen(reading: &Arc<RouteReading>) -> RouteSample {
     RouteSample {
         reading: Arc::clone(reading),
         finished: reading.finished(),
-        rate: None,
+        rate: MaybeKnown::UNKNOWN,
         errors: reading.errors(),
         durations: Durations::default(),
     }
@@ -137,7 +138,7 @@ fn one(
     let sample = RouteSample {
         reading: Arc::clone(reading),
         finished,
-        rate: rate_per_second(before.finished, finished, interval_ns),
+        rate: rate_per_second(before.finished.into(), finished.into(), interval_ns),
         errors: gained(before.errors, errors),
         durations: recorded.quantiles(),
     };

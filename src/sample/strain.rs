@@ -1,6 +1,7 @@
 //! The signs of strain: what explains a slow result, on the target's side and on the machine's.
 
-use super::{Host, SlotSample, rate, rate_per_second, ratio};
+use super::{Host, SlotSample, grown, rate, rate_per_second};
+use crate::maybe_known::MaybeKnown;
 use crate::sys::listener::AcceptQueue;
 use crate::sys::procfs::{Cgroup, Pressure};
 use crate::sys::usage::Usage;
@@ -9,79 +10,78 @@ use crate::sys::usage::Usage;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StrainReading {
     /// How long the target's threads have waited for a processor.
-    pub waited_ns: Option<u64>,
+    pub waited_ns: MaybeKnown,
     /// What the kernel has counted of the processes that don't count themselves on the scoreboard.
-    pub usage: Option<Usage>,
+    pub usage: MaybeKnown<Usage>,
     /// The target's control group.
     pub cgroup: Cgroup,
     /// Stalls on the machine.
     pub pressure: Pressure,
     /// The fullest accept queue of those that listen.
-    pub accept_queue: Option<AcceptQueue>,
+    pub accept_queue: MaybeKnown<AcceptQueue>,
     /// What all accept queues together have dropped.
-    pub listen_drops: Option<u64>,
+    pub listen_drops: MaybeKnown,
     /// How late the latest beat of any worker was since the tick before.
-    pub loop_lag_ns: Option<u64>,
+    pub loop_lag_ns: MaybeKnown,
 }
 
 /// Signs of strain in a tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StrainSample {
     /// CPU of the target, 1 = what its control group may use.
-    pub quota_share: Option<f64>,
+    pub quota_share: MaybeKnown<f64>,
     /// Threads waiting for a processor, on average.
-    pub waiting: Option<f64>,
+    pub waiting: MaybeKnown<f64>,
     /// Switches to wait for something, a second.
-    pub voluntary_rate: Option<f64>,
+    pub voluntary_rate: MaybeKnown<f64>,
     /// Switches because others had to run, a second.
-    pub involuntary_rate: Option<f64>,
+    pub involuntary_rate: MaybeKnown<f64>,
     /// Faults that waited for a disk, a second.
-    pub major_fault_rate: Option<f64>,
+    pub major_fault_rate: MaybeKnown<f64>,
     /// Time of the machine's processors that went to other guests of its hardware, 1 = all.
-    pub steal: Option<f64>,
+    pub steal: MaybeKnown<f64>,
     /// The control group.
     pub cgroup: Cgroup,
     /// The share of the tick in which something on the machine waited for a processor, 1 = always.
-    pub cpu_pressure: Option<f64>,
+    pub cpu_pressure: MaybeKnown<f64>,
     /// The same for memory.
-    pub memory_pressure: Option<f64>,
+    pub memory_pressure: MaybeKnown<f64>,
     /// The same for input and output.
-    pub io_pressure: Option<f64>,
+    pub io_pressure: MaybeKnown<f64>,
     /// The fullest accept queue of those that listen.
-    pub accept_queue: Option<AcceptQueue>,
+    pub accept_queue: MaybeKnown<AcceptQueue>,
     /// What all accept queues together have dropped.
-    pub listen_drops: Option<u64>,
+    pub listen_drops: MaybeKnown,
     /// How late the latest beat of any worker was.
-    pub loop_lag_ns: Option<u64>,
+    pub loop_lag_ns: MaybeKnown,
     /// The busiest slot's requests over the live slots' mean.
-    pub imbalance: Option<f64>,
+    pub imbalance: MaybeKnown<f64>,
 }
 
 /// The strain between two readings.
 pub(super) fn between(
     (earlier, now): (&StrainReading, StrainReading),
     (host_before, host): (&Host, &Host),
-    (cores, interval_ns): (Option<f64>, Option<u64>),
+    (cores, interval_ns): (MaybeKnown<f64>, Option<u64>),
     slots: &[SlotSample],
 ) -> StrainSample {
     let StrainReading { waited_ns, usage, cgroup, pressure, accept_queue, listen_drops, loop_lag_ns } = now;
-    let switched = |count: fn(&Usage) -> u64| {
-        let (before, now) = (count(&earlier.usage?), count(&usage?));
-        rate_per_second(before, now, interval_ns)
-    };
-    let stalled = |before: Option<u64>, now: Option<u64>| {
-        let share = rate(before? * 1_000, now? * 1_000, interval_ns)?;
+    let switched =
+        |count: fn(Usage) -> u64| rate_per_second(earlier.usage.map(count), usage.map(count), interval_ns);
+    let stalled = |before: MaybeKnown, now: MaybeKnown| {
+        let nanoseconds = |microseconds: u64| microseconds * 1_000;
+        let share = rate(before.map(nanoseconds), now.map(nanoseconds), interval_ns);
         // The kernel brings its totals up to date when it likes: a little more than the tick may come at once.
-        Some(share.min(1.0))
+        share.map(|share| share.min(1.0))
     };
     StrainSample {
-        quota_share: cores.zip(cgroup.quota_cores).and_then(|(cores, quota)| ratio(cores, quota)),
-        waiting: earlier.waited_ns.zip(waited_ns).and_then(|(before, now)| rate(before, now, interval_ns)),
+        quota_share: cores.zip(cgroup.quota_cores).and_then(|(cores, quota)| MaybeKnown::ratio(cores, quota)),
+        waiting: rate(earlier.waited_ns, waited_ns, interval_ns),
         voluntary_rate: switched(|usage| usage.voluntary_switches),
         involuntary_rate: switched(|usage| usage.involuntary_switches),
         major_fault_rate: switched(|usage| usage.major_faults),
         steal: super::share_of_ticks(host_before, host, |host| host.steal_ticks),
-        cgroup: Cgroup { throttled_ns: cgroup.throttled_ns.max(earlier.cgroup.throttled_ns), ..cgroup },
+        cgroup: Cgroup { throttled_ns: grown(earlier.cgroup.throttled_ns, cgroup.throttled_ns), ..cgroup },
         cpu_pressure: stalled(earlier.pressure.cpu_us, pressure.cpu_us),
         memory_pressure: stalled(earlier.pressure.memory_us, pressure.memory_us),
         io_pressure: stalled(earlier.pressure.io_us, pressure.io_us),
@@ -93,8 +93,10 @@ pub(super) fn between(
 }
 
 /// Unknown where nobody did anything.
-fn imbalance(slots: &[SlotSample]) -> Option<f64> {
-    let gained = || slots.iter().filter(|slot| slot.is_live).filter_map(|slot| slot.requests.rate);
-    let mean = ratio(gained().sum(), super::float(gained().count() as u64))?;
-    ratio(gained().fold(0.0, f64::max), mean)
+fn imbalance(slots: &[SlotSample]) -> MaybeKnown<f64> {
+    let gained = || slots.iter().filter(|slot| slot.is_live).map(|slot| slot.requests.rate);
+    let sum = gained().sum::<MaybeKnown<f64>>();
+    let mean = sum.and_then(|sum| MaybeKnown::ratio(sum, super::float(gained().count() as u64)));
+    let busiest = gained().filter_map(MaybeKnown::get).fold(0.0, f64::max);
+    mean.and_then(|mean| MaybeKnown::ratio(busiest, mean))
 }

@@ -17,9 +17,13 @@ fn slot(number: usize, finished: u64, cpu_ns: u64) -> SlotReading {
         generation: 1,
         counts: Counts { started: finished + 2, finished, accepts: 3, closed: 1, ..Counts::default() },
         lost: 0,
-        cpu_ns,
+        cpu_ns: known(cpu_ns),
         workers: Vec::new(),
     }
+}
+
+fn known<T>(value: T) -> MaybeKnown<T> {
+    MaybeKnown::known(value)
 }
 
 impl SlotReading {
@@ -38,16 +42,25 @@ fn reading(at_ns: u64, slots: Vec<SlotReading>, tree: Tree) -> Reading {
 }
 
 fn tree(cpu_ns: u64, user_ns: u64, system_ns: u64) -> Tree {
-    Tree { cpu_ns, user_ns: Some(user_ns), system_ns: Some(system_ns), ..Tree::default() }
+    Tree {
+        group: Group { procs: known(1), ..Group::default() },
+        cpu_ns: known(cpu_ns),
+        user_ns: known(user_ns),
+        system_ns: known(system_ns),
+        ..Tree::default()
+    }
 }
 
 #[test]
 fn the_first_tick_has_totals_and_no_rates() {
     let sample = between(&Earlier::default(), &reading(START, vec![slot(0, 7, 100)], tree(200, 100, 100)));
     assert_eq!(sample.moment.interval_ns, None);
-    assert_eq!((sample.target.cores, sample.target.user_cores, sample.target.requests.rate), (None, None, None));
-    assert_eq!((sample.slots[0].cores, sample.slots[0].requests.rate), (None, None));
-    assert_eq!((sample.target.cpu_ns, sample.target.requests.finished), (200, 7));
+    assert_eq!(
+        (sample.target.cores, sample.target.user_cores, sample.target.requests.rate),
+        (MaybeKnown::UNKNOWN, MaybeKnown::UNKNOWN, MaybeKnown::UNKNOWN)
+    );
+    assert_eq!((sample.slots[0].cores, sample.slots[0].requests.rate), (MaybeKnown::UNKNOWN, MaybeKnown::UNKNOWN));
+    assert_eq!((sample.target.cpu_ns, sample.target.requests.finished), (known(200), 7));
 }
 
 #[test]
@@ -56,15 +69,15 @@ fn rates_are_over_the_true_interval() {
     let first = between(&Earlier::default(), &reading(START, vec![slot(0, 10, 0)], tree(0, 0, 0)));
     let mut late = reading(START + 2 * second, vec![slot(0, 30, second)], tree(3 * second, 2 * second, second));
     late.instant.due_ns = START + second;
-    late.host.cpus = Some(4);
+    late.host.cpus = known(4);
     let sample = between(&Earlier::of(&first), &late);
     assert_eq!((sample.moment.interval_ns, sample.moment.late_ns), (Some(2 * second), second));
     assert_eq!(sample.moment.elapsed_ns, 2 * second);
     let TargetSample { cores, user_cores, system_cores, host_share, requests, .. } = sample.target;
-    assert_eq!((cores, user_cores, system_cores), (Some(1.5), Some(1.0), Some(0.5)));
-    assert_eq!(host_share, Some(0.375));
-    assert_eq!((requests.rate, requests.in_flight, requests.connections), (Some(10.0), 2, 2));
-    assert_eq!((sample.slots[0].cores, sample.slots[0].requests.rate), (Some(0.5), Some(10.0)));
+    assert_eq!((cores, user_cores, system_cores), (known(1.5), known(1.0), known(0.5)));
+    assert_eq!(host_share, known(0.375));
+    assert_eq!((requests.rate, requests.in_flight, requests.connections), (known(10.0), 2, 2));
+    assert_eq!((sample.slots[0].cores, sample.slots[0].requests.rate), (known(0.5), known(10.0)));
 }
 
 #[test]
@@ -72,11 +85,11 @@ fn a_slot_that_appears_counts_from_nothing() {
     let first = between(&Earlier::default(), &reading(START, vec![slot(0, 1, 0)], Tree::default()));
     let second = reading(START + 1_000_000_000, vec![slot(0, 1, 0), slot(3, 5, 500_000_000)], Tree::default());
     let sample = between(&Earlier::of(&first), &second);
-    assert_eq!((sample.slots[1].requests.rate, sample.slots[1].cores), (Some(5.0), Some(0.5)));
+    assert_eq!((sample.slots[1].requests.rate, sample.slots[1].cores), (known(5.0), known(0.5)));
     assert_eq!(
         Earlier::of(&sample).slots[3],
         EarlierSlot {
-            cpu_ns: 500_000_000,
+            cpu_ns: known(500_000_000),
             account: Account { seen: slot(3, 5, 0).tally(), told: slot(3, 5, 0).tally() },
         }
     );
@@ -87,20 +100,22 @@ fn the_cpu_of_a_command_that_was_reaped_is_not_the_target_s() {
     let first = between(&Earlier::default(), &reading(START, vec![], tree(0, 0, 0)));
     let with_command = reading(START + 1_000_000_000, vec![], tree(10_000_000, 900_000_000, 0));
     let sample = between(&Earlier::of(&first), &with_command);
-    assert_eq!((sample.target.user_cores, sample.target.system_cores), (None, None));
-    assert_eq!(sample.target.cores, Some(0.01));
+    assert_eq!((sample.target.user_cores, sample.target.system_cores), (MaybeKnown::UNKNOWN, MaybeKnown::UNKNOWN));
+    assert_eq!(sample.target.cores, known(0.01));
 }
 
 #[test]
 fn everybody_s_cpu_is_a_share_of_the_ticks() {
     let mut first = reading(START, vec![], Tree::default());
-    first.host = Host { busy_ticks: Some(100), steal_ticks: Some(10), total_ticks: Some(1000), ..Host::default() };
+    first.host =
+        Host { busy_ticks: known(100), steal_ticks: known(10), total_ticks: known(1000), ..Host::default() };
     let mut second = reading(START + 1, vec![], Tree::default());
-    second.host = Host { busy_ticks: Some(150), steal_ticks: Some(14), total_ticks: Some(1200), ..Host::default() };
+    second.host =
+        Host { busy_ticks: known(150), steal_ticks: known(14), total_ticks: known(1200), ..Host::default() };
     let first = between(&Earlier::default(), &first);
-    assert_eq!((first.target.host_busy, first.target.strain.steal), (None, None));
+    assert_eq!((first.target.host_busy, first.target.strain.steal), (MaybeKnown::UNKNOWN, MaybeKnown::UNKNOWN));
     let second = between(&Earlier::of(&first), &second).target;
-    assert_eq!((second.host_busy, second.strain.steal), (Some(0.25), Some(0.02)));
+    assert_eq!((second.host_busy, second.strain.steal), (known(0.25), known(0.02)));
 }
 
 proptest! {
@@ -113,14 +128,14 @@ proptest! {
         for (cpu, user, rss, finished, gap) in ticks {
             now += gap;
             let mut reading = reading(now, vec![slot(0, finished, cpu)], tree(cpu, user, cpu - cpu.min(user)));
-            reading.tree.group.rss_bytes = Some(rss);
+            reading.tree.group.rss_bytes = known(rss);
             let sample = between(&earlier, &reading);
             let later = Earlier::of(&sample);
-            prop_assert!(later.cpu_ns >= earlier.cpu_ns && later.user_ns >= earlier.user_ns);
-            prop_assert!(later.system_ns >= earlier.system_ns && later.finished >= earlier.finished);
-            prop_assert!(later.rss_peak_bytes >= earlier.rss_peak_bytes.max(rss));
+            prop_assert!(later.cpu_ns.get() >= earlier.cpu_ns.get() && later.user_ns.get() >= earlier.user_ns.get());
+            prop_assert!(later.system_ns.get() >= earlier.system_ns.get() && later.finished >= earlier.finished);
+            prop_assert!(later.rss_peak_bytes.get() >= earlier.rss_peak_bytes.get().max(Some(rss)));
             for rate in [sample.target.cores, sample.target.user_cores, sample.target.requests.rate] {
-                prop_assert!(rate.is_none_or(|rate| rate >= 0.0 && rate.is_finite()));
+                prop_assert!(rate.get().is_none_or(|rate| rate >= 0.0 && rate.is_finite()));
             }
             earlier = later;
         }
@@ -134,7 +149,7 @@ proptest! {
             now += gap;
             finished += requests;
             let sample = between(&earlier, &reading(now, vec![slot(0, finished, 0)], Tree::default()));
-            sum += sample.target.requests.rate.unwrap() * float(sample.moment.interval_ns.unwrap()) / SECOND;
+            sum += sample.target.requests.rate.get().unwrap() * float(sample.moment.interval_ns.unwrap()) / SECOND;
             earlier = Earlier::of(&sample);
         }
         prop_assert!((sum - float(finished)).abs() < 1e-3, "{sum} for {finished}");
@@ -144,19 +159,20 @@ proptest! {
 #[test]
 fn strain_is_measured_from_tick_to_tick() {
     let second = 1_000_000_000;
-    let usage = |count| Some(Usage { voluntary_switches: count, involuntary_switches: 2 * count, major_faults: 0 });
+    let usage =
+        |count| known(Usage { voluntary_switches: count, involuntary_switches: 2 * count, major_faults: 0 });
     let mut first = reading(START, vec![slot(0, 0, 0), slot(1, 0, 0)], tree(0, 0, 0));
     first.strain.usage = usage(10);
-    first.strain.waited_ns = Some(5);
-    first.strain.pressure = Pressure { cpu_us: Some(100), memory_us: Some(0), io_us: None };
+    first.strain.waited_ns = known(5);
+    first.strain.pressure = Pressure { cpu_us: known(100), memory_us: known(0), io_us: MaybeKnown::UNKNOWN };
     let mut busy = slot(0, 30, 0);
     busy.counts.voluntary_switches = 90;
     let mut second_reading = reading(START + 2 * second, vec![busy, slot(1, 10, 0)], tree(second, 0, 0));
     second_reading.strain = StrainReading {
         usage: usage(20),
-        waited_ns: Some(second + 5),
-        pressure: Pressure { cpu_us: Some(500_100), memory_us: Some(9_000_000), io_us: Some(1) },
-        cgroup: Cgroup { quota_cores: Some(2.0), ..Cgroup::default() },
+        waited_ns: known(second + 5),
+        pressure: Pressure { cpu_us: known(500_100), memory_us: known(9_000_000), io_us: known(1) },
+        cgroup: Cgroup { quota_cores: known(2.0), ..Cgroup::default() },
         ..StrainReading::default()
     };
     for slot in &mut second_reading.snapshot.slots {
@@ -171,15 +187,18 @@ fn strain_is_measured_from_tick_to_tick() {
         });
     }
     let baseline = between(&Earlier::default(), &first);
-    assert_eq!(baseline.target.strain.voluntary_rate, None);
+    assert_eq!(baseline.target.strain.voluntary_rate, MaybeKnown::UNKNOWN);
     let strain = between(&Earlier::of(&baseline), &second_reading).target.strain;
     assert_eq!(
         (strain.voluntary_rate, strain.involuntary_rate, strain.major_fault_rate),
-        (Some(50.0), Some(10.0), Some(0.0))
+        (known(50.0), known(10.0), known(0.0))
     );
-    assert_eq!((strain.waiting, strain.quota_share), (Some(0.5), Some(0.25)));
-    assert_eq!((strain.cpu_pressure, strain.memory_pressure, strain.io_pressure), (Some(0.25), Some(1.0), None));
-    assert!(strain.imbalance.is_some_and(|ratio| (ratio - 1.5).abs() < 1e-9));
+    assert_eq!((strain.waiting, strain.quota_share), (known(0.5), known(0.25)));
+    assert_eq!(
+        (strain.cpu_pressure, strain.memory_pressure, strain.io_pressure),
+        (known(0.25), known(1.0), MaybeKnown::UNKNOWN)
+    );
+    assert!(strain.imbalance.get().is_some_and(|ratio| (ratio - 1.5).abs() < 1e-9));
 }
 
 #[test]
@@ -191,7 +210,7 @@ fn a_wall_clock_that_steps_moves_no_interval() {
         stepped.instant.realtime_ns = realtime_ns;
         let sample = between(&Earlier::of(&first), &stepped);
         assert_eq!((sample.moment.elapsed_ns, sample.moment.interval_ns), (second, Some(second)));
-        assert_eq!((sample.moment.late_ns, sample.target.requests.rate), (0, Some(10.0)));
+        assert_eq!((sample.moment.late_ns, sample.target.requests.rate), (0, known(10.0)));
         assert_eq!(sample.moment.realtime_ns, realtime_ns);
     }
 }
@@ -244,17 +263,17 @@ fn durations_are_those_of_the_tick_and_unknown_when_nothing_ended() {
     let Quantiles { p50_ns, p99_ns, max_ns, .. } = service.unwrap();
     assert!(p50_ns.abs_diff(9_000_000) * 128 < 9_000_000 && p50_ns == p99_ns && max_ns == 9_000_000, "{service:?}");
     let told: Vec<_> = second.routes.iter().map(|route| (route.finished, route.rate, route.errors)).collect();
-    assert_eq!(told, [(4, Some(2.0), 1), (1, Some(1.0), 1)]);
+    assert_eq!(told, [(4, known(2.0), 1), (1, known(1.0), 1)]);
     assert_eq!(second.routes[1].durations.service.unwrap().max_ns, 5_000_000);
 
     let idle = between(&Earlier::of(&second), &at(2, vec![Arc::clone(&longer), Arc::clone(&new)]));
     assert_eq!(idle.target.durations, Durations::default());
-    assert_eq!((idle.routes[0].finished, idle.routes[0].rate), (4, Some(0.0)));
+    assert_eq!((idle.routes[0].finished, idle.routes[0].rate), (4, known(0.0)));
 
     // Another observer doesn't know what the last one had read.
     let successor = Earlier { routes: None, ..Earlier::of(&second) };
     let sample = between(&successor, &at(2, vec![longer, new]));
-    assert_eq!((sample.recorded, sample.routes[0].rate), (Durations::default(), None));
+    assert_eq!((sample.recorded, sample.routes[0].rate), (Durations::default(), MaybeKnown::UNKNOWN));
     assert_eq!(sample.routes[0].finished, 4);
 }
 

@@ -9,6 +9,7 @@ use super::loop_lag::LoopLag;
 use super::route_record::RouteRecord;
 use super::{ROUTES, SEATS};
 use crate::histogram::add;
+use crate::maybe_known::{MaybeKnown, SharedFigure};
 
 /// Per slot, what [`super::TickNotes`] is for the target.
 #[derive(Zeroable)]
@@ -23,7 +24,7 @@ pub struct SlotNotes {
     /// Lost requests as told.
     pub told_lost: AtomicU64,
     /// CPU of the slot at the last tick.
-    pub cpu_ns: AtomicU64,
+    pub cpu_ns: SharedFigure,
 }
 
 /// A worker's place.
@@ -55,7 +56,7 @@ pub struct Roster {
 pub struct Base {
     pub(super) counters: Counters,
     pub(super) lost: AtomicU64,
-    pub(super) cpu_ns: AtomicU64,
+    pub(super) cpu_ns: SharedFigure,
     pub(super) routes: [RouteRecord; ROUTES],
 }
 
@@ -195,7 +196,7 @@ impl Slot {
 
     /// Ends a seat's worker: what it had in flight is lost, its figures go to the base, the seat is free.
     /// For the supervisor, once the worker can write no more. Returns how many requests were lost.
-    pub fn fold(&self, seat: usize, cpu_ns: u64) -> u64 {
+    pub fn fold(&self, seat: usize, cpu_ns: MaybeKnown) -> u64 {
         self.change(|slot| {
             let Seat { counters, beat_ns, applied_epoch, lag, routes } = &slot.seats[seat];
             let in_flight = counters.started.load(Relaxed).saturating_sub(counters.finished.load(Relaxed));
@@ -204,7 +205,7 @@ impl Slot {
             counters.closed.store(counters.accepts.load(Relaxed), Relaxed);
             base.counters.absorb(counters);
             add(&base.lost, in_flight);
-            add(&base.cpu_ns, cpu_ns);
+            base.cpu_ns.add(cpu_ns);
             for (mine, theirs) in base.routes.iter().zip(routes) {
                 mine.absorb(theirs);
                 theirs.clear();
@@ -275,8 +276,8 @@ impl Base {
 
     /// CPU of the ended generations.
     #[must_use]
-    pub fn cpu_ns(&self) -> u64 {
-        self.cpu_ns.load(Relaxed)
+    pub fn cpu_ns(&self) -> MaybeKnown {
+        self.cpu_ns.load()
     }
 
     /// A route's record, if anything was ever written to it.

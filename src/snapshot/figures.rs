@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{FaultTally, RouteReading, SlotReading, Snapshot, Totals};
 use crate::histogram::Distribution;
+use crate::maybe_known::MaybeKnown;
 use crate::scoreboard::Counts;
 
 /// Everything that was counted up to an instant.
@@ -18,7 +19,7 @@ pub struct Figures {
     /// Connections open at that instant.
     pub connections: u64,
     /// What all accept queues together had dropped at the last tick.
-    pub listen_drops: Option<u64>,
+    pub listen_drops: MaybeKnown,
     /// Each route on which something was answered.
     pub routes: Vec<RouteReading>,
     /// Each slot ever used.
@@ -48,7 +49,7 @@ pub struct SlotFigures {
     /// Connections open at that instant.
     pub connections: u64,
     /// CPU of all its workers.
-    pub cpu_ns: u64,
+    pub cpu_ns: MaybeKnown,
     /// When its newest worker's loop last turned (monotonic).
     pub beat_ns: Option<u64>,
 }
@@ -71,7 +72,7 @@ impl Figures {
     pub fn of(
         snapshot: &Snapshot,
         routes: Vec<RouteReading>,
-        listen_drops: Option<u64>,
+        listen_drops: MaybeKnown,
         faults: Vec<FaultTally>,
     ) -> Self {
         let totals = snapshot.totals();
@@ -92,10 +93,12 @@ impl Figures {
         let earlier_route = |number| before.routes.iter().find(|route| route.number == number);
         let nothing = RouteReading::default();
         let routes = self.routes.iter();
-        let earlier_drops = before.listen_drops;
         Self {
             totals: self.totals.since(&before.totals),
-            listen_drops: self.listen_drops.zip(earlier_drops).and_then(|(now, then)| now.checked_sub(then)),
+            listen_drops: self
+                .listen_drops
+                .zip(before.listen_drops)
+                .and_then(|(now, then)| now.checked_sub(then).into()),
             routes: routes
                 .filter_map(|route| route.since(earlier_route(route.number).unwrap_or(&nothing)))
                 .collect(),
@@ -150,7 +153,7 @@ impl SlotFigures {
         Self {
             counts: self.counts.since(&before.counts),
             lost: self.lost.wrapping_sub(before.lost),
-            cpu_ns: self.cpu_ns.saturating_sub(before.cpu_ns),
+            cpu_ns: self.cpu_ns.since(before.cpu_ns),
             ..self
         }
     }

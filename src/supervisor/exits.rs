@@ -37,7 +37,7 @@ impl Supervisor {
     /// Folds first, reaps then: as long as the process is a zombie, its clock is in one place or the other.
     pub(super) fn on_worker_exit(&mut self, number: usize, seat: usize, member: Member, exit: Exit) {
         let cpu_ns = match self.plan.arrangement {
-            Arrangement::Processes => clock::process_cpu_ns(member.pid()).unwrap_or(0),
+            Arrangement::Processes => clock::process_cpu_ns(member.pid()),
             Arrangement::Threads => self.plan.clocks[number][seat].take(),
         };
         let lost = self.plan.board.slots()[number].fold(seat, cpu_ns);
@@ -72,7 +72,7 @@ impl Supervisor {
 
     pub(super) fn on_observer_exit(&mut self, observer: Member, exit: Exit) {
         if self.plan.arrangement == Arrangement::Processes {
-            let used = clock::process_cpu_ns(observer.pid()).unwrap_or(0);
+            let used = clock::process_cpu_ns(observer.pid());
             self.plan.board.head().add_observer_cpu(used);
         }
         let ending = observer.end(exit);

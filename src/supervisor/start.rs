@@ -73,7 +73,7 @@ impl Supervisor {
         tracing::error!(slot = number, %error, "no worker could be started");
         self.note("start-failed", Some((number, seat)), error.to_string());
         let slot = &self.plan.board.slots()[number];
-        slot.fold(seat, 0);
+        slot.fold(seat, 0.into());
         if cause != Cause::Reload {
             self.slots[number].due_ns = Some(clock::monotonic_ns() + RETRY_NS);
             slot.set_state(SlotState::BackingOff);

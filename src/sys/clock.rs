@@ -5,6 +5,8 @@
 
 use std::os::fd::RawFd;
 
+use crate::maybe_known::MaybeKnown;
+
 /// Nanoseconds in a second.
 pub const SECOND: u64 = 1_000_000_000;
 
@@ -31,16 +33,16 @@ pub fn thread_cpu_ns() -> u64 {
 }
 
 /// CPU time that a process has used, all its threads, ended ones too; a zombie still answers.
-/// `None` when there is no such process.
+/// Unknown when there is no such process, and where the kernel keeps other processes' clocks to itself (gVisor).
 #[must_use]
-pub fn process_cpu_ns(pid: u32) -> Option<u64> {
-    read(cpu_clock(pid, false))
+pub fn process_cpu_ns(pid: u32) -> MaybeKnown {
+    read(cpu_clock(pid, false)).into()
 }
 
-/// CPU time that one thread has used; it must be of the calling process. `None` when it has ended.
+/// CPU time that one thread has used; it must be of the calling process. Unknown when it has ended.
 #[must_use]
-pub fn thread_cpu_ns_of(tid: u32) -> Option<u64> {
-    read(cpu_clock(tid, true))
+pub fn thread_cpu_ns_of(tid: u32) -> MaybeKnown {
+    read(cpu_clock(tid, true)).into()
 }
 
 /// The kernel's encoding of a CPU clock (`include/linux/posix-timers_types.h`): the inverted id, a bit for
@@ -72,8 +74,8 @@ mod tests {
     #[test]
     fn a_process_has_used_at_least_what_its_thread_has() {
         let mine = thread_cpu_ns();
-        let all = process_cpu_ns(std::process::id()).expect("this process exists");
+        let all = process_cpu_ns(std::process::id()).get().expect("this process exists");
         assert!(all >= mine, "{all} < {mine}");
-        assert_eq!(thread_cpu_ns_of(0x003f_fff0), None);
+        assert_eq!(thread_cpu_ns_of(0x003f_fff0), MaybeKnown::UNKNOWN);
     }
 }

@@ -7,6 +7,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use rustix::net::{SocketFlags, accept_with, sockopt};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::maybe_known::MaybeKnown;
+
 /// Whether a socket claims its port or joins those that already share it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
@@ -110,25 +112,24 @@ pub struct AcceptQueue {
     pub limit: u64,
 }
 
-/// A TCP listener's accept queue; `None` for a socket of another family, and for one that does not listen.
+/// A TCP listener's accept queue, `None` for one that does not listen; unknown for a socket of another family.
 #[must_use]
-pub fn accept_queue(listener: BorrowedFd<'_>) -> Option<AcceptQueue> {
-    let info = tcp_info(listener)?;
-    if info.tcpi_state != LISTEN {
-        return None;
-    }
+pub fn accept_queue(listener: BorrowedFd<'_>) -> MaybeKnown<Option<AcceptQueue>> {
     // On a listener these two fields are its queue (net/ipv4/tcp.c, tcp_get_info).
-    Some(AcceptQueue { depth: info.tcpi_unacked.into(), limit: info.tcpi_sacked.into() })
+    let queue =
+        |info: libc::tcp_info| AcceptQueue { depth: info.tcpi_unacked.into(), limit: info.tcpi_sacked.into() };
+    MaybeKnown::<libc::tcp_info>::from(tcp_info(listener))
+        .map(|info| (info.tcpi_state == LISTEN).then(|| queue(info)))
 }
 
 /// How many clients' connections a TCP listener has dropped because its queue had no room, since it was made, whether
-/// it listens now or not; `None` for a socket of another family.
+/// it listens now or not; unknown for a socket of another family, and on kernels that don't count it.
 #[must_use]
-pub fn drops(listener: BorrowedFd<'_>) -> Option<u64> {
-    tcp_info(listener)?;
+pub fn drops(listener: BorrowedFd<'_>) -> MaybeKnown {
     let mut memory = [0_u32; MEMORY_FIGURES];
-    option(listener, libc::SOL_SOCKET, libc::SO_MEMINFO, &mut memory)?;
-    Some(memory[MEMORY_FIGURES - 1].into())
+    let read = tcp_info(listener).and_then(|_| option(listener, libc::SOL_SOCKET, libc::SO_MEMINFO, &mut memory));
+    let is_whole = read == Some(size_of_val(&memory));
+    is_whole.then(|| memory[MEMORY_FIGURES - 1].into()).into()
 }
 
 fn tcp_info(socket: BorrowedFd<'_>) -> Option<libc::tcp_info> {
@@ -144,13 +145,13 @@ const LISTEN: u8 = 10;
 /// What `SO_MEMINFO` returns; the last of them (`SK_MEMINFO_DROPS`) counts drops.
 const MEMORY_FIGURES: usize = 9;
 
-/// Reads a socket option of plain integers whole, or not at all. The kernel fills as much as it has.
-fn option<T: Copy>(socket: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int, value: &mut T) -> Option<()> {
+/// Reads a socket option of plain integers. The kernel fills as much as it has: how many bytes that were.
+fn option<T: Copy>(socket: BorrowedFd<'_>, level: libc::c_int, name: libc::c_int, value: &mut T) -> Option<usize> {
     let mut size = libc::socklen_t::try_from(size_of::<T>()).ok()?;
     let place: *mut T = value;
     // SAFETY: the kernel writes at most `size` bytes to `place`, which is ours; T is made of integers.
     let result = unsafe { libc::getsockopt(socket.as_raw_fd(), level, name, place.cast(), &raw mut size) };
-    (result == 0).then_some(())
+    usize::try_from(size).ok().filter(|_| result == 0)
 }
 
 /// `SO_TIMESTAMPNS`: each read can tell when the kernel received what it returns.
@@ -170,17 +171,21 @@ mod tests {
     use std::net::TcpStream;
     use std::os::unix::net::UnixListener;
 
+    fn queue_of(listener: &OwnedFd) -> Option<AcceptQueue> {
+        accept_queue(listener.as_fd()).get().unwrap()
+    }
+
     #[test]
     fn the_queue_has_its_depth_its_limit_and_its_drops() {
         let listener = tcp("127.0.0.1:0".parse().unwrap(), 2, Claim::First).unwrap();
         let address = address_of(&listener).unwrap();
-        assert_eq!(accept_queue(listener.as_fd()), Some(AcceptQueue { depth: 0, limit: 2 }));
+        assert_eq!(queue_of(&listener), Some(AcceptQueue { depth: 0, limit: 2 }));
         let _waiting = TcpStream::connect(address).unwrap();
-        assert_eq!(accept_queue(listener.as_fd()).unwrap().depth, 1);
+        assert_eq!(queue_of(&listener).unwrap().depth, 1);
         accept(listener.as_fd()).unwrap();
-        assert_eq!(accept_queue(listener.as_fd()), Some(AcceptQueue { depth: 0, limit: 2 }));
+        assert_eq!(queue_of(&listener), Some(AcceptQueue { depth: 0, limit: 2 }));
         let unix = UnixListener::bind(tempfile::TempDir::new().unwrap().path().join("socket")).unwrap();
-        assert_eq!((accept_queue(unix.as_fd()), drops(unix.as_fd())), (None, None));
+        assert_eq!((accept_queue(unix.as_fd()).get(), drops(unix.as_fd()).get()), (None, None));
     }
 
     /// Stopping and starting to listen costs it none of its options, and their heirs neither.
@@ -190,10 +195,10 @@ mod tests {
         let listener = tcp(port, 2, Claim::First).unwrap();
         stop_listening(listener.as_fd()).unwrap();
         assert!(!is_listening(listener.as_fd()));
-        assert_eq!((TcpStream::connect(port).is_err(), accept_queue(listener.as_fd())), (true, None));
-        assert_eq!(drops(listener.as_fd()), Some(0));
+        assert_eq!((TcpStream::connect(port).is_err(), queue_of(&listener)), (true, None));
+        assert_eq!(drops(listener.as_fd()), 0.into());
         listen_again(listener.as_fd(), 2).unwrap();
-        assert_eq!(accept_queue(listener.as_fd()).unwrap().limit, 2);
+        assert_eq!(queue_of(&listener).unwrap().limit, 2);
         let _client = TcpStream::connect(port).unwrap();
         let heir = accept(listener.as_fd()).unwrap();
         assert!(sockopt::tcp_nodelay(&heir).unwrap() && sockopt::socket_reuseport(&listener).unwrap());

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::process::{
     Pid, PidfdFlags, Resource, Rlimit, Signal, WaitId, WaitIdOptions, getppid, getrlimit, kill_process,
-    kill_process_group, pidfd_open, set_parent_process_death_signal, setrlimit, waitid,
+    kill_process_group, pidfd_open, set_parent_process_death_signal, setrlimit, test_kill_process, waitid,
 };
 
 /// What `fork` returns.
@@ -112,6 +112,12 @@ impl Child {
 
 fn raw(pid: u32) -> io::Result<Pid> {
     i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(|| io::ErrorKind::InvalidInput.into())
+}
+
+/// Whether there is such a process, a zombie included, readable in `/proc` or not.
+#[must_use]
+pub fn exists(pid: u32) -> bool {
+    raw(pid).is_ok_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
 }
 
 /// Makes the kernel kill this process when its parent dies, and says whether the parent is still there.

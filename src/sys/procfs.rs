@@ -1,7 +1,7 @@
 //! Files of /proc, kept open and read again with `pread(2)`, which costs half of opening them anew.
 //!
-//! What a tick reads is parsed here, a few fields of many; the rest by the `procfs` crate. What can't be read, for whatever reason, is `None`: a process may be gone, a
-//! kernel may be built without a file, and neither is a reason to stop.
+//! What a tick reads is parsed here, a few fields of many; the rest by the `procfs` crate. What can't be
+//! read, for whatever reason, is unknown: a kernel may be built without a file, or refuse it, and that is no reason to stop.
 
 mod cgroup;
 mod host;
@@ -10,15 +10,17 @@ mod room;
 mod waiting;
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use procfs::FromBufRead;
 use procfs::process::SmapsRollup;
-use rustix::fs::{CWD, Mode, OFlags, fstat, openat};
+use rustix::fs::{CWD, Mode, OFlags, fstat, open, openat};
+use rustix::io::Errno;
 
 use super::clock::SECOND;
+use super::process;
+use crate::maybe_known::MaybeKnown;
 use room::Room;
 use waiting::ThreadWaits;
 
@@ -26,23 +28,23 @@ pub use cgroup::{Cgroup, CgroupFiles};
 pub use host::{HostCpu, HostFiles, HostMemory};
 pub use pressure::{Pressure, PressureFiles};
 
-/// What /proc says of one process.
+/// What /proc says of one process that is there; all of it is unknown where /proc does not show the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ProcessFigures {
     /// Its threads.
-    pub threads: u64,
+    pub threads: MaybeKnown,
     /// CPU in user mode, in steps of 10 ms.
-    pub user_ns: u64,
+    pub user_ns: MaybeKnown,
     /// CPU in the kernel, in steps of 10 ms.
-    pub system_ns: u64,
+    pub system_ns: MaybeKnown,
     /// CPU in user mode of the children that it has reaped, and theirs.
-    pub reaped_user_ns: u64,
+    pub reaped_user_ns: MaybeKnown,
     /// CPU in the kernel of the children that it has reaped, and theirs.
-    pub reaped_system_ns: u64,
+    pub reaped_system_ns: MaybeKnown,
     /// Resident memory; pages that it shares count in every process that shares them.
-    pub rss_bytes: u64,
-    /// Open descriptors; `None` when they can't be counted, as those of a zombie.
-    pub fds: Option<u64>,
+    pub rss_bytes: MaybeKnown,
+    /// Open descriptors.
+    pub fds: MaybeKnown,
 }
 
 /// Memory of processes, counted in ways that walk their page tables.
@@ -57,9 +59,10 @@ pub struct PageFigures {
 /// The open files of the processes that were asked for.
 #[derive(Default)]
 pub struct ProcessFiles {
-    open: HashMap<u32, OpenProcess>,
-    /// What the threads of all of them have waited for a processor, those that have ended too.
-    waited_ns: Option<u64>,
+    /// By process id; `None` is a process that is there and can't be read.
+    open: HashMap<u32, Option<OpenProcess>>,
+    /// What the threads of processes that have ended had waited for a processor when they were read last.
+    ended_waited_ns: u64,
     room: Room,
 }
 
@@ -70,44 +73,72 @@ struct OpenProcess {
     /// The directory of its descriptors, of which only the size is asked for.
     descriptors: OwnedFd,
     waits: ThreadWaits,
+    /// What its threads have waited for a processor, ended ones too.
+    waited_ns: MaybeKnown,
 }
 
 impl ProcessFiles {
     /// Reads a process; `None` when it is gone. A zombie has no threads' worth of memory, but still its CPU.
     pub fn read(&mut self, pid: u32) -> Option<ProcessFigures> {
-        let Self { open, waited_ns, room } = self;
-        if let Some(process) = open.get_mut(&pid) {
-            if let Some(figures) = process.read(pid, waited_ns, room) {
-                return Some(figures);
-            }
-            // The files are of a process that has ended. Another one may have its number by now.
-            open.remove(&pid);
+        if let Some(Some(process)) = self.open.get_mut(&pid)
+            && let Some(figures) = process.read(pid, &mut self.room)
+        {
+            return Some(figures);
         }
-        let mut process = OpenProcess::open(pid)?;
-        let figures = process.read(pid, waited_ns, room)?;
-        open.insert(pid, process);
-        Some(figures)
+        // Files that were open are of a process that has ended. Another one may have its number by now.
+        self.forget(pid);
+        if let Some(mut process) = OpenProcess::open(pid)
+            && let Some(figures) = process.read(pid, &mut self.room)
+        {
+            self.open.insert(pid, Some(process));
+            return Some(figures);
+        }
+        // It is gone, or it is one that /proc does not show: another user's under `hidepid`, or there is no /proc.
+        process::exists(pid).then(|| {
+            self.open.insert(pid, None);
+            ProcessFigures::default()
+        })
     }
 
-    /// How long the threads of all processes that were ever read had waited for a processor when they were read last.
+    /// How long the threads of all processes have waited for a processor, as far as those that have ended were read.
+    /// Unknown when that of a process which was read last time is.
     #[must_use]
-    pub fn waited_ns(&self) -> Option<u64> {
-        self.waited_ns
+    pub fn waited_ns(&self) -> MaybeKnown {
+        let waited_ns = |process: &Option<OpenProcess>| process.as_ref().map(|process| process.waited_ns);
+        let living: MaybeKnown = self.open.values().map(|process| waited_ns(process).unwrap_or_default()).sum();
+        living + self.ended_waited_ns.into()
     }
 
-    /// Memory of a process by its pages: `smaps_rollup`, which costs about 9 µs a MB.
-    pub fn pages(&mut self, pid: u32) -> Option<PageFigures> {
-        let file = File::open(format!("/proc/{pid}/smaps_rollup")).ok()?;
-        let rollup = SmapsRollup::from_buf_read(self.room.fill(&file)?).ok()?;
-        let figures = &rollup.memory_map_rollup.0.first()?.extension.map;
-        let figure = |name: &str| figures.get(name).copied();
-        let uss_bytes = figure("Private_Clean")? + figure("Private_Dirty")?;
-        Some(PageFigures { pss_bytes: figure("Pss")?, uss_bytes })
+    /// Memory of a process by its pages: `smaps_rollup`, which costs about 9 µs a MB. A process that has just ended, or
+    /// whose memory is gone already, has none; unknown when the kernel does not show it, as that of a program with file
+    /// capabilities.
+    pub fn pages(&mut self, pid: u32) -> MaybeKnown<PageFigures> {
+        const NOTHING: MaybeKnown<PageFigures> = MaybeKnown::known(PageFigures { pss_bytes: 0, uss_bytes: 0 });
+        let path = format!("/proc/{pid}/smaps_rollup");
+        let read =
+            open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).and_then(|file| self.room.fill(&file));
+        match read {
+            Ok(text) => pages_in(text).into(),
+            Err(Errno::SRCH) => NOTHING,
+            Err(_) if !process::exists(pid) => NOTHING,
+            Err(_) => MaybeKnown::UNKNOWN,
+        }
     }
 
     /// Closes the files of every process that isn't listed.
     pub fn keep_only(&mut self, pids: &[u32]) {
-        self.open.retain(|pid, _| pids.contains(pid));
+        let ended: Vec<u32> = self.open.keys().copied().filter(|pid| !pids.contains(pid)).collect();
+        for pid in ended {
+            self.forget(pid);
+        }
+    }
+
+    fn forget(&mut self, pid: u32) {
+        let known = self.open.remove(&pid).flatten().and_then(|process| process.waited_ns.get());
+        // What is not known is missing before and after: from one reading to the next it adds nothing wrong.
+        if let Some(waited_ns) = known {
+            self.ended_waited_ns += waited_ns;
+        }
     }
 }
 
@@ -118,23 +149,24 @@ impl OpenProcess {
         let stat = openat(&directory, "stat", flags, Mode::empty()).ok()?;
         let statm = openat(&directory, "statm", flags, Mode::empty()).ok()?;
         let descriptors = openat(&directory, "fd", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).ok()?;
-        Some(Self { directory, stat, statm, descriptors, waits: ThreadWaits::default() })
+        let waited_ns = MaybeKnown::known(0);
+        Some(Self { directory, stat, statm, descriptors, waits: ThreadWaits::default(), waited_ns })
     }
 
-    fn read(&mut self, pid: u32, waited_ns: &mut Option<u64>, room: &mut Room) -> Option<ProcessFigures> {
-        let Times { threads, user, system, reaped_user, reaped_system } = times_in(room.fill_text(&self.stat)?)?;
-        let resident_pages = resident_in(room.fill_text(&self.statm)?)?;
-        if let Some(more_ns) = self.waits.more_ns(&self.directory, threads, room) {
-            *waited_ns = Some(waited_ns.unwrap_or(0) + more_ns);
-        }
+    /// `None` when the process is gone.
+    fn read(&mut self, pid: u32, room: &mut Room) -> Option<ProcessFigures> {
+        let times = times_in(room.fill_text(&self.stat)?)?;
+        let Times { is_zombie, threads, user, system, reaped_user, reaped_system } = times;
+        let resident_pages = room.fill_text(&self.statm).and_then(resident_in);
+        self.waited_ns = self.waited_ns + self.waits.more_ns(&self.directory, threads, room).into();
         Some(ProcessFigures {
-            threads,
-            user_ns: nanoseconds(user),
-            system_ns: nanoseconds(system),
-            reaped_user_ns: nanoseconds(reaped_user),
-            reaped_system_ns: nanoseconds(reaped_system),
-            rss_bytes: resident_pages * procfs::page_size(),
-            fds: self.descriptors(pid),
+            threads: threads.into(),
+            user_ns: nanoseconds(user).into(),
+            system_ns: nanoseconds(system).into(),
+            reaped_user_ns: nanoseconds(reaped_user).into(),
+            reaped_system_ns: nanoseconds(reaped_system).into(),
+            rss_bytes: resident_pages.map(|pages| pages * procfs::page_size()).into(),
+            fds: if is_zombie { 0.into() } else { self.descriptors(pid).into() },
         })
     }
 
@@ -175,6 +207,8 @@ fn first_line(path: &Path) -> Option<String> {
 /// What a tick needs of `proc_pid_stat(5)`; times are in ticks.
 #[derive(Debug, PartialEq, Eq)]
 struct Times {
+    /// It has ended and is not reaped: it has no descriptors any more.
+    is_zombie: bool,
     threads: u64,
     user: u64,
     system: u64,
@@ -186,12 +220,22 @@ struct Times {
 fn times_in(text: &str) -> Option<Times> {
     let (_, after) = text.rsplit_once(") ")?;
     // The third field, the state, is the first here.
+    let is_zombie = after.starts_with('Z');
     let mut fields = after.split_ascii_whitespace().skip(14 - 3);
     // The kernel says -1 of some fields; of these it says no less than 0.
     let mut next = || fields.next()?.parse::<u64>().ok();
     let (user, system, reaped_user, reaped_system) = (next()?, next()?, next()?, next()?);
     let threads = fields.nth(20 - 18)?.parse().ok()?;
-    Some(Times { threads, user, system, reaped_user, reaped_system })
+    Some(Times { is_zombie, threads, user, system, reaped_user, reaped_system })
+}
+
+/// Of `proc_pid_smaps_rollup(5)`.
+fn pages_in(text: &[u8]) -> Option<PageFigures> {
+    let rollup = SmapsRollup::from_buf_read(text).ok()?;
+    let figures = &rollup.memory_map_rollup.0.first()?.extension.map;
+    let figure = |name: &str| figures.get(name).copied();
+    let uss_bytes = figure("Private_Clean")? + figure("Private_Dirty")?;
+    Some(PageFigures { pss_bytes: figure("Pss")?, uss_bytes })
 }
 
 /// The second field of `proc_pid_statm(5)`, in pages.
@@ -212,10 +256,10 @@ mod tests {
     fn this_process_is_read_as_it_is() {
         let mut files = ProcessFiles::default();
         let figures = files.read(std::process::id()).unwrap();
-        assert!(figures.threads >= 1);
-        assert!(figures.rss_bytes > 100_000, "{figures:?}");
-        assert!(figures.fds.is_some_and(|fds| fds >= 6), "{figures:?}");
-        let pages = files.pages(std::process::id()).unwrap();
+        let at_least = |figure: MaybeKnown, least: u64| figure.get().is_some_and(|figure| figure >= least);
+        assert!(at_least(figures.threads, 1) && at_least(figures.rss_bytes, 100_000), "{figures:?}");
+        assert!(at_least(figures.fds, 6), "{figures:?}");
+        let pages = files.pages(std::process::id()).get().unwrap();
         assert!(pages.pss_bytes > 100_000 && pages.pss_bytes < 1 << 40, "{pages:?}");
         assert!(pages.uss_bytes > 0 && pages.uss_bytes <= pages.pss_bytes, "{pages:?}");
     }
@@ -228,7 +272,7 @@ mod tests {
         child.kill().unwrap();
         child.wait().unwrap();
         assert_eq!(files.read(child.id()), None);
-        assert_eq!(files.pages(child.id()), None);
+        assert_eq!(files.pages(child.id()), PageFigures::default().into(), "what has ended has no memory");
         assert!(files.open.is_empty());
         assert!(files.read(std::process::id()).is_some());
         files.keep_only(&[]);
@@ -239,7 +283,8 @@ mod tests {
     fn a_name_may_hold_anything() {
         let text =
             "7 (a) R (b) S 1 7 7 0 -1 4194560 31 0 2 0 11 12 13 14 20 0 5 0 99 8192 3 18446744073709551615 1";
-        let expected = Times { threads: 5, user: 11, system: 12, reaped_user: 13, reaped_system: 14 };
+        let expected =
+            Times { is_zombie: false, threads: 5, user: 11, system: 12, reaped_user: 13, reaped_system: 14 };
         assert_eq!(times_in(text), Some(expected));
         assert_eq!((times_in("7 (a) S 1"), times_in("")), (None, None));
         assert_eq!((resident_in("8192 3 2 1 0 4 0"), resident_in("8192")), (Some(3), None));

@@ -6,6 +6,7 @@
 use std::sync::{Mutex, MutexGuard};
 
 use super::{clock, lock, process};
+use crate::maybe_known::MaybeKnown;
 
 /// The threads of one worker.
 #[derive(Default)]
@@ -35,13 +36,14 @@ impl ThreadGroup {
 
     /// CPU of all threads that have ever been in the group.
     #[must_use]
-    pub fn cpu_ns(&self) -> u64 {
+    pub fn cpu_ns(&self) -> MaybeKnown {
         let members = self.members();
-        members.ended_ns + members.live.iter().filter_map(|&thread| clock::thread_cpu_ns_of(thread)).sum::<u64>()
+        let live: MaybeKnown = members.live.iter().map(|&thread| clock::thread_cpu_ns_of(thread)).sum();
+        live + members.ended_ns.into()
     }
 
     /// Empties the group for the next worker and returns the CPU of the one before.
-    pub fn take(&self) -> u64 {
+    pub fn take(&self) -> MaybeKnown {
         let used = self.cpu_ns();
         *self.members() = Members::default();
         used

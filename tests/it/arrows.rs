@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// From the bottom up: a room uses rooms of lower floors only.
 const FLOORS: &[&[&str]] = &[
+    &["maybe_known"],
     &["units", "spelling", "sys", "histogram", "run_files", "page"],
     &["partition", "phase", "generator"],
     &["distribution"],

@@ -154,14 +154,13 @@ fn of_target(target: &TargetSample) -> Vec<MetricFamily> {
         one_counter("quintain_sent_bytes_total", "Bytes written to clients.", requests.bytes_out),
         one_gauge("quintain_requests_in_flight", "Requests being served.", float(requests.in_flight)),
         one_gauge("quintain_connections", "Connections open.", float(requests.connections)),
-        family(
+        counters(
             "process_cpu_seconds_total",
             "CPU of all processes of the target, ended ones too.",
-            MetricType::COUNTER,
-            [labelled_counter(&[], seconds(target.cpu_ns))],
+            target.cpu_ns.get().map(|cpu_ns| labelled_counter(&[], seconds(cpu_ns))),
         ),
     ];
-    let drops = strain.listen_drops.map(|drops| {
+    let drops = strain.listen_drops.get().map(|drops| {
         one_counter(
             "quintain_listen_drops_total",
             "Connection attempts that the accept queues have dropped.",
@@ -184,7 +183,9 @@ fn of_target(target: &TargetSample) -> Vec<MetricFamily> {
         ("process_threads", "Threads of all processes of the target.", group.threads),
         ("quintain_processes", "Processes of the target.", group.procs),
     ];
-    families.extend(known.into_iter().filter_map(|(name, help, value)| Some(one_gauge(name, help, float(value?)))));
+    families.extend(
+        known.into_iter().filter_map(|(name, help, value)| Some(one_gauge(name, help, float(value.get()?)))),
+    );
     families
 }
 
@@ -208,12 +209,12 @@ fn of_workers(slots: &[SlotSample]) -> Vec<MetricFamily> {
         counters(
             "quintain_worker_cpu_seconds_total",
             "CPU of the workers of a slot, ended ones too.",
-            of_each(|slot| Some(seconds(slot.cpu_ns)), labelled_counter),
+            of_each(|slot| slot.cpu_ns.map(seconds).get(), labelled_counter),
         ),
         gauges(
             "quintain_worker_resident_memory_bytes",
             "Resident memory of the workers of a slot; none where workers share a process.",
-            of_each(|slot| slot.group.rss_bytes.map(float), labelled_gauge),
+            of_each(|slot| slot.group.rss_bytes.map(float).get(), labelled_gauge),
         ),
         gauges(
             "quintain_worker_requests_in_flight",

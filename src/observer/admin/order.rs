@@ -54,7 +54,7 @@ fn late(who: &str, epoch: u64) -> Refusal {
 
 /// The workers, as slot and generation, that serve, or are to, and don't follow these orders yet.
 fn behind(board: &Scoreboard, epoch: u64) -> Vec<String> {
-    let snapshot = Snapshot::read(board, |_| 0);
+    let snapshot = Snapshot::without_cpu(board);
     let behind = snapshot.workers().filter(|worker| worker.applied_epoch < epoch && follows_orders(worker.state));
     behind.map(|worker| format!("{}.{}", worker.slot, worker.generation)).collect()
 }

@@ -157,7 +157,7 @@ fn worker(slot: &SlotFigures, at_ns: u64) -> Value {
         "lost": slot.lost,
         "in_flight": slot.in_flight,
         "connections": slot.connections,
-        "cpu_seconds": seconds(slot.cpu_ns),
+        "cpu_seconds": slot.cpu_ns.map(seconds),
         "beat_age_ms": slot.beat_ns.map(|beat_ns| at_ns.saturating_sub(beat_ns) / clock::MILLISECOND),
     })
 }

@@ -1,6 +1,7 @@
 //! The columns that explain a slow result.
 
 use super::{Column, column, known, milliseconds, percent, thousandths};
+use crate::maybe_known::MaybeKnown;
 use crate::sample::TargetSample;
 
 /// In `resources.csv`, after the columns that every target needs.
@@ -24,7 +25,7 @@ pub fn columns() -> [Column<TargetSample>; 19] {
         column("host_mem_avail_bytes", "bytes", "/proc/meminfo", "memory of the machine that a new program could have",
             |row| known(row.figures.host_memory_available_bytes)),
         column("cg_throttled_ms_total", "ms", "cgroup cpu.stat", "how long the control group with the tightest quota was kept from running, ever",
-            |row| row.figures.strain.cgroup.throttled_ns.map(milliseconds).unwrap_or_default()),
+            |row| row.figures.strain.cgroup.throttled_ns.cell(milliseconds)),
         column("cg_mem_bytes", "bytes", "cgroup memory.current or memory.usage_in_bytes", "memory charged to the control group with the tightest limit, page cache too",
             |row| known(row.figures.strain.cgroup.memory_bytes)),
         column("cg_mem_limit_bytes", "bytes", "cgroup memory.max or memory.limit_in_bytes", "that limit, read every 10 s; empty without one",
@@ -48,6 +49,6 @@ pub fn columns() -> [Column<TargetSample>; 19] {
     ]
 }
 
-fn rate(number: Option<f64>) -> String {
-    number.map(thousandths).unwrap_or_default()
+fn rate(number: MaybeKnown<f64>) -> String {
+    number.cell(thousandths)
 }

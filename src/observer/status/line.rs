@@ -17,7 +17,7 @@ pub struct Shown {
     /// Requests being served.
     pub in_flight: u64,
     /// CPU, 1 = one core.
-    pub cores: f64,
+    pub cores: Option<f64>,
     /// Resident memory.
     pub rss_bytes: Option<u64>,
     /// The phase, if one has begun.
@@ -36,7 +36,7 @@ impl Shown {
                 p99_ns.map_or_else(|| "–".to_owned(), |p99_ns| microseconds(float(p99_ns) / 1e3))
             )),
             Some(format!("in flight {in_flight}")),
-            Some(format!("cpu {}", percent(cores * 100.0))),
+            cores.map(|cores| format!("cpu {}", percent(cores * 100.0))),
             rss_bytes.map(|rss_bytes| format!("rss {}", bytes(float(rss_bytes)))),
             phase.as_ref().map(|phase| format!("phase {phase}")),
         ];
@@ -71,7 +71,7 @@ mod tests {
             errors_rate: None,
             p99_ns: Some(1_234_567),
             in_flight: 50,
-            cores: 1.034,
+            cores: Some(1.034),
             rss_bytes: Some(6_606_028),
             phase: Some("measure".to_owned()),
         }
@@ -84,7 +84,7 @@ mod tests {
         let failing = Shown { errors_rate: Some(3.0), phase: None, p99_ns: None, rate: 0.0, ..shown() };
         assert_eq!(failing.line(79, false), "0 req/s  3 errors/s  p99 –  in flight 50  cpu 103 %  rss 6.3 MiB");
         assert_eq!(failing.line(22, true), "0 req/s  \x1b[31m3 errors/s\x1b[0m");
-        assert_eq!(Shown::default().line(79, true), "0 req/s  p99 –  in flight 0  cpu 0 %");
+        assert_eq!(Shown::default().line(79, true), "0 req/s  p99 –  in flight 0");
     }
 
     #[test]

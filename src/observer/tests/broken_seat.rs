@@ -44,7 +44,7 @@ fn garbage_on_a_seat_ends_nobody_and_the_sums_stay_monotone() {
     more_rows();
     // Its worker dies, and there is another.
     let slot = &board.slots()[0];
-    slot.fold(0, 0);
+    slot.fold(0, 0.into());
     slot.occupy(1, 2, 2);
     slot.roster(1).set_state(SeatState::Live);
     more_rows();

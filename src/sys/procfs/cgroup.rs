@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::room::Room;
+use crate::maybe_known::MaybeKnown;
 
 /// What a version-1 kernel says for "no limit" is a little less than this, and no machine has as much memory.
 const NO_LIMIT: u64 = 1 << 62;
@@ -15,13 +16,13 @@ const NO_LIMIT: u64 = 1 << 62;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Cgroup {
     /// How many processors' worth of time it may use, if that is limited.
-    pub quota_cores: Option<f64>,
+    pub quota_cores: MaybeKnown<f64>,
     /// How long it was kept from running by its quota, since it was made.
-    pub throttled_ns: Option<u64>,
+    pub throttled_ns: MaybeKnown,
     /// Memory charged to it, its page cache included.
-    pub memory_bytes: Option<u64>,
+    pub memory_bytes: MaybeKnown,
     /// How much that may be, if it is limited.
-    pub memory_limit_bytes: Option<u64>,
+    pub memory_limit_bytes: MaybeKnown,
 }
 
 /// The open files of the control group.
@@ -82,8 +83,13 @@ impl CgroupFiles {
         let version = cpu.as_ref().map(|cpu| cpu.version);
         let throttled = throttling.as_ref().zip(version);
         let throttled_ns = throttled.and_then(|(file, version)| version.throttled_in(room.fill_text(file)?));
-        let memory_bytes = usage.as_ref().and_then(|file| room.fill_text(file)?.trim().parse().ok());
-        Cgroup { quota_cores: *quota_cores, throttled_ns, memory_bytes, memory_limit_bytes: *memory_limit_bytes }
+        let memory_bytes: Option<u64> = usage.as_ref().and_then(|file| room.fill_text(file)?.trim().parse().ok());
+        Cgroup {
+            quota_cores: (*quota_cores).into(),
+            throttled_ns: throttled_ns.into(),
+            memory_bytes: memory_bytes.into(),
+            memory_limit_bytes: (*memory_limit_bytes).into(),
+        }
     }
 }
 

@@ -6,18 +6,19 @@
 use std::fs::File;
 
 use super::room::Room;
+use crate::maybe_known::MaybeKnown;
 
 /// What /proc says of the machine's processors, in ticks since it started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HostCpu {
     /// All but idle and waiting for I/O: what other guests of the hardware took (steal) is in it.
     pub busy_ticks: u64,
-    /// Of those, what other guests took.
-    pub steal_ticks: u64,
+    /// Of those, what other guests took; unknown on kernels that don't count it.
+    pub steal_ticks: MaybeKnown,
     /// All.
     pub total_ticks: u64,
     /// Processors online.
-    pub cpus: u64,
+    pub cpus: MaybeKnown,
 }
 
 /// What /proc says of the machine's memory.
@@ -46,13 +47,13 @@ impl HostFiles {
     }
 
     /// What the machine's processors did since it started.
-    pub fn cpu(&mut self) -> Option<HostCpu> {
-        cpu_in(self.room.fill_text(self.stat.as_ref()?)?)
+    pub fn cpu(&mut self) -> MaybeKnown<HostCpu> {
+        self.stat.as_ref().and_then(|file| cpu_in(self.room.fill_text(file)?)).into()
     }
 
     /// How much of the machine's memory is in use.
-    pub fn memory(&mut self) -> Option<HostMemory> {
-        memory_in(self.room.fill_text(self.meminfo.as_ref()?)?)
+    pub fn memory(&mut self) -> MaybeKnown<HostMemory> {
+        self.meminfo.as_ref().and_then(|file| memory_in(self.room.fill_text(file)?)).into()
     }
 }
 
@@ -62,12 +63,18 @@ fn cpu_in(text: &str) -> Option<HostCpu> {
     let mut fields = lines.next()?.strip_prefix("cpu ")?.split_ascii_whitespace().map(str::parse::<u64>);
     let mut next = || fields.next()?.ok();
     let (user, nice, system, idle) = (next()?, next()?, next()?, next()?);
-    // Old kernels have fewer fields. The time of guests, further on, is in `user` and `nice` already.
-    let mut later = || next().unwrap_or(0);
-    let (iowait, irq, softirq, steal) = (later(), later(), later(), later());
-    let busy_ticks = user + nice + system + irq + softirq + steal;
+    // Old kernels have fewer fields, and what they don't count apart is in the others. The time of guests, further on,
+    // is in `user` and `nice` already.
+    let [iowait, irq, softirq, steal] = std::array::from_fn(|_| next());
+    let counted = |ticks: Option<u64>| ticks.unwrap_or(0);
+    let busy_ticks = user + nice + system + counted(irq) + counted(softirq) + counted(steal);
     let cpus = lines.take_while(|line| line.starts_with("cpu")).count() as u64;
-    Some(HostCpu { busy_ticks, steal_ticks: steal, total_ticks: busy_ticks + idle + iowait, cpus })
+    Some(HostCpu {
+        busy_ticks,
+        steal_ticks: steal.into(),
+        total_ticks: busy_ticks + idle + counted(iowait),
+        cpus: Some(cpus).filter(|cpus| *cpus > 0).into(),
+    })
 }
 
 /// Of `proc_meminfo(5)`, which is in KiB.
@@ -86,11 +93,11 @@ mod tests {
     #[test]
     fn the_machine_has_processors_and_memory() {
         let mut files = HostFiles::open();
-        let earlier = files.cpu().unwrap();
-        let later = files.cpu().unwrap();
-        assert!(earlier.cpus >= 1 && earlier.busy_ticks <= earlier.total_ticks);
+        let earlier = files.cpu().get().unwrap();
+        let later = files.cpu().get().unwrap();
+        assert!(earlier.cpus.get().unwrap() >= 1 && earlier.busy_ticks <= earlier.total_ticks);
         assert!(later.total_ticks >= earlier.total_ticks);
-        let memory = files.memory().unwrap();
+        let memory = files.memory().get().unwrap();
         assert!(memory.available_bytes > 0 && memory.available_bytes < memory.total_bytes, "{memory:?}");
     }
 
@@ -101,9 +108,20 @@ mod tests {
                     cpu1 96893 12848 25332 361181 1217 4 5593 171 3 0\n\
                     intr 123 0 0\nctxt 4434\n";
         let busy_ticks = 191_893 + 24_848 + 49_332 + 7 + 10_993 + 341;
-        let expected = HostCpu { busy_ticks, steal_ticks: 341, total_ticks: busy_ticks + 722_181 + 2_417, cpus: 2 };
+        let expected = HostCpu {
+            busy_ticks,
+            steal_ticks: 341.into(),
+            total_ticks: busy_ticks + 722_181 + 2_417,
+            cpus: 2.into(),
+        };
         assert_eq!(cpu_in(text), Some(expected));
-        assert_eq!(cpu_in("cpu  1 2 3 4\n").map(|cpu| (cpu.total_ticks, cpu.steal_ticks)), Some((10, 0)));
+        let old = cpu_in("cpu  1 2 3 4\n").unwrap();
+        let unknown = MaybeKnown::UNKNOWN;
+        assert_eq!(
+            (old.total_ticks, old.steal_ticks, old.cpus),
+            (10, unknown, unknown),
+            "not counted is not nothing"
+        );
         assert_eq!((cpu_in(""), cpu_in("cpu  a b\n")), (None, None));
     }
 

@@ -3,16 +3,17 @@
 use std::fs::File;
 
 use super::room::Room;
+use crate::maybe_known::MaybeKnown;
 
 /// Since the machine started, how long at least one task was stalled for want of …
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pressure {
     /// … a processor, in µs.
-    pub cpu_us: Option<u64>,
+    pub cpu_us: MaybeKnown,
     /// … memory, in µs.
-    pub memory_us: Option<u64>,
+    pub memory_us: MaybeKnown,
     /// … input or output, in µs.
-    pub io_us: Option<u64>,
+    pub io_us: MaybeKnown,
 }
 
 /// The open files of `/proc/pressure`, as far as the kernel has them.
@@ -35,7 +36,10 @@ impl PressureFiles {
     /// Reads them.
     pub fn read(&mut self) -> Pressure {
         let Self { cpu, memory, io, room } = self;
-        let mut read = |file: &Option<File>| some_in(room.fill_text(file.as_ref()?)?);
+        let mut read = |file: &Option<File>| {
+            let total = file.as_ref().and_then(|file| some_in(room.fill_text(file)?));
+            total.into()
+        };
         Pressure { cpu_us: read(cpu), memory_us: read(memory), io_us: read(io) }
     }
 }
@@ -62,7 +66,7 @@ mod tests {
     fn it_only_grows() {
         let mut files = PressureFiles::open();
         let (earlier, later) = (files.read(), files.read());
-        assert!(later.cpu_us >= earlier.cpu_us && later.io_us >= earlier.io_us);
-        assert_eq!(earlier.cpu_us.is_some(), std::fs::read("/proc/pressure/cpu").is_ok());
+        assert!(later.cpu_us.get() >= earlier.cpu_us.get() && later.io_us.get() >= earlier.io_us.get());
+        assert_eq!(earlier.cpu_us.get().is_some(), std::fs::read("/proc/pressure/cpu").is_ok());
     }
 }

@@ -72,10 +72,10 @@ fn version_one_is_read() {
     ];
     let (_directory, mut files) = files(Version::One, &unlimited, &own);
     let expected = Cgroup {
-        quota_cores: Some(1.5),
-        throttled_ns: Some(4_567_890),
-        memory_bytes: Some(978_182_144),
-        memory_limit_bytes: None,
+        quota_cores: MaybeKnown::known(1.5),
+        throttled_ns: MaybeKnown::known(4_567_890),
+        memory_bytes: MaybeKnown::known(978_182_144),
+        memory_limit_bytes: MaybeKnown::UNKNOWN,
     };
     assert_eq!(files.read(), expected);
 }
@@ -96,17 +96,17 @@ fn version_two_is_read_and_the_tightest_limit_counts() {
     ];
     let (directory, mut files) = files(Version::Two, &above, &own);
     let mut expected = Cgroup {
-        quota_cores: Some(0.5),
-        throttled_ns: Some(250_000),
-        memory_bytes: Some(4096),
-        memory_limit_bytes: Some(1 << 30),
+        quota_cores: MaybeKnown::known(0.5),
+        throttled_ns: MaybeKnown::known(250_000),
+        memory_bytes: MaybeKnown::known(4096),
+        memory_limit_bytes: MaybeKnown::known(1 << 30),
     };
     assert_eq!(files.read(), expected);
     // Somebody gives the group itself less; and what is in use moves on.
     fs::write(directory.path().join("group/memory.max"), "65536\n").unwrap();
     fs::write(directory.path().join("group/memory.current"), "2048\n").unwrap();
     files.read_limits();
-    (expected.memory_bytes, expected.memory_limit_bytes) = (Some(2048), Some(65_536));
+    (expected.memory_bytes, expected.memory_limit_bytes) = (2048.into(), 65_536.into());
     assert_eq!(files.read(), expected);
 }
 
