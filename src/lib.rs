@@ -26,6 +26,7 @@
 //! | [`page`] | what the live page and a report are both made of: colours, plots, words |
 //! | [`units`], [`spelling`] | durations, bytes and rates as people write them; the nearest name to a misspelt one |
 //! | [`maybe_known`] | a figure that may be unknown: its sums are known when all their parts are |
+//! | [`statistics`] | estimates and intervals from few paired measurements |
 //! | [`sys`] | the kernel, and all the `unsafe` there is |
 //! | [`histogram`] | a latency histogram in shared memory |
 //! | [`partition`] | which index gets what, exactly, by rates and a seed |
@@ -44,6 +45,7 @@
 //! | [`http`] | the route table, handlers, parameters, refusals, the record of a request, and all of that as `OpenAPI` |
 //! | [`recording`] | a run as its directory tells it, however long or damaged |
 //! | [`findings`] | from a recording to sentences with their evidence |
+//! | [`comparison`] | two arrangements under the same load: changes, intervals, a verdict |
 //! | [`report`] | both as HTML or Markdown |
 //! | [`supervisor`], [`worker`], [`observer`] | the roles, which don't know each other |
 //! | [`commands`] | a command each; `serve` hands the supervisor its worker and observer as functions |
@@ -64,6 +66,7 @@
 
 pub mod cli;
 pub mod commands;
+pub mod comparison;
 pub mod config;
 pub mod control;
 pub mod delay;
@@ -87,6 +90,7 @@ pub mod scoreboard;
 pub mod shares;
 pub mod snapshot;
 pub mod spelling;
+pub mod statistics;
 pub mod supervisor;
 pub mod sys;
 pub mod units;

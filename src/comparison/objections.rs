@@ -1,0 +1,139 @@
+//! Reasons not to give a verdict: circumstances in which the figures do not tell the two arms apart, with the evidence.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::Arm;
+use crate::statistics::median;
+use crate::units::shown::{float, percent};
+
+/// Around one arm in one round: what else happened than the arm's own work. What is not known is `None`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Circumstances {
+    /// CPU of the generator's busiest thread; 100 is all of one core.
+    pub generator_thread_pct: Option<f64>,
+    /// CPU of the generator's whole process tree, in percent of the cores that it may use.
+    pub generator_cores_pct: Option<f64>,
+    /// CPU time that the machine's hypervisor gave to others, in percent of the stretch.
+    pub steal_pct: Option<f64>,
+    /// Time in which the control group's quota stopped the target, in percent of the stretch.
+    pub throttled_pct: Option<f64>,
+    /// Requests that the generator counted as failed and that have no answer of this target.
+    pub never_reached: Option<u64>,
+    /// Requests that were finished.
+    pub finished: Option<u64>,
+    /// Status → how often it was answered.
+    pub statuses: BTreeMap<u16, u64>,
+    /// Bytes of answers a request, of those with a status below 400.
+    pub bytes_per_request: Option<f64>,
+}
+
+/// A reason not to give a verdict.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Objection {
+    /// What is wrong, a sentence.
+    pub sentence: String,
+    /// The figures that show it.
+    pub evidence: String,
+}
+
+/// A thread or all cores busier than this have no time left.
+const OUT_OF_CPU_PCT: f64 = 95.0;
+
+/// Stolen or throttled time beyond this says more about the machine than about the arms.
+const TAKEN_PCT: f64 = 5.0;
+
+/// Failures beyond this share of the requests leave a different load than the one that was asked for.
+const NEVER_REACHED_PCT: f64 = 0.5;
+
+/// Shares of a status, in percentage points, and bytes a request, in percent, may differ by so much.
+const UNEQUAL: f64 = 1.0;
+
+/// What speaks against a verdict, by what is true of the median round of an arm.
+#[must_use]
+pub fn objections(rounds: &[[Circumstances; 2]]) -> Vec<Objection> {
+    let mut found = Vec::new();
+    for arm in Arm::BOTH {
+        let of_arm: Vec<&Circumstances> = rounds.iter().map(|round| &round[arm as usize]).collect();
+        found.extend(of_an_arm(arm, &of_arm));
+    }
+    found.extend(unequal_statuses(rounds));
+    found.extend(unequal_bytes(rounds));
+    found
+}
+
+fn of_an_arm(arm: Arm, rounds: &[&Circumstances]) -> Vec<Objection> {
+    let typical = |of: fn(&Circumstances) -> Option<f64>| {
+        median(&rounds.iter().filter_map(|round| of(round)).collect::<Vec<_>>())
+    };
+    let letter = arm.letter();
+    let beyond = |value: Option<f64>, bound: f64| value.filter(|value| *value > bound);
+    let mut found = Vec::new();
+    let busiest = beyond(typical(|round| round.generator_thread_pct), OUT_OF_CPU_PCT)
+        .map(|pct| format!("its busiest thread used {} of a core", percent(pct)));
+    let cores = beyond(typical(|round| round.generator_cores_pct), OUT_OF_CPU_PCT)
+        .map(|pct| format!("it used {} of the cores that it may use", percent(pct)));
+    found.extend(busiest.or(cores).map(|evidence| Objection {
+        sentence: format!("The load generator ran out of CPU against {letter}: it may have measured itself."),
+        evidence,
+    }));
+    found.extend(beyond(typical(|round| round.steal_pct), TAKEN_PCT).map(|pct| Objection {
+        sentence: format!("The machine gave CPU time to others while {letter} was measured."),
+        evidence: format!("{} of it was stolen", percent(pct)),
+    }));
+    found.extend(beyond(typical(|round| round.throttled_pct), TAKEN_PCT).map(|pct| Objection {
+        sentence: format!("The control group's CPU quota stopped {letter} while it was measured."),
+        evidence: format!("it was stopped for {} of the time", percent(pct)),
+    }));
+    let unreached = typical(|round| {
+        let (never, finished) = (float(round.never_reached?), float(round.finished?));
+        (never + finished > 0.0).then(|| 100.0 * never / (never + finished))
+    });
+    found.extend(beyond(unreached, NEVER_REACHED_PCT).map(|pct| Objection {
+        sentence: format!(
+            "Requests of the generator failed that never reached {letter}: its load was another one."
+        ),
+        evidence: format!("{} of what the generator sent", percent(pct)),
+    }));
+    found
+}
+
+/// Whether the arms answered with different statuses: the one that refuses is faster.
+fn unequal_statuses(rounds: &[[Circumstances; 2]]) -> Option<Objection> {
+    let shares = |arm: Arm| {
+        let mut sums: BTreeMap<u16, u64> = BTreeMap::new();
+        for (status, count) in rounds.iter().flat_map(|round| &round[arm as usize].statuses) {
+            *sums.entry(*status).or_default() += count;
+        }
+        let all = float(sums.values().sum::<u64>().max(1));
+        sums.into_iter().map(|(status, count)| (status, 100.0 * float(count) / all)).collect::<BTreeMap<_, _>>()
+    };
+    let (a, b) = (shares(Arm::A), shares(Arm::B));
+    if a.is_empty() || b.is_empty() {
+        return None;
+    }
+    let share = |of: &BTreeMap<u16, f64>, status| of.get(&status).copied().unwrap_or(0.0);
+    let apart = |status: &u16| (share(&a, *status) - share(&b, *status)).abs();
+    let status = a.keys().chain(b.keys()).copied().max_by(|one, other| apart(one).total_cmp(&apart(other)))?;
+    (apart(&status) > UNEQUAL).then(|| Objection {
+        sentence: "The arms did unequal work: they did not answer alike.".to_owned(),
+        evidence: format!(
+            "{} of A's answers and {} of B's had status {status}",
+            percent(share(&a, status)),
+            percent(share(&b, status))
+        ),
+    })
+}
+
+fn unequal_bytes(rounds: &[[Circumstances; 2]]) -> Option<Objection> {
+    let typical = |arm: Arm| {
+        median(&rounds.iter().filter_map(|round| round[arm as usize].bytes_per_request).collect::<Vec<_>>())
+    };
+    let (a, b) = (typical(Arm::A)?, typical(Arm::B)?);
+    let apart_pct = 100.0 * (b - a).abs() / a.max(b);
+    (apart_pct > UNEQUAL).then(|| Objection {
+        sentence: "The arms did unequal work: their answers were not equally long.".to_owned(),
+        evidence: format!("{a:.1} bytes a request from A, {b:.1} from B"),
+    })
+}
