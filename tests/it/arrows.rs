@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// From the bottom up: a room uses rooms of lower floors only.
 const FLOORS: &[&[&str]] = &[
     &["maybe_known"],
-    &["units", "spelling", "sys", "histogram", "run_files", "page"],
+    &["units", "spelling", "statistics", "sys", "histogram", "run_files", "page"],
     &["partition", "phase", "generator"],
     &["distribution"],
     &["shares"],
@@ -17,7 +17,7 @@ const FLOORS: &[&[&str]] = &[
     &["sample", "control", "wire"],
     &["http"],
     &["recording"],
-    &["findings"],
+    &["findings", "comparison"],
     &["report"],
     &["supervisor", "worker", "observer"],
     &["commands"],

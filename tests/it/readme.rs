@@ -15,12 +15,11 @@ fn read(path: &Path) -> String {
     fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The README and the pages, which lie in one folder.
+/// The pages at the root, and those in `docs`.
 fn pages() -> Vec<PathBuf> {
-    let mut pages: Vec<PathBuf> =
-        fs::read_dir(home().join("docs")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    pages.push(home().join("README.md"));
-    pages
+    let docs = fs::read_dir(home().join("docs")).unwrap().map(|entry| entry.unwrap().path());
+    let docs = docs.filter(|path| path.extension().is_some_and(|extension| extension == "md"));
+    docs.chain(["README.md", "CONTRIBUTING.md"].map(|name| home().join(name))).collect()
 }
 
 /// What a page links by a path, without the place in it.
