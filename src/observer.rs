@@ -20,7 +20,7 @@ use crate::sample::{Earlier, Sample, SlotSample, between};
 use crate::scoreboard::Scoreboard;
 use crate::snapshot::RoutesReader;
 use crate::sys::readiness::Watched;
-use crate::sys::{clock, process, signals};
+use crate::sys::{clock, process};
 
 pub mod admin;
 pub mod columns;
@@ -91,8 +91,6 @@ pub struct Observation {
 /// is no error: the target goes on.
 pub fn run(observation: Observation) -> Result<(), String> {
     process::name_thread("observer");
-    // A file that reaches the limit on its size is one that can't be written, and no reason to die.
-    signals::hold_back(signals::FILE_TOO_LARGE);
     let Observation {
         board,
         control,

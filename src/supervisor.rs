@@ -16,9 +16,11 @@ mod member;
 pub mod policy;
 mod reload;
 mod reports;
+mod signals;
 mod slot;
 mod start;
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
@@ -32,42 +34,17 @@ use crate::maybe_known::MaybeKnown;
 use crate::scoreboard::{SEATS, Scoreboard, SeatWriter};
 use crate::snapshot::Snapshot;
 use crate::sys::clock;
+use crate::sys::inherited::Inherited;
 use crate::sys::signals::Signals;
 use crate::sys::threads::ThreadGroup;
 pub use member::Arrangement;
+pub use signals::block_signals;
 
 use command::Command;
 use events::Untold;
 use member::Member;
 use policy::Cause;
 use slot::SlotKeeper;
-
-/// What each signal does. One line each.
-const SIGNALS: &[(i32, &str, Asked)] = &[
-    (libc::SIGINT, "INT", Asked::Terminate),
-    (libc::SIGTERM, "TERM", Asked::Terminate),
-    (libc::SIGQUIT, "QUIT", Asked::Terminate),
-    (libc::SIGHUP, "HUP", Asked::Reload),
-    (libc::SIGTTIN, "TTIN", Asked::AddWorker),
-    (libc::SIGTTOU, "TTOU", Asked::RetireWorker),
-];
-
-#[derive(Clone, Copy)]
-enum Asked {
-    Terminate,
-    Reload,
-    AddWorker,
-    RetireWorker,
-}
-
-/// Blocks the signals that a supervisor waits for. Before any thread is started.
-///
-/// # Errors
-/// What the kernel says.
-pub fn block_signals() -> io::Result<Signals> {
-    let numbers: Vec<i32> = SIGNALS.iter().map(|(number, _, _)| *number).collect();
-    Signals::block(&numbers)
-}
 
 /// A worker's duty: its seat, its end of the channel, the group its threads enter.
 pub type WorkerDuty = Arc<dyn Fn(SeatWriter, MemberEnd, Arc<ThreadGroup>) -> Result<(), String> + Send + Sync>;
@@ -122,6 +99,8 @@ pub struct Plan {
     pub duration: Option<Duration>,
     /// `--while`, ready to run.
     pub while_command: Option<String>,
+    /// What the program was started with.
+    pub inherited: Inherited,
 }
 
 /// How a run ended.
@@ -197,6 +176,8 @@ struct Supervisor {
     observed: usize,
     untold: Untold,
     command: Option<Command>,
+    /// Ignored signals that the log has told of.
+    ignored_signals: BTreeSet<i32>,
     ends_ns: Option<u64>,
     was_ready: bool,
     exit_code: u8,
@@ -219,6 +200,7 @@ impl Supervisor {
             observers: 0,
             untold: Untold::default(),
             command: None,
+            ignored_signals: BTreeSet::new(),
             ends_ns: None,
             was_ready: false,
             exit_code: 0,
@@ -227,10 +209,8 @@ impl Supervisor {
     }
 
     fn wait(&self) -> io::Result<()> {
-        let command = self.command.as_ref().map(Command::descriptor);
-        let members = self.members().flat_map(Member::descriptors);
-        let descriptors: Vec<BorrowedFd<'_>> =
-            std::iter::once(self.signals.as_fd()).chain(command).chain(members).collect();
+        let members = self.members().filter_map(Member::descriptor);
+        let descriptors: Vec<BorrowedFd<'_>> = std::iter::once(self.signals.as_fd()).chain(members).collect();
         let mut polled: Vec<PollFd<'_>> =
             descriptors.iter().map(|descriptor| PollFd::from_borrowed_fd(*descriptor, PollFlags::IN)).collect();
         let timeout = self.next_deadline().map(|deadline| {
@@ -257,19 +237,6 @@ impl Supervisor {
         // A thread that has hung up ends within moments, without a descriptor to say so.
         let ending = self.members().any(Member::is_ending).then(|| clock::monotonic_ns() + clock::MILLISECOND);
         of_stage.into_iter().chain(starts).chain(self.observer_due_ns).chain(drains).chain(ending).min()
-    }
-
-    fn take_signals(&mut self) {
-        while let Some(number) = self.signals.next() {
-            let Some((_, name, asked)) = SIGNALS.iter().find(|(known, _, _)| *known == number) else { continue };
-            tracing::info!(signal = name, "signal");
-            match asked {
-                Asked::Terminate => self.terminate(&format!("signal {name}")),
-                Asked::Reload => self.reload(),
-                Asked::AddWorker => self.add_worker(),
-                Asked::RetireWorker => self.retire_worker(),
-            }
-        }
     }
 
     fn take_deadlines(&mut self) {

@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod control_socket;
+pub mod inherited;
 pub mod listener;
 mod lock;
 pub mod pages;

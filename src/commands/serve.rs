@@ -24,6 +24,7 @@ use crate::profile::{Profile, fault_rules};
 use crate::scoreboard::{SEATS, Scoreboard};
 use crate::snapshot::Snapshot;
 use crate::supervisor::{self, Arrangement, ObserverDuty, Plan, WorkerDuty};
+use crate::sys::inherited::Inherited;
 use crate::sys::threads::ThreadGroup;
 use crate::sys::{clock, process, procfs};
 use crate::worker::{self, Assignment, Settings};
@@ -58,10 +59,11 @@ fn serve(
     command: &[String],
     screen: Screen,
 ) -> Result<u8, String> {
-    let descriptors = process::raise_descriptor_limit()
-        .map_err(|error| format!("the descriptor limit can't be raised: {error}"))?;
+    let inherited = Inherited::read();
+    let descriptors = process::raise_descriptor_limit();
     // Before any thread, so that every thread inherits the mask.
-    let signals = supervisor::block_signals().map_err(|error| format!("signals can't be waited for: {error}"))?;
+    let signals =
+        supervisor::block_signals().map_err(|error| format!("signalfd: signals can't be read: {error}"))?;
     let mut sockets = Sockets::open(config)?;
     let directory = RunDirectory::make(config)?;
     let board = Scoreboard::map(config.max_workers)
@@ -94,6 +96,7 @@ fn serve(
         drain_delay: config.drain_delay,
         duration: config.duration,
         while_command: config.while_command.as_ref().map(|line| sockets.fill_in(line)),
+        inherited,
     };
     let ready = ready_line(config, &sockets, &directory);
     let summary = supervisor::run(plan, signals, || screen.say(&ready))

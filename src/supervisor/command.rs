@@ -1,37 +1,37 @@
 //! The command of `--while`: run by `sh -c`, in a process group of its own.
 
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 
+use crate::sys::inherited::Inherited;
 use crate::sys::process::{Child, Exit};
-use crate::sys::signals;
 
 /// A running command.
 pub struct Command(Child);
 
 impl Command {
-    /// Starts it. Its stdout and stderr are ours; it has no stdin. It is born with no signal blocked (ours
-    /// are, and a process inherits that), and does not outlive us.
-    pub fn start(line: &str) -> io::Result<Self> {
+    /// Starts it. Its stdout and stderr are ours; it has no stdin. Signals and the limit on descriptors are for it as they
+    /// were for us, and it does not outlive us.
+    pub fn start(line: &str, inherited: &Inherited) -> io::Result<Self> {
         let mut shell = std::process::Command::new("sh");
         shell.args(["-c", line]).stdin(std::process::Stdio::null()).process_group(0);
-        signals::prepare(&mut shell);
-        let child = shell.spawn()?;
-        Child::open(child.id()).map(Self)
+        inherited.put_back_in(&mut shell);
+        Ok(Self(Child { pid: shell.spawn()?.id() }))
     }
 
-    /// Readable once it has ended.
-    pub fn descriptor(&self) -> BorrowedFd<'_> {
-        self.0.pidfd.as_fd()
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.0.pid
     }
 
-    /// Its exit code, once it has ended; 128 + n when signal n ended it.
+    /// Its exit code, once it has ended; 128 + n when signal n ended it. Collects the zombie.
     pub fn ended(&self) -> Option<u8> {
-        let code = match self.0.ended()? {
+        let exit = self.0.ended()?;
+        self.0.reap();
+        let code = match exit {
             Exit::Status(code) => code,
             Exit::Signal(number) => 128 + number,
-            Exit::Panic => 1,
+            Exit::Panic | Exit::Unknown => 1,
         };
         Some(u8::try_from(code).unwrap_or(1))
     }

@@ -17,15 +17,23 @@ const LAST_GRACE: Duration = Duration::from_millis(300);
 const LAST_ROW: Duration = Duration::from_secs(30);
 
 impl Supervisor {
-    /// The first time drains, the second ends at once.
+    /// The first signal drains, a second one ends at once.
     pub(super) fn terminate(&mut self, why: &str) {
+        let now = clock::monotonic_ns();
         match self.stage {
             Stage::Booting | Stage::Serving => self.drain(why),
             Stage::Draining(_) => self.abandon(why),
             Stage::Finishing(at) => {
-                self.stage = Stage::Finishing(at.min(clock::monotonic_ns() + nanoseconds(LAST_GRACE)));
+                self.stage = Stage::Finishing(at.min(now + nanoseconds(LAST_GRACE)));
             }
             Stage::Abandoning(_) | Stage::Ended => {}
+        }
+    }
+
+    /// Drains, unless the run ends already.
+    pub(super) fn drain_once(&mut self, why: &str) {
+        if matches!(self.stage, Stage::Booting | Stage::Serving) {
+            self.drain(why);
         }
     }
 
@@ -77,9 +85,7 @@ impl Supervisor {
         self.exit_code = 1;
         self.note("failure", None, reason.clone());
         self.failure.get_or_insert(reason);
-        if matches!(self.stage, Stage::Booting | Stage::Serving) {
-            self.drain("failure");
-        }
+        self.drain_once("failure");
     }
 
     /// Threads that are busy can't be ended; the process will end with them. Their figures count as they stand.

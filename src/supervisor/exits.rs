@@ -6,7 +6,7 @@ use super::policy::{Cause, Verdict, after_exit};
 use super::{Stage, Supervisor};
 use crate::scoreboard::{SEATS, SlotState};
 use crate::sys::clock;
-use crate::sys::process::Exit;
+use crate::sys::process::{self, Exit};
 
 impl Supervisor {
     pub(super) fn take_exits(&mut self) {
@@ -32,6 +32,13 @@ impl Supervisor {
                 self.drain(&format!("the command ended with {code}"));
             }
         }
+        process::reap_others(|pid| self.is_own(pid));
+    }
+
+    /// Whether a child is a worker, the observer or the command.
+    fn is_own(&self, pid: u32) -> bool {
+        self.members().any(|member| member.pid() == pid)
+            || self.command.as_ref().is_some_and(|own| own.pid() == pid)
     }
 
     /// Folds first, reaps then: as long as the process is a zombie, its clock is in one place or the other.

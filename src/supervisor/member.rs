@@ -91,14 +91,10 @@ impl Member {
         }
     }
 
-    /// What becomes readable when there is something to [`collect`](Self::reports) or it has [`ended`](Self::ended).
-    pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let control = (!self.hung_up).then(|| self.control.as_fd());
-        let process = match &self.handle {
-            Handle::Process(child) => Some(child.pidfd.as_fd()),
-            Handle::Thread(_) => None,
-        };
-        control.into_iter().chain(process)
+    /// What becomes readable when there is something to [`collect`](Self::reports), until it has hung up. The end of a
+    /// process comes as CHLD.
+    pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        (!self.hung_up).then(|| self.control.as_fd())
     }
 
     /// Sends an order. One that is dying does not get it, and its end is noticed anyway.

@@ -84,14 +84,14 @@ pub fn after_exit(ending: &Ending, history: History, now_ns: u64) -> (Verdict, H
         (Reached::Starting, None, Exit::Status(_) | Exit::Panic) => {
             (at_boot(*cause, format!("it ended with {exit} before it served")), history)
         }
-        (Reached::Starting, None, Exit::Signal(_)) if *cause == Cause::Reload => {
+        (Reached::Starting, None, Exit::Signal(_) | Exit::Unknown) if *cause == Cause::Reload => {
             (Verdict::KeepPredecessor(format!("{exit} ended it before it served")), history)
         }
-        (Reached::Starting, None, Exit::Signal(_)) if history.in_a_row >= AT_ONCE => {
+        (Reached::Starting, None, Exit::Signal(_) | Exit::Unknown) if history.in_a_row >= AT_ONCE => {
             let sentence = format!("{exit} ended it before it served, and so it was {AT_ONCE} times before");
             (Verdict::GiveUp(sentence), history)
         }
-        (Reached::Starting, None, Exit::Signal(_)) | (Reached::Live, _, _) => {
+        (Reached::Starting, None, Exit::Signal(_) | Exit::Unknown) | (Reached::Live, _, _) => {
             let was_healthy = now_ns.saturating_sub(*since_ns) >= nanoseconds(HEALTHY);
             let in_a_row = if was_healthy { 1 } else { history.in_a_row.saturating_add(1) };
             (Verdict::RespawnAt(now_ns + nanoseconds(delay(in_a_row))), History { in_a_row })
@@ -196,7 +196,7 @@ mod tests {
     proptest! {
         #[test]
         fn who_was_told_to_end_is_never_respawned(code in 0..256, since in 0_u64..SECOND) {
-            for exit in [Exit::Status(code), Exit::Signal(9), Exit::Panic] {
+            for exit in [Exit::Status(code), Exit::Signal(9), Exit::Panic, Exit::Unknown] {
                 let ending = Ending { exit, reached: Reached::Draining, ..killed(since) };
                 prop_assert_eq!(after_exit(&ending, History::default(), SECOND).0, Verdict::Expected);
             }

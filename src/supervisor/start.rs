@@ -129,7 +129,7 @@ impl Supervisor {
     /// Runs the command of `--while`, if there is one.
     pub(super) fn start_command(&mut self) -> io::Result<()> {
         if let Some(line) = &self.plan.while_command {
-            self.command = Some(Command::start(line)?);
+            self.command = Some(Command::start(line, &self.plan.inherited)?);
         }
         Ok(())
     }

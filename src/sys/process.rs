@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::mem::MaybeUninit;
 
+use rustix::io::Errno;
 use rustix::process::{
-    Pid, PidfdFlags, Resource, Rlimit, Signal, WaitId, WaitIdOptions, getppid, getrlimit, kill_process,
-    kill_process_group, pidfd_open, set_parent_process_death_signal, setrlimit, test_kill_process, waitid,
+    Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, getppid, getrlimit, kill_process, kill_process_group,
+    set_parent_process_death_signal, setrlimit, test_kill_process, waitid,
 };
 
 /// What `fork` returns.
@@ -20,12 +21,10 @@ pub enum Fork {
     },
 }
 
-/// A child process, with a descriptor that becomes readable when it ends.
+/// A child process. The kernel sends CHLD when it ends.
 pub struct Child {
-    /// Its process id, not used again before [`Child::reap`].
+    /// Its process id, which the kernel gives to no other process before [`Child::reap`].
     pub pid: u32,
-    /// Readable once the process has ended.
-    pub pidfd: OwnedFd,
 }
 
 /// How a process or thread ended.
@@ -37,6 +36,8 @@ pub enum Exit {
     Signal(i32),
     /// A thread of ours unwound.
     Panic,
+    /// It is no child any more: somebody else has collected how it ended.
+    Unknown,
 }
 
 impl fmt::Display for Exit {
@@ -45,6 +46,7 @@ impl fmt::Display for Exit {
             Self::Status(code) => write!(f, "exit status {code}"),
             Self::Signal(number) => write!(f, "signal {number}"),
             Self::Panic => write!(f, "a panic"),
+            Self::Unknown => write!(f, "an unknown exit status"),
         }
     }
 }
@@ -53,9 +55,11 @@ impl fmt::Display for Exit {
 /// held by threads that it does not have.
 ///
 /// # Errors
-/// `Other` when there is a second thread; else what `fork(2)` or `pidfd_open(2)` says.
+/// `Other` when there is a second thread, or nobody can say; else what `fork(2)` says.
 pub fn fork() -> io::Result<Fork> {
-    let threads = std::fs::read_dir("/proc/self/task")?.count();
+    let threads = std::fs::read_dir("/proc/self/task")
+        .map_err(|error| io::Error::other(format!("/proc/self/task can't be read to count threads: {error}")))?
+        .count();
     if threads != 1 {
         return Err(io::Error::other(format!("a process with {threads} threads must not fork")));
     }
@@ -65,19 +69,11 @@ pub fn fork() -> io::Result<Fork> {
     match pid {
         -1 => Err(io::Error::last_os_error()),
         0 => Ok(Fork::Child { parent }),
-        pid => Ok(Fork::Parent(Child::open(u32::try_from(pid).map_err(io::Error::other)?)?)),
+        pid => Ok(Fork::Parent(Child { pid: pid.unsigned_abs() })),
     }
 }
 
 impl Child {
-    /// A child of this process, not reaped yet.
-    ///
-    /// # Errors
-    /// What `pidfd_open(2)` says.
-    pub fn open(pid: u32) -> io::Result<Self> {
-        Ok(Self { pid, pidfd: pidfd_open(raw(pid)?, PidfdFlags::NONBLOCK)? })
-    }
-
     /// How it ended, if it has; the process stays a zombie, so its clocks can still be read.
     #[must_use]
     pub fn ended(&self) -> Option<Exit> {
@@ -85,13 +81,19 @@ impl Child {
     }
 
     /// Collects the zombie. Its id may be used again from here on.
-    pub fn reap(self) {
+    pub fn reap(&self) {
         let _ = self.wait(WaitIdOptions::EXITED | WaitIdOptions::NOHANG);
     }
 
     fn wait(&self, options: WaitIdOptions) -> Option<Exit> {
-        let status = waitid(WaitId::PidFd(self.pidfd.as_fd()), options).ok()??;
-        status.terminating_signal().map(Exit::Signal).or_else(|| status.exit_status().map(Exit::Status))
+        match waitid(WaitId::Pid(raw(self.pid).ok()?), options) {
+            Ok(status) => {
+                let status = status?;
+                status.terminating_signal().map(Exit::Signal).or_else(|| status.exit_status().map(Exit::Status))
+            }
+            Err(Errno::CHILD) => Some(Exit::Unknown),
+            Err(_) => None,
+        }
     }
 
     /// Sends SIGKILL. A process that has already ended is left as it is.
@@ -110,6 +112,28 @@ impl Child {
     }
 }
 
+/// Collects dead children that are not `own`: orphans, when this is process 1 or a subreaper, and what the program that
+/// was executed as this one had started. Stops at the first of its own, which [`Child::reap`] collects.
+pub fn reap_others(is_own: impl Fn(u32) -> bool) {
+    while let Some(pid) = dead_child().filter(|pid| !is_own(*pid)) {
+        Child { pid }.reap();
+    }
+}
+
+/// A child that has ended and is not collected yet.
+fn dead_child() -> Option<u32> {
+    let mut info = MaybeUninit::<libc::siginfo_t>::zeroed();
+    let options = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: the kernel writes a siginfo to `info`, or nothing.
+    let waited = unsafe { libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), options) };
+    if waited != 0 {
+        return None;
+    }
+    // SAFETY: zeros are a valid siginfo, whose process id is 0 when no child has ended.
+    let pid = unsafe { info.assume_init().si_pid() };
+    u32::try_from(pid).ok().filter(|pid| *pid > 0)
+}
+
 fn raw(pid: u32) -> io::Result<Pid> {
     i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(|| io::ErrorKind::InvalidInput.into())
 }
@@ -117,7 +141,7 @@ fn raw(pid: u32) -> io::Result<Pid> {
 /// Whether there is such a process, a zombie included, readable in `/proc` or not.
 #[must_use]
 pub fn exists(pid: u32) -> bool {
-    raw(pid).is_ok_and(|pid| test_kill_process(pid) != Err(rustix::io::Errno::SRCH))
+    raw(pid).is_ok_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
 }
 
 /// Makes the kernel kill this process when its parent dies, and says whether the parent is still there.
@@ -126,20 +150,40 @@ pub fn exists(pid: u32) -> bool {
 /// What `prctl(2)` says.
 pub fn die_with_parent(parent: u32) -> io::Result<bool> {
     set_parent_process_death_signal(Some(Signal::KILL))?;
-    let now = getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs());
-    Ok(now == parent)
+    Ok(self::parent() == parent)
 }
 
-/// Raises the limit on open descriptors to its hard limit and returns it (`None` is unlimited).
-///
-/// # Errors
-/// What `setrlimit(2)` says.
-pub fn raise_descriptor_limit() -> io::Result<Option<u64>> {
+/// This process's parent; 0 when that is in another pid namespace.
+#[must_use]
+pub fn parent() -> u32 {
+    getppid().map_or(0, |pid| pid.as_raw_nonzero().get().unsigned_abs())
+}
+
+/// The leader of this process's session; 0 when that is in another pid namespace, which rustix takes for impossible.
+#[must_use]
+pub fn session_leader() -> u32 {
+    // SAFETY: no memory is involved; 0 is this process.
+    unsafe { libc::getsid(0) }.unsigned_abs()
+}
+
+/// The leader of this process's group; 0 when that is in another pid namespace, which rustix takes for impossible.
+#[must_use]
+pub fn group_leader() -> u32 {
+    // SAFETY: no memory is involved.
+    unsafe { libc::getpgrp() }.unsigned_abs()
+}
+
+/// Raises the limit on open descriptors to its hard limit, where the kernel lets it, and returns the limit that holds
+/// (`None` is unlimited).
+pub fn raise_descriptor_limit() -> Option<u64> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
-    if current != maximum {
-        setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum })?;
+    match setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        Ok(()) => maximum,
+        Err(error) => {
+            tracing::warn!(%error, "setrlimit: the limit on open descriptors stays as it was");
+            current
+        }
     }
-    Ok(maximum)
 }
 
 /// The calling thread's id.
@@ -153,5 +197,19 @@ pub fn name_thread(name: &str) {
     let short: Vec<u8> = name.bytes().filter(|&byte| byte != 0).take(15).collect();
     if let Ok(name) = std::ffi::CString::new(short) {
         let _ = rustix::thread::set_name(&name);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn a_child_that_somebody_else_has_collected_has_ended() {
+        let mut command = Command::new("true").spawn().unwrap();
+        let child = Child { pid: command.id() };
+        command.wait().unwrap();
+        assert_eq!(child.ended(), Some(Exit::Unknown));
     }
 }

@@ -5,8 +5,9 @@ use std::os::fd::AsFd;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::getpgrp;
 use rustix::termios::{tcgetpgrp, tcgetwinsize};
+
+use super::process;
 
 /// To the start of the line, and away with what stands there.
 pub const ERASE: &str = "\r\x1b[K";
@@ -33,7 +34,8 @@ pub fn write_if_ready(bytes: &[u8]) {
     let stderr = io::stderr();
     let descriptor = stderr.as_fd();
     // One that is not ours to control says nothing of jobs.
-    let is_ours = tcgetpgrp(descriptor).map_or(true, |job| job == getpgrp());
+    let is_ours = tcgetpgrp(descriptor)
+        .map_or(true, |job| job.as_raw_nonzero().get().unsigned_abs() == process::group_leader());
     if is_ours && takes_bytes(Duration::ZERO) {
         // What it did not take is drawn anew soon enough. Not through `Stderr`, whose lock a waiting write would hold.
         let _ = rustix::io::write(descriptor, bytes);

@@ -42,6 +42,15 @@ pub fn command(arguments: &[&str], directory: &Path) -> Command {
     command
 }
 
+/// These arguments, and free ports, a run directory and a tick of 100 ms where they name none.
+fn with_free_ports<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+    let fixed =
+        ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--run-dir", "run", "--sample-interval", "100ms"];
+    let given = |flag: &str| arguments.contains(&flag);
+    let fixed = fixed.chunks(2).filter(|pair| !given(pair[0])).flatten().copied();
+    arguments.iter().copied().chain(fixed).collect()
+}
+
 /// A program that ends by itself: its code, stdout and stderr.
 pub fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     let directory = TempDir::new().unwrap();
@@ -72,14 +81,22 @@ impl Drop for Mortal {
 impl Target {
     /// Starts with free ports, a tick of 100 ms and these arguments.
     pub fn start(arguments: &[&str]) -> Self {
-        let fixed =
-            ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--run-dir", "run", "--sample-interval", "100ms"];
-        let given = |flag: &str| arguments.contains(&flag);
-        let fixed = fixed.chunks(2).filter(|pair| !given(pair[0])).flatten().copied();
-        let all: Vec<&str> = arguments.iter().copied().chain(fixed).collect();
         let directory = TempDir::new().unwrap();
-        let command = command(&all, directory.path());
+        let command = command(&with_free_ports(arguments), directory.path());
         Self::start_with(command, directory)
+    }
+
+    /// The same, started by a shell that runs `before` first, or by whatever `before` ends with: `trap '' CHLD; exec`.
+    pub fn start_in_shell(before: &str, arguments: &[&str]) -> Self {
+        let directory = TempDir::new().unwrap();
+        let program = command(&with_free_ports(arguments), directory.path());
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(format!("{before} \"$0\" \"$@\"")).arg(program.get_program()).args(program.get_args());
+        shell.current_dir(directory.path()).stdin(Stdio::null());
+        for (name, _) in program.get_envs() {
+            shell.env_remove(name);
+        }
+        Self::start_with(shell, directory)
     }
 
     pub fn start_with(command: Command, directory: TempDir) -> Self {

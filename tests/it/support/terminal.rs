@@ -36,6 +36,24 @@ pub struct OnTerminal {
 impl OnTerminal {
     /// Starts with free ports on a terminal of this width; `change` may set the environment.
     pub fn start(arguments: &[&str], width: u16, change: impl FnOnce(&mut Command)) -> Self {
+        let directory = TempDir::new().unwrap();
+        let fixed = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--run-dir", "run"];
+        let mut command = command(&[&fixed, arguments].concat(), directory.path());
+        command.env("TERM", "xterm").env_remove("NO_COLOR");
+        change(&mut command);
+        Self::start_with(command, directory, width)
+    }
+
+    /// Starts a program in a session of its own that has the terminal for its controlling one, as a login has: it ends
+    /// when the terminal closes, unless it does something about HUP.
+    pub fn start_session(program: &[&str]) -> Self {
+        let directory = TempDir::new().unwrap();
+        let mut command = Command::new("setsid");
+        command.arg("--ctty").args(program).current_dir(directory.path());
+        Self::start_with(command, directory, 200)
+    }
+
+    fn start_with(mut command: Command, directory: TempDir, width: u16) -> Self {
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).unwrap();
         grantpt(&ours).unwrap();
         unlockpt(&ours).unwrap();
@@ -43,12 +61,10 @@ impl OnTerminal {
         let name = ptsname(&ours, Vec::new()).unwrap();
         let theirs =
             std::fs::File::options().read(true).write(true).open(OsStr::from_bytes(name.as_bytes())).unwrap();
-        let directory = TempDir::new().unwrap();
-        let fixed = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--run-dir", "run"];
-        let mut command = command(&[&fixed, arguments].concat(), directory.path());
-        command.env("TERM", "xterm").env_remove("NO_COLOR");
-        change(&mut command);
-        command.stdout(theirs.try_clone().unwrap()).stderr(theirs);
+        command.stdout(theirs.try_clone().unwrap()).stderr(theirs.try_clone().unwrap());
+        if command.get_program() == "setsid" {
+            command.stdin(theirs);
+        }
         let child = command.spawn().unwrap();
         // It keeps the child's side open.
         drop(command);
