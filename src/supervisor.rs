@@ -178,6 +178,8 @@ struct Supervisor {
     command: Option<Command>,
     /// Ignored signals that the log has told of.
     ignored_signals: BTreeSet<i32>,
+    /// When the drain began (monotonic), if it has.
+    drained_ns: Option<u64>,
     ends_ns: Option<u64>,
     was_ready: bool,
     exit_code: u8,
@@ -201,6 +203,7 @@ impl Supervisor {
             untold: Untold::default(),
             command: None,
             ignored_signals: BTreeSet::new(),
+            drained_ns: None,
             ends_ns: None,
             was_ready: false,
             exit_code: 0,

@@ -16,10 +16,17 @@ const LAST_GRACE: Duration = Duration::from_millis(300);
 /// How long the observer gets for its last row: a disk that others keep busy may hold up a write for seconds.
 const LAST_ROW: Duration = Duration::from_secs(30);
 
+/// Signals this soon after the drain began are part of the same stop: `timeout` sends TERM to a process and to its group,
+/// process managers send INT and TERM, systemd ends the command of `--while` beside us.
+const ONE_STOP: Duration = Duration::from_millis(100);
+
 impl Supervisor {
     /// The first signal drains, a second one ends at once.
     pub(super) fn terminate(&mut self, why: &str) {
         let now = clock::monotonic_ns();
+        if self.drained_ns.is_some_and(|drained| now.saturating_sub(drained) < nanoseconds(ONE_STOP)) {
+            return;
+        }
         match self.stage {
             Stage::Booting | Stage::Serving => self.drain(why),
             Stage::Draining(_) => self.abandon(why),
@@ -39,6 +46,7 @@ impl Supervisor {
 
     pub(super) fn drain(&mut self, why: &str) {
         let now = clock::monotonic_ns();
+        self.drained_ns = Some(now);
         self.plan.board.head().set_drain(now);
         self.note("drain", None, why.to_owned());
         let patience = self.plan.drain_delay.saturating_add(self.plan.shutdown_timeout);

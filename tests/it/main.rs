@@ -35,6 +35,7 @@ mod modifiers;
 mod more_or_less;
 mod never_early;
 mod observer_death;
+mod one_stop;
 mod openapi;
 mod over_limits;
 mod parent_death;

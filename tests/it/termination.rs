@@ -48,13 +48,8 @@ fn a_second_signal_ends_at_once_and_counts_what_is_lost() {
             let target = Target::start(&[mode, &limits[..]].concat());
             let mut client = ask(&target, work);
             in_flight(&target, |count| count == 1);
-            target.signal(Signal::TERM);
-            // Two pending signals of a kind are one.
-            wait_for("the drain", || {
-                target.workers().iter().any(|worker| worker.state == "draining").then_some(())
-            });
             let asked = Instant::now();
-            target.signal(Signal::TERM);
+            target.terminate_twice();
             let left = target.wait();
             assert!(asked.elapsed() < Duration::from_secs(10), "{mode:?} {work}: {:?}", asked.elapsed());
             assert!(client.receive().is_err(), "{mode:?} {work}");

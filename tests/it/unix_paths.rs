@@ -91,9 +91,7 @@ const ENDS: [(&str, End, Option<i32>); 4] = [
 /// A request is in flight until the end, so that the second signal finds a target that drains.
 fn end_twice(target: &Target) {
     let _client = begin_upload(target);
-    target.signal(Signal::TERM);
-    wait_for("a drain", || (target.worker(0).state != "live").then_some(()));
-    target.signal(Signal::TERM);
+    target.terminate_twice();
 }
 
 /// Forked workers hold what the supervisor holds; their deaths must not remove its files.

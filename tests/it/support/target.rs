@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -204,6 +205,16 @@ impl Target {
     /// Waits until slot 0 has been told to drain; without connections it may have ended by then.
     pub fn drains(&self) {
         wait_for("a drain", || (self.worker(0).state != "live").then_some(()));
+    }
+
+    /// TERM, and another one as soon as that can't be part of the same stop any more.
+    pub fn terminate_twice(&self) {
+        const ONE_STOP: Duration = Duration::from_millis(100);
+        self.signal(Signal::TERM);
+        self.drains();
+        let drained = Instant::now();
+        wait_for("the end of what is one stop", || (drained.elapsed() > ONE_STOP).then_some(()));
+        self.signal(Signal::TERM);
     }
 
     /// What it has said on stderr so far.
