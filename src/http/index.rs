@@ -110,8 +110,9 @@ fn page(about: &About, added: &Added) -> String {
     )
 }
 
+/// The link is relative, since a proxy may have put the target below a path of its own.
 fn row(path: &str, does: &str) -> String {
-    format!("<tr><td><a href=\"{path}\"><code>GET {path}</code></a><td>{does}\n")
+    format!("<tr><td><a href=\".{path}\"><code>GET {path}</code></a><td>{does}\n")
 }
 
 fn plain_row(method: &str, path: &str, does: &str) -> String {

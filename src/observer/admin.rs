@@ -211,7 +211,7 @@ fn routes(target: Target, access: Access) -> Router {
 }
 
 async fn guard(State(access): State<Arc<Access>>, request: Request, next: Next) -> Result<Response, Refusal> {
-    access.check(request.method(), request.uri(), request.headers())?;
+    access.check(request.version(), request.method(), request.uri(), request.headers())?;
     let version = request.version();
     Ok(adapted_to(version, next.run(request).await))
 }

@@ -5,6 +5,7 @@
 mod support;
 
 mod addresses;
+mod admin_borders;
 mod arrows;
 mod bad_configuration;
 mod bad_input;

@@ -34,7 +34,8 @@ function field(parameter) {
 const shell = (text) => /^[\w./:=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
 function request(path, method, fields, body, guarded) {
-  let url = path;
+  // Relative, since a proxy may have put the target below a path of its own.
+  let url = path.slice(1);
   const query = [];
   const headers = {};
   for (const { parameter, input } of fields) {
@@ -59,7 +60,7 @@ function command({ url, options }) {
     parts.push("-H", shell(`${name}: ${name === "Authorization" ? "Bearer …" : value}`));
   }
   if (options.body !== undefined) parts.push("--data-binary", shell(options.body));
-  return [...parts, shell(location.origin + url)].join(" ");
+  return [...parts, shell(new URL(url, document.baseURI).href)].join(" ");
 }
 
 async function send(sent, button, answer) {
@@ -159,11 +160,11 @@ function filter(text) {
 }
 
 async function start() {
-  api = await (await fetch("/openapi.json")).json();
+  api = await (await fetch("openapi.json")).json();
   document.title = `${api.info.title}: every route`;
   document.querySelector("h1").textContent = api.info.title;
   document.querySelector("#about").replaceChildren(`Version ${api.info.version}. ${api.info.description} `,
-    make("a", { href: "/openapi.json", textContent: "/openapi.json" }), " is the same for programs.");
+    make("a", { href: "openapi.json", textContent: "/openapi.json" }), " is the same for programs.");
   document.querySelector("#token").hidden = !(api.components && api.components.securitySchemes);
   const sections = new Map();
   for (const [path, item] of Object.entries(api.paths)) {

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, Version, header};
 
 use crate::http::Refusal;
 
@@ -35,9 +35,12 @@ impl Access {
     ///
     /// # Errors
     /// 400, 401, 403 or 421.
-    pub fn check(&self, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+    pub fn check(&self, version: Version, method: &Method, uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+        // HTTP/1.0 knows no Host, and no browser speaks it.
+        let needs_host = version > Version::HTTP_10 || headers.contains_key(header::HOST);
         if self.door == Door::Loopback {
-            check_host(uri, headers)?;
+            let host = needs_host.then(|| the_host(headers)).transpose()?;
+            check_names(host, uri)?;
         }
         if is_write(method) {
             check_origin(headers)?;
@@ -52,7 +55,7 @@ impl Access {
                 Door::Loopback | Door::Unix => Ok(()),
                 Door::Elsewhere => Err(Refusal::new(
                     StatusCode::FORBIDDEN,
-                    "writes from other machines need a token, and this target was started without --admin-token",
+                    "where the admin address is not loopback, writes need a token: start the target with --admin-token",
                 )),
             };
         };
@@ -74,9 +77,9 @@ fn is_write(method: &Method) -> bool {
     ![Method::GET, Method::HEAD, Method::OPTIONS].contains(method)
 }
 
-fn check_host(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
-    let host = the_host(headers)?;
-    let named = [Some(host), uri.authority().cloned()];
+/// Each name under which this listener was asked must be one of loopback.
+fn check_names(host: Option<Authority>, uri: &Uri) -> Result<(), Refusal> {
+    let named = [host, uri.authority().cloned()];
     match named.into_iter().flatten().find(|name| !is_loopback(name)) {
         None => Ok(()),
         Some(foreign) => Err(Refusal::new(
@@ -99,7 +102,8 @@ fn the_host(headers: &HeaderMap) -> Result<Authority, Refusal> {
 fn is_loopback(authority: &Authority) -> bool {
     let host = authority.host();
     let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    host.eq_ignore_ascii_case("localhost") || address.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    host.eq_ignore_ascii_case("localhost")
+        || address.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
 }
 
 /// A browser says on every write which page it comes from; other clients say nothing.
@@ -160,19 +164,33 @@ mod tests {
 
     fn answer(door: Door, token: Option<&str>, method: &Method, headers: &[(&'static str, &'static str)]) -> u16 {
         let access = Access { door, token: token.map(str::to_owned) };
-        let checked = access.check(method, &Uri::from_static("/stats"), &head(headers));
+        let checked = access.check(Version::HTTP_11, method, &Uri::from_static("/stats"), &head(headers));
         checked.map_or_else(|refusal| refusal.status.as_u16(), |()| 200)
     }
 
     #[test]
     fn on_loopback_the_host_must_be_a_loopback_name() {
         let get = |host| answer(Door::Loopback, None, &Method::GET, &[("host", host)]);
-        for host in ["localhost", "LocalHost:8081", "127.0.0.1", "127.1.2.3:80", "[::1]", "[::1]:8081"] {
+        for host in [
+            "localhost",
+            "LocalHost:8081",
+            "127.0.0.1",
+            "127.1.2.3:80",
+            "[::1]",
+            "[::1]:8081",
+            "[::ffff:127.0.0.1]:1",
+        ] {
             assert_eq!(get(host), 200, "{host}");
         }
-        for host in
-            ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "[::2]", "0.0.0.0"]
-        {
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "10.0.0.1",
+            "[::2]",
+            "0.0.0.0",
+            "[::ffff:10.0.0.1]",
+        ] {
             assert_eq!(get(host), 421, "{host}");
         }
         for host in ["", "a b", "evil@127.0.0.1"] {
@@ -185,10 +203,27 @@ mod tests {
         );
         let absolute = Uri::from_static("http://evil.example/stats");
         let access = Access { door: Door::Loopback, token: None };
-        let refusal = access.check(&Method::GET, &absolute, &head(&[("host", "localhost")])).unwrap_err();
+        let refusal =
+            access.check(Version::HTTP_11, &Method::GET, &absolute, &head(&[("host", "localhost")])).unwrap_err();
         assert_eq!(refusal.status, StatusCode::MISDIRECTED_REQUEST);
         assert_eq!(answer(Door::Elsewhere, None, &Method::GET, &[("host", "target.example")]), 200);
         assert_eq!(answer(Door::Unix, None, &Method::POST, &[]), 200);
+    }
+
+    #[test]
+    fn http_1_0_needs_no_host_and_a_foreign_one_is_refused() {
+        let access = Access { door: Door::Loopback, token: None };
+        let answer = |method: &Method, uri: &'static str, headers: &[(&'static str, &'static str)]| {
+            let checked = access.check(Version::HTTP_10, method, &Uri::from_static(uri), &head(headers));
+            checked.map_or_else(|refusal| refusal.status.as_u16(), |()| 200)
+        };
+        assert_eq!(answer(&Method::GET, "/stats", &[]), 200);
+        assert_eq!(answer(&Method::POST, "/marks", &[]), 200);
+        assert_eq!(answer(&Method::GET, "/stats", &[("host", "localhost")]), 200);
+        assert_eq!(answer(&Method::GET, "/stats", &[("host", "evil.example")]), 421);
+        assert_eq!(answer(&Method::GET, "/stats", &[("host", "localhost"), ("host", "localhost")]), 400);
+        assert_eq!(answer(&Method::GET, "http://evil.example/stats", &[]), 421);
+        assert_eq!(answer(&Method::POST, "/marks", &[("origin", "http://evil.example")]), 400);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::Target;
@@ -17,6 +17,11 @@ pub async fn events(State(target): State<Target>, Extension(cut): Extension<Cut>
     let feed = Arc::clone(&target.live).listen(cut).ok_or_else(|| {
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "32 clients listen to the events already; close a page first")
     })?;
-    let headers = [(header::CONTENT_TYPE, "text/event-stream"), (header::CACHE_CONTROL, "no-store")];
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+        // nginx, and others that follow it, would hold events back until a buffer is full.
+        (HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
     Ok((headers, Body::new(feed)).into_response())
 }

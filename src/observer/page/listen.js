@@ -1,5 +1,8 @@
 // Listens to the target's events, and tells what they say and what becomes of the connection.
 
+// Beside the page, wherever a proxy has put that: a worker's own address is another than the page's.
+export const EVENTS = new URL('../events', import.meta.url).href;
+
 const KINDS = ['hello', 'tick', 'event', 'end'];
 const AGAIN_MS = 2000;
 
@@ -13,7 +16,7 @@ export function listen(tell) {
   function begin() {
     clearTimeout(waiting);
     source?.close();
-    const opened = new EventSource('/events');
+    const opened = new EventSource(EVENTS);
     source = opened;
     KINDS.forEach((kind) => opened.addEventListener(kind, ({ data }) => tell(kind, data)));
     opened.onerror = async () => {
@@ -35,7 +38,7 @@ async function refusal() {
   const ending = new AbortController();
   setTimeout(() => ending.abort(), 5000);
   try {
-    const answer = await fetch('/events', { signal: ending.signal });
+    const answer = await fetch(EVENTS, { signal: ending.signal });
     if (answer.ok) return '';
     const told = await answer.json().catch(() => ({}));
     return told.error ?? `status ${answer.status}`;

@@ -34,7 +34,7 @@ export function marking(run) {
 async function put(phase) {
   const headers = { 'Content-Type': 'application/json' };
   if (token.value) headers.Authorization = `Bearer ${token.value}`;
-  const answer = await fetch('/marks', { method: 'POST', headers, body: JSON.stringify({ phase }), signal: AbortSignal.timeout(WITHIN_MS) });
+  const answer = await fetch('marks', { method: 'POST', headers, body: JSON.stringify({ phase }), signal: AbortSignal.timeout(WITHIN_MS) });
   const told = await answer.json().catch(() => ({}));
   if (answer.ok) {
     name.value = '';

@@ -1,7 +1,7 @@
 // The live page: hears the target's events and keeps the figures, plots and lists up to date.
 import { set } from './dom.js';
 import { figures } from './figures.js';
-import { listen } from './listen.js';
+import { EVENTS, listen } from './listen.js';
 import { marking } from './marking.js';
 import { Plots } from './plots.js';
 import { Run } from './run.js';
@@ -78,8 +78,8 @@ function begin() {
     listen(tell);
     return;
   }
-  new BroadcastChannel('events').onmessage = ({ data: { kind, data } }) => tell(kind, data);
-  new SharedWorker('/page/shared.js', { type: 'module' }).onerror = () => listen(tell);
+  new BroadcastChannel(EVENTS).onmessage = ({ data: { kind, data } }) => tell(kind, data);
+  new SharedWorker('page/shared.js', { type: 'module' }).onerror = () => listen(tell);
 }
 
 /** Draws soon; a page that is hidden draws nothing. */

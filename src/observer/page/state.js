@@ -73,7 +73,7 @@ export function show(connection, run) {
   if (changes) {
     root.dataset.state = word;
     find('state-word').textContent = word;
-    find('icon').href = word === 'gone' ? '/page/gone.svg' : '/page/icon.svg';
+    find('icon').href = word === 'gone' ? 'page/gone.svg' : 'page/icon.svg';
     ended(word === 'ended' ? run : null);
   }
   if (sentence) {
