@@ -10,6 +10,7 @@ mod docs;
 mod drip;
 mod echo;
 mod error;
+mod figure;
 mod gate;
 mod health;
 mod in_force;

@@ -3,13 +3,19 @@
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::PartialSchema;
+use utoipa::openapi::schema::Schema;
+use utoipa::openapi::{ObjectBuilder, RefOr};
 
-use super::parameters::as_milliseconds;
+use super::figure::{push_json, push_null, push_timing};
 use super::record::Exchange;
 use crate::sys::clock;
+use crate::units::nanoseconds;
 use crate::work::Done;
+use crate::work::cpu::Computed;
+use crate::work::io::Waited;
+use crate::work::memory::Held;
+use crate::work::upload::Uploaded;
 
 /// Which worker answered: `slot.generation`.
 pub const WORKER: HeaderName = HeaderName::from_static("x-quintain-worker");
@@ -25,52 +31,99 @@ pub struct Answer {
     pub exchange: Exchange,
 }
 
-/// A finished piece of work, as the JSON that it is answered with.
-#[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-#[allow(missing_docs)] // the names are the answer's
-pub enum Shown {
-    Cpu { iterations: u64, checksum: String, cpu_us: f64, wall_us: f64 },
-    Io { asked_ms: f64, waited_ms: f64, mode: &'static str },
-    Memory { bytes: u64, pages: u64, held_ms: f64, cpu_us: f64 },
-    Upload { bytes: u64, crc32: String, first_byte_ms: Option<f64>, last_byte_ms: Option<f64> },
+/// A field of the JSON that a finished piece of work is answered with.
+enum Field {
+    Count(u64),
+    /// Of so many digits.
+    Hexadecimal(u64, usize),
+    /// Nanoseconds, shown as microseconds.
+    Microseconds(u64),
+    /// Nanoseconds, shown as milliseconds.
+    Milliseconds(u64),
+    /// The same; `None` where there was nothing to time.
+    MaybeMilliseconds(Option<u64>),
+    Word(&'static str),
 }
 
-impl From<Done> for Shown {
-    fn from(done: Done) -> Self {
-        match done {
-            Done::Cpu(computed) => Self::Cpu {
-                iterations: computed.iterations,
-                checksum: format!("{:016x}", computed.checksum),
-                cpu_us: in_units(computed.cpu_ns, 1_000),
-                wall_us: in_units(computed.wall_ns, 1_000),
-            },
-            Done::Io(waited) => Self::Io {
-                asked_ms: as_milliseconds(waited.asked),
-                waited_ms: in_units(waited.waited_ns, 1_000_000),
-                mode: waited.mode.name(),
-            },
-            Done::Memory(held) => Self::Memory {
-                bytes: held.bytes,
-                pages: held.pages,
-                held_ms: in_units(held.held_ns, 1_000_000),
-                cpu_us: in_units(held.cpu_ns, 1_000),
-            },
-            Done::Upload(uploaded) => Self::Upload {
-                bytes: uploaded.bytes,
-                crc32: format!("{:08x}", uploaded.crc32),
-                first_byte_ms: uploaded.first_byte_ns.map(|ns| in_units(ns, 1_000_000)),
-                last_byte_ms: uploaded.last_byte_ns.map(|ns| in_units(ns, 1_000_000)),
-            },
+/// What was done, field by field. The answer and its shape in the API's document are both made from this.
+fn each_field(done: &Done, mut take: impl FnMut(&'static str, Field)) {
+    match *done {
+        Done::Cpu(Computed { iterations, checksum, cpu_ns, wall_ns }) => {
+            take("iterations", Field::Count(iterations));
+            take("checksum", Field::Hexadecimal(checksum, 16));
+            take("cpu_us", Field::Microseconds(cpu_ns));
+            take("wall_us", Field::Microseconds(wall_ns));
+        }
+        Done::Io(Waited { asked, waited_ns, mode }) => {
+            take("asked_ms", Field::Milliseconds(nanoseconds(asked)));
+            take("waited_ms", Field::Milliseconds(waited_ns));
+            take("mode", Field::Word(mode.name()));
+        }
+        Done::Memory(Held { bytes, pages, held_ns, cpu_ns }) => {
+            take("bytes", Field::Count(bytes));
+            take("pages", Field::Count(pages));
+            take("held_ms", Field::Milliseconds(held_ns));
+            take("cpu_us", Field::Microseconds(cpu_ns));
+        }
+        Done::Upload(Uploaded { bytes, crc32, first_byte_ns, last_byte_ns, cpu_ns: _ }) => {
+            take("bytes", Field::Count(bytes));
+            take("crc32", Field::Hexadecimal(crc32.into(), 8));
+            take("first_byte_ms", Field::MaybeMilliseconds(first_byte_ns));
+            take("last_byte_ms", Field::MaybeMilliseconds(last_byte_ns));
         }
     }
+}
+
+impl Field {
+    fn push(&self, text: &mut Vec<u8>) {
+        match *self {
+            Self::Count(number) => push_json(text, number, 0),
+            Self::Hexadecimal(number, digits) => text.extend(format!("\"{number:0digits$x}\"").bytes()),
+            Self::Microseconds(nanoseconds) => push_json(text, nanoseconds, 3),
+            Self::Milliseconds(nanoseconds) | Self::MaybeMilliseconds(Some(nanoseconds)) => {
+                push_json(text, nanoseconds, 6);
+            }
+            Self::MaybeMilliseconds(None) => push_null(text),
+            Self::Word(word) => text.extend(["\"", word, "\""].concat().bytes()),
+        }
+    }
+
+    fn schema(&self) -> RefOr<Schema> {
+        match self {
+            Self::Count(_) => u64::schema(),
+            Self::Hexadecimal(..) | Self::Word(_) => String::schema(),
+            Self::Microseconds(_) | Self::Milliseconds(_) => f64::schema(),
+            Self::MaybeMilliseconds(_) => Option::<f64>::schema(),
+        }
+    }
+}
+
+/// Appends what was done as a JSON object whose length does not depend on its figures.
+pub fn push_object(text: &mut Vec<u8>, done: &Done) {
+    let mut before = "{\"";
+    each_field(done, |name, field| {
+        text.extend([before, name, "\":"].concat().bytes());
+        field.push(text);
+        before = ",\"";
+    });
+    text.push(b'}');
+}
+
+/// The shape of the object that such a piece of work is answered with; of its figures none matters.
+pub fn schema(done: &Done) -> RefOr<Schema> {
+    let mut object = Some(ObjectBuilder::new());
+    each_field(done, |name, field| {
+        object = object.take().map(|object| object.property(name, field.schema()).required(name));
+    });
+    object.unwrap_or_default().into()
 }
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         let Self { done, exchange } = self;
-        // Numbers and words always become JSON.
-        let body = serde_json::to_string(&Shown::from(done)).unwrap_or_default() + "\n";
+        let mut body = Vec::with_capacity(128);
+        push_object(&mut body, &done);
+        body.push(b'\n');
         let mut response = Response::new(Body::from(body));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let spent = Spent { cpu_ns: done.cpu_ns(), io_ns: done.io_ns() };
@@ -91,7 +144,7 @@ pub struct Spent {
 impl Spent {
     /// Says so in the headers of a workload's response, and whose work it was.
     pub fn stamp(self, headers: &mut HeaderMap, exchange: &Exchange) {
-        for (name, value) in [(SERVER_TIMING, self.timing(exchange)), (WORKER, exchange.worker())] {
+        for (name, value) in [(SERVER_TIMING, self.timing(exchange)), (WORKER, exchange.worker().into_bytes())] {
             if let Ok(value) = HeaderValue::try_from(value) {
                 headers.insert(name, value);
             }
@@ -99,17 +152,26 @@ impl Spent {
     }
 
     /// Measured times in milliseconds. `queue` is left out where the socket has no arrival stamps.
-    fn timing(self, exchange: &Exchange) -> String {
-        let milliseconds = |ns| in_units(ns, 1_000_000);
-        let queue =
-            exchange.queue_ns().map_or_else(String::new, |ns| format!("queue;dur={:.3}, ", milliseconds(ns)));
-        format!(
-            "{queue}inject;dur={:.3}, cpu;dur={:.3}, io;dur={:.3}, total;dur={:.3}",
-            milliseconds(exchange.injected_ns()),
-            milliseconds(self.cpu_ns),
-            milliseconds(self.io_ns),
-            milliseconds(clock::monotonic_ns().saturating_sub(exchange.arrival_ns())),
-        )
+    fn timing(self, exchange: &Exchange) -> Vec<u8> {
+        let Self { cpu_ns, io_ns } = self;
+        let total_ns = clock::monotonic_ns().saturating_sub(exchange.arrival_ns());
+        let known = [
+            ("inject;dur=", exchange.injected_ns()),
+            (", cpu;dur=", cpu_ns),
+            (", io;dur=", io_ns),
+            (", total;dur=", total_ns),
+        ];
+        let mut text = Vec::with_capacity(128);
+        if let Some(queue_ns) = exchange.queue_ns() {
+            text.extend(b"queue;dur=");
+            push_timing(&mut text, queue_ns);
+            text.extend(b", ");
+        }
+        for (name, nanoseconds) in known {
+            text.extend_from_slice(name.as_bytes());
+            push_timing(&mut text, nanoseconds);
+        }
+        text
     }
 }
 
@@ -121,9 +183,4 @@ pub fn put(headers: &mut HeaderMap, own: &[(HeaderName, HeaderValue)]) {
     for (name, value) in own {
         headers.append(name.clone(), value.clone());
     }
-}
-
-#[allow(clippy::cast_precision_loss)] // 2⁵³ ns are 104 days
-fn in_units(ns: u64, unit_ns: u32) -> f64 {
-    ns as f64 / f64::from(unit_ns)
 }

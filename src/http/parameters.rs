@@ -317,7 +317,7 @@ fn read_whole(text: &str) -> Option<u64> {
 /// The way back, as a number to print: divided once, so that 0.7 ms doesn't become 0.7000000000000001.
 #[must_use]
 #[allow(clippy::cast_precision_loss)] // 2⁵³ ns are 104 days
-pub fn as_milliseconds(duration: Duration) -> f64 {
+fn as_milliseconds(duration: Duration) -> f64 {
     duration.as_nanos() as f64 / 1e6
 }
 

@@ -7,10 +7,10 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::MethodFilter;
-use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::openapi::schema::Schema;
+use utoipa::openapi::{ArrayBuilder, ObjectBuilder, OneOfBuilder, RefOr};
 
-use super::answer::{Shown, Spent, put};
+use super::answer::{self, Spent, put};
 use super::bytes::{BINARY, sized};
 use super::error::Refusal;
 use super::mem::unavailable;
@@ -19,8 +19,9 @@ use super::route::Route;
 use super::status::is_bodiless;
 use super::target::Target;
 use crate::profile::{self, Profile, Step};
-use crate::work::cpu::{Cpu, Place};
-use crate::work::io::{Io, Mode};
+use crate::work::cpu::{Computed, Cpu, Place};
+use crate::work::io::{Io, Mode, Waited};
+use crate::work::memory::Held;
 use crate::work::payload::{self, DEFAULT_SEED, Payload};
 use crate::work::{Done, Work};
 
@@ -47,7 +48,7 @@ async fn serve(route: &profile::Route, target: &Target, exchange: &Exchange) -> 
     for step in &route.steps {
         done.extend(run(step, target, exchange).await?);
     }
-    Ok(answer(&route.response, done, exchange))
+    Ok(respond(&route.response, &done, exchange))
 }
 
 async fn run(step: &Step, target: &Target, exchange: &Exchange) -> Result<Option<Done>, Refusal> {
@@ -55,7 +56,8 @@ async fn run(step: &Step, target: &Target, exchange: &Exchange) -> Result<Option
         Step::Cpu(amount) => Ok(Some(Work::Cpu(Cpu { amount: *amount, place: Place::Loop }).run().await)),
         Step::Io(delay) => {
             let delay = delay.always().or_else(|| delay.at(exchange.index()));
-            let Some(delay) = delay else { return Ok(None) };
+            // It stands in the answer all the same, whose length must not tell whom a percentage leaves out.
+            let Some(delay) = delay else { return Ok(Some(Done::Io(Waited::default()))) };
             Ok(Some(Work::Io(Io { delay, mode: Mode::Async }).run().await))
         }
         Step::Mem(hold) => {
@@ -67,13 +69,17 @@ async fn run(step: &Step, target: &Target, exchange: &Exchange) -> Result<Option
     }
 }
 
-/// What was done, one piece after the other.
-#[derive(Serialize, ToSchema)]
-pub struct Account {
-    steps: Vec<Shown>,
+/// The shape of an answer that says what was done.
+pub fn schema() -> RefOr<Schema> {
+    let each = [Done::Cpu(Computed::default()), Done::Io(Waited::default()), Done::Memory(Held::default())];
+    let either = each.iter().fold(OneOfBuilder::new(), |either, done| either.item(answer::schema(done)));
+    ObjectBuilder::new()
+        .property("steps", ArrayBuilder::new().items(RefOr::T(either.into())))
+        .required("steps")
+        .into()
 }
 
-fn answer(response: &profile::Response, done: Vec<Done>, exchange: &Exchange) -> Response {
+fn respond(response: &profile::Response, done: &[Done], exchange: &Exchange) -> Response {
     let profile::Response { status, size, headers: own } = response;
     let prepared = size.map_or(0, |_| payload::prepare(DEFAULT_SEED));
     let spent = Spent {
@@ -96,8 +102,15 @@ fn answer(response: &profile::Response, done: Vec<Done>, exchange: &Exchange) ->
     response
 }
 
-fn account(done: Vec<Done>) -> String {
-    // Numbers and words always become JSON.
-    serde_json::to_string(&Account { steps: done.into_iter().map(Shown::from).collect() }).unwrap_or_default()
-        + "\n"
+/// What was done, one piece after the other.
+fn account(done: &[Done]) -> Vec<u8> {
+    let mut text = b"{\"steps\":[".to_vec();
+    for (at, done) in done.iter().enumerate() {
+        if at > 0 {
+            text.push(b',');
+        }
+        answer::push_object(&mut text, done);
+    }
+    text.extend(b"]}\n");
+    text
 }

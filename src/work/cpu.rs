@@ -61,7 +61,7 @@ pub struct Cpu {
 }
 
 /// What was computed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Computed {
     /// Iterations done.
     pub iterations: u64,

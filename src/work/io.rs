@@ -7,9 +7,10 @@ use super::{on_pool, sleep};
 use crate::sys::clock;
 
 /// What waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// The request alone; the worker serves others meanwhile.
+    #[default]
     Async,
     /// The worker: nobody is served meanwhile.
     Blocking,
@@ -39,7 +40,7 @@ pub struct Io {
 }
 
 /// What was waited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Waited {
     /// How long it was asked for.
     pub asked: Duration,

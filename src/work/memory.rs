@@ -20,7 +20,7 @@ pub struct Memory {
 /// Why there is no memory now.
 #[derive(Debug)]
 pub enum Unavailable {
-    /// The worker holds so many of its bytes for others.
+    /// What the worker holds for others leaves no room for so many bytes.
     Held(u64),
     /// The kernel's reason.
     Kernel(io::Error),
@@ -29,7 +29,7 @@ pub enum Unavailable {
 impl fmt::Display for Unavailable {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Held(bytes) => write!(formatter, "this worker holds {bytes} bytes for other requests"),
+            Self::Held(bytes) => write!(formatter, "other requests of this worker leave less than {bytes} bytes"),
             Self::Kernel(error) => write!(formatter, "the kernel gives no memory: {error}"),
         }
     }
@@ -45,7 +45,7 @@ pub struct Hold {
 }
 
 /// What was held.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Held {
     /// How much was asked for.
     pub bytes: u64,
@@ -71,9 +71,8 @@ impl Memory {
     }
 
     fn share(&self, bytes: u64) -> Result<Share, Unavailable> {
-        let held = self.held.load(Relaxed);
-        if bytes > self.most.saturating_sub(held) {
-            return Err(Unavailable::Held(held));
+        if bytes > self.most.saturating_sub(self.held.load(Relaxed)) {
+            return Err(Unavailable::Held(bytes));
         }
         // One thread takes and gives: a worker's.
         self.held.fetch_add(bytes, Relaxed);
@@ -118,7 +117,7 @@ mod tests {
     fn what_is_given_back_can_be_taken_again() {
         let memory = Memory::new(100);
         let share = memory.share(60).unwrap();
-        assert!(matches!(memory.share(41), Err(Unavailable::Held(60))));
+        assert!(matches!(memory.share(41), Err(Unavailable::Held(41))));
         let rest = memory.share(40).unwrap();
         drop(share);
         assert!(memory.share(60).is_ok());

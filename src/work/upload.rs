@@ -14,7 +14,7 @@ pub struct Reading {
 }
 
 /// What was read in all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Uploaded {
     /// How many bytes.
     pub bytes: u64,

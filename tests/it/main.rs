@@ -21,6 +21,7 @@ mod descriptors;
 mod exact_rates;
 mod exact_work;
 mod fault_plans;
+mod fixed_length;
 mod frozen_listeners;
 mod held_memory;
 mod http_edges;

@@ -9,7 +9,7 @@ const ANSWERS: [(&str, u16, &str); 10] = [
     ("/readyz", 200, "ready"),
     ("/plaintext", 200, "Hello, World!"),
     ("/json", 200, r#"{"message":"Hello, World!"}"#),
-    ("/io?ms=1", 200, r#""asked_ms":1.0"#),
+    ("/io?ms=1", 200, r#""asked_ms":      1.000000,"#),
     ("/io?delay=1ms&mode=pool", 200, r#""mode":"pool""#),
     ("/cpu?iterations=1000", 200, r#""checksum":"#),
     ("/nowhere", 404, "there is no /nowhere here"),

@@ -1,23 +1,23 @@
 //! What each route of the target does, takes and answers.
 
 use bytes::Bytes;
-use utoipa::PartialSchema;
 use utoipa::openapi::schema::{OneOfBuilder, Schema};
 use utoipa::openapi::{ObjectBuilder, RefOr, ResponseBuilder, Type};
 
 use super::operation::{BYTES, Described, Document, JSON, REFUSALS, TEXT, content, header, shape, string};
 use super::parameter::{Describe, Documented, text};
-use crate::http::answer::Shown;
 use crate::http::parameters::Nothing;
-use crate::http::profile_route::Account;
 use crate::http::target::{About, Limits, Target};
 use crate::http::techempower::Message;
-use crate::http::{delay, drip, io, modifiers, routes, status};
+use crate::http::{answer, delay, drip, io, modifiers, profile_route, routes, status};
 use crate::profile::{self, Profile, shape as shape_of};
 use crate::units;
-use crate::work::cpu::Cpu;
-use crate::work::memory::Hold;
+use crate::work::Done;
+use crate::work::cpu::{Computed, Cpu};
+use crate::work::io::Waited;
+use crate::work::memory::{Held, Hold};
 use crate::work::payload::Payload;
+use crate::work::upload::Uploaded;
 
 /// What any request may be refused with.
 const ALWAYS: &[u16] = &[400, 405, 408, 413, 414, 421, 500, 501, 503];
@@ -92,15 +92,6 @@ fn stamped(says: &str) -> ResponseBuilder {
         .header("X-Quintain-Worker", header("Slot and generation of the worker", "^[0-9]+\\.[0-9]+$"))
 }
 
-/// The one of the answers that has this field.
-fn shown(field: &str) -> RefOr<Schema> {
-    let has = |item: &RefOr<Schema>| matches!(item, RefOr::T(Schema::Object(object)) if object.properties.contains_key(field));
-    match Shown::schema() {
-        RefOr::T(Schema::OneOf(all)) => all.items.into_iter().find(has).unwrap_or_default(),
-        other => other,
-    }
-}
-
 /// One of the routes that every target offers.
 fn built_in(path: &str, limits: &Limits) -> Option<Described> {
     let plain = |summary: &str, tag: &str| Described::new(summary).tag(tag);
@@ -138,14 +129,14 @@ fn built_in(path: &str, limits: &Limits) -> Option<Described> {
             .answers("200", "27 bytes", JSON, shape::<Message>())
             .refuses(ALWAYS),
         "/io" => workload::<io::Asked>("Waits without CPU; ms or delay", limits)
-            .response("200", measured("What was waited", JSON, shown("waited_ms")))
+            .response("200", measured("What was waited", JSON, answer::schema(&Done::Io(Waited::default()))))
             .refuses(ALWAYS),
         "/cpu" => workload::<Cpu>("Computes: iterations or ms", limits)
             .more("A chain of integer operations whose checksum is the same on every machine.")
-            .response("200", measured("What was computed", JSON, shown("iterations")))
+            .response("200", measured("What was computed", JSON, answer::schema(&Done::Cpu(Computed::default()))))
             .refuses(ALWAYS),
         "/mem" => workload::<Hold>("Takes memory, touches it, holds it, gives it back", limits)
-            .response("200", measured("What was held", JSON, shown("pages")))
+            .response("200", measured("What was held", JSON, answer::schema(&Done::Memory(Held::default()))))
             .refuses(ALWAYS),
         "/bytes/{n}" => {
             conditional(workload::<Payload>("So many bytes that can be checked", limits)).refuses(ALWAYS)
@@ -157,7 +148,7 @@ fn built_in(path: &str, limits: &Limits) -> Option<Described> {
         "/upload" => workload::<Nothing>("Reads a body: its length, checksum, first and last byte", limits)
             .more(&sent)
             .reads(BYTES, body, false, None)
-            .response("200", measured("What was read", JSON, shown("crc32")))
+            .response("200", measured("What was read", JSON, answer::schema(&Done::Upload(Uploaded::default()))))
             .refuses(ALWAYS),
         "/echo" => workload::<Nothing>("Gives a body back, with its type", limits)
             .more(&sent)
@@ -174,7 +165,7 @@ fn built_in(path: &str, limits: &Limits) -> Option<Described> {
                 .response("304", stamped("No body"))
         }
         "/delay/{d}" => workload::<delay::Delay>("Waits, as httpbin users expect", limits)
-            .response("200", measured("What was waited", JSON, shown("waited_ms")))
+            .response("200", measured("What was waited", JSON, answer::schema(&Done::Io(Waited::default()))))
             .refuses(ANY_METHOD),
         _ => return None,
     })
@@ -236,7 +227,7 @@ fn of_profile(route: &profile::Route, path: &str) -> Described {
     let answer = match size {
         _ if status::is_bodiless(*status) => stamped("As the profile says"),
         Some(_) => measured("As the profile says", BYTES, string()),
-        None => measured("What was done", JSON, shape::<Account>()),
+        None => measured("What was done", JSON, profile_route::schema()),
     };
     described.refuses(ALWAYS).response(code, answer)
 }

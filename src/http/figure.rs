@@ -1,0 +1,87 @@
+//! Figures of a fixed width: a response's length follows from what was asked, and never from how long it took.
+//!
+//! Clients such as `ab` take the first response's length for that of all, and count every other length as a failure.
+
+/// How many digits a figure has room for: in nanoseconds, 2 h 46 min. A larger figure takes more.
+const DIGITS: usize = 13;
+
+/// The digits and a decimal point.
+const WIDTH: usize = DIGITS + 1;
+
+/// Microseconds below 2 h 46 min with a decimal point, as in `Server-Timing`.
+const TIMING_WIDTH: usize = 11;
+
+/// A `u64` has 20 digits.
+const LONGEST: usize = 21;
+
+/// A figure of a JSON document, padded with spaces, which JSON allows before a value. The last `decimals` digits of
+/// `number` are its fraction.
+pub fn push_json(text: &mut Vec<u8>, number: u64, decimals: usize) {
+    push(text, number, decimals, (WIDTH, b' '));
+}
+
+/// The `null` that stands where a figure is unknown, as wide as one.
+pub fn push_null(text: &mut Vec<u8>) {
+    text.extend([b' '; WIDTH - 4]);
+    text.extend(b"null");
+}
+
+/// A duration of `Server-Timing`: milliseconds, rounded to three decimals. Padded with zeros, since not every reader of
+/// the header takes a space after the `=`.
+pub fn push_timing(text: &mut Vec<u8>, nanoseconds: u64) {
+    push(text, nanoseconds.saturating_add(500) / 1_000, 3, (TIMING_WIDTH, b'0'));
+}
+
+/// In integers: floating-point formatting takes several times as long.
+fn push(text: &mut Vec<u8>, number: u64, decimals: usize, (width, padding): (usize, u8)) {
+    let mut figure = [padding; LONGEST];
+    let (mut at, mut rest, mut placed) = (LONGEST, number, 0);
+    while rest > 0 || placed <= decimals {
+        if placed == decimals && decimals > 0 {
+            at -= 1;
+            figure[at] = b'.';
+        }
+        at -= 1;
+        // Below ten.
+        figure[at] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        rest /= 10;
+        placed += 1;
+    }
+    text.extend_from_slice(&figure[at.min(LONGEST - width)..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn text(write: impl FnOnce(&mut Vec<u8>)) -> String {
+        let mut text = Vec::new();
+        write(&mut text);
+        String::from_utf8(text).unwrap()
+    }
+
+    #[test]
+    fn figures_are_padded_to_one_width() {
+        assert_eq!(text(|text| push_json(text, 201_937_618, 6)), "    201.937618");
+        assert_eq!(text(|text| push_json(text, 5, 6)), "      0.000005");
+        assert_eq!(text(|text| push_json(text, 0, 0)), "             0");
+        assert_eq!(text(|text| push_json(text, u64::MAX, 3)), "18446744073709551.615");
+        assert_eq!(text(push_null), "          null");
+        assert_eq!(text(|text| push_timing(text, 201_937_618)), "0000201.938");
+        assert_eq!(text(|text| push_timing(text, 499)), "0000000.000");
+    }
+
+    proptest! {
+        #[test]
+        fn a_figure_is_the_number_that_it_shows(number in any::<u64>(), shift in 0..64_u32, decimals in 0..7_usize) {
+            let number = number >> shift;
+            let shown = text(|text| push_json(text, number, decimals));
+            prop_assert!(shown.len() == WIDTH || number >= 10_u64.pow(13));
+            let digits = shown.trim_start().replace('.', "");
+            prop_assert_eq!(digits.parse::<u64>(), Ok(number));
+            prop_assert!(serde_json::from_str::<f64>(&shown).is_ok(), "{}", shown);
+        }
+    }
+}
