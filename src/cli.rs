@@ -59,11 +59,20 @@ pub fn main() -> ExitCode {
     let mut layers =
         Layers { flags, environment: environment(), file: None, profile: Vec::new(), processors: processors() };
     mistakes.extend(layers.read_file().err());
+    let warning = layers.foreign_variables();
     let resolve = move || profile::load(layers.clone(), &http::offered(), http::ROOM);
     match resolve() {
         Ok((config, profile)) if mistakes.is_empty() => match verb {
-            Verb::Serve => commands::serve::run(&config, profile, Box::new(resolve), &redact(&arguments), dress()),
-            Verb::Check | Verb::Profiles(_) | Verb::Report(_) => commands::check::run(&config, &profile),
+            Verb::Serve => {
+                let command = redact(&arguments);
+                commands::serve::run(&config, profile, Box::new(resolve), &command, dress(), warning.as_deref())
+            }
+            Verb::Check | Verb::Profiles(_) | Verb::Report(_) => {
+                if let Some(warning) = warning {
+                    eprintln!("warning: {warning}");
+                }
+                commands::check::run(&config, &profile)
+            }
         },
         result => {
             mistakes.extend(result.err().into_iter().flatten());

@@ -6,6 +6,7 @@
 
 mod address;
 mod file;
+mod foreign;
 mod layers;
 mod mistake;
 mod print;

@@ -38,11 +38,21 @@ use sockets::Sockets;
 const USAGE: u8 = 2;
 
 /// Runs the target. `resolve` is what HUP calls to read the profile again; `command` is the command line as it was typed,
-/// for `run.json`, with the token redacted.
+/// for `run.json`, with the token redacted; `warning` is said once.
 #[must_use]
-pub fn run(config: &Config, profile: Profile, resolve: Resolve, command: &[String], dress: Dress) -> ExitCode {
+pub fn run(
+    config: &Config,
+    profile: Profile,
+    resolve: Resolve,
+    command: &[String],
+    dress: Dress,
+    warning: Option<&str>,
+) -> ExitCode {
     let screen = Screen::of(config, dress);
     log::start(config, screen);
+    if let Some(warning) = warning {
+        tracing::warn!("{warning}");
+    }
     match serve(config, Arc::new(profile), resolve, command, screen) {
         Ok(code) => ExitCode::from(code),
         Err(sentence) => {

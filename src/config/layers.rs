@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::foreign::{self, is_foreign};
 use super::settings::{PREFIX, PROFILE};
 use super::{CONFIG, Mistake, SETTINGS, Setting, Source, file};
 use crate::spelling::nearest;
@@ -59,6 +60,9 @@ impl Layers {
         take_environment(&self.environment, &mut winners, &mut ignored);
         take_flags(&self.flags, &mut winners, &mut ignored);
         let Some(Given { source, text: name }) = winners.remove(CONFIG.name) else { return Ok(()) };
+        if let Some(allowed) = in_quotes(&name) {
+            return Err(Mistake { source, value: Some(name), allowed });
+        }
         match std::fs::read_to_string(&name) {
             Ok(text) => {
                 self.file = Some(File { name, text });
@@ -75,7 +79,20 @@ impl Layers {
     #[must_use]
     pub fn profile(&self) -> Option<(Source, String)> {
         let (mut winners, _) = gather(self);
-        winners.remove(PROFILE).map(|Given { source, text }| (source, text))
+        let Given { source, text } = winners.remove(PROFILE)?;
+        // What is in quotes is refused with the rest of the configuration.
+        in_quotes(&text).is_none().then_some((source, text))
+    }
+
+    /// A warning about the variables that look like ours and are another service's, if there are any.
+    #[must_use]
+    pub fn foreign_variables(&self) -> Option<String> {
+        let is_ours = |variable: &str| every_setting().any(|setting| setting.variable() == *variable);
+        let foreign = self.environment.iter().filter(|(variable, text)| {
+            !is_ours(variable) && is_foreign(variable, text.as_deref().unwrap_or_default())
+        });
+        let names: Vec<&str> = foreign.map(|(variable, _)| variable.as_str()).collect();
+        foreign::warning(&names)
     }
 }
 
@@ -120,7 +137,8 @@ pub(crate) fn unknown_flag(flag: &str) -> Mistake {
 fn take_environment(environment: &[(String, Option<String>)], winners: &mut Winners, mistakes: &mut Vec<Mistake>) {
     let variables: Vec<String> = shown().map(Setting::variable).collect();
     for (variable, text) in environment {
-        if !variable.starts_with(PREFIX) || is_from_kubernetes(variable) {
+        // An empty variable is an unset one: a list of variables can't leave one out otherwise.
+        if !variable.starts_with(PREFIX) || text.as_deref() == Some("") {
             continue;
         }
         let source = Source::Environment(variable.clone());
@@ -133,16 +151,21 @@ fn take_environment(environment: &[(String, Option<String>)], winners: &mut Winn
                 let allowed = "is not valid UTF-8".to_owned();
                 mistakes.push(Mistake { source, value: None, allowed });
             }
+            (None, text) if is_foreign(variable, text.as_deref().unwrap_or_default()) => {}
             (None, _) => mistakes.push(unknown(source, variable, &variables)),
         }
     }
 }
 
-/// Kubernetes puts `QUINTAIN_SERVICE_HOST`, `QUINTAIN_PORT_8080_TCP` and their like into every container of a
-/// namespace with a service called quintain; nobody misspelt those.
-fn is_from_kubernetes(variable: &str) -> bool {
-    let rest = variable.strip_prefix(PREFIX).unwrap_or_default();
-    rest == "PORT" || ["PORT_", "SERVICE_HOST", "SERVICE_PORT"].iter().any(|start| rest.starts_with(start))
+/// What is wrong with a value whose quotes no shell has taken away, as happens in the files of Docker and systemd.
+pub(super) fn in_quotes(text: &str) -> Option<String> {
+    // With more quotes between them, as in a command of several quoted words, those at the ends are no pair.
+    let is_in = |quote: char| {
+        let inner = text.strip_prefix(quote).and_then(|rest| rest.strip_suffix(quote));
+        inner.is_some_and(|inner| !inner.contains(quote))
+    };
+    let quote = ['"', '\''].into_iter().find(|quote| is_in(*quote))?;
+    Some(format!("the quotes ({quote}) are part of the value; leave them out"))
 }
 
 /// The mistake of a name that is no setting, with the nearest of `names`, if any is near.

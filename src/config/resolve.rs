@@ -84,7 +84,8 @@ impl Reader {
     ) -> Option<T> {
         let Given { source, text } = self.winners.get(name)?;
         let kind = &setting(name).kind;
-        match parse(text, kind) {
+        let parsed = layers::in_quotes(text).map_or_else(|| parse(text, kind), Err);
+        match parsed {
             Ok(value) => Some(value),
             Err(allowed) => {
                 let value = (!matches!(kind, Kind::Secret)).then(|| text.clone());

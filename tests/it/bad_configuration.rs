@@ -97,7 +97,6 @@ fn every_bad_variable() {
     for (name, value, parts) in [
         ("QUINTAIN_WORKERS", "0", ["QUINTAIN_WORKERS=0:", "1 to 64"]),
         ("QUINTAIN_MAX_DELAY", "-5s", ["QUINTAIN_MAX_DELAY=-5s:", "negative"]),
-        ("QUINTAIN_MODE", "", ["QUINTAIN_MODE=\"\":", "single, threads or cluster"]),
         ("QUINTAIN_NO_CSV", "yes", ["QUINTAIN_NO_CSV=yes:", "true or false"]),
         ("QUINTAIN_WORKRES", "4", ["QUINTAIN_WORKRES:", "did you mean QUINTAIN_WORKERS?"]),
         ("QUINTAIN_CONFIG", "/nowhere/q.toml", ["QUINTAIN_CONFIG=/nowhere/q.toml:", "can't be read"]),

@@ -22,6 +22,7 @@ mod exact_rates;
 mod exact_work;
 mod fault_plans;
 mod fixed_length;
+mod foreign_variables;
 mod frozen_listeners;
 mod held_memory;
 mod http_edges;
