@@ -301,8 +301,12 @@ pub fn read(name: &str, text: &str, rules: &Rules<'_>) -> Result<Profile, Vec<Mi
     let load = table.get("load").map_or_else(Vec::new, |load| plan::load(&load, &mut findings));
     let published =
         table.get("published").map_or_else(Vec::new, |figures| plan::published(&figures, &mut findings));
-    if table.get("route").is_none() && table.get("fault").is_none() && name != DEFAULT {
-        findings.wrong(0, "route", "is missing: a profile has at least one [[route]] or [[fault]]");
+    if table.entries().is_empty() {
+        findings.wrong(
+            0,
+            "route",
+            "is missing: this profile says nothing; write at least one [[route]] or [[fault]]",
+        );
     }
     if !findings.is_empty() {
         return Err(findings.in_order());

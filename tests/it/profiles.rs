@@ -276,3 +276,15 @@ fn profiles_are_listed_and_printed_and_their_mistakes_all_said() {
         assert!(errors.contains(part), "{part} in {errors}");
     }
 }
+
+#[test]
+fn every_built_in_profile_can_be_written_down_and_checked() {
+    let directory = TempDir::new().unwrap();
+    for (name, _) in BUILT_IN {
+        let (code, text, errors) = run(&["profiles", name]);
+        assert_eq!((code, &*errors), (Some(0), ""), "{name}");
+        fs::write(directory.path().join("p.toml"), text).unwrap();
+        let (code, _, errors) = outcome(&mut command(&["check", "--profile", "p.toml"], directory.path()));
+        assert_eq!((code, &*errors), (Some(0), ""), "{name}");
+    }
+}
