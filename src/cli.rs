@@ -16,9 +16,11 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use crate::commands;
 use crate::commands::report::Format;
 use crate::commands::serve::Dress;
+use crate::commands::verify;
 use crate::config::{self, COMMIT, CONFIG, Kind, Layers, Mistake, REDACTED, SETTINGS, Setting, VERSION};
 use crate::http;
 use crate::profile;
+use crate::verification::Part;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,6 +30,7 @@ Examples:
   quintain --while 'wrk -d 10 {url}/health'     up, loaded, down; exits with wrk's code
   quintain --profile mine.toml                  your own routes; `quintain profiles` has some to start from
   quintain report runs/*                        each run as a page, with what limited it
+  quintain verify runs/… oha.json               whether oha's figures agree with the target's
   quintain check --mode cluster > quintain.toml
   quintain --config quintain.toml --workers 2   flags win over environment over file
 
@@ -41,6 +44,13 @@ const RUN_DIR: &str = "RUN_DIR";
 const OUTPUT: &str = "output";
 const FORMAT: &str = "format";
 
+/// The arguments of `quintain verify`.
+const GENERATOR_OUTPUT: &str = "OUTPUT";
+const PHASE: &str = "phase";
+const SINCE: &str = "since";
+const UNTIL: &str = "until";
+const RATE: &str = "rate";
+
 /// Runs the program: 0 when all went well, 2 when it was told what it can't do, and whatever a command says.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -53,7 +63,8 @@ pub fn main() -> ExitCode {
     match (&verb, &mistakes[..]) {
         (Verb::Profiles(name), []) => return commands::profiles::run(name.as_deref()),
         (Verb::Report(asked), []) => return commands::report::run(asked),
-        (Verb::Report(_) | Verb::Profiles(_), _) => return exit_with(&report(&mistakes)),
+        (Verb::Verify(asked), []) => return commands::verify::run(asked),
+        (Verb::Report(_) | Verb::Profiles(_) | Verb::Verify(_), _) => return exit_with(&report(&mistakes)),
         (Verb::Serve | Verb::Check, _) => {}
     }
     let mut layers =
@@ -67,7 +78,7 @@ pub fn main() -> ExitCode {
                 let command = redact(&arguments);
                 commands::serve::run(&config, profile, Box::new(resolve), &command, dress(), warning.as_deref())
             }
-            Verb::Check | Verb::Profiles(_) | Verb::Report(_) => {
+            Verb::Check | Verb::Profiles(_) | Verb::Report(_) | Verb::Verify(_) => {
                 if let Some(warning) = warning {
                     eprintln!("warning: {warning}");
                 }
@@ -89,18 +100,21 @@ struct Asked {
     mistakes: Vec<Mistake>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 enum Verb {
     Serve,
     Check,
     /// With the name of the one to print.
     Profiles(Option<String>),
     Report(commands::report::Asked),
+    Verify(commands::verify::Asked),
 }
 
 impl Verb {
-    fn all() -> [Self; 4] {
-        [Self::Serve, Self::Check, Self::Profiles(None), Self::Report(commands::report::Asked::default())]
+    fn all() -> [Self; 5] {
+        let report = commands::report::Asked::default();
+        let verify = commands::verify::Asked::default();
+        [Self::Serve, Self::Check, Self::Profiles(None), Self::Report(report), Self::Verify(verify)]
     }
 
     fn name(&self) -> &'static str {
@@ -109,6 +123,7 @@ impl Verb {
             Self::Check => "check",
             Self::Profiles(_) => "profiles",
             Self::Report(_) => "report",
+            Self::Verify(_) => "verify",
         }
     }
 
@@ -120,6 +135,7 @@ impl Verb {
             }
             Self::Profiles(_) => "List the built-in profiles, or print the one that is named, to start from",
             Self::Report(_) => "Make a page of a run: what limited it, plots, tables",
+            Self::Verify(_) => "Compare a load generator's output with a run: whether they agree, and who is wrong",
         }
     }
 }
@@ -146,6 +162,7 @@ fn asked(matches: &ArgMatches, mistakes: Vec<Mistake>) -> Asked {
         Some((name, behind)) if name == Verb::Check.name() => (Verb::Check, Some(behind)),
         Some(("profiles", behind)) => (Verb::Profiles(behind.get_one::<String>(NAME).cloned()), None),
         Some(("report", behind)) => (Verb::Report(report_asked(behind)), None),
+        Some(("verify", behind)) => (Verb::Verify(verify_asked(behind)), None),
         Some((_, behind)) => (Verb::Serve, Some(behind)),
         None => (Verb::Serve, None),
     };
@@ -160,6 +177,25 @@ fn report_asked(matches: &ArgMatches) -> commands::report::Asked {
         directories: matches.get_many(RUN_DIR).into_iter().flatten().cloned().collect(),
         output: matches.get_one(OUTPUT).cloned(),
         format: matches.get_one::<String>(FORMAT).and_then(|name| Format::named(name)).unwrap_or_default(),
+    }
+}
+
+/// What `quintain verify` is asked for.
+fn verify_asked(matches: &ArgMatches) -> commands::verify::Asked {
+    let text = |name| matches.get_one::<String>(name).cloned();
+    let path = |name| matches.get_one::<PathBuf>(name).cloned().unwrap_or_default();
+    let part = match (text(PHASE), text(SINCE), text(UNTIL)) {
+        (Some(phase), ..) => Part::Phase(phase),
+        (None, None, None) => Part::Whole,
+        (None, since, until) => Part::Between(since, until),
+    };
+    commands::verify::Asked {
+        run: path(RUN_DIR),
+        output: path(GENERATOR_OUTPUT),
+        part,
+        rate: matches.get_one(RATE).copied(),
+        format: text(FORMAT).and_then(|name| verify::Format::named(&name)).unwrap_or_default(),
+        has_colour: dress().colour,
     }
 }
 
@@ -239,6 +275,7 @@ fn program() -> Command {
                     .default_value(Format::NAMES[0])
                     .help("What the page is written as"),
             ]),
+            Verb::Verify(_) => command.args(verify_arguments()),
         }
         .after_help("`quintain --help` has examples.")
     });
@@ -250,6 +287,37 @@ fn program() -> Command {
         .disable_help_subcommand(true)
         .after_help(EXAMPLES)
         .max_term_width(100)
+}
+
+fn verify_arguments() -> [Arg; 7] {
+    let value = |name: &'static str, placeholder| Arg::new(name).long(name).value_name(placeholder);
+    [
+        Arg::new(RUN_DIR)
+            .help("The directory of the run, as its ready line named it")
+            .required(true)
+            .value_parser(value_parser!(PathBuf)),
+        Arg::new(GENERATOR_OUTPUT)
+            .help("What the load generator wrote: oha's JSON, wrk's text, Locust's CSV or JSON")
+            .required(true)
+            .value_parser(value_parser!(PathBuf)),
+        value(PHASE, "NAME").help("Compare a phase of the run, not all of it").conflicts_with_all([SINCE, UNTIL]),
+        value(SINCE, "MARK").help("Compare from this mark on"),
+        value(UNTIL, "MARK").help("Compare until this mark"),
+        value(RATE, "PER_S")
+            .allow_negative_numbers(true)
+            .value_parser(positive)
+            .help("The rate that the generator was told to keep, where its output does not say it"),
+        value(FORMAT, "FORMAT")
+            .value_parser(PossibleValuesParser::new(verify::Format::NAMES))
+            .default_value(verify::Format::NAMES[0])
+            .help("What the checks are written as"),
+    ]
+}
+
+/// A number above 0.
+fn positive(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
+    number.ok_or_else(|| "must be a number above 0".to_owned())
 }
 
 fn settings() -> impl Iterator<Item = &'static Setting> {

@@ -47,6 +47,7 @@
 //! | [`findings`] | from a recording to sentences with their evidence |
 //! | [`comparison`] | two arrangements under the same load: changes, intervals, a verdict |
 //! | [`report`] | both as HTML or Markdown |
+//! | [`verification`] | a load generator's account against a recording: what agrees, and who is wrong |
 //! | [`supervisor`], [`worker`], [`observer`] | the roles, which don't know each other |
 //! | [`commands`] | a command each; `serve` hands the supervisor its worker and observer as functions |
 //! | [`cli`] | the only reader of arguments and environment |
@@ -94,6 +95,7 @@ pub mod statistics;
 pub mod supervisor;
 pub mod sys;
 pub mod units;
+pub mod verification;
 pub mod wire;
 pub mod work;
 pub mod worker;

@@ -126,7 +126,6 @@ fn parse_json(locust: &Locust, content: &str) -> Result<Account, String> {
         failures: (failures == 0).then(Vec::new),
         statuses: if failures == 0 { Statuses::From400(BTreeMap::new()) } else { Statuses::Unknown },
         duration_s,
-        requests_per_s: duration_s.map(|duration_s| float(requests) / duration_s),
         bytes: Some(Bytes::Bodies(sum(|route| route.total_content_length))),
         latency: Latency {
             min_us: routes.iter().filter_map(|route| route.min_response_time).reduce(f64::min).map(us),
@@ -195,7 +194,6 @@ fn parse_csv(
         statuses: statuses.map_or(Statuses::Unknown, Statuses::From400),
         failures: unanswered,
         ends_early_s: CSV_EVERY_S,
-        duration_s: (requests_per_s > 0.0).then(|| float(requests) / requests_per_s),
         requests_per_s: Some(requests_per_s),
         bytes: Some(Bytes::Bodies(bytes)),
         connections: history.and_then(most_users),

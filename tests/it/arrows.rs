@@ -18,7 +18,7 @@ const FLOORS: &[&[&str]] = &[
     &["http"],
     &["recording"],
     &["findings", "comparison"],
-    &["report"],
+    &["report", "verification"],
     &["supervisor", "worker", "observer"],
     &["commands"],
     &["cli"],

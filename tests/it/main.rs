@@ -67,6 +67,7 @@ mod unescaped;
 mod unix_paths;
 mod unwritable_files;
 mod uploads;
+mod verify;
 mod waiting_shows;
 mod while_command;
 mod without_times;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use quintain::config::{CONFIG, SETTINGS, Setting};
 use quintain::observer::columns::{markdown, resources, routes, workers};
+use quintain::verification::Topic;
 
 fn home() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -34,6 +35,7 @@ fn links(page: &Path) -> Vec<String> {
 fn its_tables_are_the_code_s() {
     for (page, name, table) in [
         ("docs/settings.md", "settings", settings()),
+        ("docs/verify.md", "checks", checks()),
         ("docs/run-files.md", "resources", markdown(&resources())),
         ("docs/run-files.md", "workers", markdown(&workers())),
         ("docs/run-files.md", "routes", markdown(&routes())),
@@ -80,6 +82,11 @@ fn it_leads_to_every_page() {
         let path = page.strip_prefix(home()).unwrap().to_string_lossy().into_owned();
         assert!(path == "README.md" || linked.contains(&path), "the README doesn't link {path}");
     }
+}
+
+fn checks() -> String {
+    let rows = Topic::ALL.iter().map(|topic| format!("| {} | {} |\n", topic.name(), topic.compares()));
+    "| check | compares |\n|---|---|\n".to_owned() + &rows.collect::<String>()
 }
 
 fn settings() -> String {

@@ -1,0 +1,125 @@
+//! `quintain verify RUN_DIR OUTPUT`: a load generator's account against the target's.
+
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use crate::generator;
+use crate::recording;
+use crate::run_files;
+use crate::verification::{self, Check, Heading, Part, Target, Verdict};
+
+/// What is asked for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Asked {
+    /// The run.
+    pub run: PathBuf,
+    /// What the generator wrote.
+    pub output: PathBuf,
+    /// Which stretch of the run.
+    pub part: Part,
+    /// The rate that the generator was told.
+    pub rate: Option<f64>,
+    /// How it is written.
+    pub format: Format,
+    /// Whether a terminal gets colours.
+    pub has_colour: bool,
+}
+
+/// What the checks are written as.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// A line each.
+    #[default]
+    Text,
+    /// For programs.
+    Json,
+    /// For a pull request.
+    Markdown,
+}
+
+impl Format {
+    /// What may be asked for; the first is the default.
+    pub const NAMES: [&str; 3] = ["text", "json", "md"];
+
+    /// By its name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "text" => Some(Self::Text),
+            "json" => Some(Self::Json),
+            "md" => Some(Self::Markdown),
+            _ => None,
+        }
+    }
+}
+
+/// An output is no longer than that; a longer file is none.
+const LONGEST: u64 = 64 << 20;
+
+/// Prints every check: 0 when the accounts agree, 1 when they differ, 2 when there is nothing to compare.
+#[must_use]
+pub fn run(asked: &Asked) -> ExitCode {
+    match compared(asked) {
+        Ok((heading, checks)) => print(&heading, &checks, asked.format, asked.has_colour),
+        Err(sentence) => {
+            let _ = writeln!(io::stderr(), "error: {sentence}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn compared(asked: &Asked) -> Result<(Heading, Vec<Check>), String> {
+    let Asked { run: directory, output, part, rate, .. } = asked;
+    let shown = output.display();
+    let content = text(output).map_err(|why| format!("{shown} {why}"))?;
+    let name = output.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let beside = |name: &str| text(&output.with_file_name(name)).ok();
+    let account = generator::read(&content, &name, beside).map_err(|why| format!("{shown} {why}"))?;
+    let recording = recording::read(directory, &|_| ())?;
+    for sentence in &recording.damage {
+        let _ = writeln!(io::stderr(), "{}: {sentence}", directory.display());
+    }
+    let target = Target::of(&recording, part).map_err(|why| format!("{}: {why}", directory.display()))?;
+    let heading = Heading {
+        theirs: format!("{} in {shown}", account.generator),
+        ours: format!("{} of {}", target.stretch, directory.display()),
+    };
+    Ok((heading, verification::verify(&account, &target, *rate)))
+}
+
+/// A whole file of text.
+fn text(path: &Path) -> Result<String, String> {
+    let file = run_files::open(path).map_err(|error| format!("can't be read: {error}"))?;
+    let mut bytes = Vec::new();
+    file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(|error| format!("can't be read: {error}"))?;
+    if bytes.len() as u64 > LONGEST {
+        return Err("is longer than 64 MiB, which no summary of a load generator is".to_owned());
+    }
+    String::from_utf8(bytes).map_err(|_| "is no text".to_owned())
+}
+
+fn print(heading: &Heading, checks: &[Check], format: Format, has_colour: bool) -> ExitCode {
+    let mut output = io::stdout().lock();
+    let text = match format {
+        Format::Text => verification::text(heading, checks, has_colour && output.is_terminal()),
+        Format::Json => verification::json(heading, checks),
+        Format::Markdown => verification::markdown(heading, checks),
+    };
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        // Whoever reads it has seen enough, as `head` has.
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            let _ = writeln!(io::stderr(), "error: stdout can't be written: {error}");
+            return ExitCode::from(2);
+        }
+        _ => {}
+    }
+    match verification::verdict(checks) {
+        Verdict::Agrees => ExitCode::SUCCESS,
+        Verdict::Differs => ExitCode::from(1),
+        Verdict::Unknown => {
+            let _ = writeln!(io::stderr(), "error: nothing in the two accounts can be compared");
+            ExitCode::from(2)
+        }
+    }
+}

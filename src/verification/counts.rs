@@ -1,0 +1,172 @@
+//! Requests, statuses and bytes: the generator's counts against the target's.
+
+use std::cmp::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::target::InFlight;
+use super::{Check, Target, Topic, exact};
+use crate::findings::Certainty;
+use crate::generator::{Account, Bytes, Statuses};
+use crate::units::shown::{bytes as shown_bytes, float};
+
+/// Sent against seen.
+pub fn requests(account: &Account, target: &Target) -> Check {
+    let name = account.generator;
+    let (count, what) = match (account.answered, account.ended) {
+        (Some(answered), _) => (answered, "answered"),
+        (None, Some(ended)) => (ended, "ended"),
+        (None, None) => {
+            return Check::new(Topic::Requests, format!("{name}: unknown"), "").unknown("its output does not tell");
+        }
+    };
+    let check = Check::new(Topic::Requests, format!("{name}: {} {what}", exact(count)), "");
+    let Some(ours) = target.answered() else {
+        return check.unknown("what the target has answered is not known");
+    };
+    let check = Check { ours: format!("target: {} answered", exact(ours)), ..check };
+    let besides = target.answered_besides();
+    match count.cmp(&ours) {
+        Ordering::Equal => check.agrees("to the request"),
+        Ordering::Less => fewer(check, account, target, ours - count),
+        Ordering::Greater if count - ours <= besides => check.agrees(format!(
+            "the target rejected requests or turned connections away ({}), which are answers too",
+            exact(besides)
+        )),
+        Ordering::Greater if what == "ended" => check.differs(
+            Certainty::Likely,
+            format!("{} requests got no answer from the target; {name}'s --csv tells why", exact(count - ours)),
+        ),
+        Ordering::Greater => check.differs(
+            Certainty::Certain,
+            format!(
+                "{name} counts {} answers that this target did not give in this stretch: another server answered, or its output is of another run or stretch",
+                exact(count - ours)
+            ),
+        ),
+    }
+}
+
+fn fewer(check: Check, account: &Account, target: &Target, missing: u64) -> Check {
+    let name = account.generator;
+    let Some(InFlight { most, why }) = InFlight::of(account, target) else {
+        return check.unknown(format!(
+            "{} more were answered; how many were in flight at the end is not known",
+            exact(missing)
+        ));
+    };
+    if missing <= most {
+        return check.agrees(format!("{} were answered that {name} did not count any more: {why}", exact(missing)));
+    }
+    check.differs(
+        Certainty::Likely,
+        format!(
+            "the target answered {} that {name} does not count, and {why}: somebody else asked it too, or the output is of another run or stretch",
+            exact(missing)
+        ),
+    )
+}
+
+/// How many answers of the target the generator has not counted; nothing where it counts more.
+pub fn missing(account: &Account, target: &Target) -> u64 {
+    let counted = account.answered.or(account.ended);
+    counted.zip(target.answered()).map_or(0, |(counted, ours)| ours.saturating_sub(counted))
+}
+
+/// Status by status.
+pub fn statuses(account: &Account, target: &Target) -> Vec<Check> {
+    let name = account.generator;
+    let check = |which: String, theirs: u64, ours: u64| {
+        let check =
+            Check::new(Topic::Status, format!("{name}: {}", exact(theirs)), format!("target: {}", exact(ours)));
+        compared(check.of(which), theirs, ours, account, target)
+    };
+    let Some(ours) = &target.statuses else {
+        let check = Check::new(Topic::Status, name, "target: unknown");
+        return vec![check.unknown("the run did not end in order: its statuses were not written down")];
+    };
+    let each = |theirs: &BTreeMap<u16, u64>, from: u16| {
+        let all: BTreeSet<u16> =
+            theirs.keys().chain(ours.keys()).copied().filter(|status| *status >= from).collect();
+        let of = |counts: &BTreeMap<u16, u64>, status| counts.get(&status).copied().unwrap_or(0);
+        all.into_iter().map(|status| check(status.to_string(), of(theirs, status), of(ours, status))).collect()
+    };
+    match &account.statuses {
+        Statuses::Each(theirs) => each(theirs, 0),
+        Statuses::From400(theirs) => each(theirs, 400),
+        Statuses::CountFrom400(theirs) => {
+            vec![check("≥ 400".to_owned(), *theirs, ours.range(400..).map(|(_, count)| count).sum())]
+        }
+        Statuses::Unknown => {
+            let told: Vec<String> =
+                ours.iter().map(|(status, count)| format!("{status}: {}", exact(*count))).collect();
+            let check =
+                Check::new(Topic::Status, format!("{name}: unknown"), format!("target: {}", told.join(", ")));
+            vec![check.unknown("its output does not tell statuses")]
+        }
+    }
+}
+
+fn compared(check: Check, theirs: u64, ours: u64, account: &Account, target: &Target) -> Check {
+    let (missing, besides) = (missing(account, target), target.answered_besides());
+    match theirs.cmp(&ours) {
+        Ordering::Equal => check.agrees("to the request"),
+        Ordering::Less if ours - theirs <= missing => check.agrees(format!(
+            "{} of the {} that it did not count any more",
+            exact(ours - theirs),
+            exact(missing)
+        )),
+        Ordering::Greater if theirs - ours <= besides => {
+            check.agrees(format!("with those that the target rejected or turned away ({})", exact(besides)))
+        }
+        Ordering::Less | Ordering::Greater => check.differs(
+            Certainty::Certain,
+            "something between the two changed answers, or the output is of another run or stretch",
+        ),
+    }
+}
+
+/// Received against sent.
+pub fn bytes(account: &Account, target: &Target) -> Check {
+    /// What the head of an answer can be, in bytes.
+    const HEAD: std::ops::RangeInclusive<f64> = 15.0..=32_768.0;
+    let name = account.generator;
+    let ours = target.bytes_out.map_or("unknown".to_owned(), |sent| format!("{} bytes sent", exact(sent)));
+    let check = Check::new(Topic::Bytes, format!("{name}: unknown"), format!("target: {ours}"));
+    let (Some(received), Some(sent)) = (account.bytes, target.bytes_out) else {
+        return check.unknown("one of them does not tell");
+    };
+    let (answers, missing) = (target.answered().unwrap_or(0), missing(account, target));
+    let an_answer = float(sent) / float(answers.max(1));
+    let gone = an_answer * float(missing);
+    match received {
+        Bytes::All { bytes, within } => {
+            let check = Check { theirs: format!("{name}: {} received", shown_bytes(float(bytes))), ..check };
+            let apart = float(sent) - float(bytes);
+            // What was not counted any more was sent all the same, and may have been received in part.
+            if apart >= -float(within) - an_answer && apart <= float(within) + gone + an_answer {
+                check.agrees(format!("within the precision to which {name} writes it"))
+            } else {
+                check.differs(
+                    Certainty::Likely,
+                    "something between the two changed answers, or somebody else asked too",
+                )
+            }
+        }
+        Bytes::Bodies(bodies) => {
+            let check = Check { theirs: format!("{name}: {} bytes of bodies", exact(bodies)), ..check };
+            let counted = answers.saturating_sub(missing);
+            if counted == 0 {
+                return check.unknown("there were no answers");
+            }
+            let head = (float(sent) - gone - float(bodies)) / float(counted);
+            if HEAD.contains(&head) {
+                check.agrees(format!("the rest are heads: {head:.0} bytes an answer"))
+            } else {
+                check.differs(
+                    Certainty::Possible,
+                    format!("that leaves {head:.0} bytes for the head of an answer: {name} counts bodies as they were before compression, or somebody else asked too"),
+                )
+            }
+        }
+    }
+}
