@@ -70,9 +70,11 @@ impl Way {
                 Self::Tokio => {
                     on_a_runtime(plan, None, &|ns| Box::pin(tokio::time::sleep(Duration::from_nanos(ns))))
                 }
-                Self::Ours { spin_us } => {
-                    on_a_runtime(plan, Some(spin_us), &|ns| Box::pin(sleep::sleep(Duration::from_nanos(ns))))
-                }
+                Self::Ours { spin_us } => on_a_runtime(plan, Some(spin_us), &|ns| {
+                    Box::pin(async move {
+                        sleep::sleep(Duration::from_nanos(ns)).await;
+                    })
+                }),
                 Self::Timerfd => timerfd(plan),
                 Self::Nanosleep => nanosleep(plan),
             };

@@ -203,7 +203,7 @@ nginx_conf() { # workers port
     # Who runs it owns the files, which another user could not read.
     local user=""
     [ "$(id -u)" -ne 0 ] || user="user root;"
-    local timing='add_header Server-Timing "queue;dur=0.126, inject;dur=0.000, cpu;dur=0.000, io;dur=0.000, total;dur=0.163"'
+    local timing='add_header Server-Timing "queue;dur=0000000.126, loop;dur=0000000.000, inject;dur=0000000.000, pool;dur=0000000.000, cpu;dur=0000000.000, io;dur=0000000.000, total;dur=0000000.163"'
     local worker="add_header X-Quintain-Worker 0.1"
     cat >"$work/nginx.conf" <<CONF
 $user worker_processes $1; daemon off; pid $work/nginx.pid; error_log $work/nginx.log; worker_rlimit_nofile 20000;

@@ -62,7 +62,7 @@ pub const NOT_READ: [&[&str]; 3] = [
         "lat_p90_us",
     ],
     &["ts_utc", "mode", "pid", "procs", "threads", "fds", "late_ms"],
-    &["ts_utc", "svc_p95_us", "svc_max_us", "lat_p90_us", "lat_p95_us", "queue_p50_us"],
+    &["ts_utc", "svc_p95_us", "svc_max_us", "lat_p90_us", "lat_p95_us", "queue_p50_us", "loop_p50_us"],
 ];
 
 /// A run.

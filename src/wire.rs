@@ -104,8 +104,14 @@ impl Read for Wire {
             return self.poll_end(context);
         }
         loop {
-            let mut ready = ready!(watched.poll_read_ready(context))?;
             let connection: &Connection = watched.get_ref();
+            let Poll::Ready(ready) = watched.poll_read_ready(context) else {
+                if framing.is_in_body() {
+                    connection.awaits_body();
+                }
+                return Poll::Pending;
+            };
+            let mut ready = ready?;
             let room = buffer.remaining();
             match socket::receive(connection.socket(), &mut buffer, connection.keeps_times(), |bytes| {
                 framing.follow(bytes)

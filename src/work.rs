@@ -9,6 +9,7 @@
 pub mod cpu;
 pub mod drip;
 pub mod io;
+pub mod loop_wait;
 pub mod memory;
 pub mod payload;
 mod pool;
@@ -16,7 +17,6 @@ pub mod sleep;
 pub mod upload;
 
 pub use pool::NoThread;
-use pool::on_pool;
 
 /// One piece of work, within the limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,13 +62,23 @@ impl Done {
         }
     }
 
-    /// Time that the work waited, on purpose or for what is sent.
+    /// Time that the work waited for a thread of the pool.
+    #[must_use]
+    pub fn pool_ns(&self) -> u64 {
+        match self {
+            Self::Cpu(computed) => computed.pool_ns,
+            Self::Io(waited) => waited.pool_ns,
+            Self::Memory(_) | Self::Upload(_) => 0,
+        }
+    }
+
+    /// Time that the work waited, on purpose or for what is sent; not for the pool, nor for the loop.
     #[must_use]
     pub fn io_ns(&self) -> u64 {
         match self {
             Self::Cpu(_) => 0,
-            Self::Io(waited) => waited.waited_ns,
-            Self::Memory(held) => held.held_ns,
+            Self::Io(waited) => waited.io_ns(),
+            Self::Memory(held) => held.held_ns.saturating_sub(held.loop_ns),
             Self::Upload(uploaded) => uploaded.waited_ns(),
         }
     }

@@ -29,13 +29,15 @@ pub fn find(run: &Recording) -> Vec<Finding> {
 
 fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Finding> {
     let seconds = phase.seconds();
-    let (service_s, latency_s) = (recorded.service.mean_ns()? / 1e9, recorded.latency.mean_ns()? / 1e9);
+    // A request is in flight while it is served and while it waits for the loop in between.
+    let mean_ns = recorded.service.mean_ns()? + recorded.loop_wait.mean_ns().unwrap_or(0.0);
+    let (inside_s, latency_s) = (mean_ns / 1e9, recorded.latency.mean_ns()? / 1e9);
     // What began before the phase or ends after it blurs the law.
     if latency_s * 10.0 > seconds {
         return None;
     }
     let rate = float(recorded.service.count()) / seconds;
-    let (served, waiting_too) = (rate * service_s, rate * latency_s);
+    let (served, waiting_too) = (rate * inside_s, rate * latency_s);
     let (observed, rows) = mean_in(run, phase, Figure::InFlight)?;
     let (connections, _) = mean_in(run, phase, Figure::Connections)?;
     if rows < ROWS || connections < 1.0 {
@@ -47,12 +49,12 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Findi
     let agrees = apart <= SLACK * served.max(observed) || apart <= SLACK_REQUESTS;
     let busy = waiting_too / (connections + queued);
     // Work that is shorter than a row may come in step with the rows, and then each look at it is alike.
-    let may_be_in_step = service_s < run.interval_s();
+    let may_be_in_step = inside_s < run.interval_s();
     let place = in_phase(run, phase);
     let (weight, sentence) = if !agrees {
         let why = if may_be_in_step { ", which requests in step with the rows would explain" } else { "" };
         let sentence = format!(
-            "{place}the requests in flight and Little's law disagree: {} were seen, rate × service gives {}{why}.",
+            "{place}the requests in flight and Little's law disagree: {} were seen, rate × time in flight gives {}{why}.",
             number(observed),
             number(served)
         );
@@ -84,7 +86,7 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Findi
         sentence: capital(&sentence),
         evidence: evidence([
             ("rate", format!("{} requests/s", number(rate))),
-            ("rate × mean service", number(served)),
+            ("rate × mean time in flight", number(served)),
             ("in flight, mean of the rows", format!("{} in {rows} rows", number(observed))),
             ("rate × mean latency", number(waiting_too)),
             ("connections, mean of the rows", number(connections)),
@@ -131,7 +133,7 @@ mod tests {
     #[test]
     fn a_gauge_that_may_be_in_step_with_the_requests_proves_nothing() {
         let wrong = found(9.0, 10.0);
-        assert!(wrong.sentence.contains("disagree: 9 were seen, rate × service gives 2"), "{wrong:?}");
+        assert!(wrong.sentence.contains("disagree: 9 were seen, rate × time in flight gives 2"), "{wrong:?}");
         assert_eq!(wrong.weight, Weight::Note);
         let columns: &[(Figure, &[f64])] = &[(Figure::InFlight, &[9.0; 61]), (Figure::Connections, &[10.0; 61])];
         let slow = find(&run_with(columns, figures(100, (0, 2_000_000)))).remove(0);

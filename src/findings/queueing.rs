@@ -1,4 +1,6 @@
 //! Waiting against service, in each phase that matters: from the summed histograms where there are any.
+//!
+//! A request waits before it is read (queue), and again for the event loop whenever its timer, pool thread or body is ready.
 
 use super::{Certainty, Finding, Rule, Weight, evidence, held_up_by_a_plan};
 use crate::histogram::Distribution;
@@ -18,6 +20,10 @@ const MOSTLY: f64 = 0.5;
 /// Below this, hardly any.
 const HARDLY: f64 = 0.1;
 
+const UNREAD: &str = "before the target had read the request";
+const READY: &str = "after the request's timer, pool thread or body was ready";
+const WHERE: &str = "in the queue or for the event loop";
+
 /// So many phases are told of, those with the most requests.
 const PHASES: usize = 3;
 
@@ -35,9 +41,12 @@ pub fn busiest(run: &Recording) -> Vec<(&Phase, Recorded)> {
 }
 
 fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Finding> {
-    let Recorded { service, latency, queue } = recorded;
+    let Recorded { service, latency, queue, loop_wait } = recorded;
     let mean_us = |distribution: &Distribution| distribution.mean_ns().map(|mean_ns| mean_ns / 1e3);
-    let (waited, took) = (mean_us(queue)?, mean_us(latency)?);
+    let (queued, took) = (mean_us(queue)?, mean_us(latency)?);
+    // A run of an earlier version has not counted it: it is in the service there.
+    let looped = mean_us(loop_wait);
+    let waited = queued + looped.unwrap_or(0.0);
     let share = waited / took;
     let p99 = |distribution: &Distribution| {
         distribution.quantiles().map_or_else(
@@ -50,17 +59,25 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Findi
     };
     let place = in_phase(run, phase);
     let (weight, sentence) = if share >= MOSTLY && waited >= WORTH_US {
-        let sentence = format!(
-            "{place}most of the latency was waiting: {} of it passed in the queue, before the target had read the request.",
-            percent(share * 100.0)
-        );
-        (Weight::Limit, sentence)
+        let of_it = |us: f64| percent(us / took * 100.0);
+        let whereabouts = match looped.filter(|looped| *looped >= HARDLY * waited) {
+            None => format!("{} of it passed in the queue, {UNREAD}", of_it(waited)),
+            Some(_) if queued < HARDLY * waited => {
+                format!("{} of it was waiting for the event loop, {READY}", of_it(waited))
+            }
+            Some(looped) => format!(
+                "{} of it passed in the queue, {UNREAD}, and {} was waiting for the event loop, {READY}",
+                of_it(queued),
+                of_it(looped)
+            ),
+        };
+        (Weight::Limit, format!("{place}most of the latency was waiting: {whereabouts}."))
     } else if share < HARDLY {
         let sentence =
-            format!("{place}the latency was service: {} of it was waiting in the queue.", percent(share * 100.0));
+            format!("{place}the latency was service: {} of it was waiting, {WHERE}.", percent(share * 100.0));
         (Weight::Sound, sentence)
     } else {
-        (Weight::Note, format!("{place}{} of the latency was waiting in the queue.", percent(share * 100.0)))
+        (Weight::Note, format!("{place}{} of the latency was waiting, {WHERE}.", percent(share * 100.0)))
     };
     Some(Finding {
         rule: Rule::Queueing,
@@ -70,6 +87,7 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Findi
             ("requests", count(latency.count())),
             ("mean waiting, mean latency", format!("{}, {}", microseconds(waited), microseconds(took))),
             ("queue", p99(queue)),
+            ("waiting for the loop", p99(loop_wait)),
             ("service", p99(service)),
             ("latency", p99(latency)),
         ]),
@@ -93,11 +111,33 @@ pub fn capital(sentence: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::sketch::{figures, plan, run_with};
+    use crate::findings::sketch::{figures, figures_behind_the_loop, plan, run_with};
     use crate::recording::{Faulty, Figure};
 
     fn found(queue_us: u64, service_us: u64, requests: u64) -> Vec<Finding> {
         find(&run_with(&[(Figure::Rps, &[1.0; 10])], figures(requests, (queue_us, service_us))))
+    }
+
+    fn found_behind_the_loop((queue_us, loop_us): (u64, u64), service_us: u64) -> Finding {
+        let figures = figures_behind_the_loop(1_000, (queue_us, loop_us, service_us));
+        find(&run_with(&[(Figure::Rps, &[1.0; 10])], figures)).remove(0)
+    }
+
+    #[test]
+    fn waiting_for_the_loop_is_waiting() {
+        let both = found_behind_the_loop((30_000, 40_000), 30_000);
+        assert!(
+            both.sentence.contains("30 % of it passed in the queue, before") && both.weight == Weight::Limit,
+            "{both:?}"
+        );
+        assert!(both.sentence.contains("and 40 % was waiting for the event loop, after"), "{both:?}");
+        let woken_late = found_behind_the_loop((100, 69_900), 30_000).sentence;
+        assert!(
+            woken_late.starts_with("Most of the latency was waiting: 70 % of it was waiting for the event loop"),
+            "{woken_late}"
+        );
+        assert!(!found(900_000, 100_000, 1_000)[0].sentence.contains("event loop"));
+        assert_eq!(found_behind_the_loop((100, 5_000), 100_000).weight, Weight::Sound);
     }
 
     #[test]

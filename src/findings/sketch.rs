@@ -86,6 +86,11 @@ pub fn plan(plans: &str, (from_s, to_s): (f64, f64)) -> Faulty {
 
 /// So many requests, each of which waited and was served for so many microseconds.
 pub fn figures(requests: u64, (queue_us, service_us): (u64, u64)) -> Figures {
+    figures_behind_the_loop(requests, (queue_us, 0, service_us))
+}
+
+/// The same, where each has waited for the loop too.
+pub fn figures_behind_the_loop(requests: u64, (queue_us, loop_us, service_us): (u64, u64, u64)) -> Figures {
     let distribution = |us: u64| {
         let histogram: Box<Histogram> = bytemuck::allocation::zeroed_box();
         (0..requests).for_each(|_| histogram.record(us * 1_000));
@@ -98,8 +103,9 @@ pub fn figures(requests: u64, (queue_us, service_us): (u64, u64)) -> Figures {
         method: "GET".to_owned(),
         statuses: [(200, requests)].into(),
         service: distribution(service_us),
-        latency: distribution(queue_us + service_us),
+        latency: distribution(queue_us + loop_us + service_us),
         queue: distribution(queue_us),
+        loop_wait: distribution(loop_us),
         ..RouteReading::default()
     };
     let mut figures = Figures { routes: vec![route], ..Figures::default() };

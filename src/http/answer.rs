@@ -48,24 +48,24 @@ enum Field {
 /// What was done, field by field. The answer and its shape in the API's document are both made from this.
 fn each_field(done: &Done, mut take: impl FnMut(&'static str, Field)) {
     match *done {
-        Done::Cpu(Computed { iterations, checksum, cpu_ns, wall_ns }) => {
+        Done::Cpu(Computed { iterations, checksum, cpu_ns, wall_ns, pool_ns: _ }) => {
             take("iterations", Field::Count(iterations));
             take("checksum", Field::Hexadecimal(checksum, 16));
             take("cpu_us", Field::Microseconds(cpu_ns));
             take("wall_us", Field::Microseconds(wall_ns));
         }
-        Done::Io(Waited { asked, waited_ns, mode }) => {
+        Done::Io(Waited { asked, waited_ns, mode, pool_ns: _, loop_ns: _ }) => {
             take("asked_ms", Field::Milliseconds(nanoseconds(asked)));
             take("waited_ms", Field::Milliseconds(waited_ns));
             take("mode", Field::Word(mode.name()));
         }
-        Done::Memory(Held { bytes, pages, held_ns, cpu_ns }) => {
+        Done::Memory(Held { bytes, pages, held_ns, cpu_ns, loop_ns: _ }) => {
             take("bytes", Field::Count(bytes));
             take("pages", Field::Count(pages));
             take("held_ms", Field::Milliseconds(held_ns));
             take("cpu_us", Field::Microseconds(cpu_ns));
         }
-        Done::Upload(Uploaded { bytes, crc32, first_byte_ns, last_byte_ns, cpu_ns: _ }) => {
+        Done::Upload(Uploaded { bytes, crc32, first_byte_ns, last_byte_ns, cpu_ns: _, spent_ns: _ }) => {
             take("bytes", Field::Count(bytes));
             take("crc32", Field::Hexadecimal(crc32.into(), 8));
             take("first_byte_ms", Field::MaybeMilliseconds(first_byte_ns));
@@ -126,7 +126,7 @@ impl IntoResponse for Answer {
         body.push(b'\n');
         let mut response = Response::new(Body::from(body));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let spent = Spent { cpu_ns: done.cpu_ns(), io_ns: done.io_ns() };
+        let spent = Spent { cpu_ns: done.cpu_ns(), io_ns: done.io_ns(), pool_ns: done.pool_ns() };
         spent.stamp(response.headers_mut(), &exchange);
         response
     }
@@ -134,11 +134,14 @@ impl IntoResponse for Answer {
 
 /// What a request took until its response's head.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[allow(clippy::struct_field_names)] // the unit
 pub struct Spent {
     /// CPU time.
     pub cpu_ns: u64,
     /// Time waited on purpose, or for the client's body.
     pub io_ns: u64,
+    /// Time waited for a thread of the pool.
+    pub pool_ns: u64,
 }
 
 impl Spent {
@@ -151,17 +154,20 @@ impl Spent {
         }
     }
 
-    /// Measured times in milliseconds. `queue` is left out where the socket has no arrival stamps.
+    /// Measured times in milliseconds, none of which is a part of another; `total` is from the arrival until now, and has
+    /// what the target itself needs beside them. `queue` is left out where the socket has no arrival stamps.
     fn timing(self, exchange: &Exchange) -> Vec<u8> {
-        let Self { cpu_ns, io_ns } = self;
+        let Self { cpu_ns, io_ns, pool_ns } = self;
         let total_ns = clock::monotonic_ns().saturating_sub(exchange.arrival_ns());
         let known = [
-            ("inject;dur=", exchange.injected_ns()),
+            ("loop;dur=", exchange.loop_ns()),
+            (", inject;dur=", exchange.injected_ns()),
+            (", pool;dur=", pool_ns),
             (", cpu;dur=", cpu_ns),
             (", io;dur=", io_ns),
             (", total;dur=", total_ns),
         ];
-        let mut text = Vec::with_capacity(128);
+        let mut text = Vec::with_capacity(192);
         if let Some(queue_ns) = exchange.queue_ns() {
             text.extend(b"queue;dur=");
             push_timing(&mut text, queue_ns);

@@ -31,7 +31,7 @@ pub const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stre
 
 /// So many bytes of a seed: `seed=`, and the conditions and ranges of RFC 9110.
 pub async fn bytes(Params(payload): Params<Payload>, conditions: Conditions, exchange: Exchange) -> Response {
-    let spent = Spent { cpu_ns: payload::prepare(payload.seed()), io_ns: 0 };
+    let spent = Spent { cpu_ns: payload::prepare(payload.seed()), ..Spent::default() };
     let tag = tag(&payload);
     let wanted = conditions.judge(&tag, payload.left());
     let mut response = answer(payload, wanted);

@@ -44,7 +44,7 @@ pub async fn drip(State(target): State<Target>, Params(asked): Params<Asked>, ex
     let Asked { delay, code, drip, seed } = asked;
     let delay = delay.of(&target, &exchange).unwrap_or_default();
     let waited = Io { delay, mode: Mode::Async }.run().await;
-    let spent = Spent { cpu_ns: payload::prepare(seed), io_ns: waited.waited_ns };
+    let spent = Spent { cpu_ns: payload::prepare(seed), io_ns: waited.io_ns(), ..Spent::default() };
     let body = Dripping { payload: Payload::new(seed, drip.bytes), drip, begun_ns: None, alarm: None };
     let mut response = (code, [(header::CONTENT_TYPE, BINARY)], Body::new(body)).into_response();
     spent.stamp(response.headers_mut(), &exchange);
@@ -68,7 +68,7 @@ struct Dripping {
     drip: Drip,
     /// When the first byte was asked for (monotonic).
     begun_ns: Option<u64>,
-    alarm: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    alarm: Option<Pin<Box<dyn Future<Output = u64> + Send>>>,
 }
 
 impl http_body::Body for Dripping {
@@ -85,17 +85,20 @@ impl http_body::Body for Dripping {
             return Poll::Ready(None);
         }
         loop {
+            // To its end, even if the byte is due by now: the sleep counts how late the loop comes to it.
+            if let Some(asleep) = alarm {
+                ready!(asleep.as_mut().poll(context));
+                *alarm = None;
+            }
             let now = clock::monotonic_ns();
             let elapsed = Duration::from_nanos(now - *begun_ns.get_or_insert(now));
             let due = drip.due(elapsed).saturating_sub(sent);
             if due > 0 {
-                *alarm = None;
                 return Poll::Ready(payload.next(due).map(|slice| Ok(Frame::data(slice))));
             }
             let left = drip.due_at(sent + 1).saturating_sub(elapsed);
             let left = if drip.is_dense(TOGETHER) { left.max(TOGETHER) } else { left };
-            ready!(alarm.get_or_insert_with(|| Box::pin(sleep(left))).as_mut().poll(context));
-            *alarm = None;
+            *alarm = Some(Box::pin(sleep(left)));
         }
     }
 

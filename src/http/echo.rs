@@ -15,7 +15,6 @@ use super::answer::Spent;
 use super::bytes::BINARY;
 use super::parameters::{Nothing, Params};
 use super::record::Exchange;
-use crate::sys::clock;
 
 /// What comes from a request must not run as a page of ours, whatever type it says it has.
 const HARMLESS: [(HeaderName, HeaderValue); 2] = [
@@ -26,10 +25,10 @@ const HARMLESS: [(HeaderName, HeaderValue); 2] = [
 /// The body with its type, and its length if the request says it.
 pub async fn echo(_: Params<Nothing>, exchange: Exchange, request: Request) -> Response {
     let (parts, mut body) = request.into_parts();
-    let begun = clock::monotonic_ns();
+    let begun_ns = exchange.service_ns();
     // A client that waits to be told to go on gets no answer instead.
     let first = body.frame().await.and_then(Result::ok);
-    let spent = Spent { cpu_ns: 0, io_ns: clock::monotonic_ns() - begun };
+    let spent = Spent { io_ns: exchange.service_ns().saturating_sub(begun_ns), ..Spent::default() };
     let mut response = Response::new(Body::new(Echo { first, rest: body }));
     let headers = response.headers_mut();
     let kind = parts.headers.get(header::CONTENT_TYPE).cloned();

@@ -36,7 +36,7 @@ pub(super) async fn inject(
     mut exchange: Exchange,
 ) -> Response {
     let Hit { kind, mark, index, closes_ns, plan } = hit;
-    let begun_ns = clock::monotonic_ns();
+    let begun_ns = exchange.service_ns();
     let carried_out = || target.board().head().faults.carried_out(mark);
     let spoil = match kind {
         Kind::Delay(delay) => {
@@ -45,7 +45,7 @@ pub(super) async fn inject(
             None
         }
         Kind::Stall => {
-            let left = closes_ns.unwrap_or(0).saturating_sub(begun_ns);
+            let left = closes_ns.unwrap_or(0).saturating_sub(clock::monotonic_ns());
             // In vain or not, it has waited.
             plan.unless_removed(wait(Duration::from_nanos(left))).await;
             carried_out();
@@ -67,7 +67,7 @@ pub(super) async fn inject(
         // Theirs are not the requests.
         Kind::Freeze | Kind::Refuse => None,
     };
-    exchange.add_injected(clock::monotonic_ns().saturating_sub(begun_ns));
+    exchange.add_injected_since(begun_ns);
     let mut response = route.handle(request, exchange, target).await;
     if let Some(spoil) = spoil {
         response.extensions_mut().insert(spoil);

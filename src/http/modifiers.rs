@@ -31,7 +31,6 @@ use crate::delay::Delay;
 use crate::distribution::Mistake;
 use crate::partition::hash;
 use crate::shares::{PERCENT, Shares, percent};
-use crate::sys::clock;
 use crate::units::{self, Rate};
 use crate::work::io::{Io, Mode};
 use crate::work::payload::{DEFAULT_SEED, Payload};
@@ -172,9 +171,9 @@ pub async fn begin(
     // The slot is this request's, which is decided once.
     let _ = slot.0.set(decided);
     if let Some(delay) = delay {
-        let begun_ns = clock::monotonic_ns();
+        let begun_ns = exchange.service_ns();
         Io { delay, mode: Mode::Async }.run().await;
-        exchange.add_injected(clock::monotonic_ns().saturating_sub(begun_ns));
+        exchange.add_injected_since(begun_ns);
     }
     Ok(())
 }

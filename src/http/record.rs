@@ -147,9 +147,21 @@ impl Exchange {
         self.injected_ns
     }
 
-    /// A fault kept it from its handler for so long.
-    pub(super) fn add_injected(&mut self, nanoseconds: u64) {
-        self.injected_ns += nanoseconds;
+    /// How long it has waited for the worker's loop until now, after a timer, a pool thread or a piece of its body was
+    /// ready.
+    #[must_use]
+    pub fn loop_ns(&self) -> u64 {
+        self.connection.loop_ns()
+    }
+
+    /// How long it is served by now: from its parsed head on, without its waits for the loop.
+    pub(super) fn service_ns(&self) -> u64 {
+        clock::monotonic_ns().saturating_sub(self.head_ns).saturating_sub(self.loop_ns())
+    }
+
+    /// A fault or modifier has kept it from its handler since it was served for so long.
+    pub(super) fn add_injected_since(&mut self, service_ns: u64) {
+        self.injected_ns += self.service_ns().saturating_sub(service_ns);
     }
 
     /// Ends its record at once, as broken by a fault: the process ends next.
@@ -160,7 +172,8 @@ impl Exchange {
     fn ending(&self, outcome: Outcome, fault: Option<FaultMark>) -> Ending {
         let Self { connection, head_ns, arrival_ns, stamped, injected_ns: _ } = self;
         let (head_ns, arrival_ns, stamped) = (*head_ns, *arrival_ns, *stamped);
-        Ending { route: connection.route(), outcome, fault, head_ns, arrival_ns, stamped }
+        let loop_ns = connection.loop_ns();
+        Ending { route: connection.route(), outcome, fault, head_ns, arrival_ns, stamped, loop_ns }
     }
 
     /// A handler asks for it on a route that has none.
@@ -255,7 +268,7 @@ impl Future for InFlight {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let (response, version, record, departure) = match &mut *self {
             Self::Routed { response, version, refused, record, target, departure } => {
-                match poll_answer(response, context) {
+                match poll_answer(response, record.as_ref(), context) {
                     Poll::Ready(response) => {
                         let response = if target.closes_connections() { closing(response) } else { response };
                         (response, *version, record, departure.take())
@@ -300,8 +313,16 @@ impl Future for InFlight {
 }
 
 /// A handler's answer. A panic in it is a 500, a thread that its work can't have a 503.
-fn poll_answer(answering: &mut Answering, context: &mut Context<'_>) -> Poll<Response<axum::body::Body>> {
-    let polled = catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(context)));
+fn poll_answer(
+    answering: &mut Answering,
+    record: Option<&Record>,
+    context: &mut Context<'_>,
+) -> Poll<Response<axum::body::Body>> {
+    let mut poll = || catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(context)));
+    let polled = match record {
+        Some(record) => record.connection().polling(poll),
+        None => poll(),
+    };
     polled.unwrap_or_else(|panic| Poll::Ready(answer_panic(&*panic)))
 }
 
@@ -381,8 +402,22 @@ impl Body for Tracked {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let Self { body, departure, spoiling, record } = &mut *self;
         let frame = match spoiling {
-            None => Pin::new(body).poll_frame(context),
-            Some(spoiling) => spoiling.poll_frame(body, record, context),
+            None => {
+                let poll = || Pin::new(body).poll_frame(context);
+                match record {
+                    Some(record) => record.connection().polling_body(poll),
+                    None => poll(),
+                }
+            }
+            Some(spoiling) => {
+                // To break off the response ends the record.
+                let connection = record.as_ref().map(|record| Arc::clone(&record.exchange.connection));
+                let mut poll = || spoiling.poll_frame(body, record, context);
+                match connection {
+                    Some(connection) => connection.polling_body(poll),
+                    None => poll(),
+                }
+            }
         };
         let mut left = || departure.as_ref().is_some_and(|departure| departure.poll(context).is_ready());
         if frame.is_pending() && left() {

@@ -169,7 +169,7 @@ pub(super) struct Drip {
     begun_ns: u64,
     delay: Duration,
     /// While it waits for a piece's time.
-    alarm: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    alarm: Option<Pin<Box<dyn Future<Output = u64> + Send>>>,
     /// Of the body, where it is known.
     length: Option<u64>,
     pieces: u32,
@@ -219,13 +219,16 @@ impl Drip {
     fn poll_turn(&mut self, piece: u32, context: &mut Context<'_>) -> Poll<()> {
         let after = if piece >= self.pieces { self.delay } else { self.delay / self.pieces * piece };
         loop {
+            // One for each piece, to its end: it counts how late the loop comes to it.
+            if let Some(asleep) = &mut self.alarm {
+                ready!(asleep.as_mut().poll(context));
+                self.alarm = None;
+            }
             let elapsed = Duration::from_nanos(clock::monotonic_ns().saturating_sub(self.begun_ns));
             let Some(left) = after.checked_sub(elapsed).filter(|left| !left.is_zero()) else {
                 return Poll::Ready(());
             };
-            // One for each piece: a piece is waited for to the end before the next.
-            ready!(self.alarm.get_or_insert_with(|| Box::pin(sleep(left))).as_mut().poll(context));
-            self.alarm = None;
+            self.alarm = Some(Box::pin(sleep(left)));
         }
     }
 

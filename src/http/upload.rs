@@ -11,16 +11,17 @@ use crate::work::upload::{Reading, Uploaded};
 
 /// Reads the body: its length, its checksum, and when its first and last byte came after the head did.
 pub async fn upload(_: Params<Nothing>, exchange: Exchange, body: Body) -> Answer {
-    Answer { done: Done::Upload(read(body, exchange.arrival_ns()).await), exchange }
+    Answer { done: Done::Upload(read(body, &exchange).await), exchange }
 }
 
-async fn read(mut body: Body, begun_ns: u64) -> Uploaded {
-    let mut reading = Reading::since(begun_ns);
+async fn read(mut body: Body, exchange: &Exchange) -> Uploaded {
+    let begun_ns = exchange.service_ns();
+    let mut reading = Reading::since(exchange.arrival_ns());
     // One that breaks is refused, and this given up: see `unread`.
     while let Some(Ok(frame)) = body.frame().await {
         if let Some(piece) = frame.data_ref() {
             reading.take(piece);
         }
     }
-    reading.end()
+    reading.end(exchange.service_ns().saturating_sub(begun_ns))
 }

@@ -266,13 +266,13 @@ mod tests {
              uss_bytes,host_steal_pct,host_mem_avail_bytes,cg_throttled_ms_total,cg_mem_bytes,cg_mem_limit_bytes,\
              psi_cpu_some_pct,psi_mem_some_pct,psi_io_some_pct,acceptq_depth,acceptq_max,listen_drops_total,\
              loop_lag_max_us,worker_imbalance,svc_p50_us,svc_p95_us,svc_p99_us,svc_max_us,lat_p50_us,lat_p90_us,\
-             lat_p95_us,lat_p99_us,lat_max_us,queue_p50_us,queue_p99_us"
+             lat_p95_us,lat_p99_us,lat_max_us,queue_p50_us,queue_p99_us,loop_p50_us,loop_p99_us"
         );
         assert_eq!(
             header(routes().iter().map(|column| column.name).collect()),
             "ts_utc,epoch_ms,elapsed_s,interval_s,phase,method,route,requests_total,rps,errors_total,svc_p50_us,\
              svc_p95_us,svc_p99_us,svc_max_us,lat_p50_us,lat_p90_us,lat_p95_us,lat_p99_us,lat_max_us,queue_p50_us,\
-             queue_p99_us"
+             queue_p99_us,loop_p50_us,loop_p99_us"
         );
         assert_eq!(
             header(workers().iter().map(|column| column.name).collect()),

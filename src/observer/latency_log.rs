@@ -53,13 +53,13 @@ impl LatencyLog {
         let elapsed_ns = sample.moment.elapsed_ns;
         let interval_ns = sample.moment.interval_ns.unwrap_or(elapsed_ns);
         let (start, length) = (elapsed_ns.saturating_sub(interval_ns), interval_ns);
-        let Durations { service, latency, queue } = &sample.recorded;
+        let Durations { service, latency, queue, loop_wait } = &sample.recorded;
         let mut lines = Vec::new();
         let mut builder = IntervalLogWriterBuilder::new();
         builder.with_max_value_divisor(NANOSECONDS_IN_ITS_MAX);
         // Into memory, and of histograms that were made here: nothing of it can fail.
         if let Ok(mut log) = builder.begin_log_with(&mut lines, &mut self.serializer) {
-            for (tag, recorded) in [("svc", service), ("lat", latency), ("queue", queue)] {
+            for (tag, recorded) in [("svc", service), ("lat", latency), ("queue", queue), ("loop", loop_wait)] {
                 if let Some(histogram) = theirs(recorded) {
                     let (start, length) = (Duration::from_nanos(start), Duration::from_nanos(length));
                     let _ = log.write_histogram(&histogram, start, length, Tag::new(tag));

@@ -38,7 +38,7 @@ fn board() -> (Arc<Scoreboard>, SeatWriter) {
 fn one_request(writer: &SeatWriter, status: u16) {
     writer.started();
     let outcome = Outcome::Answered(status);
-    let times = Some(Times { queue_ns: Some(1_000), service_ns: 200_000_000, latency_ns: 200_001_000 });
+    let times = Some(Times { queue_ns: Some(1_000), loop_ns: 0, service_ns: 200_000_000, latency_ns: 200_001_000 });
     writer.finished(&Finished { route: 1, outcome, times });
 }
 

@@ -18,7 +18,7 @@ export const PLANS = {
       { name: 'latency', column: (quantile) => `lat_${quantile}_us`, colour: 'wait' },
       { name: 'service', column: (quantile) => `svc_${quantile}_us`, colour: 'work', fill: true },
     ],
-    // Latency lies above service: what is between them is the waiting.
+    // Latency lies above service: what is between them is the waiting, before the request was read and for the loop.
     gap: 'wait-fill',
   },
   cpu: {

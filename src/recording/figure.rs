@@ -71,6 +71,8 @@ figures! {
     LatencyMax "lat_max_us",
     QueueP50 "queue_p50_us",
     QueueP99 "queue_p99_us",
+    LoopWaitP50 "loop_p50_us",
+    LoopWaitP99 "loop_p99_us",
 }
 
 impl Figure {
@@ -108,4 +110,5 @@ pub const OF_A_ROUTE: &[Figure] = &[
     Figure::LatencyP99,
     Figure::LatencyMax,
     Figure::QueueP99,
+    Figure::LoopWaitP99,
 ];

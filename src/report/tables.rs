@@ -35,7 +35,7 @@ fn routes(run: &Recording) -> Table {
         columns: [words("route"), numbers("requests"), numbers("share"), numbers("errors"), words("statuses")]
             .into_iter()
             .chain(DURATIONS)
-            .chain([numbers("queue p99")])
+            .chain([numbers("queue p99"), numbers("loop p99")])
             .collect(),
         rows,
         note: run.whole.is_none().then(|| {
@@ -63,6 +63,7 @@ fn counted_route(route: &RouteReading, all: u64) -> Vec<String> {
     ];
     row.extend(durations(&route.service, &route.latency));
     row.push(of_quantiles(route.queue.quantiles(), |quantiles| quantiles.p99_ns));
+    row.push(of_quantiles(route.loop_wait.quantiles(), |quantiles| quantiles.p99_ns));
     row
 }
 
@@ -78,7 +79,7 @@ fn rows_of_routes(run: &Recording) -> Vec<Vec<String>> {
             shown(requests.filter(|_| all > 0.0).map(|requests| requests / all * 100.0), percent),
             shown(last(&route.series, Figure::Errors), number),
         ];
-        row.resize(12, NONE.to_owned());
+        row.resize(13, NONE.to_owned());
         row
     });
     rows.collect()

@@ -8,15 +8,17 @@ use crate::histogram::{Distribution, Quantiles};
 use crate::maybe_known::MaybeKnown;
 use crate::snapshot::RouteReading;
 
-/// The same of each of the three stretches of a request's time.
+/// The same of each of the stretches of a request's time: latency is queue, waits for the loop and service together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Durations<T> {
-    /// Head parsed → flushed.
+    /// Head parsed → flushed, the waits for the loop apart.
     pub service: T,
     /// Arrival in the kernel → flushed.
     pub latency: T,
     /// Arrival in the kernel → head parsed; nothing on a unix socket, which has no arrival stamps.
     pub queue: T,
+    /// Timer, pool thread or piece of the body ready → the loop runs the request on.
+    pub loop_wait: T,
 }
 
 /// What one route did in a tick.
@@ -57,15 +59,21 @@ impl Durations<Distribution> {
     /// The quantiles of each.
     #[must_use]
     pub fn quantiles(&self) -> Durations<Option<Quantiles>> {
-        let Self { service, latency, queue } = self;
-        Durations { service: service.quantiles(), latency: latency.quantiles(), queue: queue.quantiles() }
+        let Self { service, latency, queue, loop_wait } = self;
+        Durations {
+            service: service.quantiles(),
+            latency: latency.quantiles(),
+            queue: queue.quantiles(),
+            loop_wait: loop_wait.quantiles(),
+        }
     }
 
     fn merge(&mut self, other: &Self) {
-        let Self { service, latency, queue } = other;
+        let Self { service, latency, queue, loop_wait } = other;
         self.service.merge(service);
         self.latency.merge(latency);
         self.queue.merge(queue);
+        self.loop_wait.merge(loop_wait);
     }
 
     /// What was recorded on a route between two readings; `None` where that can't be.
@@ -74,12 +82,13 @@ impl Durations<Distribution> {
             service: now.service.since(&before.service)?,
             latency: now.latency.since(&before.latency)?,
             queue: now.queue.since(&before.queue)?,
+            loop_wait: now.loop_wait.since(&before.loop_wait)?,
         })
     }
 
     fn could_be(&self, interval_ns: Option<u64>) -> bool {
-        let Self { service, latency, queue } = self;
-        [service, latency, queue].iter().all(|recorded| could_be_finished(recorded.count(), interval_ns))
+        let Self { service, latency, queue, loop_wait } = self;
+        [service, latency, queue, loop_wait].iter().all(|recorded| could_be_finished(recorded.count(), interval_ns))
     }
 }
 

@@ -24,12 +24,14 @@ pub struct RouteRecord {
     /// Which statuses were ever answered.
     pub(super) answered: Marks<{ STATUSES.div_ceil(64) }>,
     pub(super) statuses: [AtomicU64; STATUSES],
-    /// Head parsed → flushed.
+    /// Head parsed → flushed, the waits for the loop apart.
     pub service: Histogram,
     /// Arrival in the kernel → flushed.
     pub latency: Histogram,
     /// Arrival in the kernel → head parsed.
     pub queue: Histogram,
+    /// Timer, pool thread or piece of the body ready → the loop runs the request on.
+    pub loop_wait: Histogram,
 }
 
 impl RouteRecord {
@@ -74,7 +76,8 @@ impl RouteRecord {
         if !other.is_touched() {
             return;
         }
-        let Self { touched, recorded, client_gone, broken, answered, statuses, service, latency, queue } = other;
+        let Self { touched, recorded, client_gone, broken, answered, statuses, service, latency, queue, loop_wait } =
+            other;
         add(&self.recorded, recorded.load(Relaxed));
         add(&self.client_gone, client_gone.load(Relaxed));
         add(&self.broken, broken.load(Relaxed));
@@ -85,6 +88,7 @@ impl RouteRecord {
         self.service.absorb(service);
         self.latency.absorb(latency);
         self.queue.absorb(queue);
+        self.loop_wait.absorb(loop_wait);
         self.touched.store(touched.load(Relaxed), Release);
     }
 
@@ -92,7 +96,8 @@ impl RouteRecord {
         if !self.is_touched() {
             return;
         }
-        let Self { touched, recorded, client_gone, broken, answered, statuses, service, latency, queue } = self;
+        let Self { touched, recorded, client_gone, broken, answered, statuses, service, latency, queue, loop_wait } =
+            self;
         touched.store(0, Relaxed);
         recorded.store(0, Relaxed);
         client_gone.store(0, Relaxed);
@@ -104,5 +109,6 @@ impl RouteRecord {
         service.clear();
         latency.clear();
         queue.clear();
+        loop_wait.clear();
     }
 }

@@ -30,12 +30,13 @@ impl Counters {
 
 impl RouteRecord {
     fn scribble(&self, random: &mut impl FnMut() -> u64) {
-        let Self { touched, recorded, client_gone, broken, answered, statuses, service, latency, queue } = self;
+        let Self { touched, recorded, client_gone, broken, answered, statuses, service, latency, queue, loop_wait } =
+            self;
         let counters = [touched, recorded, client_gone, broken];
         for place in counters.into_iter().chain(answered.words()).chain(statuses) {
             place.store(random(), Relaxed);
         }
-        for histogram in [service, latency, queue] {
+        for histogram in [service, latency, queue, loop_wait] {
             histogram.scribble(random);
         }
     }

@@ -36,7 +36,9 @@ pub struct Finished {
 pub struct Times {
     /// Arrival → head parsed; `None` where the socket has no arrival stamps.
     pub queue_ns: Option<u64>,
-    /// Head parsed → flushed.
+    /// From when a timer, a pool thread or a piece of its body was ready until the loop ran it on, all together.
+    pub loop_ns: u64,
+    /// Head parsed → flushed, the waits for the loop apart.
     pub service_ns: u64,
     /// Arrival → flushed.
     pub latency_ns: u64,
@@ -162,7 +164,8 @@ impl SeatWriter {
                 add(&counters.errors, 1);
             }
         }
-        if let Some(Times { queue_ns, service_ns, latency_ns }) = times {
+        if let Some(Times { queue_ns, loop_ns, service_ns, latency_ns }) = times {
+            record.loop_wait.record(loop_ns);
             record.service.record(service_ns);
             record.latency.record(latency_ns);
             if let Some(queue_ns) = queue_ns {

@@ -57,12 +57,14 @@ pub struct SlotFigures {
 /// How long requests took.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recorded {
-    /// Head parsed → flushed.
+    /// Head parsed → flushed, the waits for the loop apart.
     pub service: Distribution,
     /// Arrival → flushed.
     pub latency: Distribution,
     /// Arrival → head parsed.
     pub queue: Distribution,
+    /// Timer, pool thread or piece of the body ready → the loop runs the request on.
+    pub loop_wait: Distribution,
 }
 
 impl Figures {
@@ -111,10 +113,11 @@ impl Figures {
     #[must_use]
     pub fn recorded(&self) -> Recorded {
         let mut sum = Recorded::default();
-        for RouteReading { service, latency, queue, .. } in &self.routes {
+        for RouteReading { service, latency, queue, loop_wait, .. } in &self.routes {
             sum.service.merge(service);
             sum.latency.merge(latency);
             sum.queue.merge(queue);
+            sum.loop_wait.merge(loop_wait);
         }
         sum
     }

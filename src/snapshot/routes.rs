@@ -26,12 +26,15 @@ pub struct RouteReading {
     pub client_gone: u64,
     /// Requests whose connection was broken by a fault.
     pub broken: u64,
-    /// Head parsed → flushed.
+    /// Head parsed → flushed, the waits for the loop apart.
     pub service: Distribution,
     /// Arrival → flushed.
     pub latency: Distribution,
     /// Arrival → head parsed.
     pub queue: Distribution,
+    /// Timer, pool thread or piece of the body ready → the loop runs the request on.
+    #[serde(default)]
+    pub loop_wait: Distribution,
 }
 
 /// Every route on which something was answered, in the order of their numbers. Read after a [`super::Snapshot`], the sum
@@ -117,6 +120,7 @@ fn add_record(sum: &mut RouteReading, record: &RouteRecord) {
     sum.service.add(&record.service);
     sum.latency.add(&record.latency);
     sum.queue.add(&record.queue);
+    sum.loop_wait.add(&record.loop_wait);
 }
 
 impl RouteReading {
@@ -137,7 +141,7 @@ impl RouteReading {
     /// broken worker has written can't be compared.
     #[must_use]
     pub fn since(&self, before: &Self) -> Option<Self> {
-        let Self { number, path, method, statuses, client_gone, broken, service, latency, queue } = self;
+        let Self { number, path, method, statuses, client_gone, broken, service, latency, queue, loop_wait } = self;
         let more = |status: &u16, count: &u64| {
             let more = count.checked_sub(before.statuses.get(status).copied().unwrap_or(0))?;
             Some((*status, more))
@@ -153,6 +157,7 @@ impl RouteReading {
             service: service.since(&before.service)?,
             latency: latency.since(&before.latency)?,
             queue: queue.since(&before.queue)?,
+            loop_wait: loop_wait.since(&before.loop_wait)?,
         };
         Some(since).filter(|since| since.finished() > 0)
     }

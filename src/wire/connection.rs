@@ -13,6 +13,7 @@ use super::standing::{Phase, Standing, Timeouts, Verdict};
 use crate::scoreboard::{FaultMark, Finished, Outcome, SeatWriter, Times};
 use crate::sys::socket::Received;
 use crate::sys::{clock, lock, socket};
+use crate::work::loop_wait;
 
 /// What the connections of a worker share: it wakes the worker when the last one has ended.
 pub struct Gauge {
@@ -58,6 +59,8 @@ pub struct Ending {
     pub arrival_ns: u64,
     /// Whether the arrival is the kernel's stamp, and not only the time of our read.
     pub stamped: bool,
+    /// How long it has waited for the loop since its head was parsed.
+    pub loop_ns: u64,
 }
 
 /// Who waits until all that was written is with the kernel.
@@ -77,6 +80,10 @@ pub struct Connection {
     is_serving: AtomicBool,
     arrival_ns: AtomicU64,
     stamped: AtomicBool,
+    /// How long the request in the router has waited for the loop.
+    loop_ns: AtomicU64,
+    /// Since when its body is waited for (monotonic); 0 while it is not.
+    awaits_body_ns: AtomicU64,
     route: AtomicUsize,
     /// The index that the request in the router has drawn, plus one; 0 is none yet.
     index: AtomicU64,
@@ -105,6 +112,8 @@ impl Connection {
             is_serving: AtomicBool::new(false),
             arrival_ns: AtomicU64::new(0),
             stamped: AtomicBool::new(false),
+            loop_ns: AtomicU64::new(0),
+            awaits_body_ns: AtomicU64::new(0),
             route: AtomicUsize::new(0),
             index: AtomicU64::new(0),
             awaited: AtomicBool::new(false),
@@ -161,9 +170,51 @@ impl Connection {
     /// A head was parsed. Interim responses are for clients of HTTP/1.1.
     pub fn head_parsed(&self, now_ns: u64, takes_interim: bool) {
         self.route.store(0, Relaxed);
+        self.loop_ns.store(0, Relaxed);
+        self.awaits_body_ns.store(0, Relaxed);
         self.takes_interim.store(takes_interim, Relaxed);
         self.is_serving.store(true, Relaxed);
         self.standing.enter(Phase::Busy, now_ns);
+    }
+
+    /// Polls what works for the request in the router, and adds what it had waited for the loop to the request's account.
+    pub fn polling<T>(&self, poll: impl FnOnce() -> T) -> T {
+        // What is left there is no request's.
+        let _ = loop_wait::take();
+        let polled = poll();
+        self.add_loop_wait(loop_wait::take());
+        polled
+    }
+
+    /// The same for what gives the response's body. It is not polled while the client takes nothing of what is written:
+    /// then what it was late by is the client's.
+    pub fn polling_body<T>(&self, poll: impl FnOnce() -> T) -> T {
+        if !self.is_unflushed() {
+            return self.polling(poll);
+        }
+        let polled = poll();
+        let _ = loop_wait::take();
+        polled
+    }
+
+    /// How long the request in the router has waited for the loop since its head was parsed. Also while it is polled.
+    #[must_use]
+    pub fn loop_ns(&self) -> u64 {
+        self.add_loop_wait(loop_wait::take());
+        self.loop_ns.load(Relaxed)
+    }
+
+    fn add_loop_wait(&self, waited_ns: u64) {
+        if waited_ns > 0 {
+            self.loop_ns.store(self.loop_ns.load(Relaxed).saturating_add(waited_ns), Relaxed);
+        }
+    }
+
+    /// The request in the router waits for more of its body than has arrived.
+    pub(super) fn awaits_body(&self) {
+        if self.awaits_body_ns.load(Relaxed) == 0 {
+            self.awaits_body_ns.store(clock::monotonic_ns(), Relaxed);
+        }
     }
 
     /// The response of the request in the router is there, and will be written next.
@@ -221,6 +272,11 @@ impl Connection {
             }
             None => (clock::monotonic_ns(), None),
         };
+        let awaited_ns = self.awaits_body_ns.load(Relaxed);
+        if awaited_ns > 0 {
+            self.awaits_body_ns.store(0, Relaxed);
+            self.add_loop_wait(arrival.map_or(0, |arrival_ns| now.saturating_sub(arrival_ns.max(awaited_ns))));
+        }
         self.arrival_ns.store(arrival.unwrap_or(now), Relaxed);
         self.stamped.store(arrival.is_some(), Relaxed);
         self.in_body.store(in_body, Relaxed);
@@ -334,13 +390,14 @@ impl Connection {
     }
 
     fn end(&self, ending: Ending, now_ns: u64, outcome: Outcome) {
-        let Ending { route, outcome: planned, fault, head_ns, arrival_ns, stamped } = ending;
+        let Ending { route, outcome: planned, fault, head_ns, arrival_ns, stamped, loop_ns } = ending;
         if let Some(fault) = fault.filter(|_| outcome == planned) {
             self.seat.board().head().faults.carried_out(fault);
         }
         let times = self.keeps_times().then(|| Times {
             queue_ns: stamped.then(|| head_ns.saturating_sub(arrival_ns)),
-            service_ns: now_ns.saturating_sub(head_ns),
+            loop_ns,
+            service_ns: now_ns.saturating_sub(head_ns).saturating_sub(loop_ns),
             latency_ns: now_ns.saturating_sub(arrival_ns),
         });
         self.seat.finished(&Finished { route, outcome, times });

@@ -14,7 +14,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use super::on_pool;
+use super::pool::{Pooled, on_pool};
 use crate::sys::clock;
 
 /// The state before the first iteration.
@@ -71,6 +71,8 @@ pub struct Computed {
     pub cpu_ns: u64,
     /// Time that passed meanwhile.
     pub wall_ns: u64,
+    /// Before it, the wait for a thread of the pool.
+    pub pool_ns: u64,
 }
 
 impl Cpu {
@@ -78,7 +80,10 @@ impl Cpu {
     pub async fn run(self) -> Computed {
         match self.place {
             Place::Loop => compute(self.amount),
-            Place::Pool => on_pool(move || compute(self.amount)).await,
+            Place::Pool => {
+                let Pooled { done, pool_ns, loop_ns: _ } = on_pool(move || compute(self.amount)).await;
+                Computed { pool_ns, ..done }
+            }
         }
     }
 }
@@ -97,7 +102,8 @@ fn compute(amount: Amount) -> Computed {
         Amount::Iterations(iterations) => (iterations, chain(SEED, iterations)),
         Amount::Time(time) => until(cpu + u64::try_from(time.as_nanos()).unwrap_or(u64::MAX / 2)),
     };
-    Computed { iterations, checksum, cpu_ns: clock::thread_cpu_ns() - cpu, wall_ns: clock::monotonic_ns() - wall }
+    let (cpu_ns, wall_ns) = (clock::thread_cpu_ns() - cpu, clock::monotonic_ns() - wall);
+    Computed { iterations, checksum, cpu_ns, wall_ns, pool_ns: 0 }
 }
 
 /// Iterates until the thread's CPU clock shows `deadline`.

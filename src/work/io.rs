@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
-use super::{on_pool, sleep};
+use super::pool::{Pooled, on_pool};
+use super::sleep;
 use crate::sys::clock;
 
 /// What waits.
@@ -46,8 +47,20 @@ pub struct Waited {
     pub asked: Duration,
     /// What waited.
     pub mode: Mode,
-    /// How long it took, the wait for a pool thread included.
+    /// How long it took: all of it, until the request went on.
     pub waited_ns: u64,
+    /// Of it, the wait for a thread of the pool.
+    pub pool_ns: u64,
+    /// Of it, the wait for the worker's loop once the time had passed.
+    pub loop_ns: u64,
+}
+
+impl Waited {
+    /// The waiting that was asked for, as it was.
+    #[must_use]
+    pub fn io_ns(&self) -> u64 {
+        self.waited_ns.saturating_sub(self.pool_ns).saturating_sub(self.loop_ns)
+    }
 }
 
 impl Io {
@@ -55,11 +68,17 @@ impl Io {
     pub async fn run(self) -> Waited {
         let Self { delay, mode } = self;
         let begun = clock::monotonic_ns();
-        match mode {
-            Mode::Async => sleep::sleep(delay).await,
-            Mode::Blocking => thread::sleep(delay),
-            Mode::Pool => on_pool(move || thread::sleep(delay)).await,
-        }
-        Waited { asked: delay, mode, waited_ns: clock::monotonic_ns() - begun }
+        let (pool_ns, loop_ns) = match mode {
+            Mode::Async => (0, sleep::sleep(delay).await),
+            Mode::Blocking => {
+                thread::sleep(delay);
+                (0, 0)
+            }
+            Mode::Pool => {
+                let Pooled { done: (), pool_ns, loop_ns } = on_pool(move || thread::sleep(delay)).await;
+                (pool_ns, loop_ns)
+            }
+        };
+        Waited { asked: delay, mode, waited_ns: clock::monotonic_ns() - begun, pool_ns, loop_ns }
     }
 }

@@ -53,6 +53,8 @@ pub struct Held {
     pub pages: u64,
     /// For how long it was held once it was touched.
     pub held_ns: u64,
+    /// Of it, the wait for the worker's loop once the time had passed.
+    pub loop_ns: u64,
     /// CPU time that mapping, touching and unmapping took, the kernel's share included.
     pub cpu_ns: u64,
 }
@@ -100,12 +102,12 @@ impl Hold {
         let touched = pages.touch() as u64;
         let taking_cpu = clock::thread_cpu_ns() - begun_cpu;
         let begun = clock::monotonic_ns();
-        sleep::sleep(time).await;
+        let loop_ns = sleep::sleep(time).await;
         let held_ns = clock::monotonic_ns() - begun;
         let freeing = clock::thread_cpu_ns();
         drop((pages, share));
         let cpu_ns = taking_cpu + clock::thread_cpu_ns() - freeing;
-        Ok(Held { bytes, pages: touched, held_ns, cpu_ns })
+        Ok(Held { bytes, pages: touched, held_ns, loop_ns, cpu_ns })
     }
 }
 

@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::loop_wait;
+use crate::sys::clock;
+
 /// The kernel refused the pool its first thread, with which the work unwinds: there is nothing that it could answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NoThread;
@@ -28,8 +31,24 @@ impl<T> Drop for Awaited<T> {
     }
 }
 
+/// What a thread of the pool has done, and what it took beside the work.
+pub(super) struct Pooled<T> {
+    /// What the work returned.
+    pub done: T,
+    /// From the request for a thread until one began.
+    pub pool_ns: u64,
+    /// From the end of the work until the loop went on with it; counted as a [`loop_wait`].
+    pub loop_ns: u64,
+}
+
 /// Runs on a thread of the pool; a panic there is a panic here.
-pub(super) async fn on_pool<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(super) async fn on_pool<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Pooled<T> {
+    let asked_ns = clock::monotonic_ns();
+    let work = move || {
+        let begun_ns = clock::monotonic_ns();
+        let done = work();
+        (done, begun_ns.saturating_sub(asked_ns), clock::monotonic_ns())
+    };
     let is_given_up = Arc::new(AtomicBool::new(false));
     let seen_there = Arc::clone(&is_given_up);
     let queued = move || (!seen_there.load(Relaxed)).then(work);
@@ -41,7 +60,7 @@ pub(super) async fn on_pool<T: Send + 'static>(work: impl FnOnce() -> T + Send +
     };
     let mut awaited = Awaited(spawned);
     match (&mut awaited.0).await {
-        Ok(Some(done)) => done,
+        Ok(Some((done, pool_ns, ended_ns))) => Pooled { done, pool_ns, loop_ns: loop_wait::was_ready(ended_ns) },
         Err(failure) => match failure.try_into_panic() {
             Ok(panic) => resume_unwind(panic),
             // The runtime is being torn down, and with it whoever awaits this.

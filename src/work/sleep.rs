@@ -20,25 +20,29 @@ use crate::sys::clock;
 use crate::sys::readiness::Watched;
 use crate::sys::timer::Timer;
 use crate::units::nanoseconds;
+use crate::work::loop_wait;
 use deadlines::{Deadlines, Ticket};
 use lead::Lead;
 
-/// Waits, on a runtime with a timer, at least this long.
-pub async fn sleep(duration: Duration) {
-    until(clock::monotonic_ns().saturating_add(nanoseconds(duration))).await;
+/// Waits, on a runtime with a timer, at least this long. How much longer it takes until the loop runs its task on is a
+/// [`loop_wait`], which is counted and returned.
+pub async fn sleep(duration: Duration) -> u64 {
+    until(clock::monotonic_ns().saturating_add(nanoseconds(duration))).await
 }
 
-/// Waits until a time on the monotonic clock.
-pub async fn until(deadline_ns: u64) {
-    Sleeper { deadline_ns, ticket: None }.await;
+/// Waits until a time on the monotonic clock, and returns the same.
+pub async fn until(deadline_ns: u64) -> u64 {
+    let mut has_slept = Sleeper { deadline_ns, ticket: None }.await;
     // Where nobody serves.
     loop {
         let left = deadline_ns.saturating_sub(clock::monotonic_ns());
         if left == 0 {
-            return;
+            break;
         }
+        has_slept = true;
         tokio::time::sleep(Duration::from_nanos(left)).await;
     }
+    if has_slept { loop_wait::was_ready(deadline_ns) } else { 0 }
 }
 
 thread_local! {
@@ -68,18 +72,18 @@ impl Bed {
     }
 }
 
-/// Ready when its deadline has passed, or when nobody serves it.
+/// Ready when its deadline has passed, or when nobody serves it. Says whether it has slept.
 struct Sleeper {
     deadline_ns: u64,
     ticket: Option<Ticket>,
 }
 
 impl Future for Sleeper {
-    type Output = ();
+    type Output = bool;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<bool> {
         if self.deadline_ns <= clock::monotonic_ns() {
-            return Poll::Ready(());
+            return Poll::Ready(self.ticket.is_some());
         }
         let (waker, deadline_ns) = (context.waker(), self.deadline_ns);
         let alarm = Bed::get(|bed| {
@@ -91,7 +95,7 @@ impl Future for Sleeper {
             Some(bed.alarm(deadline_ns))
         });
         match alarm.flatten() {
-            None => Poll::Ready(()),
+            None => Poll::Ready(self.ticket.is_some()),
             Some(alarm) => {
                 if let Some(service) = alarm {
                     service.wake();

@@ -24,6 +24,8 @@ pub struct Uploaded {
     pub first_byte_ns: Option<u64>,
     /// From the beginning to the last byte.
     pub last_byte_ns: Option<u64>,
+    /// From the head to the last byte, without the waits for the worker's loop after bytes had arrived.
+    pub spent_ns: u64,
     /// Time that the checksum took. By the monotonic clock around each piece: the thread's CPU clock costs a system
     /// call, which would be a part of what it measures.
     pub cpu_ns: u64,
@@ -51,19 +53,20 @@ impl Reading {
         self.cpu_ns += clock::monotonic_ns() - now;
     }
 
-    /// There is no more.
+    /// There is no more. The request has spent so much time on it, its waits for the worker's loop apart.
     #[must_use]
-    pub fn end(self) -> Uploaded {
+    pub fn end(self, spent_ns: u64) -> Uploaded {
         let Self { begun_ns: _, bytes, checksum, first_ns, last_ns, cpu_ns } = self;
-        Uploaded { bytes, crc32: checksum.finalize(), first_byte_ns: first_ns, last_byte_ns: last_ns, cpu_ns }
+        let crc32 = checksum.finalize();
+        Uploaded { bytes, crc32, first_byte_ns: first_ns, last_byte_ns: last_ns, spent_ns, cpu_ns }
     }
 }
 
 impl Uploaded {
-    /// Time that was spent waiting for the bytes, and reading them.
+    /// Time that was spent waiting for the client's bytes, and reading them.
     #[must_use]
     pub fn waited_ns(&self) -> u64 {
-        self.last_byte_ns.unwrap_or(0).saturating_sub(self.cpu_ns)
+        self.spent_ns.saturating_sub(self.cpu_ns)
     }
 }
 
@@ -77,7 +80,7 @@ mod tests {
         for piece in ["1234", "", "56789"] {
             reading.take(piece.as_bytes());
         }
-        let uploaded = reading.end();
+        let uploaded = reading.end(0);
         // The check value of CRC-32/ISO-HDLC.
         assert_eq!((uploaded.bytes, uploaded.crc32), (9, 0xCBF4_3926));
         assert!(uploaded.first_byte_ns <= uploaded.last_byte_ns && uploaded.first_byte_ns.is_some());
@@ -85,7 +88,7 @@ mod tests {
 
     #[test]
     fn nothing_has_no_times() {
-        let uploaded = Reading::since(0).end();
+        let uploaded = Reading::since(0).end(0);
         assert_eq!((uploaded.bytes, uploaded.crc32, uploaded.first_byte_ns), (0, 0, None));
     }
 }

@@ -31,6 +31,7 @@ mod inherited_signals;
 mod killed_worker;
 mod live_figures;
 mod live_page;
+mod loop_waiting;
 mod marks;
 mod memory_refused;
 mod modes_answer_alike;

@@ -40,10 +40,13 @@ fn ask(client: &mut Client, query: &str, asked_ns: f64, mode: &str) {
     assert!((waited_ms * 1e6).round() >= asked_ns, "{path} was early by its own account: {done}");
     assert!(passed_ms * 1e6 >= asked_ns, "{path} was early by the client's clock: {passed_ms} ms");
     assert!(waited_ms <= passed_ms, "{path} claims more than the client saw, {passed_ms} ms: {done}");
-    let (io, total) = (response.timing("io"), response.timing("total"));
-    assert!((io - waited_ms).abs() <= ROUNDED_MS, "{path}: Server-Timing has {io}, the answer {done}");
+    // What it waited beside what was asked for is named by itself.
+    let [io, pool, looped, total] = ["io", "pool", "loop", "total"].map(|name| response.timing(name));
+    assert!(((io + ROUNDED_MS) * 1e6).round() >= asked_ns, "{path} was early by its header: {io} ms");
+    let parts = io + pool + looped;
+    assert!((parts - waited_ms).abs() <= 3.0 * ROUNDED_MS, "{path}: Server-Timing has {parts}, the answer {done}");
     let most = passed_ms + ROUNDED_MS + CLOCKS_APART_MS;
-    assert!(total + ROUNDED_MS >= io && total <= most, "{path}: {total} of {passed_ms} ms");
+    assert!(total + 3.0 * ROUNDED_MS >= parts && total <= most, "{path}: {total} of {passed_ms} ms");
 }
 
 #[test]

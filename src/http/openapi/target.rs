@@ -85,7 +85,7 @@ fn measured(says: &str, kind: &str, schema: impl Into<RefOr<Schema>>) -> Respons
 }
 
 fn stamped(says: &str) -> ResponseBuilder {
-    let timing = "Measured milliseconds: queue (but for unix sockets), inject, cpu, io, total";
+    let timing = "Measured milliseconds: queue (but for unix sockets), loop, inject, pool, cpu, io, total";
     ResponseBuilder::new()
         .description(says)
         .header("Server-Timing", header(timing, "total;dur=[0-9.]+$"))

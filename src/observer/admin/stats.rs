@@ -130,8 +130,18 @@ fn totals(figures: &Figures) -> Value {
 }
 
 fn route(route: &RouteReading) -> Value {
-    let RouteReading { number: _, path, method, statuses: counted, client_gone, broken, service, latency, queue } =
-        route;
+    let RouteReading {
+        number: _,
+        path,
+        method,
+        statuses: counted,
+        client_gone,
+        broken,
+        service,
+        latency,
+        queue,
+        loop_wait,
+    } = route;
     json!({
         "method": method,
         "route": path,
@@ -142,6 +152,7 @@ fn route(route: &RouteReading) -> Value {
         "svc_us": quantiles(service),
         "lat_us": quantiles(latency),
         "queue_us": quantiles(queue),
+        "loop_us": quantiles(loop_wait),
     })
 }
 

@@ -24,9 +24,9 @@ impl Timed for RouteSample {
 
 /// The last columns of `resources.csv` and `routes.csv`.
 #[rustfmt::skip]
-pub fn columns<Figures: Timed>() -> [Column<Figures>; 11] {
+pub fn columns<Figures: Timed>() -> [Column<Figures>; 13] {
     [
-        column("svc_p50_us", "µs", "histograms", "service: head parsed → flushed, median of the requests finished in the interval; within 0.78 %; empty when there were none",
+        column("svc_p50_us", "µs", "histograms", "service: head parsed → flushed without loop, median of the requests finished in the interval; within 0.78 %; empty when there were none",
             |row| service(row, |quantiles| quantiles.p50_ns)),
         column("svc_p95_us", "µs", "histograms", "the same, 95 % were not longer",
             |row| service(row, |quantiles| quantiles.p95_ns)),
@@ -48,6 +48,10 @@ pub fn columns<Figures: Timed>() -> [Column<Figures>; 11] {
             |row| queue(row, |quantiles| quantiles.p50_ns)),
         column("queue_p99_us", "µs", "kernel's arrival stamps, histograms", "the same, 99 % were not longer",
             |row| queue(row, |quantiles| quantiles.p99_ns)),
+        column("loop_p50_us", "µs", "clock at each wake-up, histograms", "loop: a timer, a pool thread or a piece of the body was ready → the loop ran the request on, median",
+            |row| loop_wait(row, |quantiles| quantiles.p50_ns)),
+        column("loop_p99_us", "µs", "clock at each wake-up, histograms", "the same, 99 % were not longer",
+            |row| loop_wait(row, |quantiles| quantiles.p99_ns)),
     ]
 }
 
@@ -61,6 +65,10 @@ fn latency<Figures: Timed>(row: &Row<'_, Figures>, of: fn(&Quantiles) -> u64) ->
 
 fn queue<Figures: Timed>(row: &Row<'_, Figures>, of: fn(&Quantiles) -> u64) -> String {
     cell(row.figures.durations().queue.as_ref().map(of))
+}
+
+fn loop_wait<Figures: Timed>(row: &Row<'_, Figures>, of: fn(&Quantiles) -> u64) -> String {
+    cell(row.figures.durations().loop_wait.as_ref().map(of))
 }
 
 /// Microseconds to one decimal.
