@@ -35,6 +35,7 @@ mod upload;
 
 pub use docs::{file as docs_file, page as docs_page};
 pub use error::Refusal;
+pub use gate::unread_head;
 pub use in_force::{Faults, ListenerFault, ListenerOrder};
 pub use record::{Recorded, adapted_to};
 pub use route::{Route, Routes, UNMATCHED};

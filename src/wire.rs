@@ -2,7 +2,7 @@
 //!
 //! It counts bytes, keeps the kernel's arrival stamp of what it read, and ends the record of a request when hyper's
 //! flush after its body is done: hyper drops a body *before* it writes it, so the body cannot tell. What comes in
-//! passes `framing`, which makes unparsable what different readers would understand differently.
+//! passes `framing`, which ends the stream in front of what must not be served.
 //!
 //! A client that has ended its sending direction has left, or waits for its answer: [`Departure`] finds out. hyper is
 //! not told while a request is served.
@@ -15,6 +15,7 @@ mod breakage;
 mod connection;
 mod departure;
 mod framing;
+mod http2;
 mod linger;
 mod standing;
 
@@ -27,7 +28,8 @@ pub use breakage::Breakage;
 pub use connection::{Connection, Ending, Gauge};
 pub use departure::Departure;
 use framing::Framing;
-pub use framing::TARGET;
+pub use framing::{HEAD, HEADER_LINES, Refused, TARGET};
+pub use http2::go_away;
 use hyper::rt::{Read, ReadBufCursor, Write};
 pub use linger::{linger, read_some};
 pub use standing::{Phase, Timeouts};
@@ -41,6 +43,8 @@ const SMALL: usize = 512;
 pub struct Wire {
     departure: Arc<Departure>,
     framing: Framing,
+    /// hyper waits for what the framing has refused.
+    is_refused: bool,
 }
 
 impl Wire {
@@ -49,7 +53,8 @@ impl Wire {
     /// # Errors
     /// What `epoll_ctl(2)` says.
     pub fn new(connection: Arc<Connection>) -> io::Result<Self> {
-        Ok(Self { departure: Arc::new(Departure::new(connection)?), framing: Framing::default() })
+        let departure = Arc::new(Departure::new(connection)?);
+        Ok(Self { departure, framing: Framing::default(), is_refused: false })
     }
 
     /// Waits until there is something to read, or the end of the stream. Until then a connection costs this
@@ -79,16 +84,26 @@ impl Wire {
         linger(&self.departure.socket, most).await;
     }
 
+    /// Why the connection ends without an answer from hyper, if the framing has ended it.
+    #[must_use]
+    pub fn refused(&self) -> Option<Refused> {
+        self.framing.refused().filter(|_| self.is_refused)
+    }
+
     /// Nothing more comes. hyper is told when it would wait for it, and not when an answer is on its way: it would
     /// drop that.
-    fn poll_end(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let connection = self.connection();
         let waits = connection.phase() != Phase::Busy || self.framing.is_in_body();
         if waits || connection.is_broken() {
+            self.is_refused = true;
             return Poll::Ready(Ok(()));
         }
-        // What was cut is refused by the gate, which closes.
-        if self.framing.is_over() { Poll::Pending } else { self.departure.poll_left(context).map(Ok) }
+        if self.framing.is_over() {
+            connection.await_idle(context);
+            return Poll::Pending;
+        }
+        self.departure.poll_left(context).map(Ok)
     }
 }
 
@@ -98,7 +113,7 @@ impl Read for Wire {
         context: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self { departure, framing } = &mut *self;
+        let Self { departure, framing, .. } = &mut *self;
         let watched = &departure.socket;
         if framing.is_over() {
             return self.poll_end(context);
@@ -118,13 +133,14 @@ impl Read for Wire {
             }) {
                 Ok(Received { bytes: 0, .. }) => return self.poll_end(context),
                 Ok(received) => {
+                    let handed_on = room - buffer.remaining();
                     // With edge-triggered epoll a short read says that nothing is left: spares the read that
                     // would only return EAGAIN. The end of the stream stays marked as ready.
                     if received.bytes < room {
                         ready.clear_ready();
                     }
                     connection.received(received, framing.is_in_head(), framing.is_in_body());
-                    return Poll::Ready(Ok(()));
+                    return if handed_on == 0 { self.poll_end(context) } else { Poll::Ready(Ok(())) };
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -202,6 +218,10 @@ impl Write for Wire {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.refused().is_some() {
+            // The refusal is still to be sent.
+            return Poll::Ready(Ok(()));
+        }
         match socket::end_sending(self.connection().socket()) {
             Err(error) if error.kind() != io::ErrorKind::NotConnected => Poll::Ready(Err(error)),
             _ => Poll::Ready(Ok(())),

@@ -64,10 +64,27 @@ impl Refusal {
     }
 }
 
+impl Refusal {
+    fn body(&self) -> String {
+        // A struct of strings always becomes JSON.
+        serde_json::to_string(self).unwrap_or_default() + "\n"
+    }
+
+    /// The whole response, for a connection that hyper does not serve and that is closed behind it.
+    #[must_use]
+    pub fn as_last_answer(&self) -> Vec<u8> {
+        let (status, body) = (self.status, self.body());
+        let length = body.len();
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        )
+        .into_bytes()
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        // A struct of strings always becomes JSON.
-        let body = serde_json::to_string(&self).unwrap_or_default() + "\n";
+        let body = self.body();
         let json = HeaderValue::from_static("application/json");
         let mut response = (self.status, [(header::CONTENT_TYPE, json)], body).into_response();
         if self.status == StatusCode::UNAUTHORIZED {

@@ -7,7 +7,7 @@ use http_body::Body;
 
 use super::error::Refusal;
 use super::target::Limits;
-use crate::wire::TARGET;
+use crate::wire::{HEAD, HEADER_LINES, Refused, TARGET, go_away};
 
 /// Holds what the RFCs want of a request and hyper lets through.
 ///
@@ -20,12 +20,31 @@ pub fn request(request: &Request<impl Body>) -> Result<(), Refusal> {
     if request.body().is_end_stream() { Ok(()) } else { coding(request.headers()) }
 }
 
-/// The four forms of RFC 9112, 3.2, and the length of 3.
+/// The answer to a head that was not read to its end, after which the connection is closed.
+#[must_use]
+pub fn unread_head(refused: Refused) -> Vec<u8> {
+    let (status, sentence) = match refused {
+        Refused::Http2 => return go_away("quintain does not speak HTTP/2; use HTTP/1.1"),
+        Refused::LongTarget => (StatusCode::URI_TOO_LONG, format!("a target has less than {TARGET} bytes")),
+        Refused::LongHead => {
+            (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, format!("a request's head has less than {HEAD} bytes"))
+        }
+        Refused::ManyHeaderLines => {
+            let sentence = format!("a request has at most {HEADER_LINES} header lines");
+            (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, sentence)
+        }
+        Refused::FramedTwice => {
+            let sentence = "a request has one Content-Length or one Transfer-Encoding, not two of them";
+            (StatusCode::BAD_REQUEST, sentence.to_owned())
+        }
+    };
+    Refusal::new(status, sentence).as_last_answer()
+}
+
+/// The four forms of RFC 9112, 3.2.
 fn target(method: &Method, uri: &Uri) -> Result<(), Refusal> {
     let whole = uri.path_and_query().map_or("", |target| target.as_str());
-    let (status, sentence) = if whole.len() >= TARGET {
-        (StatusCode::URI_TOO_LONG, format!("a target has less than {TARGET} bytes"))
-    } else if method == Method::CONNECT {
+    let (status, sentence) = if method == Method::CONNECT {
         (StatusCode::NOT_IMPLEMENTED, "this is no proxy: there is no CONNECT".to_owned())
     } else if !whole.is_ascii() {
         (StatusCode::BAD_REQUEST, "a target is ASCII; other characters are percent-encoded".to_owned())

@@ -24,8 +24,8 @@ pub struct Received {
 #[repr(C, align(8))]
 struct ControlRoom([u8; 64]);
 
-/// Reads into `buffer`; where `stamped`, with `recvmsg(2)`, so that the read has the kernel's arrival stamp. `follow` may
-/// change what was read, and says how much of it stays in the buffer.
+/// Reads into `buffer`; where `stamped`, with `recvmsg(2)`, so that the read has the kernel's arrival stamp. `follow` says
+/// how much of what was read stays in the buffer.
 ///
 /// # Errors
 /// `WouldBlock` when nothing is there; else what the kernel says.
@@ -33,7 +33,7 @@ pub fn receive(
     socket: BorrowedFd<'_>,
     buffer: &mut ReadBufCursor<'_>,
     stamped: bool,
-    follow: impl FnOnce(&mut [u8]) -> usize,
+    follow: impl FnOnce(&[u8]) -> usize,
 ) -> io::Result<Received> {
     // SAFETY: the bytes are only given to the kernel to write to; none is de-initialised.
     let room: &mut [MaybeUninit<u8>] = unsafe { buffer.as_mut() };
@@ -43,7 +43,7 @@ pub fn receive(
         (rustix::net::recv(socket, &mut *room, RecvFlags::empty())?.1, None)
     };
     // SAFETY: the kernel has just initialised this many bytes at the start of `room`, and nobody else has them.
-    let kept = follow(unsafe { std::slice::from_raw_parts_mut(room.as_mut_ptr().cast(), bytes) }).min(bytes);
+    let kept = follow(unsafe { std::slice::from_raw_parts(room.as_ptr().cast(), bytes) }).min(bytes);
     // SAFETY: at most that many.
     unsafe { buffer.advance(kept) };
     Ok(Received { bytes, arrival_realtime_ns })

@@ -51,8 +51,7 @@ impl Wire {
                 socket::disconnect(self.connection().socket());
             }
             Breakage::Malformed => {
-                // A client that does not read has its end all the same.
-                let _ = timeout(PATIENCE, self.send_all(MALFORMED)).await;
+                self.send_last(MALFORMED).await;
             }
         }
         if breakage != Breakage::Reset {
@@ -71,6 +70,11 @@ impl Wire {
         while socket::unacknowledged(self.connection().socket()) > 0 && Instant::now() < deadline {
             sleep(LOOK).await;
         }
+    }
+
+    /// Sends what hyper does not: the last that the client gets. One that does not read goes without it.
+    pub async fn send_last(&self, bytes: &[u8]) {
+        let _ = timeout(PATIENCE, self.send_all(bytes)).await;
     }
 
     async fn send_all(&self, bytes: &[u8]) -> io::Result<()> {

@@ -68,6 +68,8 @@ pub struct Ending {
 struct Waiting {
     endings: Vec<Ending>,
     task: Option<Waker>,
+    /// Whoever reads, and has to let the answers go first.
+    reader: Option<Waker>,
 }
 
 /// One connection.
@@ -327,6 +329,11 @@ impl Connection {
         self.awaited.store(true, Relaxed);
     }
 
+    /// Wakes the task once the answer to a request is with the kernel that is served now.
+    pub(super) fn await_idle(&self, context: &Context<'_>) {
+        self.waiting().reader = Some(context.waker().clone());
+    }
+
     /// Whether it still waits for that.
     #[must_use]
     pub fn awaits_flush(&self) -> bool {
@@ -351,12 +358,12 @@ impl Connection {
             return;
         }
         let now = clock::monotonic_ns();
-        let (ended, task) = self.end_all(now, |ending| ending.outcome);
+        let (ended, tasks) = self.end_all(now, |ending| ending.outcome);
         // The next one may be served by now: see `poll_earlier_flushed`.
         if ended && !self.is_serving.load(Relaxed) {
             self.standing.enter(if in_head { Phase::Head } else { Phase::Idle }, now);
         }
-        if let Some(task) = task {
+        for task in tasks.into_iter().flatten() {
             task.wake();
         }
     }
@@ -378,15 +385,15 @@ impl Connection {
         self.broken.load(Relaxed)
     }
 
-    /// Ends the requests that wait. Returns whether there were any, and the task to wake.
-    fn end_all(&self, now_ns: u64, outcome: impl Fn(&Ending) -> Outcome) -> (bool, Option<Waker>) {
+    /// Ends the requests that wait. Returns whether there were any, and the tasks to wake.
+    fn end_all(&self, now_ns: u64, outcome: impl Fn(&Ending) -> Outcome) -> (bool, [Option<Waker>; 2]) {
         self.awaited.store(false, Relaxed);
         let mut waiting = self.waiting();
         let any = !waiting.endings.is_empty();
         for ending in waiting.endings.drain(..) {
             self.end(ending, now_ns, outcome(&ending));
         }
-        (any, waiting.task.take())
+        (any, [waiting.task.take(), waiting.reader.take()])
     }
 
     fn end(&self, ending: Ending, now_ns: u64, outcome: Outcome) {

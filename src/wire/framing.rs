@@ -2,24 +2,41 @@
 //!
 //! hyper parses and frames by itself, but it is lenient in ways that its service can't see: of Content-Length beside
 //! Transfer-Encoding it drops the first before anybody can look; trailers may hold a bare LF, behind which another
-//! recipient sees another request; a target that doesn't fit its buffer is a 431. So [`Framing`] follows the same
-//! bytes, once, before hyper gets them, and makes the ambiguous unparsable: hyper then refuses it as it refuses any
-//! other broken request, whole or in pieces, pipelined or not.
+//! recipient sees another request. What it refuses by itself gets no sentence. So [`Framing`] follows the same bytes,
+//! once, before hyper gets them, and ends the stream in front of what must not be served. [`Refused`] says why; the
+//! connection is answered by whoever serves it, once hyper has let go.
 //!
 //! It decides nothing else. Where it is laxer than hyper (it looks at no more than it needs), hyper refuses, and
 //! what follows is never read. It also tells head from body, which the timeouts need.
 
 use memchr::{memchr, memrchr};
 
-/// From so many bytes on, a target is too long: what is left of the 32 KiB of a head must have room for the rest of
-/// the request line.
+/// A request's target has less bytes than this.
 pub const TARGET: usize = 31 * 1024;
 
-/// Put over what follows in a longer one. To hyper the head is whole then, and its service can refuse the target.
-const CUT: &[u8] = b" HTTP/1.1\r\n\r\n";
+/// A request's head has less bytes than this, the empty lines before it included.
+pub const HEAD: u16 = 32 * 1024;
 
-/// What no parser takes in the place of a header's colon.
-const POISON: u8 = 0;
+/// A request has at most so many header lines. hyper has room for no more without allocating it for each request.
+pub const HEADER_LINES: u8 = 100;
+
+/// How the preface of HTTP/2 begins (RFC 9113, 3.4), up to where hyper would take it for a bad version.
+const PREFACE: &[u8] = b"PRI * HTTP/2";
+
+/// Why a head is not handed on any further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It is the preface of HTTP/2.
+    Http2,
+    /// Its target has [`TARGET`] bytes.
+    LongTarget,
+    /// It has [`HEAD`] bytes.
+    LongHead,
+    /// It has more than [`HEADER_LINES`].
+    ManyHeaderLines,
+    /// Two of its lines frame the body: what the body is depends on who reads it.
+    FramedTwice,
+}
 
 /// The two headers that frame a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +59,8 @@ impl Field {
 enum Place {
     /// Between messages; empty lines may stand here.
     Between,
+    /// So many bytes of [`PREFACE`].
+    Preface(usize),
     RequestLine,
     /// The first byte of a header's line, or of the empty one.
     LineStart,
@@ -59,10 +78,8 @@ enum Place {
     /// The CRLF after the data.
     ChunkEnd,
     Trailers,
-    /// So much of [`CUT`] is written.
-    Cutting(usize),
-    /// It is written; nothing more is handed on.
-    Cut,
+    /// The head is refused; nothing more is handed on.
+    Refused(Refused),
     /// The body can't be framed; nothing more is handed on.
     Broken,
 }
@@ -82,6 +99,10 @@ pub struct Framing {
     place: Place,
     /// Bytes of the request line's last word, or of the trailer's line.
     line: usize,
+    /// Bytes since the end of the message before.
+    head: u16,
+    /// Header lines of this head.
+    header_lines: u8,
     /// The byte before was a CR.
     after_cr: bool,
     /// This head's Content-Length, once it has one.
@@ -92,7 +113,15 @@ pub struct Framing {
 
 impl Default for Framing {
     fn default() -> Self {
-        Self { place: Place::Between, line: 0, after_cr: false, length: None, coded: false }
+        Self {
+            place: Place::Between,
+            line: 0,
+            head: 0,
+            header_lines: 0,
+            after_cr: false,
+            length: None,
+            coded: false,
+        }
     }
 }
 
@@ -110,46 +139,90 @@ impl Framing {
     }
 
     fn part(&self) -> Part {
-        use Place::{
-            Between, Body, Broken, ChunkData, ChunkEnd, ChunkExtension, ChunkSize, Cut, Cutting, LengthValue, Line,
-            LineStart, Name, RequestLine, Trailers,
-        };
         match self.place {
-            Between | Cut => Part::None,
-            RequestLine | LineStart | Name(..) | Line | LengthValue | Cutting(_) => Part::Head,
-            Body(_) | ChunkSize(..) | ChunkExtension(_) | ChunkData(_) | ChunkEnd | Trailers | Broken => Part::Body,
+            Place::Between | Place::Refused(_) => Part::None,
+            Place::Preface(_)
+            | Place::RequestLine
+            | Place::LineStart
+            | Place::Name(..)
+            | Place::Line
+            | Place::LengthValue => Part::Head,
+            Place::Body(_)
+            | Place::ChunkSize(..)
+            | Place::ChunkExtension(_)
+            | Place::ChunkData(_)
+            | Place::ChunkEnd
+            | Place::Trailers
+            | Place::Broken => Part::Body,
+        }
+    }
+
+    /// Why the stream ends here, if it does so in a head.
+    #[must_use]
+    pub fn refused(&self) -> Option<Refused> {
+        match self.place {
+            Place::Refused(why) => Some(why),
+            _ => None,
         }
     }
 
     /// Whether nothing that comes is handed on any more.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        matches!(self.place, Place::Cut | Place::Broken)
+        matches!(self.place, Place::Refused(_) | Place::Broken)
     }
 
-    /// Follows what was read, and changes it where it must not be understood. Returns how much of it to hand on;
-    /// less than all of it is the end of the stream.
-    pub fn follow(&mut self, bytes: &mut [u8]) -> usize {
+    /// Follows what was read. Returns how much of it to hand on; less than all of it is the end of the stream.
+    pub fn follow(&mut self, bytes: &[u8]) -> usize {
         let mut at = 0;
         while at < bytes.len() {
             at += match self.place {
-                Place::Between => self.between(bytes[at]),
-                Place::RequestLine => self.request_line(&bytes[at..]),
-                Place::LineStart => self.line_start(bytes[at]),
-                Place::Name(field, matched) => self.name(field, matched, &mut bytes[at]),
-                Place::Line => self.line(&bytes[at..]),
-                Place::LengthValue => self.length_value(bytes[at]),
                 Place::Body(left) => self.data(left, bytes.len() - at, Place::Body, Place::Between),
                 Place::ChunkSize(digits, size) => self.chunk_size(digits, size, bytes[at]),
                 Place::ChunkExtension(size) => self.chunk_extension(size, &bytes[at..]),
                 Place::ChunkData(left) => self.data(left, bytes.len() - at, Place::ChunkData, Place::ChunkEnd),
                 Place::ChunkEnd => self.chunk_end(bytes[at]),
                 Place::Trailers => self.trailers(bytes[at]),
-                Place::Cutting(written) => self.cut(written, &mut bytes[at]),
-                Place::Cut | Place::Broken => return at,
+                Place::Refused(_) | Place::Broken => return at,
+                Place::Between
+                | Place::Preface(_)
+                | Place::RequestLine
+                | Place::LineStart
+                | Place::Name(..)
+                | Place::Line
+                | Place::LengthValue => self.in_head(&bytes[at..]),
             };
         }
         at
+    }
+
+    /// One step in a head, or in front of it.
+    fn in_head(&mut self, rest: &[u8]) -> usize {
+        // The byte that fills it would make hyper refuse it, without a sentence.
+        let room = HEAD - 1 - self.head;
+        if room == 0 {
+            return self.refuse(Refused::LongHead);
+        }
+        let rest = &rest[..rest.len().min(usize::from(room))];
+        let is_before = self.place == Place::Between;
+        let taken = match self.place {
+            Place::Between => self.between(rest[0]),
+            Place::Preface(matched) => self.preface(matched, rest[0]),
+            Place::RequestLine => self.request_line(rest),
+            Place::LineStart => self.line_start(rest[0]),
+            Place::Name(field, matched) => self.name(field, matched, rest[0]),
+            Place::LengthValue => self.length_value(rest[0]),
+            _ => self.line(rest),
+        };
+        let goes_on = is_before || self.is_in_head();
+        // What is taken fits the room.
+        self.head = if goes_on { self.head + u16::try_from(taken).unwrap_or(room) } else { 0 };
+        taken
+    }
+
+    fn refuse(&mut self, why: Refused) -> usize {
+        self.place = Place::Refused(why);
+        0
     }
 
     fn go(&mut self, place: Place) -> usize {
@@ -161,10 +234,23 @@ impl Framing {
         match byte {
             b'\r' | b'\n' => 1,
             _ => {
-                *self = Self { place: Place::RequestLine, ..Self::default() };
+                *self = Self { place: Place::Preface(0), head: self.head, ..Self::default() };
                 0
             }
         }
+    }
+
+    fn preface(&mut self, matched: usize, byte: u8) -> usize {
+        if byte != PREFACE[matched] {
+            let last_word = memrchr(b' ', &PREFACE[..matched]).map_or(0, |space| space + 1);
+            self.line = matched - last_word;
+            self.place = Place::RequestLine;
+            return 0;
+        }
+        if matched + 1 == PREFACE.len() {
+            return self.refuse(Refused::Http2);
+        }
+        self.go(Place::Preface(matched + 1))
     }
 
     fn request_line(&mut self, rest: &[u8]) -> usize {
@@ -176,8 +262,7 @@ impl Framing {
         }
         self.line = memrchr(b' ', rest).map_or(self.line + rest.len(), |space| rest.len() - space - 1);
         if self.line == TARGET {
-            self.line = 0;
-            self.place = Place::Cutting(0);
+            self.place = Place::Refused(Refused::LongTarget);
         }
         rest.len()
     }
@@ -186,9 +271,15 @@ impl Framing {
         match byte {
             b'\r' => 1,
             b'\n' => self.head_ended(),
-            b'c' | b'C' => self.go(Place::Name(Field::Length, 1)),
-            b't' | b'T' => self.go(Place::Name(Field::Coding, 1)),
-            _ => self.go(Place::Line),
+            _ if self.header_lines == HEADER_LINES => self.refuse(Refused::ManyHeaderLines),
+            _ => {
+                self.header_lines += 1;
+                self.go(match byte {
+                    b'c' | b'C' => Place::Name(Field::Length, 1),
+                    b't' | b'T' => Place::Name(Field::Coding, 1),
+                    _ => Place::Line,
+                })
+            }
         }
     }
 
@@ -200,14 +291,12 @@ impl Framing {
         })
     }
 
-    fn name(&mut self, field: Field, matched: usize, byte: &mut u8) -> usize {
+    fn name(&mut self, field: Field, matched: usize, byte: u8) -> usize {
         match field.name().get(matched) {
             Some(wanted) if byte.to_ascii_lowercase() == *wanted => self.go(Place::Name(field, matched + 1)),
-            None if *byte == b':' => {
-                // Two lines that frame the body, whichever they are: what it is depends on who reads it.
+            None if byte == b':' => {
                 if self.coded || self.length.is_some() {
-                    *byte = POISON;
-                    return self.go(Place::Line);
+                    return self.refuse(Refused::FramedTwice);
                 }
                 match field {
                     Field::Length => {
@@ -306,11 +395,6 @@ impl Framing {
             _ => self.line += 1,
         }
         1
-    }
-
-    fn cut(&mut self, written: usize, byte: &mut u8) -> usize {
-        *byte = CUT[written];
-        self.go(if written + 1 == CUT.len() { Place::Cut } else { Place::Cutting(written + 1) })
     }
 
     fn breaks(&mut self) -> usize {

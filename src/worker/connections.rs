@@ -8,16 +8,13 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 
 use super::turn_away::turn_away;
-use crate::http::{Recorded, Routes, Target};
+use crate::http::{Recorded, Routes, Target, unread_head};
 use crate::scoreboard::SeatWriter;
 use crate::sys::{clock, lock};
-use crate::wire::{Connection, Gauge, Timeouts, Wire};
+use crate::wire::{Connection, Gauge, HEAD, Timeouts, Wire};
 
 /// From a request's first byte to the end of its head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The largest head of a request.
-const HEAD_BYTES: usize = 32 * 1024;
 
 /// A client that takes nothing of its response for so long is let go.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -50,7 +47,7 @@ impl Connections {
     ) -> Self {
         let mut http = http1::Builder::new();
         // The buffer's size alone is no limit: it grows by more than it needs.
-        http.max_buf_size(HEAD_BYTES).max_header_size(HEAD_BYTES);
+        http.max_buf_size(HEAD.into()).max_header_size(HEAD.into());
         // Whether a client has left is for `wire::Departure` to find out.
         http.half_close(true);
         Self {
@@ -140,11 +137,15 @@ async fn serve(http: Arc<http1::Builder>, mut wire: Wire, service: Recorded) {
         return Box::pin(wire.break_off(breakage)).await;
     }
     connection.broken();
-    let refused = served.is_err_and(|error| error.is_parse());
-    if refused {
+    let refused = wire.refused();
+    let is_rejected = refused.is_some() || served.is_err_and(|error| error.is_parse());
+    if is_rejected {
         connection.seat().rejected();
     }
-    if refused || connection.has_unread() {
+    if let Some(refused) = refused {
+        Box::pin(wire.send_last(&unread_head(refused))).await;
+    }
+    if is_rejected || connection.has_unread() {
         Box::pin(wire.linger(LINGER_BYTES)).await;
     }
 }

@@ -4,8 +4,10 @@ use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
+use axum::http::StatusCode;
 use tokio::time::timeout;
 
+use crate::http::Refusal;
 use crate::sys::readiness::Watched;
 use crate::sys::socket;
 use crate::wire::{linger, read_some};
@@ -35,12 +37,9 @@ pub async fn turn_away(socket: OwnedFd, most: u64) {
     };
     // A client that is too slow gets its answer all the same.
     let _ = timeout(PATIENCE, head).await;
-    let body = format!("{{\"error\":\"this worker has --max-connections {most} connections open\"}}\n");
-    let length = body.len();
-    let answer = format!(
-        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-    );
+    let sentence = format!("this worker has --max-connections {most} connections open");
+    let answer = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, sentence).as_last_answer();
     // Into an empty socket buffer, it always fits.
-    let _ = socket::write(socket.get_ref().as_fd(), answer.as_bytes());
+    let _ = socket::write(socket.get_ref().as_fd(), &answer);
     linger(&socket, DRAINED_BYTES).await;
 }

@@ -163,6 +163,7 @@ pub const REFUSALS: &[(u16, &str)] = &[
     (414, "The target of the request is too long"),
     (416, "The `Range` begins behind the end"),
     (421, "Not served under this name"),
+    (431, "The head has more than 100 header lines, or 32 KiB"),
     (500, "A handler panicked: a mistake of ours"),
     (501, "A coding or method that is not served"),
     (503, "Over a limit that requests share, or not ready; the sentence says which"),

@@ -20,10 +20,10 @@ use crate::work::payload::Payload;
 use crate::work::upload::Uploaded;
 
 /// What any request may be refused with.
-const ALWAYS: &[u16] = &[400, 405, 408, 413, 414, 421, 500, 501, 503];
+const ALWAYS: &[u16] = &[400, 405, 408, 413, 414, 421, 431, 500, 501, 503];
 
 /// The same, where every method is taken.
-const ANY_METHOD: &[u16] = &[400, 408, 413, 414, 421, 500, 501, 503];
+const ANY_METHOD: &[u16] = &[400, 408, 413, 414, 421, 431, 500, 501, 503];
 
 const STATUS: &str = "probes";
 const WORK: &str = "workloads";

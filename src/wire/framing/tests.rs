@@ -8,8 +8,7 @@ fn followed(stream: &[u8], pieces: &[usize]) -> (Vec<u8>, Framing) {
     let mut rest = stream;
     for &length in pieces.iter().chain([&usize::MAX]) {
         let (piece, after) = rest.split_at(length.min(rest.len()));
-        let mut piece = piece.to_vec();
-        let kept = framing.follow(&mut piece);
+        let kept = framing.follow(piece);
         handed.extend(&piece[..kept]);
         rest = after;
     }
@@ -45,14 +44,14 @@ fn what_is_clear_is_handed_on_unchanged() {
 }
 
 #[test]
-fn two_lines_that_frame_a_body_lose_a_colon() {
+fn two_lines_that_frame_a_body_end_the_stream_at_the_second() {
     let lines = ["Content-Length: 5", "Transfer-Encoding: chunked"];
     for first in lines {
         for second in lines {
-            let (handed, _) = whole(&format!("POST / HTTP/1.1\r\n{first}\r\nHost: a\r\n{second}\r\n\r\n"));
-            let colon = second.find(':').unwrap();
-            let poisoned = format!("{}\0{}", &second[..colon], &second[colon + 1..]);
-            assert_eq!(handed, format!("POST / HTTP/1.1\r\n{first}\r\nHost: a\r\n{poisoned}\r\n\r\n"));
+            let head = format!("POST / HTTP/1.1\r\n{first}\r\nHost: a\r\n");
+            let (handed, framing) = whole(&format!("{head}{second}\r\n\r\n"));
+            let name = second.split(':').next().unwrap();
+            assert_eq!((handed, framing.refused()), (format!("{head}{name}"), Some(Refused::FramedTwice)));
         }
     }
 }
@@ -80,16 +79,43 @@ fn a_bad_chunk_ends_the_stream_before_it() {
 }
 
 #[test]
-fn a_target_without_end_gets_one() {
+fn what_is_too_large_ends_the_stream() {
     let target = "a".repeat(TARGET * 3);
-    let sent = format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\nGET / HTTP/1.1\r\n\r\n");
-    let (handed, framing) = whole(&sent);
-    assert_eq!(handed, format!("GET {} HTTP/1.1\r\n\r\n", &target[..TARGET]));
-    assert_eq!(framing.place, Place::Cut);
-    assert!(framing.is_over());
-    assert_eq!((handed.into_bytes(), framing), followed(sent.as_bytes(), &vec![1; 40_000]));
-    let fits = format!("GET {} HTTP/1.1\r\n\r\n", &target[..TARGET - 1]);
-    assert_eq!(whole(&fits).0, fits);
+    let lines = "X: y\r\n".repeat(HEADER_LINES.into());
+    let of_bytes = |bytes: usize| {
+        let rest = bytes - "GET / HTTP/1.1\r\nX: \r\n\r\n".len();
+        format!("GET / HTTP/1.1\r\nX: {}\r\n\r\n", "a".repeat(rest))
+    };
+    for (fits, ends, why) in [
+        (format!("GET {} HTTP/1.1\r\n\r\n", &target[..TARGET - 1]), format!("GET {target}"), Refused::LongTarget),
+        (
+            format!("GET / HTTP/1.1\r\n{lines}\r\n"),
+            format!("GET / HTTP/1.1\r\n{lines}Y: z\r\n\r\n"),
+            Refused::ManyHeaderLines,
+        ),
+        (of_bytes(usize::from(HEAD) - 1), of_bytes(HEAD.into()), Refused::LongHead),
+        ("\r\n".repeat(10), "\r\n".repeat(usize::from(HEAD) / 2), Refused::LongHead),
+    ] {
+        let twice = fits.repeat(2);
+        let (handed, framing) = whole(&twice);
+        assert!(handed == twice && framing.place == Place::Between, "{why:?}: {framing:?}");
+        let sent = format!("{fits}{ends}{fits}");
+        let (handed, framing) = whole(&sent);
+        assert!(framing.is_over() && framing.refused() == Some(why), "{why:?}: {framing:?}");
+        assert!(handed.len() < fits.len() + ends.len() && sent.starts_with(&handed), "{why:?}");
+        assert_eq!((handed.into_bytes(), framing), followed(sent.as_bytes(), &vec![1; 100_000]), "{why:?}");
+    }
+}
+
+#[test]
+fn the_preface_of_http_2_ends_the_stream() {
+    let (handed, framing) = whole("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    assert_eq!((handed.as_str(), framing.refused()), ("PRI * HTTP/", Some(Refused::Http2)));
+    for other in ["PRI * HTTP/1.1\r\n\r\n", "PRI / HTTP/1.1\r\n\r\n", "PUT / HTTP/1.1\r\n\r\n"] {
+        assert_eq!(whole(other).0, other);
+    }
+    let target = format!("*{}", "a".repeat(TARGET - 1));
+    assert_eq!(whole(&format!("PRI {target} HTTP/1.1\r\n\r\n")).1.refused(), Some(Refused::LongTarget));
 }
 
 #[test]
@@ -117,7 +143,7 @@ proptest! {
     fn pieces_change_nothing(
         parts in prop::collection::vec(prop::sample::select(&[
             "GET / HTTP/1.1", "POST / HTTP/1.1", "\r\n", "\r\n\r\n", "\n", "\r", "Content-Length: 5", "Content-Length:",
-            "Transfer-Encoding: chunked", "transfer-encoding:chunked", "hello", "5", "0", "a;b", ":", "Host: a", " ",
+            "Transfer-Encoding: chunked", "transfer-encoding:chunked", "hello", "PRI * HTTP/2.0", "PRI * ", "5", "0", "a;b", ":", "Host: a", " ",
         ][..]), 0..20),
         pieces in prop::collection::vec(0usize..9, 0..60),
     ) {

@@ -34,6 +34,7 @@ fn pipelining() {
     let bad = get(&["X : y"]);
     let hostless = "GET /json HTTP/1.1\r\n\r\n".to_owned();
     let twice = get(&["Content-Length: 4", "Transfer-Encoding: chunked"]);
+    let many = get(&["X: y"; 100]);
     let post = format!("POST /json HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n{ok}", ok.len());
     play(vec![
         row("9112 9.3.2: answered in their order", format!("{ok}{nowhere}{slow}{post}{ok}"))
@@ -45,7 +46,11 @@ fn pipelining() {
         row("9112 3.2: nothing after one without Host", format!("{nowhere}{hostless}{ok}"))
             .refused_after(&[404], 400),
         row("9112 6.1: nothing after two framings", format!("{slow}{twice}0\r\n\r\n{ok}"))
-            .refused_after(&[200], 400),
+            .refused_after(&[200], 400)
+            .saying("one Content-Length or one Transfer-Encoding"),
+        row("6585 5: the answers before too many headers", format!("{ok}{slow}{post}{many}{ok}"))
+            .refused_after(&[200, 200, 405], 431),
+        row("9112 9.6: no refusal after close", format!("{last}{many}")).closed_after(&[200]),
     ]);
 }
 

@@ -50,11 +50,14 @@ fn how_many_and_how_large() {
     let name = "a".repeat(200_000);
     play(vec![
         many(100).answered(&[200]),
-        many(101).refused(431),
+        many(101).refused(431).saying("at most 100 header lines"),
+        many(5_000).refused(431).saying("at most 100 header lines"),
         large(30_000).answered(&[200]),
-        large(33_000).refused(431),
-        large(300_000).refused(431),
-        row("6585 5: a name without end", format!("GET /json HTTP/1.1\r\n{name}")).refused(431),
-        row("6585 5: empty lines without end", "\r\n".repeat(20_000)).refused(431),
+        large(33_000).refused(431).saying("less than 32768 bytes"),
+        large(300_000).refused(431).saying("less than 32768 bytes"),
+        row("6585 5: a name without end", format!("GET /json HTTP/1.1\r\n{name}"))
+            .refused(431)
+            .saying("less than 32768 bytes"),
+        row("6585 5: empty lines without end", "\r\n".repeat(20_000)).refused(431).saying("less than 32768 bytes"),
     ]);
 }

@@ -1,6 +1,8 @@
 //! RFC 9112, 2.2 and 3: the request line, its target, and Host.
 
 use super::{Row, play, row};
+use crate::support::target::Target;
+use crate::support::wait_for;
 
 /// A request with this request line and a Host.
 fn line(name: &str, line: &str) -> Row {
@@ -35,9 +37,33 @@ fn request_lines() {
         line("9112 2.3: two digits", "GET /json HTTP/1.10").refused(400),
         line("9112 2.3: a leading zero", "GET /json HTTP/01.1").refused(400),
         line("9112 2.3: HTTP/0.9 has no version", "GET /json").refused(400),
-        row("9113 3.4: the preface of HTTP/2, whose peer reads no HTTP/1", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
-            .refused_silently(),
     ]);
+}
+
+#[test]
+fn http_2_with_prior_knowledge_is_told_to_use_http_1_1() {
+    let target = Target::start(&["--mode", "single"]);
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    let ways: [&[usize]; 3] = [&[preface.len()], &[1; 40], &[11, 1, 12, 100]];
+    for (count, pieces) in (1..).zip(ways) {
+        let mut client = target.connect();
+        let mut rest = &preface[..];
+        for length in pieces {
+            let (piece, after) = rest.split_at(rest.len().min(*length));
+            // It is closed before everything is sent byte by byte.
+            let _ = client.send(piece);
+            rest = after;
+        }
+        let frames = client.read_to_end().unwrap();
+        let (settings, go_away) = frames.split_at(9);
+        assert_eq!(settings, b"\0\0\0\x04\0\0\0\0\0", "9113 3.4: the server's preface is a SETTINGS frame");
+        assert_eq!(usize::from(go_away[2]), go_away.len() - 9, "9113 4.1: the length of the payload");
+        assert_eq!(go_away[3..9], *b"\x07\0\0\0\0\0", "9113 6.8: GOAWAY on stream 0");
+        assert_eq!(go_away[9..17], *b"\0\0\0\0\0\0\0\x0d", "9113 7: HTTP_1_1_REQUIRED");
+        assert!(String::from_utf8_lossy(&go_away[17..]).contains("HTTP/1.1"));
+        wait_for("it to be counted", || (target.total("rejected") == count).then_some(()));
+    }
+    assert_eq!(target.total("started"), 0);
 }
 
 #[test]
@@ -70,11 +96,11 @@ fn targets() {
         line("3986 2: a DEL", "GET /js\x7fon HTTP/1.1").refused(400),
         of_length(8_000).answered(&[200]),
         of_length(31 * 1024 - 1).answered(&[200]),
-        of_length(31 * 1024).refused(414),
-        of_length(32 * 1024).refused(414),
-        of_length(40_000).refused(414),
-        of_length(200_000).refused(414),
-        row("9112 3: a target without end", format!("GET {}", long(40_000))).refused(414),
+        of_length(31 * 1024).refused(414).saying("31744 bytes"),
+        of_length(32 * 1024).refused(414).saying("31744 bytes"),
+        of_length(40_000).refused(414).saying("31744 bytes"),
+        of_length(200_000).refused(414).saying("31744 bytes"),
+        row("9112 3: a target without end", format!("GET {}", long(40_000))).refused(414).saying("31744 bytes"),
     ]);
 }
 
