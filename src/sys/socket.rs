@@ -58,7 +58,8 @@ fn read_stamped(socket: BorrowedFd<'_>, room: &mut [MaybeUninit<u8>]) -> io::Res
     header.msg_iov = &raw mut part;
     header.msg_iovlen = 1;
     header.msg_control = control.as_mut_ptr().cast();
-    header.msg_controllen = size_of::<ControlRoom>();
+    // Of another type with musl than with glibc; a few dozen bytes fit each.
+    header.msg_controllen = size_of::<ControlRoom>() as _;
     // SAFETY: the header points to one part and to control room, both alive and of the lengths given.
     let read = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, 0) };
     let bytes = usize::try_from(read).map_err(|_| io::Error::last_os_error())?;
