@@ -93,9 +93,15 @@ fn facts(run: &Recording) -> Vec<(&'static str, String)> {
         1.0 => "1 worker".to_owned(),
         workers => format!("{} workers", number(workers)),
     });
-    let cpus = about.number("/machine/cpus").map(|cpus| format!("{} CPUs", number(cpus)));
-    let memory = about.number("/machine/memory_bytes").map(|memory| bytes(memory) + " of memory");
-    let quota = text("/machine/cgroup_cpu_max").map(|quota| format!("CPU quota {quota}"));
+    // A run of an earlier version may say 0 where nothing was known.
+    let cpus =
+        about.number("/machine/cpus").filter(|cpus| *cpus > 0.0).map(|cpus| format!("{} CPUs", number(cpus)));
+    let memory = about
+        .number("/machine/memory_bytes")
+        .filter(|memory| *memory > 0.0)
+        .map(|memory| bytes(memory) + " of memory");
+    let quota = text("/machine/cgroup_cpu_max").filter(|quota| !quota.starts_with("max"));
+    let quota = quota.map(|quota| format!("CPU quota {quota}"));
     let seconds = about.number("/totals/duration_s").unwrap_or_else(|| run.lasted_s());
     let ended = match (about.is_known(), about.text("/totals/ended")) {
         (_, Some(ended)) => Some(ended.to_owned()),

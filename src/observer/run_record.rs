@@ -11,7 +11,7 @@ use super::columns::timestamp;
 use crate::control::KnownFaults;
 use crate::run_files::RECORD;
 use crate::sample::Sample;
-use crate::sys::procfs;
+use crate::sys::procfs::{self, CgroupFiles};
 
 /// The file, written at the start and again at the end.
 pub struct RunRecord {
@@ -92,6 +92,9 @@ pub fn machine() -> Value {
         .with_memory(MemoryRefreshKind::nothing().with_ram());
     let system = System::new_with_specifics(what).ok();
     let processors = system.as_ref().map(System::cpus).unwrap_or_default();
+    // Without /proc it has found none, which is not to say that there are none.
+    let found = |number: u64| Some(number).filter(|number| *number > 0);
+    let brand = processors.first().map(|processor| processor.brand().trim()).filter(|brand| !brand.is_empty());
     let settings = [
         "net/core/somaxconn",
         "net/ipv4/tcp_max_syn_backlog",
@@ -100,13 +103,13 @@ pub fn machine() -> Value {
     ];
     let settings = settings.map(|path| (path.replace('/', "."), procfs::kernel_setting(path).into()));
     json!({
-        "cpu": processors.first().map(|processor| processor.brand().trim().to_owned()),
-        "cpus": processors.len(),
-        "memory_bytes": system.as_ref().map(System::total_memory),
+        "cpu": brand,
+        "cpus": found(processors.len() as u64),
+        "memory_bytes": system.as_ref().map(System::total_memory).and_then(found),
         "kernel": System::kernel_version().ok(),
         "os": System::long_os_version().ok(),
         "clock_source": procfs::clock_source(),
-        "cgroup_cpu_max": procfs::cgroup_cpu_max(),
+        "cgroup_cpu_max": CgroupFiles::open().cpu_max(),
         "settings": Map::from_iter(settings),
     })
 }

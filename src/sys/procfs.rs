@@ -191,14 +191,6 @@ pub fn clock_source() -> Option<String> {
     first_line(Path::new("/sys/devices/system/clocksource/clocksource0/current_clocksource"))
 }
 
-/// `cpu.max` of this process's control group (version 2), as the kernel writes it: quota and period in µs.
-#[must_use]
-pub fn cgroup_cpu_max() -> Option<String> {
-    let membership = std::fs::read_to_string("/proc/self/cgroup").ok()?;
-    let group = membership.lines().find_map(|line| line.strip_prefix("0::/"))?;
-    first_line(&Path::new("/sys/fs/cgroup").join(group).join("cpu.max"))
-}
-
 fn first_line(path: &Path) -> Option<String> {
     let text = std::fs::read_to_string(path).ok()?;
     text.lines().next().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))

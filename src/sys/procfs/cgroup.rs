@@ -1,13 +1,18 @@
 //! The control group that this process is in: its CPU quota, how long it was throttled, its memory and its limit.
 //!
 //! Version 1 has a hierarchy for each controller, version 2 one for all, and a machine may have both. A limit may stand
-//! on the process's own group or on one above it, so the tightest is taken, and with it the figures of that group.
+//! on the process's own group or on one above it, so the tightest is taken, and with it the figures of that group. What
+//! no mount shows is unknown: a group outside of the mount's part of the hierarchy, or below a mount on top of it.
+
+mod mounts;
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::room::Room;
 use crate::maybe_known::MaybeKnown;
+use mounts::Mounts;
 
 /// What a version-1 kernel says for "no limit" is a little less than this, and no machine has as much memory.
 const NO_LIMIT: u64 = 1 << 62;
@@ -25,13 +30,28 @@ pub struct Cgroup {
     pub memory_limit_bytes: MaybeKnown,
 }
 
+/// A quota of CPU time in each period.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Quota {
+    quota_us: u32,
+    period_us: u32,
+}
+
+impl Quota {
+    fn cores(self) -> f64 {
+        f64::from(self.quota_us) / f64::from(self.period_us)
+    }
+}
+
 /// The open files of the control group.
 #[derive(Default)]
 pub struct CgroupFiles {
     cpu: Option<Hierarchy>,
     memory: Option<Hierarchy>,
-    quota_cores: Option<f64>,
-    memory_limit_bytes: Option<u64>,
+    /// `None` is without a quota.
+    quota: MaybeKnown<Option<Quota>>,
+    /// `None` is without a limit.
+    memory_limit_bytes: MaybeKnown<Option<u64>>,
     throttling: Option<File>,
     usage: Option<File>,
     room: Room,
@@ -56,7 +76,7 @@ impl CgroupFiles {
     #[must_use]
     pub fn open() -> Self {
         let membership = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
+        let mounts = Mounts::parse(&fs::read_to_string("/proc/self/mountinfo").unwrap_or_default());
         let find = |controller| Hierarchy::find(&membership, &mounts, controller);
         let mut files = Self { cpu: find("cpu"), memory: find("memory"), ..Self::default() };
         files.read_limits();
@@ -65,104 +85,109 @@ impl CgroupFiles {
 
     /// Reads the limits again, which somebody may have changed: seldom, so this isn't for every tick.
     pub fn read_limits(&mut self) {
-        if let Some(Hierarchy { version, groups }) = &self.cpu {
-            let (group, quota) = tightest(groups, |group| version.quota_cores(group), f64::total_cmp);
-            self.quota_cores = quota;
-            self.throttling = File::open(group.join("cpu.stat")).ok();
-        }
-        if let Some(Hierarchy { version, groups }) = &self.memory {
-            let (group, limit) = tightest(groups, |group| version.memory_limit(group), Ord::cmp);
-            self.memory_limit_bytes = limit;
-            self.usage = File::open(group.join(version.memory_usage_file())).ok();
-        }
+        let cpu = self.cpu.as_ref().and_then(|Hierarchy { version, groups }| {
+            tightest(groups, |group| version.quota(group), |one, other| one.cores().total_cmp(&other.cores()))
+        });
+        self.quota = cpu.map(|(_, quota)| quota).into();
+        self.throttling = cpu.and_then(|(group, _)| File::open(group.join("cpu.stat")).ok());
+        let memory = self.memory.as_ref().and_then(|Hierarchy { version, groups }| {
+            let (group, limit) = tightest(groups, |group| version.memory_limit(group), Ord::cmp)?;
+            Some((group.join(version.memory_usage_file()), limit))
+        });
+        self.memory_limit_bytes = memory.as_ref().map(|(_, limit)| *limit).into();
+        self.usage = memory.and_then(|(usage, _)| File::open(usage).ok());
     }
 
     /// Reads what changes all the time.
     pub fn read(&mut self) -> Cgroup {
-        let Self { cpu, memory: _, quota_cores, memory_limit_bytes, throttling, usage, room } = self;
+        let Self { cpu, memory: _, quota, memory_limit_bytes, throttling, usage, room } = self;
         let version = cpu.as_ref().map(|cpu| cpu.version);
         let throttled = throttling.as_ref().zip(version);
         let throttled_ns = throttled.and_then(|(file, version)| version.throttled_in(room.fill_text(file)?));
         let memory_bytes: Option<u64> = usage.as_ref().and_then(|file| room.fill_text(file)?.trim().parse().ok());
         Cgroup {
-            quota_cores: (*quota_cores).into(),
+            quota_cores: quota.and_then(|quota| quota.map(Quota::cores).into()),
             throttled_ns: throttled_ns.into(),
             memory_bytes: memory_bytes.into(),
-            memory_limit_bytes: (*memory_limit_bytes).into(),
+            memory_limit_bytes: memory_limit_bytes.and_then(MaybeKnown::from),
         }
+    }
+
+    /// The tightest CPU quota as `cpu.max` of version 2 has it, quota and period in µs; `max` without one.
+    #[must_use]
+    pub fn cpu_max(&self) -> MaybeKnown<String> {
+        self.quota.map(|quota| match quota {
+            Some(Quota { quota_us, period_us }) => format!("{quota_us} {period_us}"),
+            None => "max".to_owned(),
+        })
     }
 }
 
-/// The group with the smallest limit, and that; the process's own group when none has one.
+/// The group with the smallest limit, and that; the process's own group when none has one. `None` when the process's own
+/// group isn't there, or a limit can't be read: it may be the smallest.
 fn tightest<T>(
     groups: &[PathBuf],
-    limit: impl Fn(&Path) -> Option<T>,
+    limit: impl Fn(&Path) -> io::Result<Option<T>>,
     compare: impl Fn(&T, &T) -> std::cmp::Ordering,
-) -> (&Path, Option<T>) {
-    let limited = groups.iter().filter_map(|group| Some((group.as_path(), limit(group)?)));
-    match limited.min_by(|(_, one), (_, other)| compare(one, other)) {
+) -> Option<(&Path, Option<T>)> {
+    let own = groups.first().filter(|own| own.is_dir())?;
+    let limits: Option<Vec<_>> = groups.iter().map(|group| Some((group.as_path(), limit(group).ok()?))).collect();
+    let limited = limits?.into_iter().filter_map(|(group, limit)| Some((group, limit?)));
+    Some(match limited.min_by(|(_, one), (_, other)| compare(one, other)) {
         Some((group, limit)) => (group, Some(limit)),
-        None => (groups.first().map_or(Path::new("/"), PathBuf::as_path), None),
-    }
+        None => (own, None),
+    })
 }
 
 impl Hierarchy {
-    /// From `/proc/self/cgroup` and `/proc/self/mountinfo`: `cgroups(7)`, `proc_pid_mountinfo(5)`.
-    fn find(membership: &str, mounts: &str, controller: &str) -> Option<Self> {
-        Self::find_version(membership, mounts, controller, Version::One)
-            .or_else(|| Self::find_version(membership, mounts, controller, Version::Two))
-    }
-
-    fn find_version(membership: &str, mounts: &str, controller: &str, version: Version) -> Option<Self> {
+    /// From `/proc/self/cgroup` and the mounts: `cgroups(7)`. A controller is in a hierarchy of version 1 or in that of
+    /// version 2, never in both.
+    fn find(membership: &str, mounts: &Mounts, controller: &str) -> Option<Self> {
+        let groups: Vec<(&str, &str, &str)> = membership
+            .lines()
+            .filter_map(|line| {
+                let mut parts = line.splitn(3, ':');
+                Some((parts.next()?, parts.next()?, parts.next()?))
+            })
+            .collect();
         let has = |list: &str| list.split(',').any(|name| name == controller);
-        let path = membership.lines().find_map(|line| {
-            let mut parts = line.splitn(3, ':');
-            let (number, controllers, path) = (parts.next()?, parts.next()?, parts.next()?);
-            let is_it = match version {
-                Version::One => has(controllers),
-                Version::Two => number == "0" && controllers.is_empty(),
-            };
-            is_it.then_some(path)
-        })?;
-        let (root, place) = mounts.lines().find_map(|line| {
-            let (mount, kind) = line.split_once(" - ")?;
-            let (kind, options) = kind.split_once(' ')?;
-            let is_it = match version {
-                Version::One => kind == "cgroup" && options.rsplit(' ').next().is_some_and(has),
-                Version::Two => kind == "cgroup2",
-            };
-            let mut fields = mount.split(' ').skip(3);
-            let (root, place) = (fields.next()?, fields.next()?);
-            is_it.then_some((root, place))
-        })?;
-        // In a container the mount shows a part of the hierarchy only, and the path may lie outside of it.
-        let within = Path::new(path).strip_prefix(root).unwrap_or(Path::new(""));
-        let above = within.ancestors().map(|group| Path::new(place).join(group));
-        Some(Self { version, groups: above.collect() })
+        let one = groups.iter().find(|(_, controllers, _)| has(controllers));
+        let two = groups.iter().find(|(number, controllers, _)| *number == "0" && controllers.is_empty());
+        let (version, (_, _, path)) = match (one, two) {
+            (Some(one), _) => (Version::One, one),
+            (None, Some(two)) => (Version::Two, two),
+            (None, None) => return None,
+        };
+        let groups = mounts.upwards(Path::new(path), |kind, options| match version {
+            Version::One => kind == "cgroup" && has(options),
+            Version::Two => kind == "cgroup2",
+        });
+        Some(Self { version, groups: groups? })
     }
 }
 
 impl Version {
-    fn quota_cores(self, group: &Path) -> Option<f64> {
-        match self {
+    fn quota(self, group: &Path) -> io::Result<Option<Quota>> {
+        let (quota, period) = match self {
             Self::One => {
-                let quota = fs::read_to_string(group.join("cpu.cfs_quota_us")).ok()?;
-                quota_of(quota.trim(), fs::read_to_string(group.join("cpu.cfs_period_us")).ok()?.trim())
+                let Some(quota) = text_of(&group.join("cpu.cfs_quota_us"))? else { return Ok(None) };
+                (quota, fs::read_to_string(group.join("cpu.cfs_period_us"))?)
             }
             Self::Two => {
-                let both = fs::read_to_string(group.join("cpu.max")).ok()?;
-                let (quota, period) = both.trim().split_once(' ')?;
-                quota_of(quota, period)
+                let Some(both) = text_of(&group.join("cpu.max"))? else { return Ok(None) };
+                let (quota, period) = both.split_once(' ').ok_or(io::ErrorKind::InvalidData)?;
+                (quota.to_owned(), period.to_owned())
             }
-        }
+        };
+        quota_of(quota.trim(), period.trim())
     }
 
-    fn memory_limit(self, group: &Path) -> Option<u64> {
+    fn memory_limit(self, group: &Path) -> io::Result<Option<u64>> {
         let file = match self {
             Self::One => "memory.limit_in_bytes",
             Self::Two => "memory.max",
         };
-        limit_in(&fs::read_to_string(group.join(file)).ok()?)
+        text_of(&group.join(file))?.map_or(Ok(None), |text| limit_in(text.trim()))
     }
 
     fn memory_usage_file(self) -> &'static str {
@@ -182,14 +207,31 @@ impl Version {
     }
 }
 
-/// Without a quota, version 1 says -1 and version 2 `max`: neither is a number from 0.
-fn quota_of(quota: &str, period: &str) -> Option<f64> {
-    let (quota, period) = (quota.parse::<u32>().ok()?, period.parse::<u32>().ok()?);
-    (period > 0).then(|| f64::from(quota) / f64::from(period))
+/// `None` where a group has no such file: it is the root, or the controller is not switched on there. So it limits nothing.
+fn text_of(path: &Path) -> io::Result<Option<String>> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
-fn limit_in(text: &str) -> Option<u64> {
-    text.trim().parse().ok().filter(|&limit| limit < NO_LIMIT)
+/// Without a quota, version 1 says -1 and version 2 `max`.
+fn quota_of(quota: &str, period: &str) -> io::Result<Option<Quota>> {
+    if ["-1", "max"].contains(&quota) {
+        return Ok(None);
+    }
+    let number = |text: &str| text.parse::<u32>().map_err(io::Error::other);
+    let (quota_us, period_us) = (number(quota)?, number(period)?);
+    if period_us == 0 { Err(io::ErrorKind::InvalidData.into()) } else { Ok(Some(Quota { quota_us, period_us })) }
+}
+
+fn limit_in(text: &str) -> io::Result<Option<u64>> {
+    if text == "max" {
+        return Ok(None);
+    }
+    let limit = text.parse().map_err(io::Error::other)?;
+    Ok(Some(limit).filter(|limit| *limit < NO_LIMIT))
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ const SYSTEMD_MOUNTS: &str =
     "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate,memory_recursiveprot\n";
 
 fn groups(membership: &str, mounts: &str, controller: &str) -> (Version, Vec<String>) {
-    let found = Hierarchy::find(membership, mounts, controller).unwrap();
+    let found = Hierarchy::find(membership, &Mounts::parse(mounts), controller).unwrap();
     (
         found.version,
         found.groups.iter().map(|path| path.to_string_lossy().trim_end_matches('/').to_owned()).collect(),
@@ -39,8 +39,10 @@ fn groups_are_found_in_either_version() {
     let (version, found) = groups(SYSTEMD_MEMBERSHIP, SYSTEMD_MOUNTS, "cpu");
     assert_eq!((version, found.len()), (Version::Two, 4));
     assert_eq!(found[0], "/sys/fs/cgroup/user.slice/user-1000.slice/run-1.scope");
-    assert_eq!(Hierarchy::find("", SYSTEMD_MOUNTS, "cpu"), None);
-    assert_eq!(Hierarchy::find(SYSTEMD_MEMBERSHIP, "", "cpu"), None);
+    let find = |membership, mounts| Hierarchy::find(membership, &Mounts::parse(mounts), "cpu");
+    assert_eq!((find("", SYSTEMD_MOUNTS), find(SYSTEMD_MEMBERSHIP, "")), (None, None));
+    // The controller is in version 1, and that is not mounted: what version 2 says is of other controllers.
+    assert_eq!(find("1:cpu:/a\n0::/b\n", SYSTEMD_MOUNTS), None);
 }
 
 /// Files as a kernel of either version has them, in a directory, with one group below another.
@@ -102,6 +104,7 @@ fn version_two_is_read_and_the_tightest_limit_counts() {
         memory_limit_bytes: MaybeKnown::known(1 << 30),
     };
     assert_eq!(files.read(), expected);
+    assert_eq!(files.cpu_max(), "50000 100000".to_owned().into());
     // Somebody gives the group itself less; and what is in use moves on.
     fs::write(directory.path().join("group/memory.max"), "65536\n").unwrap();
     fs::write(directory.path().join("group/memory.current"), "2048\n").unwrap();
@@ -114,5 +117,22 @@ fn version_two_is_read_and_the_tightest_limit_counts() {
 fn the_root_of_version_two_has_no_figures_of_its_own() {
     let (_directory, mut files) = files(Version::Two, &[], &[("cpu.stat", "usage_usec 9\n")]);
     assert_eq!(files.read(), Cgroup::default());
-    assert_eq!(CgroupFiles::default().read(), Cgroup::default());
+    assert_eq!(files.cpu_max(), "max".to_owned().into());
+    assert_eq!((CgroupFiles::default().read(), CgroupFiles::default().cpu_max()), Default::default());
+}
+
+#[test]
+fn what_cannot_be_read_may_be_the_tightest_limit() {
+    let own = [("cpu.max", "max 100000\n"), ("memory.max", "4096\n"), ("memory.current", "1024\n")];
+    let (_directory, mut files) = files(Version::Two, &[("cpu.max", "?\n"), ("memory.max", "?\n")], &own);
+    assert_eq!((files.read(), files.cpu_max()), Default::default());
+}
+
+#[test]
+fn a_group_that_is_gone_has_no_figures() {
+    let (directory, mut files) = files(Version::Two, &[("memory.max", "4096\n"), ("memory.current", "9\n")], &[]);
+    assert_eq!(files.read().memory_limit_bytes, 4096.into());
+    fs::remove_dir(directory.path().join("group")).unwrap();
+    files.read_limits();
+    assert_eq!(files.read(), Cgroup::default());
 }
