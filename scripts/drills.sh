@@ -194,7 +194,7 @@ descriptors() {
 memory() {
     promise="no memory to start: a sentence; a role that gets none is replaced"
     local refused=0 sentence supervisor observer first
-    sentence=$(prlimit --as=100000000 "$work/quintain" --listen 127.0.0.1:0 --admin off --no-csv 2>&1) || refused=$?
+    sentence=$(prlimit --as=100000000 "$work/quintain" --mode cluster --listen 127.0.0.1:0 --admin off --no-csv 2>&1) || refused=$?
     saw "at start exit $refused"
     must "no sentence at start: $sentence" grep -q 'no memory for --max-workers' <<<"$sentence"
     start "$name" "${fast[@]}" || return

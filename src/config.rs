@@ -157,3 +157,14 @@ pub struct Config {
     /// Whether it is recorded how long requests take. Only a benchmark switches it off.
     pub times: bool,
 }
+
+impl Config {
+    /// How many workers need room: `max_workers` in cluster, where TTIN adds some, and else as many as there are.
+    #[must_use]
+    pub fn slots(&self) -> usize {
+        match self.mode {
+            Mode::Single | Mode::Threads => self.workers,
+            Mode::Cluster => self.max_workers,
+        }
+    }
+}

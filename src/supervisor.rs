@@ -43,7 +43,6 @@ pub use signals::block_signals;
 use command::Command;
 use events::Untold;
 use member::Member;
-use policy::Cause;
 use slot::SlotKeeper;
 
 /// A worker's duty: its seat, its end of the channel, the group its threads enter.
@@ -114,34 +113,32 @@ pub struct Summary {
     pub was_ready: bool,
 }
 
-/// Runs the target until it ends. `ready` is called once, when all workers and the observer serve.
-///
-/// # Errors
-/// When the kernel refuses something that the supervisor can't do without.
-pub fn run(plan: Plan, signals: Signals, ready: impl FnOnce()) -> io::Result<Summary> {
+/// Runs the target until it ends, whatever the kernel refuses meanwhile. `ready` is called once, when all workers and the
+/// observer serve.
+pub fn run(plan: Plan, signals: Signals, ready: impl FnOnce()) -> Summary {
     let mut supervisor = Supervisor::new(plan, signals);
     let mut ready = Some(ready);
-    // The workers first, so that the first row knows all of them.
-    supervisor.start_due()?;
-    supervisor.start_observer(Cause::Boot)?;
-    while supervisor.stage != Stage::Ended {
-        supervisor.start_due()?;
-        supervisor.replace_next()?;
+    loop {
+        supervisor.start_due();
+        supervisor.replace_next();
         if supervisor.became_ready()
             && let Some(ready) = ready.take()
         {
             supervisor.serving();
             ready();
-            supervisor.start_command()?;
+            supervisor.start_command();
         }
-        supervisor.wait()?;
+        // Before waiting: when nobody could be started, nothing will happen any more.
+        supervisor.advance();
+        if supervisor.stage == Stage::Ended {
+            return supervisor.summary();
+        }
+        supervisor.wait();
         supervisor.take_signals();
         supervisor.take_reports();
         supervisor.take_exits();
         supervisor.take_deadlines();
-        supervisor.advance();
     }
-    Ok(supervisor.summary())
 }
 
 /// How far the run is.
@@ -176,6 +173,8 @@ struct Supervisor {
     observed: usize,
     untold: Untold,
     command: Option<Command>,
+    /// Whether the log has told that the kernel refuses to wait.
+    poll_refused: bool,
     /// Ignored signals that the log has told of.
     ignored_signals: BTreeSet<i32>,
     /// When the drain began (monotonic), if it has.
@@ -198,10 +197,11 @@ impl Supervisor {
             slots,
             observer: None,
             observer_history: policy::History::default(),
-            observer_due_ns: None,
+            observer_due_ns: Some(0),
             observers: 0,
             untold: Untold::default(),
             command: None,
+            poll_refused: false,
             ignored_signals: BTreeSet::new(),
             drained_ns: None,
             ends_ns: None,
@@ -211,7 +211,18 @@ impl Supervisor {
         }
     }
 
-    fn wait(&self) -> io::Result<()> {
+    /// Waits for a signal, a report or a deadline. Where the kernel refuses `poll`, the supervisor looks for all of them a
+    /// hundred times a second.
+    fn wait(&mut self) {
+        const PAUSE: Duration = Duration::from_millis(10);
+        let Err(error) = self.poll() else { return };
+        if !std::mem::replace(&mut self.poll_refused, true) {
+            tracing::error!(%error, "poll is refused; signals, reports and exits are looked for every 10 ms");
+        }
+        std::thread::sleep(PAUSE);
+    }
+
+    fn poll(&self) -> io::Result<()> {
         let members = self.members().filter_map(Member::descriptor);
         let descriptors: Vec<BorrowedFd<'_>> = std::iter::once(self.signals.as_fd()).chain(members).collect();
         let mut polled: Vec<PollFd<'_>> =

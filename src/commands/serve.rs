@@ -10,6 +10,7 @@ mod run_directory;
 mod screen;
 mod sockets;
 
+use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -75,9 +76,7 @@ fn serve(
     let signals =
         supervisor::block_signals().map_err(|error| format!("signalfd: signals can't be read: {error}"))?;
     let mut sockets = Sockets::open(config)?;
-    let directory = RunDirectory::make(config)?;
-    let board = Scoreboard::map(config.max_workers)
-        .map_err(|error| format!("no memory for --max-workers {}: {error}", config.max_workers))?;
+    let board = Scoreboard::map(config.slots()).map_err(|error| no_room(config, &error))?;
     board.head().set_cpu_before(clock::process_cpu_ns(std::process::id()));
     reread::number_routes(&board, &profile)?;
     let started_ns = clock::monotonic_ns();
@@ -85,13 +84,14 @@ fn serve(
         control::put_faults(&board, profile.faults.clone(), started_ns, None, false)
             .map_err(|error| format!("{}: its fault plans can't be followed: {error}", profile.name))?;
     }
+    let directory = RunDirectory::make(config)?;
     let record = record(config, &profile, command, (descriptors, started_ns), &sockets);
     let arrangement = match config.mode {
         Mode::Single | Mode::Threads => Arrangement::Threads,
         Mode::Cluster => Arrangement::Processes,
     };
     let clocks: Arc<Vec<[Arc<ThreadGroup>; SEATS]>> =
-        Arc::new((0..config.max_workers).map(|_| Default::default()).collect());
+        Arc::new((0..config.slots()).map(|_| Default::default()).collect());
     let plan = Plan {
         arrangement,
         elastic: config.mode == Mode::Cluster,
@@ -109,8 +109,7 @@ fn serve(
         inherited,
     };
     let ready = ready_line(config, &sockets, &directory);
-    let summary = supervisor::run(plan, signals, || screen.say(&ready))
-        .map_err(|error| format!("the supervisor can't go on: {error}"))?;
+    let summary = supervisor::run(plan, signals, || screen.say(&ready));
     sockets.remove_files();
     screen.end_status();
     Screen::settle();
@@ -121,6 +120,12 @@ fn serve(
         screen.complain(&failure);
     }
     Ok(summary.exit_code)
+}
+
+/// Why there is no scoreboard.
+fn no_room(config: &Config, error: &io::Error) -> String {
+    let flag = if config.mode == Mode::Cluster { "--max-workers" } else { "--workers" };
+    format!("no memory for {flag} {}: mmap of the scoreboard: {}", config.slots(), process::refusal(error))
 }
 
 fn worker_duty(config: &Config, profile: &Arc<Profile>) -> WorkerDuty {

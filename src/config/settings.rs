@@ -204,7 +204,7 @@ pub const SETTINGS: &[Setting] = &[
         placeholder: "N",
         default: "64",
         heading: WORKERS,
-        help: "How many workers there is room for on the scoreboard",
+        help: "How many workers there is room for on the scoreboard in mode cluster; in the others, the largest --workers",
         kind: Kind::Number(1, 256),
     },
     Setting {

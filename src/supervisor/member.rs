@@ -50,17 +50,20 @@ impl Member {
     /// call never returns.
     ///
     /// # Errors
-    /// What the kernel says.
+    /// A sentence: what was tried, and what the kernel says.
     pub fn start(
         arrangement: Arrangement,
         (generation, cause, since_ns): (u64, Cause, u64),
         duty: Duty,
         forget: impl FnOnce(),
-    ) -> io::Result<Self> {
-        let (control, end) = control::channel()?;
+    ) -> Result<Self, String> {
+        let refused = |tried: &str, error: io::Error| format!("{tried}: {}", process::refusal(&error));
+        let (control, end) = control::channel().map_err(|error| refused("socketpair", error))?;
         let handle = match arrangement {
-            Arrangement::Threads => Handle::Thread(thread::Builder::new().spawn(move || duty(end))?),
-            Arrangement::Processes => match process::fork()? {
+            Arrangement::Threads => Handle::Thread(
+                thread::Builder::new().spawn(move || duty(end)).map_err(|error| refused("a thread", error))?,
+            ),
+            Arrangement::Processes => match process::fork().map_err(|error| refused("fork", error))? {
                 Fork::Parent(child) => Handle::Process(child),
                 Fork::Child { parent } => {
                     // Our copy of the supervisor's end would keep us from noticing its death.
@@ -182,7 +185,7 @@ fn live_as_child(parent: u32, end: MemberEnd, duty: Duty) -> bool {
         // The supervisor died between the fork and here.
         Ok(false) => false,
         Err(error) => {
-            let reason = format!("a child can't be tied to its parent's life: {error}");
+            let reason = format!("a child can't be tied to its parent's life: prctl(PR_SET_PDEATHSIG): {error}");
             let _ = end.send(&Report::Failed { reason }, None);
             false
         }

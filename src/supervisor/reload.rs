@@ -1,7 +1,6 @@
 //! Changing the workers of a running target: replacing them one by one, one more, one less, and lending the
 //! sockets of those that are missing.
 
-use std::io;
 use std::os::fd::AsFd;
 use std::time::Duration;
 
@@ -55,9 +54,9 @@ impl Supervisor {
     }
 
     /// Starts the next successor, if none is starting and there is a seat for it.
-    pub(super) fn replace_next(&mut self) -> io::Result<()> {
+    pub(super) fn replace_next(&mut self) {
         if self.stage != Stage::Serving || self.slots.iter().any(SlotKeeper::is_starting) {
-            return Ok(());
+            return;
         }
         let waiting = |slot: &SlotKeeper| slot.wants_successor && slot.live().is_some();
         let next = self
@@ -65,7 +64,9 @@ impl Supervisor {
             .iter()
             .enumerate()
             .find_map(|(number, slot)| slot.free_seat().filter(|_| waiting(slot)).map(|seat| (number, seat)));
-        next.map_or(Ok(()), |(number, seat)| self.start_worker(number, seat, Cause::Reload))
+        if let Some((number, seat)) = next {
+            self.start_worker(number, seat, Cause::Reload);
+        }
     }
 
     /// The worker on the other seat has a successor that serves. In a slot that was taken out meanwhile, nobody stays.

@@ -10,78 +10,68 @@ use super::policy::{Cause, Reached};
 use super::{Stage, Supervisor};
 use crate::control::Order;
 use crate::scoreboard::{SeatWriter, SlotState};
-use crate::sys::clock;
+use crate::sys::{clock, process};
 use crate::units::nanoseconds;
 
 /// After the kernel refused a process or thread: how long until the next try.
 const RETRY_NS: u64 = clock::SECOND;
 
 impl Supervisor {
-    pub(super) fn start_observer(&mut self, cause: Cause) -> io::Result<()> {
-        self.observers += 1;
-        self.observed = self.first_listeners;
-        self.untold.again();
-        let (observer, generation) = (Arc::clone(&self.plan.observer), self.observers);
-        let duty: Duty = Box::new(move |end| observer(end));
+    /// Starts what is due: workers whose time has come, and then the observer, whose first row knows all of them. Also
+    /// while the workers drain: somebody must write the last row.
+    pub(super) fn start_due(&mut self) {
         let now = clock::monotonic_ns();
-        let arrangement = self.plan.arrangement;
-        let member = Member::start(arrangement, (generation, cause, now), duty, || self.forget())?;
-        self.observer = Some(member);
-        self.observer_due_ns = None;
-        Ok(())
-    }
-
-    /// Starts what is due: workers whose time has come, and the observer.
-    pub(super) fn start_due(&mut self) -> io::Result<()> {
-        let now = clock::monotonic_ns();
-        // Also while the workers drain: somebody must write the last row.
-        if self.observer_due_ns.is_some_and(|due| due <= now)
-            && let Err(error) = self.start_observer(Cause::Respawn)
-        {
-            tracing::error!(%error, "no observer could be started; the next try is in a second");
-            self.observer_due_ns = Some(now + RETRY_NS);
-        }
-        if !matches!(self.stage, Stage::Booting | Stage::Serving) {
-            return Ok(());
-        }
         for number in 0..self.slots.len() {
             if self.slots[number].due_ns.is_some_and(|due| due <= now)
                 && let Some(seat) = self.slots[number].free_seat()
             {
-                self.start_worker(number, seat, self.slots[number].due_cause)?;
+                self.start_worker(number, seat, self.slots[number].due_cause);
             }
         }
-        Ok(())
+        if self.observer_due_ns.is_some_and(|due| due <= now) {
+            self.start_observer(now);
+        }
+    }
+
+    /// Starts an observer. Before the target was ready, a kernel that refuses ends the run; from then on it is tried again.
+    fn start_observer(&mut self, now: u64) {
+        self.observer_due_ns = None;
+        self.observers += 1;
+        self.observed = self.first_listeners;
+        self.untold.again();
+        let (observer, generation) = (Arc::clone(&self.plan.observer), self.observers);
+        let cause = if generation == 1 { Cause::Boot } else { Cause::Respawn };
+        let duty: Duty = Box::new(move |end| observer(end));
+        let arrangement = self.plan.arrangement;
+        match Member::start(arrangement, (generation, cause, now), duty, || self.forget()) {
+            Ok(observer) => self.observer = Some(observer),
+            Err(reason) if self.was_ready => {
+                tracing::error!(reason, "no observer could be started; the next try is in a second");
+                self.observer_due_ns = Some(now + RETRY_NS);
+            }
+            Err(reason) => self.give_up(format!("the observer can't be started: {reason}")),
+        }
     }
 
     /// Starts a worker. Before the target was ready, a kernel that refuses ends the run; from then on the others serve
     /// on, and it is tried again.
-    ///
-    /// # Errors
-    /// What the kernel says, before the target was ready.
-    pub(super) fn start_worker(&mut self, number: usize, seat: usize, cause: Cause) -> io::Result<()> {
-        match self.occupy_and_start(number, seat, cause) {
-            Err(error) if self.was_ready => {
-                self.could_not_start(number, seat, cause, &error);
-                Ok(())
-            }
-            result => result,
-        }
-    }
-
-    fn could_not_start(&mut self, number: usize, seat: usize, cause: Cause, error: &io::Error) {
-        tracing::error!(slot = number, %error, "no worker could be started");
-        self.note("start-failed", Some((number, seat)), error.to_string());
+    pub(super) fn start_worker(&mut self, number: usize, seat: usize, cause: Cause) {
+        let Err(reason) = self.occupy_and_start(number, seat, cause) else { return };
         let slot = &self.plan.board.slots()[number];
         slot.fold(seat, 0.into());
+        if !self.was_ready {
+            return self.give_up(format!("worker {number} can't be started: {reason}"));
+        }
+        tracing::error!(slot = number, reason, "no worker could be started");
         if cause != Cause::Reload {
             self.slots[number].due_ns = Some(clock::monotonic_ns() + RETRY_NS);
             slot.set_state(SlotState::BackingOff);
             self.lend(number);
         }
+        self.note("start-failed", Some((number, seat)), reason);
     }
 
-    fn occupy_and_start(&mut self, number: usize, seat: usize, cause: Cause) -> io::Result<()> {
+    fn occupy_and_start(&mut self, number: usize, seat: usize, cause: Cause) -> Result<(), String> {
         let now = clock::monotonic_ns();
         let slot = &mut self.slots[number];
         slot.generations += 1;
@@ -127,10 +117,17 @@ impl Supervisor {
     }
 
     /// Runs the command of `--while`, if there is one.
-    pub(super) fn start_command(&mut self) -> io::Result<()> {
-        if let Some(line) = &self.plan.while_command {
-            self.command = Some(Command::start(line, &self.plan.inherited)?);
+    pub(super) fn start_command(&mut self) {
+        match self.plan.while_command.as_ref().map(|line| Command::start(line, &self.plan.inherited)) {
+            None => {}
+            Some(Ok(command)) => self.command = Some(command),
+            Some(Err(error)) => {
+                self.give_up(format!("--while: sh can't be started: {}", process::refusal(&error)));
+                if error.kind() == io::ErrorKind::NotFound {
+                    // As a shell says it.
+                    self.exit_code = 127;
+                }
+            }
         }
-        Ok(())
     }
 }

@@ -21,6 +21,17 @@ pub enum Fork {
     },
 }
 
+/// A kernel's refusal of a process, a thread or memory, and which limits it may stand for.
+#[must_use]
+pub fn refusal(error: &io::Error) -> String {
+    match error.raw_os_error().map(Errno::from_raw_os_error) {
+        Some(Errno::AGAIN | Errno::NOMEM) => {
+            format!("{error}; is a limit reached (ulimit -u or -v, pids.max or memory.max of the control group)?")
+        }
+        _ => error.to_string(),
+    }
+}
+
 /// A child process. The kernel sends CHLD when it ends.
 pub struct Child {
     /// Its process id, which the kernel gives to no other process before [`Child::reap`].

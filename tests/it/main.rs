@@ -18,6 +18,7 @@ mod columns;
 mod cpu_time;
 mod delays;
 mod descriptors;
+mod ends_in_order;
 mod exact_rates;
 mod exact_work;
 mod fault_plans;

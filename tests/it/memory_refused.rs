@@ -28,11 +28,23 @@ fn heavy(address: &str) -> Option<Client> {
 #[test]
 fn at_the_start_it_is_a_sentence() {
     let program = env!("CARGO_BIN_EXE_quintain");
-    let line = format!("ulimit -v 200000; exec {program} --listen 127.0.0.1:0 --admin off --no-csv");
+    let line = format!("ulimit -v 200000; exec {program} --mode cluster --listen 127.0.0.1:0 --admin off --no-csv");
     let (code, output, errors) = outcome(Command::new("sh").args(["-c", &line]));
     assert_eq!((code, output.as_str()), (Some(2), ""), "{errors}");
     assert!(errors.contains("no memory for --max-workers 64"), "{errors}");
     assert!(!errors.contains("panicked"), "{errors}");
+}
+
+/// One worker maps room for one, whatever `--max-workers` says.
+#[test]
+fn where_the_number_of_workers_is_fixed_there_is_room_for_them_alone() {
+    let program = env!("CARGO_BIN_EXE_quintain");
+    for mode in ["single", "threads --workers 2"] {
+        let fixed = "--listen 127.0.0.1:0 --admin off --no-csv --max-workers 256 --while true";
+        let line = format!("ulimit -v 1000000; exec {program} --mode {mode} {fixed}");
+        let (code, output, errors) = outcome(Command::new("sh").args(["-c", &line]));
+        assert_eq!((code, output.lines().count()), (Some(0), 2), "{mode}: {errors}");
+    }
 }
 
 #[test]
