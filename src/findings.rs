@@ -14,6 +14,7 @@ mod lateness;
 mod littles_law;
 mod loop_lag;
 mod lost;
+mod more_cpu;
 mod neighbours;
 mod queueing;
 mod resources;

@@ -28,6 +28,7 @@ pub mod csv;
 mod files;
 mod latency_log;
 pub mod live;
+mod loops;
 pub mod marks;
 mod notes;
 mod orders;

@@ -1,6 +1,7 @@
 //! A run as its directory tells it: read in one pass, however long it is, and with whatever is missing or damaged said.
 
 mod about;
+mod between;
 mod damage;
 mod events;
 mod faulty;

@@ -15,6 +15,7 @@ use crate::histogram::{Distribution, Quantiles};
 use crate::maybe_known::MaybeKnown;
 use crate::scoreboard::SeatState;
 use crate::snapshot::SlotReading;
+use crate::sys::procfs::ThreadTimes;
 use crate::sys::usage::Usage;
 
 pub use account::{Account, Tally};
@@ -57,6 +58,8 @@ pub struct Earlier {
 pub struct EarlierSlot {
     /// CPU of the slot.
     pub cpu_ns: MaybeKnown,
+    /// What its event loops had done, as this observer has read it.
+    pub looped: MaybeKnown<ThreadTimes>,
     /// Its counters.
     pub account: Account,
 }
@@ -64,7 +67,7 @@ pub struct EarlierSlot {
 /// Of a slot that is new it is known what it did before: nothing.
 impl Default for EarlierSlot {
     fn default() -> Self {
-        Self { cpu_ns: 0.into(), account: Account::default() }
+        Self { cpu_ns: 0.into(), looped: MaybeKnown::UNKNOWN, account: Account::default() }
     }
 }
 
@@ -162,9 +165,21 @@ pub struct SlotSample {
     pub cpu_ns: MaybeKnown,
     /// CPU in the tick, 1 = one core.
     pub cores: MaybeKnown<f64>,
+    /// What its event loop did in the tick.
+    pub looping: MaybeKnown<Looping>,
     /// Requests.
     pub requests: Requests,
+    looped: MaybeKnown<ThreadTimes>,
     account: Account,
+}
+
+/// How much of a tick an event loop did not sleep, 1 = all.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Looping {
+    /// It ran, or waited for a processor: what is left of 1 is idle.
+    pub busy: f64,
+    /// Of that, it waited.
+    pub waiting: f64,
 }
 
 /// Requests and connections; all but `rate`, `in_flight` and `connections` only grow.
@@ -199,9 +214,11 @@ pub struct Requests {
 pub fn between(earlier: &Earlier, reading: &Reading) -> Sample {
     let moment = moment(earlier, reading.instant);
     let groups = reading.slots.iter().copied().chain(std::iter::repeat(Group::default()));
-    let slots = reading.snapshot.slots.iter().zip(groups);
-    let slots: Vec<SlotSample> =
-        slots.map(|(slot, group)| slot_sample(earlier, slot, group, moment.interval_ns)).collect();
+    let loops = reading.loops.iter().copied().chain(std::iter::repeat(MaybeKnown::UNKNOWN));
+    let slots = reading.snapshot.slots.iter().zip(groups).zip(loops);
+    let slots: Vec<SlotSample> = slots
+        .map(|((slot, group), looped)| slot_sample(earlier, slot, (group, looped), moment.interval_ns))
+        .collect();
     let mut totals = Tally::default();
     for slot in &slots {
         totals.add(&slot.account.told);
@@ -231,7 +248,8 @@ impl Earlier {
         let mut slots = Vec::new();
         for sample in samples {
             slots.resize(slots.len().max(sample.slot + 1), EarlierSlot::default());
-            slots[sample.slot] = EarlierSlot { cpu_ns: sample.cpu_ns, account: sample.account };
+            slots[sample.slot] =
+                EarlierSlot { cpu_ns: sample.cpu_ns, looped: sample.looped, account: sample.account };
         }
         Self {
             tick_ns: moment.monotonic_ns,
@@ -300,7 +318,12 @@ fn target(
     }
 }
 
-fn slot_sample(earlier: &Earlier, slot: &SlotReading, group: Group, interval_ns: Option<u64>) -> SlotSample {
+fn slot_sample(
+    earlier: &Earlier,
+    slot: &SlotReading,
+    (group, looped): (Group, MaybeKnown<ThreadTimes>),
+    interval_ns: Option<u64>,
+) -> SlotSample {
     let before = earlier.slots.get(slot.slot).copied().unwrap_or_default();
     let cpu_ns = grown(before.cpu_ns, slot.cpu_ns);
     let (account, plausible) = before.account.go_on(Tally { counts: slot.counts, lost: slot.lost }, interval_ns);
@@ -315,9 +338,17 @@ fn slot_sample(earlier: &Earlier, slot: &SlotReading, group: Group, interval_ns:
         group,
         cpu_ns,
         cores: rate(before.cpu_ns, cpu_ns, interval_ns),
+        looping: before.looped.zip(looped).and_then(|(before, now)| looping(now.since(before), interval_ns)),
+        looped,
         requests: requests(&account.told, before.account.told.counts.finished, interval_ns),
         account,
     }
+}
+
+fn looping(more: ThreadTimes, interval_ns: Option<u64>) -> MaybeKnown<Looping> {
+    let ThreadTimes { ran_ns, waited_ns } = more;
+    let share = |time_ns: u64| rate(0.into(), time_ns.into(), interval_ns);
+    share(ran_ns + waited_ns).zip(share(waited_ns)).map(|(busy, waiting)| Looping { busy, waiting })
 }
 
 fn requests(tally: &Tally, finished_before: u64, interval_ns: Option<u64>) -> Requests {

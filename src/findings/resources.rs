@@ -1,10 +1,10 @@
 //! What is watched because it has a limit: of each, how much of it was used while there was load, and whether it stayed at
 //! its limit (Gregg's USE method: utilisation, saturation, errors).
 
-use crate::recording::{Figure, Recording, Series, Stay};
+use crate::recording::{Figure, Recording, Series, Stay, Worker};
 
 /// A resource with a limit.
-pub struct Resource {
+pub struct Resource<'a> {
     /// As a subject.
     pub name: String,
     /// The first time that it stayed at its limit.
@@ -15,11 +15,13 @@ pub struct Resource {
     pub was_full: bool,
     /// Whether it was looked at long enough to see it stay there.
     pub saw_enough: bool,
+    /// Whose event loop it is, where it is one.
+    pub loop_of: Option<&'a Worker>,
     /// What its figure can't tell.
     pub unknown: &'static str,
 }
 
-impl Resource {
+impl Resource<'_> {
     fn of(name: &str, series: &Series, figure: Figure, unknown: &'static str) -> Option<Self> {
         let watch = series.watch(figure)?;
         let peak_pct = watch.peak_pct()?;
@@ -29,21 +31,17 @@ impl Resource {
             peak_pct,
             was_full: peak_pct >= watch.from_pct(),
             saw_enough: watch.saw_enough(),
+            loop_of: None,
             unknown,
         })
     }
 }
 
 /// Those of which something is known.
-pub fn resources(run: &Recording) -> Vec<Resource> {
+pub fn resources(run: &Recording) -> Vec<Resource<'_>> {
     let target = &run.target;
     let resources = [
-        of_any_worker(
-            run,
-            Figure::Cpu,
-            ["The core", "The worker's core"],
-            "whether it is the event loop or the pool that computes, where both do: the CPU is the slot's",
-        ),
+        event_loop(run),
         Resource::of(
             "The machine's CPU",
             target,
@@ -82,22 +80,42 @@ pub fn resources(run: &Recording) -> Vec<Resource> {
     resources.into_iter().flatten().collect()
 }
 
+/// A worker can do no more than its one event loop can, and a pool may use more than one core. A run of which that is not
+/// known has the slots' CPU.
+fn event_loop(run: &Recording) -> Option<Resource<'_>> {
+    let of_loops = of_any_worker(
+        run,
+        Figure::LoopBusy,
+        ["The event loop", "The worker's event loop"],
+        "which requests were on it: the table of routes says what each route computed",
+    );
+    let of_cores = || {
+        of_any_worker(
+            run,
+            Figure::Cpu,
+            ["The core", "The worker's core"],
+            "whether it is the event loop or the pool that computes, where both do: the CPU is the slot's",
+        )
+    };
+    of_loops.or_else(of_cores)
+}
+
 /// Of what each worker has for itself: an event loop can't use more than one core, however many the machine has, and the
 /// room of another worker is of no use. It is full when it is so in one worker. Its name where there are several workers,
 /// and where there is one.
-fn of_any_worker(
-    run: &Recording,
+fn of_any_worker<'a>(
+    run: &'a Recording,
     figure: Figure,
     [of_several, of_one]: [&str; 2],
     unknown: &'static str,
-) -> Option<Resource> {
+) -> Option<Resource<'a>> {
     let known = run
         .workers
         .iter()
         .filter_map(|worker| Some((worker, Resource::of(of_one, &worker.series, figure, unknown)?)));
     let each: Vec<_> = known.collect();
     let came_to_that = each.iter().filter(|(_, resource)| resource.saturated.is_some()).count();
-    let from_s = |resource: &Resource| resource.saturated.as_ref().map_or(f64::INFINITY, |stay| stay.from_s);
+    let from_s = |resource: &Resource<'_>| resource.saturated.as_ref().map_or(f64::INFINITY, |stay| stay.from_s);
     let peak_pct = each.iter().map(|(_, resource)| resource.peak_pct).reduce(f64::max)?;
     let (was_full, saw_enough) =
         (each.iter().any(|(_, one)| one.was_full), each.iter().any(|(_, one)| one.saw_enough));
@@ -110,5 +128,6 @@ fn of_any_worker(
         }
         _ => format!("{of_several} of the busiest worker"),
     };
-    Some(Resource { name, peak_pct, was_full, saw_enough, ..earliest })
+    let loop_of = (figure == Figure::LoopBusy).then_some(worker);
+    Some(Resource { name, peak_pct, was_full, saw_enough, loop_of, ..earliest })
 }

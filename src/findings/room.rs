@@ -13,12 +13,12 @@ pub fn find(run: &Recording, found: &[Finding]) -> Option<Finding> {
         return None;
     }
     let resources = resources(run);
-    let seen: Vec<&Resource> = resources.iter().filter(|resource| resource.saw_enough).collect();
+    let seen: Vec<&Resource<'_>> = resources.iter().filter(|resource| resource.saw_enough).collect();
     if seen.is_empty() || resources.iter().any(|resource| resource.saturated.is_some()) {
         return None;
     }
     let is_calm = !resources.iter().any(|resource| resource.was_full) && found.iter().all(is_harmless);
-    let peak = |resource: &&Resource| (format!("{}, most in a row", resource.name), percent(resource.peak_pct));
+    let peak = |resource: &&Resource<'_>| (format!("{}, most in a row", resource.name), percent(resource.peak_pct));
     Some(Finding {
         rule: Rule::Saturation,
         weight: if is_calm { Weight::Sound } else { Weight::Note },
@@ -31,7 +31,7 @@ pub fn find(run: &Recording, found: &[Finding]) -> Option<Finding> {
         evidence: seen.iter().map(peak).collect(),
         at: None,
         certainty: if is_calm { Certainty::Possible } else { Certainty::Likely },
-        unknown: "what is not watched: threads of the pool (--pool-threads), which may all be busy without using CPU, an event loop that something blocks, the network, disks, the load generator, and what a profile's steps wait for by themselves. A limit that is reached for less than three rows and a second is not seen to last",
+        unknown: "what is not watched: threads of the pool (--pool-threads), which may all be busy without using CPU, an event loop that something blocks without computing, the network, disks, the load generator, and what a profile's steps wait for by themselves. A limit that is reached for less than three rows and a second is not seen to last",
     })
 }
 

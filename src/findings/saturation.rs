@@ -1,6 +1,7 @@
 //! Which resource was used up first, and when. Saturated is what stays at its limit, while there is load, for three rows
 //! and a second, or for three seconds where a row is the mean of its time.
 
+use super::more_cpu;
 use super::resources::{Resource, resources};
 use super::{Certainty, Finding, Rule, Weight};
 use crate::recording::{Figure, Recording, Stay};
@@ -8,7 +9,7 @@ use crate::units::shown::{clock, percent, span};
 
 pub fn find(run: &Recording) -> Vec<Finding> {
     let resources = resources(run);
-    let mut saturated: Vec<(&Resource, Stay)> =
+    let mut saturated: Vec<(&Resource<'_>, Stay)> =
         resources.iter().filter_map(|resource| Some((resource, resource.saturated?))).collect();
     saturated.sort_by(|(_, one), (_, other)| one.from_s.total_cmp(&other.from_s));
     let Some(((first, stay), later)) = saturated.split_first() else { return Vec::new() };
@@ -29,10 +30,20 @@ pub fn find(run: &Recording) -> Vec<Finding> {
     for (resource, later) in later {
         proof.push((format!("{}, later", resource.name), format!("from {}", clock(later.from_s))));
     }
+    // Where the loop was not first it is worth a sentence all the same: it says whom the lack of the other one hit.
+    let of_loops = saturated.iter().find_map(|(resource, stay)| Some((resource, stay, resource.loop_of?)));
+    let loops = of_loops.map_or_else(String::new, |(resource, of_loop, worker)| {
+        let follows = if resource.name == first.name {
+            String::new()
+        } else {
+            format!(" {} followed at {}.", resource.name, clock(of_loop.from_s))
+        };
+        follows + &more_cpu::sentences(run, worker, of_loop)
+    });
     vec![Finding {
         rule: Rule::Saturation,
         weight: Weight::Limit,
-        sentence: format!("{} saturated first, at {}.", first.name, clock(stay.from_s)),
+        sentence: format!("{} saturated first, at {}.{loops}", first.name, clock(stay.from_s)),
         evidence: proof,
         at: Some((stay.from_s, stay.to_s)),
         certainty: Certainty::Likely,

@@ -86,11 +86,15 @@ pub fn workers() -> Vec<Column<SlotSample>> {
         column("state", "name", "scoreboard", "of the newest of them",
             |row| row.figures.state.to_owned()),
     ];
-    let own: [Column<SlotSample>; 3] = [
+    let own: [Column<SlotSample>; 5] = [
         column("cpu_pct", "%, 100 = one core", "CPU clocks of processes or threads", "CPU of the slot",
             |row| percent(row.figures.cores)),
         column("cpu_seconds_total", "s", "CPU clocks of processes or threads", "CPU of the slot, ended workers too",
             |row| row.figures.cpu_ns.cell(seconds)),
+        column("loop_busy_pct", "%, 100 = always", "/proc/PID/task/TID/schedstat", "time in which its event loop ran or waited for a processor, and did not sleep",
+            |row| percent(row.figures.looping.map(|looping| looping.busy))),
+        column("loop_wait_pct", "%, 100 = always", "/proc/PID/task/TID/schedstat", "of it, waiting for a processor",
+            |row| percent(row.figures.looping.map(|looping| looping.waiting))),
         column("rss_bytes", "bytes", "/proc/PID/statm", "resident memory, shared pages counted in each process",
             |row| known(row.figures.group.rss_bytes)),
     ];
@@ -265,7 +269,7 @@ mod tests {
              accepts_total,refused_total,cpu_quota_pct,runq_wait_pct,ctx_vol_per_s,ctx_invol_per_s,majflt_per_s,\
              uss_bytes,host_steal_pct,host_mem_avail_bytes,cg_throttled_ms_total,cg_mem_bytes,cg_mem_limit_bytes,\
              psi_cpu_some_pct,psi_mem_some_pct,psi_io_some_pct,acceptq_depth,acceptq_max,listen_drops_total,\
-             loop_lag_max_us,worker_imbalance,svc_p50_us,svc_p95_us,svc_p99_us,svc_max_us,lat_p50_us,lat_p90_us,\
+             loop_lag_max_us,loop_busy_pct,loop_wait_pct,worker_imbalance,svc_p50_us,svc_p95_us,svc_p99_us,svc_max_us,lat_p50_us,lat_p90_us,\
              lat_p95_us,lat_p99_us,lat_max_us,queue_p50_us,queue_p99_us,loop_p50_us,loop_p99_us"
         );
         assert_eq!(
@@ -277,8 +281,8 @@ mod tests {
         assert_eq!(
             header(workers().iter().map(|column| column.name).collect()),
             "ts_utc,epoch_ms,elapsed_s,interval_s,late_ms,phase,mode,slot,generation,pid,state,procs,threads,fds,\
-             cpu_pct,cpu_seconds_total,rss_bytes,requests_total,rps,errors_total,lost_total,rejected_total,inflight,\
-             connections,accepts_total,refused_total"
+             cpu_pct,cpu_seconds_total,loop_busy_pct,loop_wait_pct,rss_bytes,requests_total,rps,errors_total,\
+             lost_total,rejected_total,inflight,connections,accepts_total,refused_total"
         );
     }
 

@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, compiler_fence};
 
+use crate::maybe_known::MaybeKnown;
 use crate::sample::{Account, Earlier, EarlierSlot, Host, StrainReading, Tally};
 use crate::scoreboard::{Counters, Scoreboard, SlotNotes, TickNotes};
 
@@ -27,7 +28,7 @@ pub fn leave(board: &Scoreboard, tick: &Earlier) {
     board.head().observer.rss_peak_bytes.store(tick.rss_peak_bytes);
     for (slot, noted) in board.slots().iter().zip(&tick.slots) {
         let SlotNotes { seen, told, seen_lost, told_lost, cpu_ns } = &slot.notes[place];
-        let EarlierSlot { account, cpu_ns: noted_cpu_ns } = noted;
+        let EarlierSlot { account, cpu_ns: noted_cpu_ns, looped: _ } = noted;
         seen.note(&account.seen.counts);
         told.note(&account.told.counts);
         seen_lost.store(account.seen.lost, Relaxed);
@@ -66,6 +67,7 @@ pub fn recall(board: &Scoreboard, is_last_row: impl FnOnce(u64) -> bool) -> Earl
     let tally = |counters: &Counters, lost: &AtomicU64| Tally { counts: counters.read(), lost: lost.load(Relaxed) };
     let recall_slot = |notes: &SlotNotes| EarlierSlot {
         cpu_ns: notes.cpu_ns.load(),
+        looped: MaybeKnown::UNKNOWN,
         account: Account { seen: tally(&notes.seen, &notes.seen_lost), told: tally(&notes.told, &notes.told_lost) },
     };
     Earlier {

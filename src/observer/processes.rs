@@ -3,6 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use super::loops::LoopReader;
 use super::strain::StrainReader;
 use crate::maybe_known::MaybeKnown;
 use crate::sample::{Group, Host, Instant, Reading, StrainReading, Tree};
@@ -41,6 +42,17 @@ impl Processes {
         }
     }
 
+    /// The process and the thread in which a worker's event loop runs, once it does.
+    #[must_use]
+    pub fn loop_thread(&self, worker: &WorkerReading) -> Option<(u32, u32)> {
+        match self {
+            Self::Cluster { .. } => (worker.pid != 0).then_some((worker.pid, worker.pid)),
+            Self::OneProcess { clocks } => {
+                Some((std::process::id(), clocks.get(worker.slot)?[worker.seat].first()?))
+            }
+        }
+    }
+
     /// Reads the scoreboard.
     #[must_use]
     pub fn snapshot(&self, board: &Scoreboard) -> Snapshot {
@@ -53,6 +65,7 @@ pub struct Reader {
     board: Arc<Scoreboard>,
     processes: Processes,
     files: ProcessFiles,
+    loops: LoopReader,
     host: HostFiles,
     strain: StrainReader,
     routes: RoutesReader,
@@ -77,8 +90,8 @@ impl Reader {
         routes: RoutesReader,
     ) -> Self {
         let strain = StrainReader::new(listeners);
-        let (files, host) = (ProcessFiles::default(), HostFiles::open());
-        Self { board, processes, files, host, strain, routes }
+        let (files, loops, host) = (ProcessFiles::default(), LoopReader::default(), HostFiles::open());
+        Self { board, processes, files, loops, host, strain, routes }
     }
 
     /// Shows the accept queue of one listener more.
@@ -100,7 +113,8 @@ impl Reader {
             waited_ns: self.files.waited_ns(),
             ..self.strain.read(&self.board, &snapshot, monotonic_ns, depth)
         };
-        Reading { instant, snapshot, tree, slots, host: self.host(), strain, routes }
+        let loops = self.loops.read(&snapshot, &self.processes);
+        Reading { instant, snapshot, tree, slots, loops, host: self.host(), strain, routes }
     }
 
     fn cluster(&mut self, snapshot: &Snapshot, supervisor: u32, depth: Depth) -> (Tree, Vec<Group>) {

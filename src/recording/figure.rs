@@ -60,6 +60,8 @@ figures! {
     AcceptQueueLimit "acceptq_max",
     ListenDrops "listen_drops_total",
     LoopLagUs "loop_lag_max_us",
+    LoopBusy "loop_busy_pct",
+    LoopWait "loop_wait_pct",
     Imbalance "worker_imbalance",
     ServiceP50 "svc_p50_us",
     ServiceP95 "svc_p95_us",
@@ -87,6 +89,8 @@ impl Figure {
 pub const OF_A_WORKER: &[Figure] = &[
     Figure::Cpu,
     Figure::CpuSeconds,
+    Figure::LoopBusy,
+    Figure::LoopWait,
     Figure::Rss,
     Figure::Requests,
     Figure::Rps,

@@ -15,6 +15,9 @@ const SECONDS: f64 = 1.0;
 /// A row that says something of all of its time needs no others, if it is so long. The slack is for ticks that come early.
 const LONG_SECONDS: f64 = 2.9;
 
+/// A wait that is counted when it ends may reach over so many rows.
+const HELD: usize = 8;
+
 /// Of a core, of all cores, of a quota: what the kernel's own accounting leaves of 100 %. Of memory, queues and room for
 /// requests: too little left to work with.
 const FULL_PCT: f64 = 95.0;
@@ -38,6 +41,9 @@ enum Whole {
 enum Reading {
     /// It is the mean of that time.
     Mean,
+    /// The same of time that can't be more than all of it: the kernel counts a wait when it ends, so what is beyond all of a
+    /// row's time was in the rows before.
+    MeanCountedLate,
     /// It was so at its end.
     Sample,
 }
@@ -84,11 +90,12 @@ impl Level {
         },
     ];
 
-    /// Of a slot: its core, and its own room for requests in flight, where that is known.
+    /// Of a slot: its event loop, its core, and its own room for requests in flight, where that is known.
     #[must_use]
     pub fn of_a_worker(max_inflight: Option<f64>) -> Vec<Self> {
         let room = max_inflight.map(|limit| Self::of(Figure::InFlight, Whole::Limit(limit), Reading::Sample));
-        std::iter::once(Self::of(Figure::Cpu, Whole::Hundred, Reading::Mean)).chain(room).collect()
+        let event_loop = Self::of(Figure::LoopBusy, Whole::Hundred, Reading::MeanCountedLate);
+        [event_loop, Self::of(Figure::Cpu, Whole::Hundred, Reading::Mean)].into_iter().chain(room).collect()
     }
 
     /// In per cent; not a number where unknown.
@@ -110,7 +117,7 @@ impl Level {
 
     /// Whether it is more than an accident.
     fn is_long(&self, rows: u64, seconds: f64) -> bool {
-        let is_one_row_enough = self.reading == Reading::Mean && seconds >= LONG_SECONDS;
+        let is_one_row_enough = self.reading != Reading::Sample && seconds >= LONG_SECONDS;
         is_one_row_enough || (rows >= ROWS && seconds >= SECONDS)
     }
 }
@@ -137,10 +144,36 @@ struct Open {
     share: Cell,
 }
 
+/// A row as it is held against a level.
+#[derive(Clone, Copy, Debug)]
+struct Looked {
+    when: When,
+    /// In per cent; not a number where unknown.
+    share: f64,
+    is_looked_at: bool,
+}
+
+impl Looked {
+    /// Gives what is beyond all of its time back to the rows before, the last one first.
+    fn give_back(&mut self, before: &mut [Self]) {
+        let mut more = (self.share - 100.0).max(0.0) * self.when.interval_s;
+        for row in before.iter_mut().rev().filter(|row| row.when.interval_s > 0.0) {
+            let taken = more.min((100.0 - row.share).max(0.0) * row.when.interval_s);
+            row.share += taken / row.when.interval_s;
+            more -= taken;
+        }
+        if self.share > 100.0 {
+            self.share = 100.0;
+        }
+    }
+}
+
 /// Looks at rows, one after the other.
 #[derive(Clone, Debug)]
 pub struct Watch {
     level: Level,
+    /// The last rows, where the next one may have to give them something back.
+    held: Vec<Looked>,
     /// The highest share of any row that was looked at.
     peak_pct: Option<f64>,
     /// How much was looked at.
@@ -155,7 +188,16 @@ pub struct Watch {
 
 impl Watch {
     pub(super) fn new(level: Level) -> Self {
-        Self { level, peak_pct: None, rows: 0, seconds: 0.0, open: None, first: None, total_s: 0.0 }
+        Self {
+            level,
+            held: Vec::new(),
+            peak_pct: None,
+            rows: 0,
+            seconds: 0.0,
+            open: None,
+            first: None,
+            total_s: 0.0,
+        }
     }
 
     pub(super) fn figure(&self) -> Figure {
@@ -164,7 +206,19 @@ impl Watch {
 
     pub(super) fn look(&mut self, when: When, row: impl Fn(Figure) -> f64) {
         let share = self.level.share(&row);
-        let is_looked_at = share.is_finite() && self.level.looks_at(&row);
+        let mut looked = Looked { when, share, is_looked_at: share.is_finite() && self.level.looks_at(&row) };
+        if self.level.reading != Reading::MeanCountedLate {
+            return self.count(looked);
+        }
+        looked.give_back(&mut self.held);
+        self.held.push(looked);
+        if self.held.len() > HELD {
+            let settled = self.held.remove(0);
+            self.count(settled);
+        }
+    }
+
+    fn count(&mut self, Looked { when, share, is_looked_at }: Looked) {
         if is_looked_at {
             self.rows += 1;
             self.seconds += when.interval_s;
@@ -199,16 +253,31 @@ impl Watch {
     /// its time.
     #[must_use]
     pub fn stay(&self) -> Option<Stay> {
+        if let Some(all) = self.with_held() {
+            return all.stay();
+        }
         let open = self.open_and_long();
         let Open { from_s, to_s, rows: _, share } = self.first.or(open)?;
         let seconds = self.total_s + open.map_or(0.0, |open| open.to_s - open.from_s);
         Some(Stay { from_s, to_s, share, seconds })
     }
 
+    /// The same with the last rows, where they are held back.
+    fn with_held(&self) -> Option<Self> {
+        let (held, mut all) = (&self.held, Self { held: Vec::new(), ..self.clone() });
+        if held.is_empty() {
+            return None;
+        }
+        for row in held {
+            all.count(*row);
+        }
+        Some(all)
+    }
+
     /// The highest share of any row that was looked at, in per cent.
     #[must_use]
     pub fn peak_pct(&self) -> Option<f64> {
-        self.peak_pct
+        self.with_held().map_or(self.peak_pct, |all| all.peak_pct)
     }
 
     /// The share from which on it is high, in per cent.
@@ -220,6 +289,9 @@ impl Watch {
     /// Whether it was looked at for so long that a stay would have been seen.
     #[must_use]
     pub fn saw_enough(&self) -> bool {
+        if let Some(all) = self.with_held() {
+            return all.saw_enough();
+        }
         self.level.is_long(self.rows, self.seconds)
     }
 }
@@ -280,10 +352,25 @@ mod tests {
     }
 
     #[test]
+    fn a_wait_that_is_counted_when_it_ends_belongs_to_the_row_before() {
+        let late = Level::of_a_worker(None)[0];
+        let rows = |shares: &[f64]| shares.iter().map(|share| (*share, 9.0)).collect::<Vec<_>>();
+        let found = watched(late, 1.0, &rows(&[50.0, 99.0, 60.0, 138.0, 97.0, 40.0])).stay().unwrap();
+        assert_eq!((found.from_s, found.to_s, found.share.most()), (1.0, 5.0, Some(100.0)));
+        assert_eq!(
+            watched(late, 1.0, &rows(&[99.0, 60.0, 120.0, 99.0])).stay(),
+            None,
+            "it was idle for a fifth of a second"
+        );
+        let watch = watched(late, 1.0, &rows(&[30.0, 40.0, 130.0]));
+        assert_eq!((watch.peak_pct(), watch.saw_enough()), (Some(100.0), true));
+    }
+
+    #[test]
     fn a_share_needs_its_limit() {
-        let level = Level::of_a_worker(Some(4.0))[1];
+        let level = Level::of_a_worker(Some(4.0))[2];
         let rows = [(4.0, 9.0); 3];
         assert_eq!(watched(level, 1.0, &rows).stay().and_then(|stay| stay.share.mean()), Some(100.0));
-        assert_eq!(Level::of_a_worker(None).len(), 1);
+        assert_eq!(Level::of_a_worker(None).len(), 2);
     }
 }

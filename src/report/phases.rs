@@ -88,7 +88,7 @@ fn row(run: &Recording, phase: &Phase, ends_with: Option<&Totals>) -> Vec<String
         shown(errors, number),
     ];
     row.extend(durations(&recorded.service, &recorded.latency));
-    row.push(shown(mean(run, phase, Figure::Cpu), percent));
+    row.push(shown(run.target.mean_between(Figure::Cpu, (phase.from_s, phase.to_s)), percent));
     row.push(shown(most(run, phase, Figure::Rss), bytes));
     row
 }
@@ -97,36 +97,10 @@ fn row(run: &Recording, phase: &Phase, ends_with: Option<&Totals>) -> Vec<String
 /// there.
 fn gained(run: &Recording, phase: &Phase, ends_with: Option<&Totals>, counter: &Counter) -> Option<f64> {
     let at = |mark: Option<&Totals>, at_s: f64| {
-        mark.map(|totals| float((counter.of)(totals))).or_else(|| counted(run, counter.in_rows, at_s))
+        mark.map(|totals| float((counter.of)(totals))).or_else(|| run.target.counted_at(counter.in_rows, at_s))
     };
     let (begin, end) = (at(phase.begins_with.as_ref(), phase.from_s)?, at(ends_with, phase.to_s)?);
     Some((end - begin).max(0.0).round())
-}
-
-/// What a counter of the target, which begins at 0 with the run, had come to: between two rows, by the time that has passed.
-fn counted(run: &Recording, figure: Figure, at_s: f64) -> Option<f64> {
-    let (mut before_s, mut before, mut is_known) = (0.0, 0.0, false);
-    for (stretch, cell) in run.target.of(figure) {
-        let Some(last) = cell.last() else { continue };
-        if stretch.to_s > at_s {
-            return Some(before + (last - before) * (at_s - before_s) / (stretch.to_s - before_s));
-        }
-        (before_s, before, is_known) = (stretch.to_s, last, true);
-    }
-    is_known.then_some(before)
-}
-
-/// A figure's mean within a phase; `None` where no row lies mostly in it, and each might tell of another phase.
-fn mean(run: &Recording, phase: &Phase, figure: Figure) -> Option<f64> {
-    let (mut sum, mut seconds, mut is_known) = (0.0, 0.0, false);
-    for (stretch, cell) in run.target.of(figure) {
-        let shared_s = stretch.to_s.min(phase.to_s) - stretch.from_s.max(phase.from_s);
-        let Some(mean) = cell.mean().filter(|_| shared_s > 0.0) else { continue };
-        sum += mean * shared_s;
-        seconds += shared_s;
-        is_known |= shared_s >= stretch.seconds() / 2.0;
-    }
-    is_known.then(|| sum / seconds)
 }
 
 /// The most that a figure was at the end of any row in a phase.

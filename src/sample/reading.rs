@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::strain::StrainReading;
 use crate::maybe_known::MaybeKnown;
 use crate::snapshot::{RouteReading, Snapshot};
+use crate::sys::procfs::ThreadTimes;
 
 /// When a reading was taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,6 +31,9 @@ pub struct Reading {
     pub tree: Tree,
     /// Sums over the processes of a slot, in the order of the snapshot's slots; none where slots share a process.
     pub slots: Vec<Group>,
+    /// What the event loops of each slot's workers have done since the observer began, in the order of the snapshot's slots;
+    /// unknown where the kernel does not say.
+    pub loops: Vec<MaybeKnown<ThreadTimes>>,
     /// The machine.
     pub host: Host,
     /// Signs of strain.

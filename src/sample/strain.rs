@@ -1,6 +1,6 @@
 //! The signs of strain: what explains a slow result, on the target's side and on the machine's.
 
-use super::{Host, SlotSample, grown, rate, rate_per_second};
+use super::{Host, Looping, SlotSample, grown, rate, rate_per_second};
 use crate::maybe_known::MaybeKnown;
 use crate::sys::listener::AcceptQueue;
 use crate::sys::procfs::{Cgroup, Pressure};
@@ -54,6 +54,8 @@ pub struct StrainSample {
     pub listen_drops: MaybeKnown,
     /// How late the latest beat of any worker was.
     pub loop_lag_ns: MaybeKnown,
+    /// The event loop that slept least.
+    pub busiest_loop: MaybeKnown<Looping>,
     /// The busiest slot's requests over the live slots' mean.
     pub imbalance: MaybeKnown<f64>,
 }
@@ -88,8 +90,14 @@ pub(super) fn between(
         accept_queue,
         listen_drops,
         loop_lag_ns,
+        busiest_loop: busiest_loop(slots),
         imbalance: imbalance(slots),
     }
+}
+
+fn busiest_loop(slots: &[SlotSample]) -> MaybeKnown<Looping> {
+    let known = slots.iter().filter_map(|slot| slot.looping.get());
+    known.max_by(|one, other| one.busy.total_cmp(&other.busy)).into()
 }
 
 /// Unknown where nobody did anything.

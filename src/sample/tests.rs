@@ -90,6 +90,7 @@ fn a_slot_that_appears_counts_from_nothing() {
         Earlier::of(&sample).slots[3],
         EarlierSlot {
             cpu_ns: known(500_000_000),
+            looped: MaybeKnown::UNKNOWN,
             account: Account { seen: slot(3, 5, 0).tally(), told: slot(3, 5, 0).tally() },
         }
     );

@@ -14,6 +14,7 @@ pub struct ThreadGroup(Mutex<Members>);
 
 #[derive(Default)]
 struct Members {
+    first: Option<u32>,
     live: Vec<u32>,
     ended_ns: u64,
 }
@@ -21,7 +22,16 @@ struct Members {
 impl ThreadGroup {
     /// The calling thread belongs to the group from here on.
     pub fn enter(&self) {
-        self.members().live.push(process::thread_id());
+        let this = process::thread_id();
+        let mut members = self.members();
+        members.first.get_or_insert(this);
+        members.live.push(this);
+    }
+
+    /// The thread that entered first: a worker's event loop.
+    #[must_use]
+    pub fn first(&self) -> Option<u32> {
+        self.members().first
     }
 
     /// The calling thread ends; what it has used stays in the group's sum.

@@ -29,7 +29,7 @@ fn is_offered(column: &str) -> bool {
         "psi_cpu_some_pct" => is_there("/proc/pressure/cpu"),
         "psi_mem_some_pct" => is_there("/proc/pressure/memory"),
         "psi_io_some_pct" => is_there("/proc/pressure/io"),
-        "runq_wait_pct" => is_there("/proc/self/schedstat"),
+        "runq_wait_pct" | "loop_busy_pct" | "loop_wait_pct" => is_there("/proc/self/schedstat"),
         _ => true,
     }
 }

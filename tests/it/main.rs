@@ -65,6 +65,7 @@ mod statuses_and_delays;
 mod stopped_worker;
 mod stuck_log;
 mod termination;
+mod true_causes;
 mod unescaped;
 mod unix_paths;
 mod unwritable_files;

@@ -6,7 +6,7 @@ use crate::sample::TargetSample;
 
 /// In `resources.csv`, after the columns that every target needs.
 #[rustfmt::skip]
-pub fn columns() -> [Column<TargetSample>; 19] {
+pub fn columns() -> [Column<TargetSample>; 21] {
     [
         column("cpu_quota_pct", "%, 100 = the quota", "cgroup cpu.max or cpu.cfs_quota_us", "CPU of the target, of what its control group may use; empty without a quota",
             |row| percent(row.figures.strain.quota_share)),
@@ -44,6 +44,10 @@ pub fn columns() -> [Column<TargetSample>; 19] {
             |row| known(row.figures.strain.listen_drops)),
         column("loop_lag_max_us", "µs", "scoreboard", "how late the latest beat of any worker's loop was, in steps of about 1 ms; the same waiting hits requests",
             |row| known(row.figures.strain.loop_lag_ns.map(|lag_ns| lag_ns / 1_000))),
+        column("loop_busy_pct", "%, 100 = always", "/proc/PID/task/TID/schedstat", "time in which the busiest worker's event loop ran or waited for a processor, and did not sleep",
+            |row| percent(row.figures.strain.busiest_loop.map(|looping| looping.busy))),
+        column("loop_wait_pct", "%, 100 = always", "/proc/PID/task/TID/schedstat", "of it, waiting for a processor",
+            |row| percent(row.figures.strain.busiest_loop.map(|looping| looping.waiting))),
         column("worker_imbalance", "ratio", "scoreboard", "requests of the busiest slot over the mean of the live ones; empty when nobody did any",
             |row| rate(row.figures.strain.imbalance)),
     ]

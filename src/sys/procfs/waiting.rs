@@ -1,8 +1,9 @@
-//! How long threads have waited for a processor while they could have run.
+//! How long threads have run, and have waited for a processor while they could have run.
 //!
 //! The scheduler says it for each thread in `/proc/PID/task/TID/schedstat`; `/proc/PID/schedstat` is the main thread's
 //! alone.
 
+use std::fs::File;
 use std::os::fd::OwnedFd;
 
 use rustix::fs::{Dir, Mode, OFlags, openat};
@@ -62,16 +63,67 @@ impl ThreadWaits {
 impl Thread {
     /// Adds what it has waited since the last time; whether it is still there.
     fn add_to(&mut self, sum_ns: &mut u64, room: &mut Room) -> bool {
-        let Some(now_ns) = room.fill_text(&self.schedstat).and_then(waited_in) else { return false };
-        *sum_ns += now_ns.saturating_sub(self.waited_ns);
-        self.waited_ns = now_ns;
+        let Some(now) = room.fill_text(&self.schedstat).and_then(times_in) else { return false };
+        *sum_ns += now.waited_ns.saturating_sub(self.waited_ns);
+        self.waited_ns = now.waited_ns;
         true
     }
 }
 
-/// The second of "time on a processor, time waiting for one, times put on one".
-fn waited_in(text: &str) -> Option<u64> {
-    text.split_ascii_whitespace().nth(1)?.parse().ok()
+/// What the scheduler has counted of a thread since it began. A thread that does neither sleeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ThreadTimes {
+    /// On a processor.
+    pub ran_ns: u64,
+    /// Ready to run, and waiting for a processor.
+    pub waited_ns: u64,
+}
+
+impl ThreadTimes {
+    /// What has been added since an earlier reading of the same.
+    #[must_use]
+    pub fn since(self, before: Self) -> Self {
+        Self {
+            ran_ns: self.ran_ns.saturating_sub(before.ran_ns),
+            waited_ns: self.waited_ns.saturating_sub(before.waited_ns),
+        }
+    }
+}
+
+/// The open file of one thread.
+pub struct ThreadFile {
+    schedstat: File,
+    room: Room,
+}
+
+impl ThreadFile {
+    /// Of the calling thread; `None` where the kernel keeps no such times.
+    #[must_use]
+    pub fn of_this_thread() -> Option<Self> {
+        Self::open("/proc/thread-self/schedstat")
+    }
+
+    /// Of a thread of a process.
+    #[must_use]
+    pub fn of(pid: u32, thread: u32) -> Option<Self> {
+        Self::open(&format!("/proc/{pid}/task/{thread}/schedstat"))
+    }
+
+    fn open(path: &str) -> Option<Self> {
+        Some(Self { schedstat: File::open(path).ok()?, room: Room::default() })
+    }
+
+    /// What it says now; `None` when the thread has ended.
+    pub fn read(&mut self) -> Option<ThreadTimes> {
+        times_in(self.room.fill_text(&self.schedstat)?)
+    }
+}
+
+/// The first two of "time on a processor, time waiting for one, times put on one".
+fn times_in(text: &str) -> Option<ThreadTimes> {
+    let mut fields = text.split_ascii_whitespace().map(str::parse);
+    let (ran_ns, waited_ns) = (fields.next()?.ok()?, fields.next()?.ok()?);
+    Some(ThreadTimes { ran_ns, waited_ns })
 }
 
 #[cfg(test)]
@@ -80,9 +132,26 @@ mod tests {
     use rustix::fs::CWD;
 
     #[test]
-    fn the_second_figure_is_the_wait() {
-        assert_eq!(waited_in("174923723 10443025 403\n"), Some(10_443_025));
-        assert_eq!(waited_in(""), None);
+    fn the_first_figure_is_time_on_a_processor_and_the_second_the_wait() {
+        let times = ThreadTimes { ran_ns: 174_923_723, waited_ns: 10_443_025 };
+        assert_eq!(times_in("174923723 10443025 403\n"), Some(times));
+        assert_eq!((times_in(""), times_in("174923723 ?")), (None, None));
+    }
+
+    #[test]
+    fn a_thread_that_computes_has_run() {
+        let Some(mut file) = ThreadFile::of_this_thread() else {
+            eprintln!("skipped: this kernel keeps no /proc/thread-self/schedstat");
+            return;
+        };
+        let before = file.read().unwrap();
+        // The scheduler counts up to its last tick.
+        while file.read().unwrap().since(before).ran_ns < 20_000_000 {
+            std::hint::spin_loop();
+        }
+        let id = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
+        let other = ThreadFile::of(std::process::id(), id).unwrap().read().unwrap();
+        assert!(other.ran_ns >= before.ran_ns + 20_000_000, "{other:?} after {before:?}");
     }
 
     #[test]
