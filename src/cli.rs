@@ -50,6 +50,7 @@ const PHASE: &str = "phase";
 const SINCE: &str = "since";
 const UNTIL: &str = "until";
 const RATE: &str = "rate";
+const PUBLISHED: &str = "published";
 
 /// Runs the program: 0 when all went well, 2 when it was told what it can't do, and whatever a command says.
 #[must_use]
@@ -189,11 +190,14 @@ fn verify_asked(matches: &ArgMatches) -> commands::verify::Asked {
         (None, None, None) => Part::Whole,
         (None, since, until) => Part::Between(since, until),
     };
-    commands::verify::Asked {
+    let run = || verify::What::Run {
         run: path(RUN_DIR),
         output: path(GENERATOR_OUTPUT),
         part,
         rate: matches.get_one(RATE).copied(),
+    };
+    commands::verify::Asked {
+        what: text(PUBLISHED).map_or_else(run, verify::What::Published),
         format: text(FORMAT).and_then(|name| verify::Format::named(&name)).unwrap_or_default(),
         has_colour: dress().colour,
     }
@@ -289,16 +293,16 @@ fn program() -> Command {
         .max_term_width(100)
 }
 
-fn verify_arguments() -> [Arg; 7] {
+fn verify_arguments() -> [Arg; 8] {
     let value = |name: &'static str, placeholder| Arg::new(name).long(name).value_name(placeholder);
     [
         Arg::new(RUN_DIR)
             .help("The directory of the run, as its ready line named it")
-            .required(true)
+            .required_unless_present(PUBLISHED)
             .value_parser(value_parser!(PathBuf)),
         Arg::new(GENERATOR_OUTPUT)
             .help("What the load generator wrote: oha's JSON, wrk's text, Locust's CSV or JSON")
-            .required(true)
+            .required_unless_present(PUBLISHED)
             .value_parser(value_parser!(PathBuf)),
         value(PHASE, "NAME").help("Compare a phase of the run, not all of it").conflicts_with_all([SINCE, UNTIL]),
         value(SINCE, "MARK").help("Compare from this mark on"),
@@ -307,6 +311,9 @@ fn verify_arguments() -> [Arg; 7] {
             .allow_negative_numbers(true)
             .value_parser(positive)
             .help("The rate that the generator was told to keep, where its output does not say it"),
+        value(PUBLISHED, "NAME|FILE")
+            .conflicts_with_all([RUN_DIR, GENERATOR_OUTPUT, PHASE, SINCE, UNTIL, RATE])
+            .help("Compare the published figures of a built-in system, or those in a TOML file, with each other"),
         value(FORMAT, "FORMAT")
             .value_parser(PossibleValuesParser::new(verify::Format::NAMES))
             .default_value(verify::Format::NAMES[0])

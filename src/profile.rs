@@ -10,6 +10,7 @@ mod entry;
 mod overlap;
 mod plan;
 mod plans;
+mod published;
 mod route;
 
 use std::fs::File;
@@ -23,7 +24,8 @@ use toml::de::DeTable;
 
 pub use builtin::{BUILT_IN, DEFAULT};
 pub use overlap::shape;
-pub use plan::{Published, Stage};
+pub use plan::Stage;
+pub use published::{Claim, PUBLISHED, Published};
 
 use crate::config::{self, Config, Layers, Limit, Mistake, Mode, Source};
 use crate::delay::Delay;
@@ -270,6 +272,44 @@ fn limits(name: &str, text: &str) -> Vec<Limit> {
     limits.iter().flat_map(Table::entries).filter_map(one).collect()
 }
 
+/// The published figures in a text, whatever else stands in it. Pure.
+///
+/// # Errors
+/// Every mistake in them; broken TOML yields only what is broken.
+pub fn published(name: &str, text: &str) -> Result<Vec<Published>, Vec<Mistake>> {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    let mut findings = Findings::new(name, text);
+    take_errors(&errors, name, text, &mut findings);
+    let table = Table::open("", 0..0, table.get_ref(), &PARTS, &mut findings);
+    let sets =
+        table.get("published").map_or_else(Vec::new, |figures| published::published(&figures, &mut findings));
+    if sets.is_empty() && findings.is_empty() {
+        findings.wrong(
+            0,
+            "published",
+            "is missing: figures stand in a table [published], or in several [[published]]",
+        );
+    }
+    if findings.is_empty() { Ok(sets) } else { Err(findings.in_order()) }
+}
+
+/// The published figures of a built-in system, by its name, or else in a file.
+///
+/// # Errors
+/// Every mistake in them, a sentence each.
+pub fn published_named(name: &str) -> Result<Vec<Published>, Vec<String>> {
+    let built_in = PUBLISHED.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned());
+    let text = built_in.map_or_else(|| read_file(Path::new(name), PROFILE), Ok).map_err(|error| {
+        let names = PUBLISHED.map(|(known, _)| known);
+        let hint = nearest(name, names).map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+        vec![format!(
+            "{name} is no built-in system ({}) and can't be read as a file: {error}{hint}",
+            names.join(", ")
+        )]
+    })?;
+    published(name, &text).map_err(|mistakes| mistakes.iter().map(Mistake::to_string).collect())
+}
+
 /// Reads a profile. Pure: what it is held to is given.
 ///
 /// # Errors
@@ -277,18 +317,11 @@ fn limits(name: &str, text: &str) -> Vec<Limit> {
 pub fn read(name: &str, text: &str, rules: &Rules<'_>) -> Result<Profile, Vec<Mistake>> {
     let (table, errors) = DeTable::parse_recoverable(text);
     let mut findings = Findings::new(name, text);
-    for error in &errors {
-        let at = error.span().map_or(0, |span| span.start);
-        let (line, column) = config::place(text, at);
-        let source = Source::Place { file: name.to_owned(), line, column };
-        let allowed = format!("not valid TOML: {}", error.message());
-        findings.take(at, Mistake { source, value: None, allowed });
-    }
+    take_errors(&errors, name, text, &mut findings);
     if !errors.is_empty() {
         return Err(findings.in_order());
     }
-    let known = ["summary", "route", "fault", "limits", "load", "published"];
-    let table = Table::open("", 0..0, table.get_ref(), &known, &mut findings);
+    let table = Table::open("", 0..0, table.get_ref(), &PARTS, &mut findings);
     let summary = table.get("summary").and_then(|summary| plan::summary(&summary, &mut findings));
     let routes: Vec<Route> = table.get("route").map_or_else(Vec::new, |routes| {
         let routes = routes.list(&mut findings);
@@ -300,7 +333,7 @@ pub fn read(name: &str, text: &str, rules: &Rules<'_>) -> Result<Profile, Vec<Mi
     check_limits(&table, text, &mut findings);
     let load = table.get("load").map_or_else(Vec::new, |load| plan::load(&load, &mut findings));
     let published =
-        table.get("published").map_or_else(Vec::new, |figures| plan::published(&figures, &mut findings));
+        table.get("published").map_or_else(Vec::new, |figures| published::published(&figures, &mut findings));
     if table.entries().is_empty() {
         findings.wrong(
             0,
@@ -313,6 +346,20 @@ pub fn read(name: &str, text: &str, rules: &Rules<'_>) -> Result<Profile, Vec<Mi
     }
     let summary = summary.unwrap_or_default();
     Ok(Profile { name: name.to_owned(), summary, routes, faults, load, published, text: text.to_owned() })
+}
+
+/// What a profile consists of.
+const PARTS: [&str; 6] = ["summary", "route", "fault", "limits", "load", "published"];
+
+/// Where a text is no TOML.
+fn take_errors(errors: &[toml::de::Error], name: &str, text: &str, findings: &mut Findings<'_>) {
+    for error in errors {
+        let at = error.span().map_or(0, |span| span.start);
+        let (line, column) = config::place(text, at);
+        let source = Source::Place { file: name.to_owned(), line, column };
+        let allowed = format!("not valid TOML: {}", error.message());
+        findings.take(at, Mistake { source, value: None, allowed });
+    }
 }
 
 /// Whether the keys and types under `[limits]` are right; the values are checked with the rest of the configuration.

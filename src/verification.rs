@@ -2,6 +2,7 @@
 //!
 //! Pure: [`verify`] takes both accounts and gives checks, each of which says what was compared, both values, whether they
 //! agree, the likely cause and how sure that is. What can't be compared is said, too, and is no agreement.
+//! [`of_published`] does it for figures of which nothing else is known.
 
 mod arithmetic;
 mod counts;
@@ -9,10 +10,12 @@ mod failures;
 mod faults;
 mod latency;
 mod omission;
+mod published;
 mod shown;
 mod strain;
 mod target;
 
+pub use published::of_published;
 pub use shown::{Heading, json, markdown, text};
 pub use target::{Part, Row, Target};
 
@@ -179,7 +182,7 @@ impl Check {
     #[must_use]
     pub fn title(&self) -> String {
         let Self { topic, which, .. } = self;
-        if which.is_empty() { topic.name().to_owned() } else { format!("{} {which}", topic.name()) }
+        if which.is_empty() { topic.name().to_owned() } else { format!("{}: {which}", topic.name()) }
     }
 }
 

@@ -1,10 +1,12 @@
-//! `quintain verify RUN_DIR OUTPUT`: a load generator's account against the target's.
+//! `quintain verify RUN_DIR OUTPUT`: a load generator's account against the target's; `quintain verify --published NAME`:
+//! published figures against each other.
 
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::generator;
+use crate::profile;
 use crate::recording;
 use crate::run_files;
 use crate::verification::{self, Check, Heading, Part, Target, Verdict};
@@ -12,18 +14,36 @@ use crate::verification::{self, Check, Heading, Part, Target, Verdict};
 /// What is asked for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Asked {
-    /// The run.
-    pub run: PathBuf,
-    /// What the generator wrote.
-    pub output: PathBuf,
-    /// Which stretch of the run.
-    pub part: Part,
-    /// The rate that the generator was told.
-    pub rate: Option<f64>,
+    /// What is compared.
+    pub what: What,
     /// How it is written.
     pub format: Format,
     /// Whether a terminal gets colours.
     pub has_colour: bool,
+}
+
+/// What is compared.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// A generator's output with a run.
+    Run {
+        /// Its directory.
+        run: PathBuf,
+        /// What the generator wrote.
+        output: PathBuf,
+        /// Which stretch of the run.
+        part: Part,
+        /// The rate that the generator was told.
+        rate: Option<f64>,
+    },
+    /// Published figures with each other: of a built-in system, or in a file.
+    Published(String),
+}
+
+impl Default for What {
+    fn default() -> Self {
+        Self::Published(String::new())
+    }
 }
 
 /// What the checks are written as.
@@ -60,7 +80,11 @@ const LONGEST: u64 = 64 << 20;
 /// Prints every check: 0 when the accounts agree, 1 when they differ, 2 when there is nothing to compare.
 #[must_use]
 pub fn run(asked: &Asked) -> ExitCode {
-    match compared(asked) {
+    let compared = match &asked.what {
+        What::Run { run, output, part, rate } => compared(run, output, part, *rate),
+        What::Published(name) => published(name),
+    };
+    match compared {
         Ok((heading, checks)) => print(&heading, &checks, asked.format, asked.has_colour),
         Err(sentence) => {
             let _ = writeln!(io::stderr(), "error: {sentence}");
@@ -69,8 +93,18 @@ pub fn run(asked: &Asked) -> ExitCode {
     }
 }
 
-fn compared(asked: &Asked) -> Result<(Heading, Vec<Check>), String> {
-    let Asked { run: directory, output, part, rate, .. } = asked;
+fn published(name: &str) -> Result<(Heading, Vec<Check>), String> {
+    let sets = profile::published_named(name).map_err(|mistakes| mistakes.join("\n  "))?;
+    let heading = Heading { theirs: format!("the published figures of {name}"), ours: "each other".to_owned() };
+    Ok((heading, verification::of_published(&sets)))
+}
+
+fn compared(
+    directory: &Path,
+    output: &Path,
+    part: &Part,
+    rate: Option<f64>,
+) -> Result<(Heading, Vec<Check>), String> {
     let shown = output.display();
     let content = text(output).map_err(|why| format!("{shown} {why}"))?;
     let name = output.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -85,7 +119,7 @@ fn compared(asked: &Asked) -> Result<(Heading, Vec<Check>), String> {
         theirs: format!("{} in {shown}", account.generator),
         ours: format!("{} of {}", target.stretch, directory.display()),
     };
-    Ok((heading, verification::verify(&account, &target, *rate)))
+    Ok((heading, verification::verify(&account, &target, rate)))
 }
 
 /// A whole file of text.

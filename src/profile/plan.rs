@@ -1,6 +1,5 @@
-//! What a profile says of its use: a line about it, the load it is meant for, the figures of what it stands for.
+//! What a profile says of its use: a line about it, and the load that it is meant for.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::entry::{Entry, Findings, Table};
@@ -25,45 +24,6 @@ pub enum Stage {
         duration: Duration,
     },
 }
-
-/// One set of published figures.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Published {
-    /// Which of the system's measurements it is; empty when there is one.
-    pub name: String,
-    /// Figure → value, in the unit of its name.
-    pub figures: BTreeMap<String, f64>,
-    /// Status → how many answers had it.
-    pub status: BTreeMap<u16, u64>,
-}
-
-/// Figures that can be published, each with its unit.
-const FIGURES: [&str; 24] = [
-    "requests",
-    "errors",
-    "concurrency",
-    "users",
-    "spawn_rate",
-    "duration_s",
-    "requests_per_s",
-    "bytes_per_s",
-    "response_bytes",
-    "mean_ms",
-    "min_ms",
-    "p50_ms",
-    "p66_ms",
-    "p75_ms",
-    "p80_ms",
-    "p90_ms",
-    "p95_ms",
-    "p98_ms",
-    "p99_ms",
-    "p99_9_ms",
-    "max_ms",
-    "error_pct",
-    "cpu_pct",
-    "memory_pct",
-];
 
 /// The line that `quintain profiles` shows.
 pub fn summary(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Option<String> {
@@ -125,40 +85,4 @@ fn stage(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Stage> {
     let spawn_rate = spawn_rate.and_then(|rate| rate.number(&(0.001..=1e6), findings));
     let duration = duration.and_then(|duration| duration.duration(&(Duration::from_millis(1)..=DAY), "", findings));
     Some(Stage::Users { users: users?, spawn_rate: spawn_rate?, duration: duration? })
-}
-
-/// `[published]`, or several `[[published]]` with a name each.
-pub fn published(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Vec<Published> {
-    entry.one_or_list(findings).iter().filter_map(|set| figures(set, findings)).collect()
-}
-
-fn figures(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Option<Published> {
-    let known: Vec<&str> = ["name", "status"].into_iter().chain(FIGURES).collect();
-    let table = entry.table(&known, findings)?;
-    let name = table.get("name").and_then(|name| summary(&name, findings)).unwrap_or_default();
-    let mut figures = BTreeMap::new();
-    for key in FIGURES {
-        if let Some(figure) = table.get(key)
-            && let Some(value) = figure.number(&(0.0..=1e15), findings)
-        {
-            figures.insert(key.to_owned(), value);
-        }
-    }
-    let status = table.get("status").and_then(|status| status.open_table(findings));
-    let status = status.map_or_else(BTreeMap::new, |status| statuses(&status, findings));
-    Some(Published { name, figures, status })
-}
-
-fn statuses(table: &Table<'_>, findings: &mut Findings<'_>) -> BTreeMap<u16, u64> {
-    let mut statuses = BTreeMap::new();
-    for (name, span, count) in table.entries() {
-        let Some(status) = name.parse().ok().filter(|status| (100..=599).contains(status)) else {
-            findings.wrong(span.start, &count.key, "must be a status from 100 to 599");
-            continue;
-        };
-        if let Some(count) = count.whole(&(0..=1_000_000_000_000), "", findings) {
-            statuses.insert(status, count);
-        }
-    }
-    statuses
 }

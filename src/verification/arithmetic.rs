@@ -109,10 +109,9 @@ fn mean(who: &str, latency: &Latency) -> Check {
     let (low, high) = (least - latency.slack_us(least), most.map(|most| most + latency.slack_us(most)));
     // Rounded figures, and the mean of another number of digits.
     let slack = 0.01 * mean;
-    let range = format!(
-        "its percentiles allow {} to {}",
-        microseconds(least),
-        most.map_or_else(|| "any more".to_owned(), microseconds)
+    let range = most.map_or_else(
+        || format!("its percentiles allow {} and more", microseconds(least)),
+        |most| format!("its percentiles allow {} to {}", microseconds(least), microseconds(most)),
     );
     let check = Check { ours: range, ..check };
     if mean + slack < low || high.is_some_and(|high| mean - slack > high) {

@@ -3,6 +3,7 @@
 use super::*;
 use crate::generator::{Bytes, Failure, Kind, Latency, Statuses, Timing, Unit};
 use crate::histogram::{Distribution, Histogram};
+use crate::profile::{PUBLISHED, Published, published, published_named};
 use crate::recording::Outcome;
 
 /// So many values of so many milliseconds.
@@ -318,11 +319,80 @@ fn they_are_shown_a_line_each() {
     assert_eq!(
         text(&heading, &checks, false),
         "oha in oha.json, against the whole run of runs/1\n\
-         differs  status 500  oha: 1  |  target: 2  |  why (likely)\n\
+         differs  status: 500  oha: 1  |  target: 2  |  why (likely)\n\
          1 checks: 0 agree, 1 differ, 0 can't be told\n"
     );
     assert!(text(&heading, &checks, true).contains("\u{1b}[31mdiffers\u{1b}[0m"));
     let object: serde_json::Value = serde_json::from_str(&json(&heading, &checks)).unwrap();
     assert_eq!((&object["verdict"], &object["checks"][0]["which"]), (&"differs".into(), &"500".into()));
-    assert!(markdown(&heading, &checks).contains("| differs | status 500 | oha: 1 | target: 2 | why (likely) |"));
+    assert!(markdown(&heading, &checks).contains("| differs | status: 500 | oha: 1 | target: 2 | why (likely) |"));
+}
+
+/// What differs in the figures of a system, as titles.
+fn contradictions(sets: &[Published]) -> Vec<String> {
+    let differs = of_published(sets).into_iter().filter(|check| check.verdict == Verdict::Differs);
+    differs.map(|check| check.title()).collect()
+}
+
+#[test]
+fn every_contradiction_of_the_published_systems_is_found_and_no_other() {
+    for (name, agreeing, expected) in [
+        ("baseline", 5, &["Little's law"][..]),
+        ("node-cluster", 8, &["mean: without cluster", "sets: clients"]),
+        ("flask-locust", 6, &["failures: 100 users", "claim: 100 users", "sets: CPU"]),
+        ("image-inference", 4, &["claim", "claim"]),
+        ("market", 6, &["success: 10,000 users", "generator's CPU: 10,000 users"]),
+    ] {
+        let sets = published_named(name).unwrap();
+        assert_eq!(contradictions(&sets), expected, "{name}");
+        let agrees = of_published(&sets).iter().filter(|check| check.verdict == Verdict::Agrees).count();
+        assert_eq!(agrees, agreeing, "{name}");
+    }
+    assert_eq!(PUBLISHED.len(), 5);
+}
+
+fn figures(text: &str) -> Vec<Published> {
+    published("a test", text).unwrap_or_else(|mistakes| panic!("{mistakes:?}"))
+}
+
+#[test]
+fn figures_that_are_true_pass_each_check() {
+    for text in [
+        // What the baseline would be with 50 at a time.
+        "[published]\nrequests = 10000\nconcurrency = 50\nduration_s = 24.1\nrequests_per_s = 415\nmean_ms = 120\nmin_ms = 45\n\
+         p95_ms = 250\np99_ms = 450\nmax_ms = 580\nbytes_per_s = 283860\nresponse_bytes = 684\nerrors = 50\nerror_pct = 0.5\n\
+         status = { 200 = 9950, 500 = 50 }\nsucceeded = { \"GET /page\" = 9950 }",
+        "[published]\nmin_ms = 100\nmax_ms = 150\nclaims = [\"varies-little\"]",
+        "[published]\nrequests = 100\nerrors = 30\nmean_ms = 108\np50_ms = 110",
+        "[published]\nerrors = 10\nmessages = { \"Connection reset by peer\" = 10 }\nclaims = [\"server-failed\"]",
+        "[[published]]\nname = \"a\"\nconcurrency = 50\nclaims = [\"compares-arrangements\"]\n\
+         [[published]]\nname = \"b\"\nconcurrency = 50\nclaims = [\"compares-arrangements\"]",
+        // Other measurements may well have other clients.
+        "[[published]]\nname = \"a\"\nconcurrency = 50\n[[published]]\nname = \"b\"\nconcurrency = 90",
+        "[[published]]\nname = \"a\"\nusers = 1\ncpu_pct = 20\nrequests_per_s = 10\n[[published]]\nname = \"b\"\ncpu_pct = 40\nrequests_per_s = 20\n\
+         [[published]]\nname = \"c\"\ncpu_pct = 80\nrequests_per_s = 40",
+        // Users who think longer than they wait.
+        "[published]\nusers = 1000\nrequests_per_s = 100\nmean_ms = 10",
+        // An open load, of which nobody knows how many it may have in flight.
+        "[published]\nrequests_per_s = 1000\nmean_ms = 500",
+    ] {
+        assert_eq!(contradictions(&figures(text)), [""; 0], "{text}");
+    }
+}
+
+#[test]
+fn figures_that_are_not_true_fail_the_check_that_is_about_them() {
+    for (text, title) in [
+        ("[published]\nrequests = 10000\nduration_s = 10\nrequests_per_s = 658", "rate × duration"),
+        ("[published]\nbytes_per_s = 1000\nrequests_per_s = 10\nresponse_bytes = 684", "bytes"),
+        ("[published]\nconcurrency = 50\nrequests_per_s = 415\nmean_ms = 0.12", "unit"),
+        ("[published]\nconcurrency = 50\nrequests_per_s = 415\nmean_ms = 120000", "unit"),
+        ("[published]\nmin_ms = 45\np95_ms = 250\np99_ms = 200", "percentiles"),
+        ("[published]\nmean_ms = 700\nmin_ms = 45\nmax_ms = 580", "mean"),
+        ("[published]\nrequests = 100\nstatus = { 200 = 90, 500 = 20 }", "status"),
+        ("[published]\nrequests = 100\nerrors = 5\nerror_pct = 6", "failures"),
+        ("[published]\nrequests = 100\nerrors = 5\nstatus = { 500 = 6 }", "status"),
+    ] {
+        assert_eq!(contradictions(&figures(text)), [title], "{text}");
+    }
 }
