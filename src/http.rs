@@ -2,6 +2,7 @@
 //! 0 is what matched none.
 
 mod answer;
+mod anything;
 mod bytes;
 mod conditions;
 mod cpu;
@@ -42,6 +43,9 @@ pub use route::{Route, Routes, UNMATCHED};
 pub use spoil::{Broken, Spoil};
 pub use target::{About, Limits, Target};
 
+use axum::http::Method;
+use axum::routing::MethodFilter;
+
 use crate::profile::{Offered, Profile, shape};
 use crate::scoreboard::ROUTES;
 
@@ -71,6 +75,7 @@ pub fn routes(profile: &Profile) -> Vec<Route> {
 fn built_in(profile: &Profile) -> Vec<Route> {
     vec![
         index::route(profile),
+        Route::on(&Method::OPTIONS, MethodFilter::OPTIONS, "/", index::options),
         openapi::route(profile),
         Route::plain("/docs", docs::page),
         Route::plain("/docs/{file}", docs::file),
@@ -78,13 +83,20 @@ fn built_in(profile: &Profile) -> Vec<Route> {
         Route::plain("/healthz", health::health),
         Route::plain("/readyz", health::readyz),
         Route::get("/io", io::io),
+        Route::post("/io", io::io),
         Route::get("/cpu", cpu::cpu),
+        Route::post("/cpu", cpu::cpu),
         Route::get("/mem", mem::mem),
+        Route::post("/mem", mem::mem),
         Route::get("/bytes/{n}", bytes::bytes),
         Route::get("/stream/{n}", stream::stream),
         Route::get("/drip", drip::drip),
         Route::post("/upload", upload::upload),
+        Route::on(&Method::PUT, MethodFilter::PUT, "/upload", upload::upload),
         Route::any("/echo", echo::echo),
+        Route::get("/headers", anything::headers),
+        Route::any("/anything", anything::anything),
+        Route::any("/anything/{*rest}", anything::anything),
         Route::any("/status/{codes}", status::status),
         Route::any("/delay/{d}", delay::delay),
         Route::plain("/plaintext", techempower::plaintext),

@@ -23,7 +23,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use toml::de::DeTable;
 
 pub use builtin::{BUILT_IN, DEFAULT};
-pub use overlap::shape;
+pub use overlap::{is_literal, other_slash, shape};
 pub use plan::Stage;
 pub use published::{Claim, PUBLISHED, Published};
 

@@ -3,8 +3,8 @@
 
 use axum::extract::Path;
 use axum::extract::rejection::PathRejection;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Redirect, Response};
 
 use super::error::Refusal;
 
@@ -29,9 +29,12 @@ const POLICY: [(HeaderName, HeaderValue); 3] = [
     (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
 ];
 
-/// The page.
-pub async fn page() -> impl IntoResponse {
-    (POLICY, [(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))], PAGE)
+/// The page. Its addresses are relative to `/docs`, so that a slash behind that is taken away.
+pub async fn page(uri: Uri) -> Response {
+    if uri.path().ends_with('/') {
+        return Redirect::permanent("../docs").into_response();
+    }
+    (POLICY, [(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"))], PAGE).into_response()
 }
 
 /// One of its files.

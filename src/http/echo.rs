@@ -17,7 +17,7 @@ use super::parameters::{Nothing, Params};
 use super::record::Exchange;
 
 /// What comes from a request must not run as a page of ours, whatever type it says it has.
-const HARMLESS: [(HeaderName, HeaderValue); 2] = [
+pub const HARMLESS: [(HeaderName, HeaderValue); 2] = [
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
 ];

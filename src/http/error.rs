@@ -96,12 +96,6 @@ impl IntoResponse for Refusal {
 
 /// No route has the path.
 pub async fn not_found(request: Request) -> Response {
-    if request.uri().path() == "*" {
-        // The gate lets only OPTIONS through.
-        let refusal =
-            Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "there is no OPTIONS here; Allow says what there is");
-        return ([(header::ALLOW, HeaderValue::from_static("GET, HEAD"))], refusal).into_response();
-    }
     let sentence = format!("there is no {} here; GET / says what there is", request.uri().path());
     Refusal::new(StatusCode::NOT_FOUND, sentence).into_response()
 }

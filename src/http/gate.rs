@@ -149,6 +149,7 @@ fn is_exempt(method: &Method, path: &str) -> bool {
 
 /// The routes by which a target is watched, whatever else it does.
 pub fn is_watching(path: &str) -> bool {
+    let path = path.strip_suffix('/').unwrap_or(path);
     matches!(path, "/health" | "/healthz" | "/readyz")
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse};
 
 use super::route::Route;
@@ -22,7 +22,8 @@ const OFFER: &[(&str, &str)] = &[
     ("/drip?duration=1&numbytes=5", "bytes one by one; delay=, code=, seed="),
     ("/status/200", "a status, or several by weight: 200:0.9,503:0.1; any method"),
     ("/delay/0.5", "waits; a plain number is seconds; any method"),
-    ("/echo", "gives a body back; any method; POST /upload counts and checks one"),
+    ("/echo", "gives a body back; any method; POST or PUT /upload counts and checks one"),
+    ("/anything", "shows what you sent, by any method; /headers shows the headers"),
     (
         "/io?ms=5&status=503:20&close=10",
         "modifiers, in any workload's query: delay, status, size, header, gzip, close",
@@ -49,6 +50,11 @@ pub fn route(profile: &Profile) -> Route {
             text(&target.about, &added).into_response()
         }
     })
+}
+
+/// `OPTIONS /`, and `OPTIONS *` with it: what balancers ask to see whether a server answers.
+pub async fn options() -> impl IntoResponse {
+    (StatusCode::NO_CONTENT, [(header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"))])
 }
 
 impl Added {

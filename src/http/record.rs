@@ -12,6 +12,7 @@
 
 use std::any::Any;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -190,6 +191,12 @@ impl Exchange {
     #[must_use]
     pub fn index(&self) -> u64 {
         self.connection.index()
+    }
+
+    /// Where its connection comes from; `None` for a unix socket.
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        self.connection.peer()
     }
 
     /// The worker that serves it: `slot.generation`.

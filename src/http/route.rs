@@ -1,6 +1,6 @@
 //! A route: a method, a path, a handler; and how a request finds its own.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::handler::Handler;
-use axum::http::{Method, Request, Response};
+use axum::http::{Method, Request, Response, Uri};
 use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, any, on};
 use tower::Service;
@@ -19,7 +19,7 @@ use super::inject::inject;
 use super::modifiers;
 use super::record::Exchange;
 use super::target::Target;
-use crate::profile::shape;
+use crate::profile::{is_literal, other_slash, shape};
 
 /// The number and name of what matched no route.
 pub const UNMATCHED: (usize, &str) = (0, "(none)");
@@ -171,18 +171,24 @@ impl Routes {
         // Two methods of one pattern may name its parts differently, which axum's router can't have: the first one's
         // names stand for both.
         let mut spellings: BTreeMap<String, String> = BTreeMap::new();
+        let name = |route: &Route| (route.method.clone(), route.path.clone());
+        let known: BTreeSet<(String, String)> = routes.iter().map(name).collect();
         for Route { method, path, filter, handler, asks_nothing } in routes {
             let number = target.route_table().number(&method, &path).unwrap_or(UNMATCHED.0);
             let route = Numbered { number, handler, asks_nothing };
-            if filter == Some(MethodFilter::GET) && !path.contains(['{', '}']) {
-                literal.insert(path.clone(), route.clone());
+            // A slash more or less at the end is the same route, unless that is one of its own.
+            let other = other_slash(&path).map(|other| (method, other)).filter(|other| !known.contains(other));
+            for path in std::iter::once(path).chain(other.map(|(_, path)| path)) {
+                if filter == Some(MethodFilter::GET) && is_literal(&path) {
+                    literal.insert(path.clone(), route.clone());
+                }
+                let spelling = spellings.entry(shape(&path)).or_insert(path);
+                let handler = match filter {
+                    Some(method) => on(method, route.clone()),
+                    None => any(route.clone()),
+                };
+                others = others.route(spelling, handler);
             }
-            let spelling = spellings.entry(shape(&path)).or_insert(path);
-            let handler = match filter {
-                Some(method) => on(method, route),
-                None => any(route),
-            };
-            others = others.route(spelling, handler);
         }
         let rest = others
             .fallback(error::not_found)
@@ -197,6 +203,10 @@ impl Routes {
             && let Some(route) = self.literal.get(request.uri().path())
         {
             return route.answer(request, exchange, target);
+        }
+        if request.uri().path() == "*" {
+            // Of the gate, only OPTIONS has it. It asks after the target as a whole.
+            *request.uri_mut() = Uri::from_static("/");
         }
         request.extensions_mut().insert(exchange);
         let answer = self.router.clone().call(request);

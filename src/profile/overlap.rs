@@ -1,6 +1,6 @@
 //! Which routes would be in each other's way: judged by the very code that the router finds them with.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::entry::Findings;
 use super::{Route, Rules};
@@ -11,14 +11,19 @@ pub fn check(routes: &[Route], rules: &Rules<'_>, findings: &mut Findings<'_>) {
     let Rules { offered, room, .. } = rules;
     let mut seen: BTreeMap<(String, String), usize> = BTreeMap::new();
     let mut patterns = matchit::Router::new();
-    let fixed = |path: &str| offered.iter().any(|offer| offer.is_fixed && offer.path == path);
+    let fixed = |path: &str| {
+        let other = other_slash(path);
+        let is_it = |known: &String| known == path || other.as_ref() == Some(known);
+        offered.iter().any(|offer| offer.is_fixed && is_it(&offer.path))
+    };
     let mut names = offered.len();
     for Route { methods, path, at, .. } in routes {
         let key = "route.path";
         if fixed(path) {
-            let all: Vec<&str> = offered.iter().filter(|offer| offer.is_fixed).map(|offer| &*offer.path).collect();
-            let allowed =
-                format!("{path} can't be replaced: {} stay as they are; any other path is allowed", all.join(", "));
+            let all: BTreeSet<&str> =
+                offered.iter().filter(|offer| offer.is_fixed).map(|offer| &*offer.path).collect();
+            let all = all.into_iter().collect::<Vec<_>>().join(", ");
+            let allowed = format!("{path} can't be replaced: {all} stay as they are; any other path is allowed");
             findings.wrong(*at, key, allowed);
             continue;
         }
@@ -68,6 +73,21 @@ pub fn check(routes: &[Route], rules: &Rules<'_>, findings: &mut Findings<'_>) {
 
 fn is_itself(error: &matchit::InsertError, shape: &str) -> bool {
     matches!(error, matchit::InsertError::Conflict { with } if with == shape)
+}
+
+/// Whether a pattern is a path and nothing else.
+#[must_use]
+pub fn is_literal(path: &str) -> bool {
+    !path.contains(['{', '}'])
+}
+
+/// A literal path with the slash at its end that it lacks, or without the one that it has.
+#[must_use]
+pub fn other_slash(path: &str) -> Option<String> {
+    if path == "/" || !is_literal(path) {
+        return None;
+    }
+    Some(path.strip_suffix('/').map_or_else(|| format!("{path}/"), str::to_owned))
 }
 
 /// A pattern without the names in it: two with the same shape match the same paths.

@@ -2,11 +2,12 @@
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 use hyper::rt::ReadBufCursor;
-use rustix::net::{RecvFlags, SendFlags, Shutdown, connect_unspec, send, shutdown, sockopt};
+use rustix::net::{RecvFlags, SendFlags, Shutdown, connect_unspec, getpeername, send, shutdown, sockopt};
 
 use super::clock;
 
@@ -122,6 +123,12 @@ pub fn disconnect(socket: BorrowedFd<'_>) {
     if connect_unspec(socket).is_err() {
         end(socket);
     }
+}
+
+/// The address of the other side; `None` where it has none that is an IP address.
+#[must_use]
+pub fn peer(socket: BorrowedFd<'_>) -> Option<SocketAddr> {
+    getpeername(socket).ok().flatten()?.try_into().ok()
 }
 
 /// How many bytes were written that the peer's kernel has not acknowledged. 0 where that is unknown.

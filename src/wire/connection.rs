@@ -1,5 +1,6 @@
 //! What a socket, the requests on it and the worker's sweep share.
 
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -131,6 +132,12 @@ impl Connection {
 
     pub(super) fn socket(&self) -> BorrowedFd<'_> {
         self.socket.as_fd()
+    }
+
+    /// Where it comes from; `None` for a unix socket.
+    #[must_use]
+    pub fn peer(&self) -> Option<SocketAddr> {
+        socket::peer(self.socket())
     }
 
     /// The seat of the worker that serves it.

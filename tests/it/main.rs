@@ -72,5 +72,6 @@ mod unwritable_files;
 mod uploads;
 mod verify;
 mod waiting_shows;
+mod what_was_sent;
 mod while_command;
 mod without_times;

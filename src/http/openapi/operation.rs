@@ -43,6 +43,9 @@ impl Described {
     /// What else there is to say.
     #[must_use]
     pub fn more(self, description: &str) -> Self {
+        if description.is_empty() {
+            return self;
+        }
         Self { builder: self.builder.description(Some(description)) }
     }
 

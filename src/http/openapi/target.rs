@@ -6,6 +6,7 @@ use utoipa::openapi::{ObjectBuilder, RefOr, ResponseBuilder, Type};
 
 use super::operation::{BYTES, Described, Document, JSON, REFUSALS, TEXT, content, header, shape, string};
 use super::parameter::{Describe, Documented, text};
+use crate::http::anything::{Anything, Headers, SHOWN};
 use crate::http::parameters::Nothing;
 use crate::http::target::{About, Limits, Target};
 use crate::http::techempower::Message;
@@ -42,11 +43,13 @@ pub fn document(profile: &Profile, target: &Target) -> Bytes {
         let path = path.replace("{*", "{");
         document.add(&route.0, &path, || match added {
             Some(added) => of_profile(added, &path),
-            None => built_in(&route.1, limits).unwrap_or_else(|| Described::new("Not described").refuses(ALWAYS)),
+            None => built_in(&route.0, &route.1, limits)
+                .unwrap_or_else(|| Described::new("Not described").refuses(ALWAYS)),
         });
     }
     let says = format!(
-        "A load-test target, mode {mode}. HEAD is answered wherever GET is, and is not listed. A path that is not here is \
+        "A load-test target, mode {mode}. HEAD is answered wherever GET is, and is not listed, nor is OPTIONS *, which is \
+         answered as OPTIONS / is. A path without parameters is the same with a slash behind it. A path that is not here is \
          404, a method that a path does not take 405. Limits are those of this run (`x-limit` names the flag that sets \
          one): a value over one is refused, never cut down. A parameter that is unknown, or comes twice, is 400. Fault \
          plans on the admin listener can make any route but /health, /healthz and /readyz answer otherwise."
@@ -93,11 +96,14 @@ fn stamped(says: &str) -> ResponseBuilder {
 }
 
 /// One of the routes that every target offers.
-fn built_in(path: &str, limits: &Limits) -> Option<Described> {
+fn built_in(method: &str, path: &str, limits: &Limits) -> Option<Described> {
     let plain = |summary: &str, tag: &str| Described::new(summary).tag(tag);
     let body = ObjectBuilder::new().schema_type(Type::String).format(None).into();
     let sent = format!("up to {} (--max-body)", units::Bytes(limits.body));
     Some(match path {
+        "/" if method == "OPTIONS" => plain("Whether a server answers, as balancers ask", ABOUT)
+            .answers_empty("204", "It does, and `Allow` says what this path takes")
+            .refuses(ALWAYS),
         "/" => plain("What is here: text, or a page for a browser", ABOUT)
             .response(
                 "200",
@@ -129,13 +135,18 @@ fn built_in(path: &str, limits: &Limits) -> Option<Described> {
             .answers("200", "27 bytes", JSON, shape::<Message>())
             .refuses(ALWAYS),
         "/io" => workload::<io::Asked>("Waits without CPU; ms or delay", limits)
+            .more(unread(method))
             .response("200", measured("What was waited", JSON, answer::schema(&Done::Io(Waited::default()))))
             .refuses(ALWAYS),
         "/cpu" => workload::<Cpu>("Computes: iterations or ms", limits)
-            .more("A chain of integer operations whose checksum is the same on every machine.")
+            .more(&format!(
+                "A chain of integer operations whose checksum is the same on every machine. {}",
+                unread(method)
+            ))
             .response("200", measured("What was computed", JSON, answer::schema(&Done::Cpu(Computed::default()))))
             .refuses(ALWAYS),
         "/mem" => workload::<Hold>("Takes memory, touches it, holds it, gives it back", limits)
+            .more(unread(method))
             .response("200", measured("What was held", JSON, answer::schema(&Done::Memory(Held::default()))))
             .refuses(ALWAYS),
         "/bytes/{n}" => {
@@ -155,6 +166,15 @@ fn built_in(path: &str, limits: &Limits) -> Option<Described> {
             .reads(BYTES, body, false, None)
             .response("200", measured("The body", "*/*", string()))
             .refuses(ANY_METHOD),
+        "/headers" => plain("The headers that were sent, as httpbin has it", WORK)
+            .response("200", measured("By name; those of one name joined with a comma", JSON, shape::<Headers>()))
+            .refuses(ALWAYS),
+        "/anything" | "/anything/{*rest}" => plain("All that was sent, as httpbin has it", WORK)
+            .more(&format!("A body over {} is 413.", units::Bytes(SHOWN as u64)))
+            .takes(rest(path), Some("rest"))
+            .reads(BYTES, body, false, None)
+            .response("200", measured("Method, target, headers and body", JSON, shape::<Anything>()))
+            .refuses(ANY_METHOD),
         "/status/{codes}" => {
             let said = ObjectBuilder::new()
                 .property("status", ObjectBuilder::new().schema_type(Type::Integer))
@@ -169,6 +189,17 @@ fn built_in(path: &str, limits: &Limits) -> Option<Described> {
             .refuses(ANY_METHOD),
         _ => return None,
     })
+}
+
+/// What becomes of the body of a request whose parameters are all in the query.
+fn unread(method: &str) -> &'static str {
+    if method == "GET" { "" } else { "Parameters are read from the query; a body is read to its end and ignored." }
+}
+
+/// The part of a path that may be anything.
+fn rest(path: &str) -> Vec<Documented> {
+    let is_there = path.ends_with("{*rest}");
+    is_there.then(|| Documented::new("rest", "any text", text("^.+$"))).into_iter().collect()
 }
 
 /// An answer of whatever status was asked for. A refusal of the request itself may have the same status.
