@@ -92,8 +92,8 @@ impl fmt::Display for LogFormat {
 /// Everything that can be set, within its bounds. [`SETTINGS`] says what each is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
-    /// Where the target listens.
-    pub listen: Address,
+    /// Where the target listens: at least one address.
+    pub listen: Vec<Address>,
     /// Where the admin routes listen; none is off.
     pub admin: Option<Address>,
     /// What a write to the admin routes must show beyond loopback.

@@ -29,20 +29,20 @@ pub use faults::{plans_in_force, put_faults};
 /// From the supervisor to a worker or the observer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Order {
-    /// To a worker, first of all: the listening socket of its own slot, beside the message. To the observer: that of a slot
-    /// that was added after it was started, to show its queue.
-    Listener {
-        /// Whose it is.
+    /// To a worker, first of all: the listening sockets of its own slot, one an address, beside the message. To the
+    /// observer: those of a slot that was added after it was started, to show their queues.
+    Listeners {
+        /// Whose they are.
         slot: usize,
     },
-    /// To a worker: the listening socket of a slot that has no worker at the moment, beside the message.
+    /// To a worker: the listening sockets of a slot that has no worker at the moment, beside the message.
     Lend {
-        /// Whose socket it is.
+        /// Whose sockets they are.
         slot: usize,
     },
     /// To a worker: that slot has a worker again; stop accepting for it.
     Reclaim {
-        /// Whose socket it was.
+        /// Whose sockets they were.
         slot: usize,
     },
     /// To a worker: stop accepting, finish what there is, end.
@@ -137,8 +137,8 @@ pub struct Channel<Out, In> {
 
 /// What a look at a channel found.
 pub enum Received<T> {
-    /// A message, and the descriptor beside it.
-    Message(T, Option<OwnedFd>),
+    /// A message, and the descriptors beside it: all of them, or none where the kernel has no room for all.
+    Message(T, Vec<OwnedFd>),
     /// Nothing at the moment.
     Nothing,
     /// The other side is dead.
@@ -155,12 +155,12 @@ pub fn channel() -> io::Result<(SupervisorEnd, MemberEnd)> {
 }
 
 impl<Out: Serialize, In: DeserializeOwned> Channel<Out, In> {
-    /// Sends a message, with a descriptor beside it if there is one.
+    /// Sends a message with descriptors beside it.
     ///
     /// # Errors
     /// When the other side is dead or has stopped reading.
-    pub fn send(&self, message: &Out, descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
-        self.socket.send(&serde_json::to_vec(message)?, descriptor)
+    pub fn send(&self, message: &Out, descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        self.socket.send(&serde_json::to_vec(message)?, descriptors)
     }
 
     /// Takes the next message, if there is one.
@@ -169,7 +169,7 @@ impl<Out: Serialize, In: DeserializeOwned> Channel<Out, In> {
     /// What the kernel says, and `InvalidData` for a message that is none.
     pub fn receive(&self) -> io::Result<Received<In>> {
         Ok(match self.socket.receive()? {
-            Packet::Message(bytes, descriptor) => Received::Message(serde_json::from_slice(&bytes)?, descriptor),
+            Packet::Message(bytes, descriptors) => Received::Message(serde_json::from_slice(&bytes)?, descriptors),
             Packet::Nothing => Received::Nothing,
             Packet::Closed => Received::Closed,
         })
@@ -282,13 +282,16 @@ mod tests {
     fn messages_arrive_whole_in_order_with_their_descriptor_and_end_with_the_sender() {
         let (above, below) = channel().unwrap();
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        above.send(&Order::Listener { slot: 3 }, Some(listener.as_fd())).unwrap();
-        above.send(&Order::Drain(Drain::Replace), None).unwrap();
-        let Received::Message(first, Some(descriptor)) = below.receive().unwrap() else { panic!("no descriptor") };
-        assert_eq!(first, Order::Listener { slot: 3 });
-        let same = std::net::TcpListener::from(descriptor).local_addr().unwrap();
-        assert_eq!(same, listener.local_addr().unwrap());
-        assert!(matches!(below.receive().unwrap(), Received::Message(Order::Drain(Drain::Replace), None)));
+        let other = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        above.send(&Order::Listeners { slot: 3 }, &[listener.as_fd(), other.as_fd()]).unwrap();
+        above.send(&Order::Drain(Drain::Replace), &[]).unwrap();
+        let Received::Message(first, descriptors) = below.receive().unwrap() else { panic!("no message") };
+        assert_eq!(first, Order::Listeners { slot: 3 });
+        let address = |descriptor| std::net::TcpListener::from(descriptor).local_addr().unwrap();
+        let received: Vec<_> = descriptors.into_iter().map(address).collect();
+        assert_eq!(received, [listener.local_addr().unwrap(), other.local_addr().unwrap()]);
+        let Received::Message(second, descriptors) = below.receive().unwrap() else { panic!("no message") };
+        assert_eq!((second, descriptors.len()), (Order::Drain(Drain::Replace), 0));
         assert!(matches!(below.receive().unwrap(), Received::Nothing));
         drop(above);
         assert!(matches!(below.receive().unwrap(), Received::Closed));

@@ -143,7 +143,7 @@ pub fn run(observation: Observation) -> Result<(), String> {
             Observer::begin(target.clone(), reader, schedule, &phases, (files, live, StatusLine::start(status)))?;
         if let Some(admin) = admin {
             let _guard = runtime.enter();
-            admin::open(admin, target)?;
+            admin::open(admin, &target)?;
         }
         Ok((runtime, observer))
     });
@@ -159,7 +159,7 @@ fn start<T>(control: &MemberEnd, start: impl FnOnce() -> Result<T, String>) -> R
         Err(reason) => Report::Failed { reason: reason.clone() },
     };
     // Whoever doesn't hear it is dead, which the control channel says soon enough.
-    let _ = control.send(&report, None);
+    let _ = control.send(&report, &[]);
     started
 }
 

@@ -27,7 +27,7 @@ pub use overlap::{is_literal, other_slash, shape};
 pub use plan::Stage;
 pub use published::{Claim, PUBLISHED, Published};
 
-use crate::config::{self, Config, Layers, Limit, Mistake, Mode, Source};
+use crate::config::{self, Address, Config, Layers, Limit, Mistake, Mode, Source};
 use crate::delay::Delay;
 use crate::distribution::ReadFile;
 use crate::fault::{self, Written};
@@ -175,7 +175,8 @@ impl<'a> Rules<'a> {
 pub fn fault_rules(config: &Config) -> fault::Rules {
     let no_crash = (config.mode != Mode::Cluster).then_some("in mode cluster, where somebody replaces the worker");
     // A port that the kernel chose is lost with the listening, and a unix socket can't be listened on again.
-    let no_refuse = (!config.listen.is_numbered_port()).then_some("with --listen on a TCP port that is named");
+    let no_refuse = (!config.listen.iter().all(Address::is_numbered_port))
+        .then_some("with --listen on a TCP port that is named");
     fault::Rules {
         routes: Vec::new(),
         seed: config.seed,

@@ -22,7 +22,7 @@ mod start;
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +39,7 @@ use crate::sys::signals::Signals;
 use crate::sys::threads::ThreadGroup;
 pub use member::Arrangement;
 pub use signals::block_signals;
+pub use slot::SlotListeners;
 
 use command::Command;
 use events::Untold;
@@ -67,8 +68,8 @@ pub struct Renewed {
     pub detail: String,
 }
 
-/// A further listening socket, for a slot that is added.
-pub type MakeListener = Box<dyn Fn() -> io::Result<Arc<OwnedFd>>>;
+/// Makes the listening sockets of a slot that is added.
+pub type MakeListeners = Box<dyn Fn() -> io::Result<SlotListeners>>;
 
 /// What a run needs.
 pub struct Plan {
@@ -76,10 +77,10 @@ pub struct Plan {
     pub arrangement: Arrangement,
     /// Whether TTIN and TTOU change the number of workers.
     pub elastic: bool,
-    /// One for each worker.
-    pub listeners: Vec<Arc<OwnedFd>>,
-    /// Makes another.
-    pub make_listener: MakeListener,
+    /// Those of each worker.
+    pub listeners: Vec<SlotListeners>,
+    /// Makes those of another.
+    pub make_listeners: MakeListeners,
     /// Where everything is written.
     pub board: Arc<Scoreboard>,
     /// Where workers that are threads are measured.
@@ -167,9 +168,9 @@ struct Supervisor {
     observer_history: policy::History,
     observer_due_ns: Option<u64>,
     observers: u64,
-    /// How many listeners there were before anybody was started, which every observer has from the start.
-    first_listeners: usize,
-    /// How many listeners the present observer has.
+    /// How many slots there were before anybody was started, whose listeners every observer has from the start.
+    first_slots: usize,
+    /// How many slots' listeners the present observer has.
     observed: usize,
     untold: Untold,
     command: Option<Command>,
@@ -189,7 +190,7 @@ impl Supervisor {
     fn new(mut plan: Plan, signals: Signals) -> Self {
         let slots: Vec<SlotKeeper> = plan.listeners.drain(..).map(SlotKeeper::new).collect();
         Self {
-            first_listeners: slots.len(),
+            first_slots: slots.len(),
             observed: slots.len(),
             plan,
             signals,

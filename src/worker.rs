@@ -99,7 +99,7 @@ pub fn run(settings: &Settings, assignment: Assignment) -> Result<(), String> {
         Err(reason) => Report::Failed { reason: reason.clone() },
     };
     // If nobody listens any more, nobody needs to know.
-    let _ = control.send(&report, None);
+    let _ = control.send(&report, &[]);
     result
 }
 
@@ -230,7 +230,7 @@ impl Worker {
     async fn obey_all(&mut self, control: &MemberEnd) -> Result<(), String> {
         loop {
             match control.receive() {
-                Ok(Received::Message(order, descriptor)) => self.obey(order, descriptor, control).await?,
+                Ok(Received::Message(order, descriptors)) => self.obey(order, descriptors, control).await?,
                 Ok(Received::Nothing) => return Ok(()),
                 Ok(Received::Closed) => return Err("the supervisor is gone".to_owned()),
                 Err(error) => {
@@ -243,35 +243,36 @@ impl Worker {
     async fn obey(
         &mut self,
         order: Order,
-        descriptor: Option<std::os::fd::OwnedFd>,
+        descriptors: Vec<std::os::fd::OwnedFd>,
         control: &MemberEnd,
     ) -> Result<(), String> {
-        match (order, descriptor) {
-            (Order::Listener { slot }, Some(listener)) => {
-                // Standing orders may have it closed from the start.
+        match order {
+            // The kernel delivers a message without the descriptors that it has no room for.
+            Order::Listeners { slot } if descriptors.is_empty() => {
+                return Err(format!("worker {slot} can't take its listening sockets: Too many open files"));
+            }
+            Order::Listeners { slot } => {
+                // Standing orders may have them closed from the start.
                 self.target.follow_orders();
                 self.mind_listeners().await?;
-                self.acceptors.add(slot, listener, &self.connections).await?;
+                self.acceptors.add(slot, descriptors, &self.connections).await?;
                 self.beat();
                 control
-                    .send(&Report::Ready, None)
+                    .send(&Report::Ready, &[])
                     .map_err(|error| format!("the supervisor can't be told: {error}"))?;
             }
-            (Order::Lend { slot }, Some(listener)) if self.stage == Stage::Serving => {
-                self.acceptors.add(slot, listener, &self.connections).await?;
+            Order::Lend { slot } if self.stage != Stage::Serving => {
+                tracing::debug!(slot, "a worker that drains was lent a slot's sockets");
             }
-            (Order::Reclaim { slot }, _) => self.acceptors.remove(slot),
-            (Order::Drain(drain), _) => self.drain(drain),
-            (Order::Abandon, _) => self.stage = Stage::Done,
-            // The kernel delivers a message without the descriptor that it has no room for.
-            (Order::Listener { slot }, None) => {
-                return Err(format!("worker {slot} can't take its listening socket: Too many open files"));
+            Order::Lend { slot } if descriptors.is_empty() => {
+                tracing::warn!(slot, "a slot's sockets can't be borrowed: Too many open files");
             }
-            (Order::Lend { slot }, None) => {
-                tracing::warn!(slot, "a slot's socket can't be borrowed: Too many open files");
-            }
-            // Lent too late, or not for a worker.
-            (Order::Lend { .. } | Order::News { .. } | Order::Finish, _) => {}
+            Order::Lend { slot } => self.acceptors.add(slot, descriptors, &self.connections).await?,
+            Order::Reclaim { slot } => self.acceptors.remove(slot),
+            Order::Drain(drain) => self.drain(drain),
+            Order::Abandon => self.stage = Stage::Done,
+            // Not for a worker.
+            Order::News { .. } | Order::Finish => {}
         }
         Ok(())
     }

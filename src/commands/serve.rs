@@ -20,7 +20,7 @@ use crate::config::{COMMIT, Config, Mode, VERSION};
 use crate::control;
 use crate::http::{About, Limits};
 use crate::observer::columns::timestamp;
-use crate::observer::{self, Admin, Observation, Processes, RunFiles, run_record};
+use crate::observer::{self, Admin, AdminListener, Observation, Processes, RunFiles, run_record};
 use crate::profile::{Profile, fault_rules};
 use crate::scoreboard::{SEATS, Scoreboard};
 use crate::snapshot::Snapshot;
@@ -34,6 +34,9 @@ use run_directory::RunDirectory;
 pub use screen::Dress;
 use screen::Screen;
 use sockets::Sockets;
+
+/// What stands for an admin listener that there is none of.
+const OFF: &str = "off";
 
 /// The exit code of whatever is wrong before the start.
 const USAGE: u8 = 2;
@@ -96,7 +99,7 @@ fn serve(
         arrangement,
         elastic: config.mode == Mode::Cluster,
         listeners: sockets.listeners.clone(),
-        make_listener: sockets.maker(config),
+        make_listeners: sockets.maker(config),
         board: Arc::clone(&board),
         clocks: Arc::clone(&clocks),
         worker: worker_duty(config, &profile),
@@ -168,17 +171,17 @@ fn observer_duty(
     (record, started_ns, screen): (Value, u64, Screen),
 ) -> ObserverDuty {
     let (config, board, clocks) = (config.clone(), Arc::clone(board), Arc::clone(clocks));
-    let (admin, directory) = (sockets.admin.clone(), directory.path().map(ToOwned::to_owned));
-    let listeners = sockets.listeners.clone();
+    let (admin, directory) = (Arc::clone(&sockets.admin), directory.path().map(ToOwned::to_owned));
+    let listeners = sockets.every_listener();
     let supervisor = std::process::id();
     Arc::new(move |control| {
-        let listener = admin.as_ref().map(|listener| listener.try_clone()).transpose();
-        let listener = listener.map_err(|error| format!("the admin listener can't be shared: {error}"))?;
+        let admin: Result<Vec<_>, _> = admin.iter().map(AdminListener::try_clone).collect();
+        let admin = admin.map_err(|error| format!("the admin listener can't be shared: {error}"))?;
         let token = config.admin_token.as_ref().map(|token| token.reveal().to_owned());
         observer::run(Observation {
             board: Arc::clone(&board),
             control,
-            admin: listener.map(|listener| Admin { listener, token }),
+            admin: (!admin.is_empty()).then_some(Admin { listeners: admin, token }),
             mode: config.mode.name(),
             profile: config.profile.clone(),
             processes: match config.mode {
@@ -206,6 +209,7 @@ fn record(
     (descriptors, started_ns): (Option<u64>, u64),
     sockets: &Sockets,
 ) -> Value {
+    let (addresses, admin) = (sockets.addresses(), sockets.admin_addresses());
     json!({
         "version": VERSION,
         "commit": COMMIT,
@@ -213,8 +217,10 @@ fn record(
         "started": timestamp(clock::realtime_ns()),
         "started_monotonic_ns": started_ns,
         "pid": std::process::id(),
-        "addr": sockets.address.to_string(),
-        "admin": sockets.admin_address(),
+        "addr": addresses.first(),
+        "addrs": addresses,
+        "admin": admin.first().map_or(OFF, String::as_str),
+        "admin_addrs": admin,
         "config": config.to_json(),
         "profile": { "name": profile.name, "content": profile.content() },
         "seed": config.seed,
@@ -223,15 +229,23 @@ fn record(
     })
 }
 
-/// The backlog that the kernel grants: somaxconn caps it silently.
-fn backlog(config: &Config) -> u32 {
-    let cap = procfs::kernel_setting("net/core/somaxconn").and_then(|cap| cap.parse().ok());
-    config.backlog.min(cap.unwrap_or(u32::MAX))
+/// The backlog that the kernel grants: somaxconn caps it silently, and where that can't be read it is unknown.
+fn backlog(config: &Config) -> Option<u32> {
+    let cap: u32 = procfs::kernel_setting("net/core/somaxconn")?.parse().ok()?;
+    Some(config.backlog.min(cap))
 }
 
+/// A pair for each address, and what it runs.
 fn ready_line(config: &Config, sockets: &Sockets, directory: &RunDirectory) -> String {
-    let (address, admin, run) = (&sockets.address, sockets.admin_address(), directory.name());
-    format!("ready addr={address} admin={admin} mode={} workers={} run={run}", config.mode, config.workers)
+    let mut admin = sockets.admin_addresses();
+    if admin.is_empty() {
+        admin.push(OFF.to_owned());
+    }
+    let (mode, workers, run) = (config.mode, config.workers, directory.name());
+    let listen = sockets.addresses().into_iter().map(|address| format!("addr={address}"));
+    let admin = admin.into_iter().map(|address| format!("admin={address}"));
+    let pairs: Vec<String> = listen.chain(admin).collect();
+    format!("ready {} mode={mode} workers={workers} run={run}", pairs.join(" "))
 }
 
 fn done_line(board: &Scoreboard, arrangement: Arrangement, directory: &RunDirectory) -> String {

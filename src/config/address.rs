@@ -5,11 +5,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// A TCP address or the path of a unix socket. Read and printed as `127.0.0.1:8080`, `[::1]:8080` or `unix:/path`.
+/// A TCP address, a name with a port, or the path of a unix socket. Read and printed as `127.0.0.1:8080`, `[::1]:8080`,
+/// `localhost:8080` or `unix:/path`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
     /// An address and port; port 0 asks the kernel for a free one.
     Tcp(SocketAddr),
+    /// A name and port, which may stand for several addresses. A config has one; what really listens has none.
+    Name(String, u16),
     /// The path of a unix socket, valid UTF-8 of at most 107 bytes.
     Unix(PathBuf),
 }
@@ -36,6 +39,7 @@ impl Address {
                 }
                 format!("http://{address}")
             }
+            Self::Name(name, port) => format!("http://{name}:{port}"),
             Self::Unix(_) => self.to_string(),
         }
     }
@@ -45,6 +49,7 @@ impl Address {
     pub fn is_loopback(&self) -> bool {
         match self {
             Self::Tcp(address) => address.ip().to_canonical().is_loopback(),
+            Self::Name(name, _) => is_localhost(name),
             Self::Unix(_) => true,
         }
     }
@@ -52,28 +57,70 @@ impl Address {
     /// Whether it is a TCP port that is named, and not for the kernel to find.
     #[must_use]
     pub fn is_numbered_port(&self) -> bool {
-        matches!(self, Self::Tcp(address) if address.port() != 0)
+        match self {
+            Self::Tcp(address) => address.port() != 0,
+            Self::Name(_, port) => *port != 0,
+            Self::Unix(_) => false,
+        }
+    }
+
+    /// The addresses that it stands for without asking anybody: none for a name other than `localhost`.
+    #[must_use]
+    pub fn known(&self) -> Vec<SocketAddr> {
+        match self {
+            Self::Tcp(address) => vec![*address],
+            Self::Name(name, port) if is_localhost(name) => {
+                let both: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+                both.map(|ip| SocketAddr::new(ip, *port)).to_vec()
+            }
+            Self::Name(..) | Self::Unix(_) => Vec::new(),
+        }
     }
 
     /// Whether listening on one forbids listening on the other. Port 0 never clashes: the kernel finds a free one.
     pub(super) fn clashes(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Tcp(one), Self::Tcp(two)) => {
-                let every = one.ip().is_unspecified() || two.ip().is_unspecified();
-                one.port() != 0
-                    && one.port() == two.port()
-                    && (one.ip() == two.ip() || (every && one.is_ipv4() == two.is_ipv4()))
-            }
             (Self::Unix(one), Self::Unix(two)) => one == two,
-            (Self::Tcp(_), Self::Unix(_)) | (Self::Unix(_), Self::Tcp(_)) => false,
+            (Self::Name(one, port), Self::Name(two, other)) if one.eq_ignore_ascii_case(two) => {
+                *port != 0 && port == other
+            }
+            (one, two) => {
+                let others = two.known();
+                one.known().iter().any(|one| others.iter().any(|two| share_a_place(one, two)))
+            }
         }
     }
+}
+
+fn share_a_place(one: &SocketAddr, two: &SocketAddr) -> bool {
+    let every = one.ip().is_unspecified() || two.ip().is_unspecified();
+    one.port() != 0
+        && one.port() == two.port()
+        && (one.ip() == two.ip() || (every && one.is_ipv4() == two.is_ipv4()))
+}
+
+/// RFC 6761: it is loopback, whatever a name server says.
+fn is_localhost(name: &str) -> bool {
+    name.eq_ignore_ascii_case("localhost")
+}
+
+/// A name with a port, if the text may be one. One that ends in a number is a mistyped address.
+fn name_and_port(text: &str) -> Option<(String, u16)> {
+    let (name, port) = text.rsplit_once(':')?;
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    };
+    let last = name.rsplit('.').next()?;
+    let is_name = name.split('.').all(is_label) && !last.bytes().all(|byte| byte.is_ascii_digit());
+    let is_port = port.bytes().all(|byte| byte.is_ascii_digit());
+    Some((name.to_owned(), port.parse().ok()?)).filter(|_| is_name && is_port)
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tcp(address) => address.fmt(formatter),
+            Self::Name(name, port) => write!(formatter, "{name}:{port}"),
             Self::Unix(path) => write!(formatter, "unix:{}", path.display()),
         }
     }
@@ -94,9 +141,13 @@ impl FromStr for Address {
                 _ => Ok(Self::Unix(path.into())),
             };
         }
-        text.parse()
-            .map(Self::Tcp)
-            .map_err(|_| "must be IP:PORT, [IPV6]:PORT or unix:PATH, such as 127.0.0.1:8080".to_owned())
+        if let Ok(address) = text.parse() {
+            return Ok(Self::Tcp(address));
+        }
+        let name = name_and_port(text).map(|(name, port)| Self::Name(name, port));
+        name.ok_or_else(|| {
+            "must be IP:PORT, [IPV6]:PORT, NAME:PORT or unix:PATH, such as 127.0.0.1:8080".to_owned()
+        })
     }
 }
 
@@ -110,7 +161,15 @@ mod tests {
 
     #[test]
     fn prints_as_it_reads() {
-        for text in ["127.0.0.1:8080", "[::1]:8080", "0.0.0.0:0", "unix:/run/q.sock", "unix:q"] {
+        for text in [
+            "127.0.0.1:8080",
+            "[::1]:8080",
+            "0.0.0.0:0",
+            "unix:/run/q.sock",
+            "unix:q",
+            "localhost:80",
+            "a-1.example:0",
+        ] {
             assert_eq!(address(text).to_string(), text);
         }
     }
@@ -125,7 +184,7 @@ mod tests {
 
     #[test]
     fn knows_loopback() {
-        for text in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1", "unix:/q"] {
+        for text in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "LocalHost:1", "[::ffff:127.0.0.1]:1", "unix:/q"] {
             assert!(address(text).is_loopback(), "{text}");
         }
         for text in ["0.0.0.0:1", "[::]:1", "192.0.2.1:1"] {
@@ -136,9 +195,22 @@ mod tests {
     #[test]
     fn refuses_what_is_no_address() {
         let long = format!("unix:{}", "x".repeat(108));
-        for text in
-            ["", "8080", ":8080", "localhost:8080", "127.0.0.1", "127.0.0.1:65536", "::1:80", "unix:", &long]
-        {
+        for text in [
+            "",
+            "8080",
+            ":8080",
+            "localhost",
+            "localhost:",
+            "localhost:+1",
+            "127.0.0.1",
+            "127.0.0.1:65536",
+            "256.0.0.1:80",
+            "::1:80",
+            "a..b:80",
+            "http://a:80",
+            "unix:",
+            &long,
+        ] {
             let reason = text.parse::<Address>().unwrap_err();
             assert!(reason.starts_with("must "), "{text}: {reason}");
         }
@@ -150,6 +222,9 @@ mod tests {
         assert!(clash("127.0.0.1:80", "127.0.0.1:80"));
         assert!(clash("0.0.0.0:80", "127.0.0.1:80"));
         assert!(clash("unix:/q", "unix:/q"));
+        assert!(clash("localhost:80", "127.0.0.1:80") && clash("[::]:80", "localhost:80"));
+        assert!(clash("a.example:80", "A.example:80") && !clash("a.example:80", "b.example:80"));
+        assert!(!clash("localhost:0", "localhost:0") && !clash("localhost:80", "192.0.2.1:80"));
         assert!(!clash("127.0.0.1:0", "127.0.0.1:0"));
         assert!(!clash("127.0.0.1:80", "127.0.0.2:80"));
         assert!(!clash("127.0.0.1:80", "[::1]:80"));

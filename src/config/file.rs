@@ -66,8 +66,10 @@ fn take_entry(
     let Some(setting) = SETTINGS.iter().find(|setting| setting.key() == key) else {
         return Err(unknown_key(key, value.get_ref(), source));
     };
-    match as_text(&setting.kind, value.get_ref()) {
-        Ok(text) => Ok((setting, Given { source, text })),
+    let given = as_texts(setting, value.get_ref())
+        .and_then(|texts| Given::several(source.clone(), texts).ok_or("at least one string"));
+    match given {
+        Ok(given) => Ok((setting, given)),
         Err(wanted) => {
             let kind = value.get_ref().type_str();
             let is_shown = !matches!(setting.kind, Kind::Secret) && !value.get_ref().is_table();
@@ -90,6 +92,16 @@ fn unknown_key(key: &str, value: &DeValue, source: Source) -> Mistake {
         Mistake { source, value: None, allowed }
     } else {
         unknown(source, key, &keys)
+    }
+}
+
+/// The values of a setting, which may stand in an array if it takes several.
+fn as_texts(setting: &Setting, value: &DeValue) -> Result<Vec<String>, &'static str> {
+    match value {
+        DeValue::Array(values) if setting.is_list() => {
+            values.iter().map(|value| as_text(&setting.kind, value.get_ref())).collect()
+        }
+        one => as_text(&setting.kind, one).map(|text| vec![text]),
     }
 }
 

@@ -45,6 +45,20 @@ pub struct Limit {
 pub(super) struct Given {
     pub(super) source: Source,
     pub(super) text: String,
+    /// The values after the first, of a setting that takes several.
+    pub(super) more: Vec<String>,
+}
+
+impl Given {
+    pub(super) fn one(source: Source, text: String) -> Self {
+        Self { source, text, more: Vec::new() }
+    }
+
+    /// Of a setting that takes several. `None` when there is not even one.
+    pub(super) fn several(source: Source, texts: impl IntoIterator<Item = String>) -> Option<Self> {
+        let mut texts = texts.into_iter();
+        Some(Self { source, text: texts.next()?, more: texts.collect() })
+    }
 }
 
 /// The winning value of each setting that was given at all, by its name.
@@ -59,7 +73,7 @@ impl Layers {
         let (mut winners, mut ignored) = (Winners::new(), Vec::new());
         take_environment(&self.environment, &mut winners, &mut ignored);
         take_flags(&self.flags, &mut winners, &mut ignored);
-        let Some(Given { source, text: name }) = winners.remove(CONFIG.name) else { return Ok(()) };
+        let Some(Given { source, text: name, more: _ }) = winners.remove(CONFIG.name) else { return Ok(()) };
         if let Some(allowed) = in_quotes(&name) {
             return Err(Mistake { source, value: Some(name), allowed });
         }
@@ -79,7 +93,7 @@ impl Layers {
     #[must_use]
     pub fn profile(&self) -> Option<(Source, String)> {
         let (mut winners, _) = gather(self);
-        let Given { source, text } = winners.remove(PROFILE)?;
+        let Given { source, text, more: _ } = winners.remove(PROFILE)?;
         // What is in quotes is refused with the rest of the configuration.
         in_quotes(&text).is_none().then_some((source, text))
     }
@@ -117,12 +131,15 @@ fn take_flags(flags: &[(String, String)], winners: &mut Winners, mistakes: &mut 
             mistakes.push(unknown_flag(&source.to_string()));
             continue;
         };
-        let given = Given { source: source.clone(), text: text.clone() };
-        if let Some(earlier) = winners.insert(setting.name, given)
-            && earlier.source == source
-        {
-            let allowed = "is given more than once".to_owned();
-            mistakes.push(Mistake { source, value: None, allowed });
+        match winners.get_mut(setting.name).filter(|earlier| earlier.source == source) {
+            Some(earlier) if setting.is_list() => earlier.more.push(text.clone()),
+            Some(_) => {
+                let allowed = "is given more than once".to_owned();
+                mistakes.push(Mistake { source, value: None, allowed });
+            }
+            None => {
+                winners.insert(setting.name, Given::one(source, text.clone()));
+            }
         }
     }
 }
@@ -144,8 +161,12 @@ fn take_environment(environment: &[(String, Option<String>)], winners: &mut Winn
         let source = Source::Environment(variable.clone());
         let setting = every_setting().find(|setting| setting.variable() == *variable);
         match (setting, text) {
+            (Some(setting), Some(text)) if setting.is_list() => {
+                let texts = text.split(',').map(|text| text.trim().to_owned());
+                winners.extend(Given::several(source, texts).map(|given| (setting.name, given)));
+            }
             (Some(setting), Some(text)) => {
-                winners.insert(setting.name, Given { source, text: text.clone() });
+                winners.insert(setting.name, Given::one(source, text.clone()));
             }
             (Some(_), None) => {
                 let allowed = "is not valid UTF-8".to_owned();

@@ -14,6 +14,7 @@ enum Written {
     Switch(bool),
     Number(u64),
     Text(String),
+    Texts(Vec<String>),
 }
 
 impl Config {
@@ -33,6 +34,7 @@ impl Config {
                 }
                 Written::Number(number) => format!("{key} = {number}\n"),
                 Written::Text(text) => format!("{key} = {}\n", toml::Value::String(text)),
+                Written::Texts(texts) => format!("{key} = {}\n", toml::Value::from(texts)),
             };
             lines.push_str(&line);
         }
@@ -49,6 +51,7 @@ impl Config {
                 Written::Switch(on) => on.into(),
                 Written::Number(number) => number.into(),
                 Written::Text(text) => text.into(),
+                Written::Texts(texts) => texts.into(),
             };
             (key, value)
         });
@@ -100,7 +103,7 @@ impl Config {
             times,
         } = self;
         match name {
-            "listen" => text(listen),
+            "listen" => one_or_several(listen),
             "admin" => admin.as_ref().map_or_else(|| text("off"), text),
             "admin-token" => admin_token.as_ref().map_or(Written::Unset, |_| Written::Secret),
             "profile" => text(profile),
@@ -139,6 +142,14 @@ impl Config {
 
 fn text(value: impl Display) -> Written {
     Written::Text(value.to_string())
+}
+
+/// A list of one is written as its one value.
+fn one_or_several(values: &[impl Display]) -> Written {
+    match values {
+        [one] => text(one),
+        several => Written::Texts(several.iter().map(ToString::to_string).collect()),
+    }
 }
 
 fn time(duration: Duration) -> Written {

@@ -8,7 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::layers::{self, Given, Winners};
 use super::settings::setting;
-use super::{Address, Config, Kind, Layers, LogFormat, Mistake, Mode, Secret};
+use super::{Address, Config, Kind, Layers, LogFormat, Mistake, Mode, Secret, Setting};
 use crate::phase::Phases;
 use crate::units::{Bytes, parse_duration};
 
@@ -22,7 +22,7 @@ pub fn resolve(layers: &Layers) -> Result<Config, Vec<Mistake>> {
     let mode = reader.read("mode", |text, kind| one_of(&Mode::ALL, text, kind));
     let max_workers = reader.read("max-workers", number);
     let config = Config {
-        listen: reader.read("listen", |text, _| text.parse()),
+        listen: reader.read_all("listen", |text, _| text.parse()),
         admin: reader.read("admin", admin),
         admin_token: reader.read_if_given("admin-token", |text, kind| some_text(text, kind).map(Secret::new)),
         profile: reader.read("profile", some_text),
@@ -82,7 +82,7 @@ impl Reader {
         name: &'static str,
         parse: impl Fn(&str, &Kind) -> Result<T, String>,
     ) -> Option<T> {
-        let Given { source, text } = self.winners.get(name)?;
+        let Given { source, text, more: _ } = self.winners.get(name)?;
         let kind = &setting(name).kind;
         let parsed = layers::in_quotes(text).map_or_else(|| parse(text, kind), Err);
         match parsed {
@@ -93,6 +93,31 @@ impl Reader {
                 self.failed.push(name);
                 None
             }
+        }
+    }
+
+    /// The values of a setting that takes several and has a default; the default when one of them is a mistake.
+    fn read_all<T>(&mut self, name: &'static str, parse: impl Fn(&str, &Kind) -> Result<T, String>) -> Vec<T> {
+        let Setting { kind, default, .. } = setting(name);
+        let by_default = parse(default, kind).expect("each default is allowed: a test reads all of them");
+        let Some(Given { source, text, more }) = self.winners.get(name) else { return vec![by_default] };
+        let mut values = Vec::new();
+        for text in std::iter::once(text).chain(more) {
+            match layers::in_quotes(text).map_or_else(|| parse(text, kind), Err) {
+                Ok(value) => values.push(value),
+                Err(allowed) => {
+                    self.mistakes.push(Mistake { source: source.clone(), value: Some(text.clone()), allowed });
+                    self.failed.push(name);
+                }
+            }
+        }
+        if self.has_failed(name) { vec![by_default] } else { values }
+    }
+
+    /// Adds a mistake about a value that was understood. A default is nobody's mistake.
+    fn refuse(&mut self, name: &'static str, value: impl Display, allowed: String) {
+        if let Some(Given { source, .. }) = self.winners.get(name) {
+            self.mistakes.push(Mistake { source: source.clone(), value: Some(value.to_string()), allowed });
         }
     }
 
@@ -121,23 +146,25 @@ fn workers(reader: &mut Reader, mode: Mode, max_workers: usize, processors: usiz
     }
 }
 
-/// Two listeners can't share a place. The mistake is the admin's if both were given.
+/// Two listeners can't share a place. The mistake is the later one's of `--listen`, and the admin's if both were given.
 fn check_addresses(reader: &mut Reader, config: &Config) {
-    let Some(admin) = &config.admin else { return };
-    let listen = &config.listen;
-    if reader.has_failed("listen") || reader.has_failed("admin") || !listen.clashes(admin) {
+    if reader.has_failed("listen") || reader.has_failed("admin") {
         return;
     }
-    let (given, allowed) = match (reader.winners.get("admin"), reader.winners.get("listen")) {
-        (Some(given), _) => (given, format!("must not be where the target listens, {listen} (--listen)")),
-        (None, Some(given)) => {
-            let advice = "give --admin another address, or off";
-            (given, format!("is where the admin routes listen, {admin}: {advice}"))
+    let listen = &config.listen;
+    for (at, later) in listen.iter().enumerate() {
+        if let Some(earlier) = listen[..at].iter().find(|earlier| earlier.clashes(later)) {
+            reader.refuse("listen", later, format!("must not be where the target listens already, {earlier}"));
         }
-        (None, None) => return,
-    };
-    let Given { source, text } = given.clone();
-    reader.mistakes.push(Mistake { source, value: Some(text), allowed });
+    }
+    let Some(admin) = &config.admin else { return };
+    let Some(listen) = listen.iter().find(|listen| listen.clashes(admin)) else { return };
+    if reader.winners.contains_key("admin") {
+        reader.refuse("admin", admin, format!("must not be where the target listens, {listen} (--listen)"));
+    } else {
+        let advice = "give --admin another address, or off";
+        reader.refuse("listen", listen, format!("is where the admin routes listen, {admin}: {advice}"));
+    }
 }
 
 fn must_be(kind: &Kind) -> String {

@@ -42,8 +42,8 @@ pub enum Kind {
     Choice(&'static [&'static str]),
     /// Names of phases with durations.
     Phases,
-    /// Where to listen.
-    Address,
+    /// Where to listen: one address or several.
+    Addresses,
     /// Where to listen, or `off`.
     AddressOrOff,
     /// Any text that is not empty.
@@ -57,7 +57,7 @@ pub enum Kind {
 impl fmt::Display for Kind {
     /// What is allowed, as a phrase.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const ADDRESS: &str = "IP:PORT, [IPV6]:PORT or unix:PATH";
+        const ADDRESS: &str = "IP:PORT, [IPV6]:PORT, NAME:PORT or unix:PATH";
         match self {
             Self::Switch => formatter.write_str("true or false"),
             Self::Number(least, most) => write!(formatter, "{least} to {most}"),
@@ -72,7 +72,7 @@ impl fmt::Display for Kind {
             Self::Phases => {
                 write!(formatter, "1 to {PHASES} of NAME:DURATION with commas between, durations above 0")
             }
-            Self::Address => formatter.write_str(ADDRESS),
+            Self::Addresses => formatter.write_str(ADDRESS),
             Self::AddressOrOff => write!(formatter, "{ADDRESS}, or off"),
             Self::Text | Self::Secret => formatter.write_str("a text that is not empty"),
             Self::Filter => formatter.write_str("a filter such as info or quintain=debug,warn"),
@@ -91,6 +91,12 @@ impl Setting {
     #[must_use]
     pub fn is_hidden(&self) -> bool {
         self.heading == HIDDEN
+    }
+
+    /// Whether it takes several values.
+    #[must_use]
+    pub fn is_list(&self) -> bool {
+        matches!(self.kind, Kind::Addresses)
     }
 
     /// Its environment variable: `QUINTAIN_KEEP_ALIVE_TIMEOUT`.
@@ -154,8 +160,9 @@ pub const SETTINGS: &[Setting] = &[
         placeholder: "ADDRESS",
         default: "127.0.0.1:8080",
         heading: ADDRESSES,
-        help: "Where the target listens; port 0 takes a free one",
-        kind: Kind::Address,
+        help: "Where the target listens; port 0 takes a free one, localhost is 127.0.0.1 and ::1. May be given several \
+               times; its variable takes several with commas between",
+        kind: Kind::Addresses,
     },
     Setting {
         name: "admin",

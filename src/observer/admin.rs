@@ -62,7 +62,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The admin listener and who may give orders on it.
 pub struct Admin {
     /// Where it listens.
-    pub listener: AdminListener,
+    pub listeners: Vec<AdminListener>,
     /// What a write must show. Without one, writes are for loopback and unix sockets only.
     pub token: Option<String>,
 }
@@ -84,6 +84,14 @@ pub enum AdminListener {
 }
 
 impl AdminListener {
+    fn door(&self) -> Door {
+        match self {
+            Self::Tcp { loopback: true, .. } => Door::Loopback,
+            Self::Tcp { loopback: false, .. } => Door::Elsewhere,
+            Self::Unix { .. } => Door::Unix,
+        }
+    }
+
     /// The same socket for another observer.
     ///
     /// # Errors
@@ -157,18 +165,24 @@ impl Target {
 /// Begins to serve, on the runtime that the caller has entered.
 ///
 /// # Errors
-/// A sentence why the socket can't be used.
-pub fn open(admin: Admin, target: Target) -> Result<(), String> {
-    let Admin { listener, token } = admin;
-    faults::watch_expiry(&target);
-    let unusable = |error: io::Error| format!("the admin listener can't be used: {error}");
+/// A sentence why a socket can't be used.
+pub fn open(admin: Admin, target: &Target) -> Result<(), String> {
+    let Admin { listeners, token } = admin;
+    faults::watch_expiry(target);
+    for listener in listeners {
+        let access = Access { door: listener.door(), token: token.clone() };
+        serve_on(listener, routes(target.clone(), access))
+            .map_err(|error| format!("the admin listener can't be used: {error}"))?;
+    }
+    Ok(())
+}
+
+fn serve_on(listener: AdminListener, routes: Router) -> io::Result<()> {
     match listener {
-        AdminListener::Tcp { listener, loopback } => {
+        AdminListener::Tcp { listener, loopback: _ } => {
             let listener = std::net::TcpListener::from(listener);
-            listener.set_nonblocking(true).map_err(unusable)?;
-            let listener = TcpListener::from_std(listener).map_err(unusable)?;
-            let door = if loopback { Door::Loopback } else { Door::Elsewhere };
-            let routes = routes(target, Access { door, token });
+            listener.set_nonblocking(true)?;
+            let listener = TcpListener::from_std(listener)?;
             tokio::spawn(serve(routes, async move || {
                 let (stream, _) = listener.accept().await?;
                 // Only what the client has not read: the kernel would buffer megabytes for one that never reads.
@@ -181,9 +195,8 @@ pub fn open(admin: Admin, target: Target) -> Result<(), String> {
         }
         AdminListener::Unix { listener } => {
             let listener = std::os::unix::net::UnixListener::from(listener);
-            listener.set_nonblocking(true).map_err(unusable)?;
-            let listener = UnixListener::from_std(listener).map_err(unusable)?;
-            let routes = routes(target, Access { door: Door::Unix, token });
+            listener.set_nonblocking(true)?;
+            let listener = UnixListener::from_std(listener)?;
             tokio::spawn(serve(routes, async move || listener.accept().await.map(|(stream, _)| stream)));
         }
     }

@@ -70,26 +70,21 @@ impl Observer {
     }
 
     /// Does what an order says.
-    pub(super) fn obey(&mut self, order: Option<(Order, Option<OwnedFd>)>) -> Then {
+    pub(super) fn obey(&mut self, order: Option<(Order, Vec<OwnedFd>)>) -> Then {
         match order {
             Some((Order::News { number, news }, _)) => {
                 self.heed(number, news);
                 Then::GoOn
             }
-            Some((Order::Listener { slot: _ }, Some(listener))) => {
-                self.reader.watch(listener);
+            Some((Order::Listeners { slot: _ }, listeners)) => {
+                for listener in listeners {
+                    self.reader.watch(listener);
+                }
                 Then::GoOn
             }
             Some((Order::Finish, _)) => Then::Finish,
             None => Then::Abandon,
-            Some((
-                order @ (Order::Listener { .. }
-                | Order::Lend { .. }
-                | Order::Reclaim { .. }
-                | Order::Drain(_)
-                | Order::Abandon),
-                _,
-            )) => {
+            Some((order @ (Order::Lend { .. } | Order::Reclaim { .. } | Order::Drain(_) | Order::Abandon), _)) => {
                 tracing::warn!("the observer was given a worker's order, {order:?}, and ignores it");
                 Then::GoOn
             }
@@ -98,7 +93,7 @@ impl Observer {
 }
 
 /// The supervisor's next order; `None` when it is dead.
-pub async fn next_order(control: &Watched<&MemberEnd>) -> Option<(Order, Option<OwnedFd>)> {
+pub async fn next_order(control: &Watched<&MemberEnd>) -> Option<(Order, Vec<OwnedFd>)> {
     loop {
         let mut ready = control.readable().await.ok()?;
         match control.get_ref().receive() {

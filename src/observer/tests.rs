@@ -55,7 +55,7 @@ fn observe(
         board: Arc::clone(board),
         control,
         admin: Some(Admin {
-            listener: AdminListener::Tcp { listener, loopback: true },
+            listeners: vec![AdminListener::Tcp { listener, loopback: true }],
             token: token.map(str::to_owned),
         }),
         mode: "single",
@@ -71,7 +71,7 @@ fn observe(
         status: Status::Off,
     };
     let thread = std::thread::spawn(move || run(observation));
-    until("the observer is ready", || matches!(above.receive(), Ok(Received::Message(Report::Ready, None))));
+    until("the observer is ready", || matches!(above.receive(), Ok(Received::Message(Report::Ready, _))));
     Running { control: above, thread, admin }
 }
 
@@ -81,7 +81,7 @@ fn one_process() -> Processes {
 
 impl Running {
     fn finish(self) {
-        self.control.send(&Order::Finish, None).unwrap();
+        self.control.send(&Order::Finish, &[]).unwrap();
         self.thread.join().unwrap().unwrap();
     }
 
@@ -144,7 +144,7 @@ fn a_run_is_written_down_from_its_baseline_to_its_totals() {
     let directory = TestDirectory::new("observer-run");
     let (board, writer) = board();
     let running = observe(&board, one_process(), Some(&directory), None);
-    running.control.send(&event("start"), None).unwrap();
+    running.control.send(&event("start"), &[]).unwrap();
     writer.accepted();
     one_request(&writer, 200);
     one_request(&writer, 503);
@@ -240,7 +240,7 @@ fn a_directory_that_is_not_there_is_a_failed_start_with_its_reason() {
     };
     let reason = run(observation).unwrap_err();
     assert!(reason.contains("/nowhere/at/all/resources.csv"), "{reason}");
-    let Ok(Received::Message(Report::Failed { reason: told }, None)) = above.receive() else { panic!("not told") };
+    let Ok(Received::Message(Report::Failed { reason: told }, _)) = above.receive() else { panic!("not told") };
     assert_eq!(told, reason);
 }
 
@@ -374,7 +374,7 @@ fn a_unix_socket_needs_no_host() {
     let observation = Observation {
         board,
         control,
-        admin: Some(Admin { listener, token: None }),
+        admin: Some(Admin { listeners: vec![listener], token: None }),
         mode: "single",
         profile: "default".to_owned(),
         processes: one_process(),
@@ -392,7 +392,7 @@ fn a_unix_socket_needs_no_host() {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.0 200 ") && answer.ends_with("\r\n\r\nok\n"), "{answer}");
-    above.send(&Order::Finish, None).unwrap();
+    above.send(&Order::Finish, &[]).unwrap();
     thread.join().unwrap().unwrap();
 }
 

@@ -62,7 +62,7 @@ impl Supervisor {
                 member.reached = Reached::Draining;
                 member.deadline_ns = None;
                 self.plan.board.slots()[number].roster(seat).set_state(SeatState::Draining);
-                member.send(&Order::Drain(Drain::Terminate), None);
+                member.send(&Order::Drain(Drain::Terminate), &[]);
             }
         }
     }
@@ -118,7 +118,7 @@ impl Supervisor {
         self.tell_observer();
         self.stage = match &self.observer {
             Some(observer) => {
-                observer.send(&Order::Finish, None);
+                observer.send(&Order::Finish, &[]);
                 Stage::Finishing(clock::monotonic_ns() + nanoseconds(LAST_ROW))
             }
             None => Stage::Ended,

@@ -85,7 +85,7 @@ impl Supervisor {
         if let Some(observer) = self.observer.as_ref().filter(|observer| observer.reached == Reached::Live) {
             let written = self.plan.board.head().observer.news.load(Relaxed);
             self.untold
-                .tell(written, |number, news| observer.send(&Order::News { number, news: news.clone() }, None));
+                .tell(written, |number, news| observer.send(&Order::News { number, news: news.clone() }, &[]));
         }
     }
 }

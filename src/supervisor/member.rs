@@ -101,8 +101,8 @@ impl Member {
     }
 
     /// Sends an order. One that is dying does not get it, and its end is noticed anyway.
-    pub fn send(&self, order: &Order, descriptor: Option<BorrowedFd<'_>>) -> bool {
-        self.control.send(order, descriptor).is_ok()
+    pub fn send(&self, order: &Order, descriptors: &[BorrowedFd<'_>]) -> bool {
+        self.control.send(order, descriptors).is_ok()
     }
 
     /// What it has said since the last time.
@@ -157,7 +157,7 @@ impl Member {
         match &self.handle {
             Handle::Process(child) => child.kill(),
             Handle::Thread(_) => {
-                self.send(&Order::Abandon, None);
+                self.send(&Order::Abandon, &[]);
             }
         }
     }
@@ -186,7 +186,7 @@ fn live_as_child(parent: u32, end: MemberEnd, duty: Duty) -> bool {
         Ok(false) => false,
         Err(error) => {
             let reason = format!("a child can't be tied to its parent's life: prctl(PR_SET_PDEATHSIG): {error}");
-            let _ = end.send(&Report::Failed { reason }, None);
+            let _ = end.send(&Report::Failed { reason }, &[]);
             false
         }
     }

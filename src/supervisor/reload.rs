@@ -1,7 +1,6 @@
 //! Changing the workers of a running target: replacing them one by one, one more, one less, and lending the
 //! sockets of those that are missing.
 
-use std::os::fd::AsFd;
 use std::time::Duration;
 
 use super::member::Member;
@@ -85,7 +84,7 @@ impl Supervisor {
             member.reached = Reached::Draining;
             member.deadline_ns = Some(clock::monotonic_ns().saturating_add(nanoseconds(patience)));
             self.plan.board.slots()[number].roster(seat).set_state(SeatState::Draining);
-            member.send(&Order::Drain(Drain::Replace), None);
+            member.send(&Order::Drain(Drain::Replace), &[]);
         }
     }
 
@@ -106,8 +105,8 @@ impl Supervisor {
             self.note("refused", None, format!("TTIN: --max-workers {most}"));
             return;
         }
-        match (self.plan.make_listener)() {
-            Ok(listener) => self.slots.push(SlotKeeper::new(listener)),
+        match (self.plan.make_listeners)() {
+            Ok(listeners) => self.slots.push(SlotKeeper::new(listeners)),
             Err(error) => {
                 tracing::error!(%error, "TTIN refused: no socket for another worker");
                 self.note("refused", None, format!("TTIN: {error}"));
@@ -176,7 +175,7 @@ impl Supervisor {
 
     fn lend_to(&mut self, number: usize, to: usize) {
         if let Some(worker) = self.slots[to].live() {
-            worker.send(&Order::Lend { slot: number }, Some(self.slots[number].listener.as_fd()));
+            worker.send(&Order::Lend { slot: number }, &self.slots[number].descriptors());
         }
         self.slots[number].lent_to = Some(to);
     }

@@ -1,6 +1,7 @@
 //! What workers and observer say, and what follows from a worker that serves.
 
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 
 use super::policy::{Cause, Reached};
 use super::{Stage, Supervisor};
@@ -35,7 +36,11 @@ impl Supervisor {
             return;
         };
         while let Some(slot) = self.slots.get(self.observed) {
-            if !observer.send(&Order::Listener { slot: self.observed }, Some(slot.listener.as_fd())) {
+            // It has those that all slots share.
+            let is_own = |(own, first): &(&Arc<OwnedFd>, &Arc<OwnedFd>)| !Arc::ptr_eq(own, first);
+            let own = slot.listeners.iter().zip(&self.slots[0].listeners).filter(is_own);
+            let own: Vec<BorrowedFd<'_>> = own.map(|(own, _)| own.as_fd()).collect();
+            if !own.is_empty() && !observer.send(&Order::Listeners { slot: self.observed }, &own) {
                 break;
             }
             self.observed += 1;
@@ -70,7 +75,7 @@ impl Supervisor {
             && let Some(lender) = self.slots[number].lent_to.take()
             && let Some(worker) = self.slots[lender].live()
         {
-            worker.send(&Order::Reclaim { slot: number }, None);
+            worker.send(&Order::Reclaim { slot: number }, &[]);
         }
         self.drain_predecessor(number, seat);
         self.lend_again_from(number);

@@ -1,17 +1,19 @@
-//! A slot as the supervisor holds it: its listening socket, its workers, and where the socket is lent to.
+//! A slot as the supervisor holds it: its listening sockets, its workers, and where the sockets are lent to.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::Arc;
 
 use super::member::Member;
 use super::policy::{Cause, History, Reached};
 use crate::scoreboard::SEATS;
 
+/// A slot's listening sockets, one an address. What all workers share, such as a unix socket, is the same in each slot.
+pub type SlotListeners = Vec<Arc<OwnedFd>>;
+
 /// One slot.
 pub struct SlotKeeper {
-    /// Kept for the whole run: what waits in its accept queue waits for the next worker. Shared by all slots when it
-    /// is a unix socket.
-    pub listener: Arc<OwnedFd>,
+    /// Kept for the whole run: what waits in their accept queues waits for the next worker.
+    pub listeners: SlotListeners,
     /// By seat.
     pub members: [Option<Member>; SEATS],
     /// Of deaths in a row.
@@ -32,9 +34,9 @@ pub struct SlotKeeper {
 
 impl SlotKeeper {
     /// A slot that needs a worker.
-    pub fn new(listener: Arc<OwnedFd>) -> Self {
+    pub fn new(listeners: SlotListeners) -> Self {
         Self {
-            listener,
+            listeners,
             members: [None, None],
             history: History::default(),
             due_ns: Some(0),
@@ -44,6 +46,11 @@ impl SlotKeeper {
             lent_to: None,
             generations: 0,
         }
+    }
+
+    /// Its sockets, to be sent.
+    pub fn descriptors(&self) -> Vec<BorrowedFd<'_>> {
+        self.listeners.iter().map(AsFd::as_fd).collect()
     }
 
     /// A seat that nobody holds.

@@ -1,7 +1,6 @@
 //! Starting: workers and observer when they are due, and the moment when all of them serve.
 
 use std::io;
-use std::os::fd::AsFd;
 use std::sync::Arc;
 
 use super::command::Command;
@@ -37,7 +36,7 @@ impl Supervisor {
     fn start_observer(&mut self, now: u64) {
         self.observer_due_ns = None;
         self.observers += 1;
-        self.observed = self.first_listeners;
+        self.observed = self.first_slots;
         self.untold.again();
         let (observer, generation) = (Arc::clone(&self.plan.observer), self.observers);
         let cause = if generation == 1 { Cause::Boot } else { Cause::Respawn };
@@ -87,7 +86,7 @@ impl Supervisor {
         let member = Member::start(arrangement, (generation, cause, now), duty, || self.forget())?;
         self.plan.board.slots()[number].roster(seat).set_pid(member.pid());
         let slot = &mut self.slots[number];
-        member.send(&Order::Listener { slot: number }, Some(slot.listener.as_fd()));
+        member.send(&Order::Listeners { slot: number }, &slot.descriptors());
         slot.members[seat] = Some(member);
         Ok(())
     }

@@ -6,20 +6,23 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
-    SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
+    SendAncillaryMessage, SendFlags, SocketFlags, SocketType, recvmsg, sendmsg, socketpair,
 };
 
 /// The largest packet that is sent.
 pub const PACKET: usize = 16 * 1024;
+
+/// The most descriptors that go beside a packet.
+pub const DESCRIPTORS: usize = 32;
 
 /// One end of a `SOCK_SEQPACKET` pair, non-blocking and closed on exec.
 pub struct ControlSocket(OwnedFd);
 
 /// What a read found.
 pub enum Packet {
-    /// A packet, and the descriptor that came with it.
-    Message(Vec<u8>, Option<OwnedFd>),
+    /// A packet, and the descriptors that came with it: all of them, or none where the kernel has no room for all.
+    Message(Vec<u8>, Vec<OwnedFd>),
     /// Nothing at the moment.
     Nothing,
     /// The other end is closed, and everything it sent has been read.
@@ -37,16 +40,15 @@ impl ControlSocket {
         Ok((Self(one), Self(other)))
     }
 
-    /// Sends a packet, with a descriptor if there is one to lend.
+    /// Sends a packet with descriptors beside it, at most [`DESCRIPTORS`].
     ///
     /// # Errors
     /// `BrokenPipe` when the other end is gone, `WouldBlock` when it reads too slowly; else what the kernel says.
-    pub fn send(&self, packet: &[u8], descriptor: Option<BorrowedFd<'_>>) -> io::Result<()> {
-        let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    pub fn send(&self, packet: &[u8], descriptors: &[BorrowedFd<'_>]) -> io::Result<()> {
+        let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
         let mut beside = SendAncillaryBuffer::new(&mut room);
-        let lent = descriptor.as_slice();
-        if !lent.is_empty() {
-            beside.push(SendAncillaryMessage::ScmRights(lent));
+        if !descriptors.is_empty() && !beside.push(SendAncillaryMessage::ScmRights(descriptors)) {
+            return Err(io::ErrorKind::InvalidInput.into());
         }
         sendmsg(&self.0, &[IoSlice::new(packet)], &mut beside, SendFlags::NOSIGNAL)?;
         Ok(())
@@ -57,7 +59,7 @@ impl ControlSocket {
     /// # Errors
     /// What the kernel says, other than that there is nothing or nobody.
     pub fn receive(&self) -> io::Result<Packet> {
-        let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut room = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(DESCRIPTORS))];
         let mut beside = RecvAncillaryBuffer::new(&mut room);
         let mut bytes = vec![0; PACKET];
         let mut read =
@@ -72,11 +74,16 @@ impl ControlSocket {
             Ok(message) if message.bytes == 0 => Ok(Packet::Closed),
             Ok(message) => {
                 bytes.truncate(message.bytes);
-                let descriptor = beside.drain().find_map(|message| match message {
-                    RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
-                    _ => None,
-                });
-                Ok(Packet::Message(bytes, descriptor))
+                let mut descriptors = Vec::new();
+                for beside in beside.drain() {
+                    if let RecvAncillaryMessage::ScmRights(received) = beside {
+                        descriptors.extend(received);
+                    }
+                }
+                if message.flags.contains(ReturnFlags::CTRUNC) {
+                    descriptors.clear();
+                }
+                Ok(Packet::Message(bytes, descriptors))
             }
             Err(rustix::io::Errno::AGAIN) => Ok(Packet::Nothing),
             Err(error) => Err(error.into()),

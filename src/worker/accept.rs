@@ -36,7 +36,7 @@ pub enum Gate {
 pub struct Acceptors {
     gate: Gate,
     backlog: u32,
-    of_slots: HashMap<usize, Acceptor>,
+    of_slots: HashMap<usize, Vec<Acceptor>>,
 }
 
 impl Acceptors {
@@ -45,16 +45,20 @@ impl Acceptors {
         Self { gate: Gate::Open, backlog, of_slots: HashMap::new() }
     }
 
-    /// Accepts from a slot's listener until it is removed, as the gate allows.
+    /// Accepts from a slot's listeners until they are removed, as the gate allows.
     pub async fn add(
         &mut self,
         slot: usize,
-        listener: OwnedFd,
+        listeners: Vec<OwnedFd>,
         connections: &Arc<Connections>,
     ) -> Result<(), String> {
-        let mut acceptor = Acceptor { slot, listener: Arc::new(listener), running: None };
-        acceptor.follow(self.gate, self.backlog, connections).await?;
-        self.of_slots.insert(slot, acceptor);
+        let mut acceptors = Vec::with_capacity(listeners.len());
+        for listener in listeners {
+            let mut acceptor = Acceptor { slot, listener: Arc::new(listener), running: None };
+            acceptor.follow(self.gate, self.backlog, connections).await?;
+            acceptors.push(acceptor);
+        }
+        self.of_slots.insert(slot, acceptors);
         Ok(())
     }
 
@@ -65,20 +69,20 @@ impl Acceptors {
             return Ok(false);
         }
         self.gate = gate;
-        for acceptor in self.of_slots.values_mut() {
+        for acceptor in self.of_slots.values_mut().flatten() {
             acceptor.follow(gate, self.backlog, connections).await?;
         }
         Ok(true)
     }
 
-    /// Leaves a slot's listener to somebody else.
+    /// Leaves a slot's listeners to somebody else.
     pub fn remove(&mut self, slot: usize) {
         self.of_slots.remove(&slot);
     }
 
     /// Leaves all of them, once what is in their queues by then is taken.
     pub async fn stop(&mut self, after: Afterwards, connections: &Arc<Connections>) {
-        for (_, acceptor) in self.of_slots.drain() {
+        for acceptor in self.of_slots.drain().flat_map(|(_, acceptors)| acceptors) {
             acceptor.stop(after, connections).await;
         }
     }

@@ -52,7 +52,7 @@ const FLAGS: [Bad; 46] = [
     ("--phases warmup:10,start:1s", &["--phases warmup:10,start:1s:", "needs a unit", "\"start\"", "not start"]),
     ("--phases warm/up:1s,:1s", &["\"warm/up\"", "1 to 64 of letters", "\"\""]),
     ("--phases=", &["--phases \"\":", "must be 1 to 255 of"]),
-    ("--listen localhost:80", &["--listen localhost:80:", "IP:PORT, [IPV6]:PORT or unix:PATH"]),
+    ("--listen local/host:80", &["--listen local/host:80:", "IP:PORT, [IPV6]:PORT, NAME:PORT or unix:PATH"]),
     ("--listen 127.0.0.1:65536", &["--listen 127.0.0.1:65536:", "IP:PORT"]),
     ("--listen unix:", &["--listen unix::", "a path"]),
     ("--admin on", &["--admin on:", "or off"]),

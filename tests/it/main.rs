@@ -57,6 +57,7 @@ mod routes_and_methods;
 mod run_files;
 mod scrapers;
 mod second_instance;
+mod several_listeners;
 mod stall_arithmetic;
 mod standing_orders;
 mod stats_and_admin;

@@ -1,26 +1,37 @@
 //! Every socket of the target, opened before the first worker starts.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use crate::config::{Address, Config};
 use crate::observer::AdminListener;
-use crate::supervisor::MakeListener;
+use crate::supervisor::{MakeListeners, SlotListeners};
+use crate::sys::control_socket::DESCRIPTORS;
 use crate::sys::listener::{self, Claim};
 use crate::sys::unix_listener::{self, SocketFile};
 
+/// How often a name with port 0 is tried: the port that one of its addresses gets may be taken on another.
+const ATTEMPTS: u32 = 16;
+
 /// The target's listeners and the admin's. Dropped, they leave no socket file of theirs behind, however the run ends.
 pub struct Sockets {
-    /// One for each worker; a unix socket is one for all.
-    pub listeners: Vec<Arc<OwnedFd>>,
-    /// Where they really listen.
-    pub address: Address,
-    /// The admin's listener.
-    pub admin: Option<Arc<AdminListener>>,
-    admin_address: Option<Address>,
+    /// Those of each worker.
+    pub listeners: Vec<SlotListeners>,
+    /// The admin's.
+    pub admin: Arc<Vec<AdminListener>>,
+    entrances: Vec<Entrance>,
+    admin_addresses: Vec<Address>,
     files: Vec<SocketFile>,
+}
+
+/// An address where the target really listens.
+#[derive(Clone)]
+struct Entrance {
+    address: Address,
+    /// The first worker's. The others have one each beside it, or the same, if it is a unix socket.
+    first: Arc<OwnedFd>,
 }
 
 impl Sockets {
@@ -29,55 +40,86 @@ impl Sockets {
     /// # Errors
     /// A sentence for each that can't be opened, with the flag, the address and what to do.
     pub fn open(config: &Config) -> Result<Self, String> {
-        let listen = open(&config.listen, config.backlog, tcp(config));
-        let listen = listen.map_err(|error| refusal("--listen", &config.listen, &error));
-        let admin = config.admin.as_ref().map(|wanted| {
-            open(wanted, config.backlog, listener::tcp_without_stamps)
-                .map_err(|error| refusal("--admin", wanted, &error))
-        });
-        let (listen, admin) = match (listen, admin.transpose()) {
-            (Ok(listen), Ok(admin)) => (listen, admin),
-            (Ok(_), Err(sentence)) | (Err(sentence), Ok(_)) => return Err(sentence),
-            (Err(one), Err(other)) => return Err(format!("{one}\nerror: {other}")),
+        let mut refusals = Vec::new();
+        let mut all = |flag: &str, wanted: &[Address], tcp: Tcp| {
+            let mut opened = Vec::new();
+            for address in wanted {
+                match open(address, config.backlog, tcp) {
+                    Ok(listeners) => opened.extend(listeners),
+                    Err(reason) => refusals.push(format!("{flag} {address}: {reason}")),
+                }
+            }
+            opened
         };
-        let Opened { listener, address, file } = listen;
-        let mut files: Vec<SocketFile> = file.into_iter().collect();
-        let first = Arc::new(listener);
-        let mut listeners = vec![Arc::clone(&first)];
-        for _ in 1..config.workers {
-            listeners.push(
-                further(&first, &address, config.backlog, tcp(config))
-                    .map_err(|error| refusal("--listen", &address, &error))?,
-            );
+        let listen = all("--listen", &config.listen, tcp(config));
+        let admin = all("--admin", config.admin.as_slice(), listener::tcp_without_stamps);
+        if listen.len() > DESCRIPTORS {
+            refusals.push(format!(
+                "--listen: these are {} addresses, and there is room for {DESCRIPTORS}",
+                listen.len()
+            ));
         }
-        let admin = admin.map(|Opened { listener, address, file }| {
+        if !refusals.is_empty() {
+            return Err(refusals.join("\nerror: "));
+        }
+        let mut files = Vec::new();
+        let entrances: Vec<Entrance> = listen
+            .into_iter()
+            .map(|Opened { listener, address, file }| {
+                files.extend(file);
+                Entrance { address, first: Arc::new(listener) }
+            })
+            .collect();
+        let mut listeners = vec![entrances.iter().map(|entrance| Arc::clone(&entrance.first)).collect()];
+        for _ in 1..config.workers {
+            listeners.push(further(&entrances, config).map_err(|(address, error)| {
+                format!("--listen {address}: no socket for another worker: {}", reason(&error))
+            })?);
+        }
+        let mut admin_addresses = Vec::new();
+        let admin = admin.into_iter().map(|Opened { listener, address, file }| {
             files.extend(file);
-            let listener = match address {
-                Address::Tcp(_) => AdminListener::Tcp { listener, loopback: address.is_loopback() },
-                Address::Unix(_) => AdminListener::Unix { listener },
-            };
-            (Arc::new(listener), address)
+            let loopback = address.is_loopback();
+            let is_unix = matches!(address, Address::Unix(_));
+            admin_addresses.push(address);
+            if is_unix { AdminListener::Unix { listener } } else { AdminListener::Tcp { listener, loopback } }
         });
-        let (admin, admin_address) = admin.unzip();
-        Ok(Self { listeners, address, admin, admin_address, files })
+        let admin = Arc::new(admin.collect());
+        Ok(Self { listeners, admin, entrances, admin_addresses, files })
     }
 
-    /// Makes a listener for a further worker.
-    pub fn maker(&self, config: &Config) -> MakeListener {
-        let (first, address) = (Arc::clone(&self.listeners[0]), self.address.clone());
-        let (backlog, tcp) = (config.backlog, tcp(config));
-        Box::new(move || further(&first, &address, backlog, tcp))
+    /// Makes the listeners of a further worker.
+    pub fn maker(&self, config: &Config) -> MakeListeners {
+        let (entrances, config) = (self.entrances.clone(), config.clone());
+        Box::new(move || further(&entrances, &config).map_err(|(_, error)| error))
     }
 
-    /// The admin's address, or `off`.
-    pub fn admin_address(&self) -> String {
-        self.admin_address.as_ref().map_or_else(|| "off".to_owned(), ToString::to_string)
+    /// All that there are from the start, each once.
+    pub fn every_listener(&self) -> Vec<Arc<OwnedFd>> {
+        let mut every: Vec<Arc<OwnedFd>> = Vec::new();
+        for listener in self.listeners.iter().flatten() {
+            if !every.iter().any(|known| Arc::ptr_eq(known, listener)) {
+                every.push(Arc::clone(listener));
+            }
+        }
+        every
+    }
+
+    /// Where the target really listens.
+    pub fn addresses(&self) -> Vec<String> {
+        self.entrances.iter().map(|entrance| entrance.address.to_string()).collect()
+    }
+
+    /// Where the admin routes really listen; nowhere when they are off.
+    pub fn admin_addresses(&self) -> Vec<String> {
+        self.admin_addresses.iter().map(ToString::to_string).collect()
     }
 
     /// A `--while` command with `{url}` and `{admin}` filled in.
     pub fn fill_in(&self, line: &str) -> String {
-        let admin = self.admin_address.as_ref().map_or_else(String::new, Address::url);
-        line.replace("{url}", &self.address.url()).replace("{admin}", &admin)
+        let url = |address: Option<&Address>| address.map_or_else(String::new, Address::url);
+        let listen = url(self.entrances.first().map(|entrance| &entrance.address));
+        line.replace("{url}", &listen).replace("{admin}", &url(self.admin_addresses.first()))
     }
 
     /// Removes the files of unix sockets.
@@ -103,30 +145,97 @@ fn tcp(config: &Config) -> Tcp {
     if config.times { listener::tcp } else { listener::tcp_without_stamps }
 }
 
-/// Opens the first listener of an address.
-fn open(address: &Address, backlog: u32, tcp: Tcp) -> io::Result<Opened> {
+/// Opens the first listeners of an address: more than one for a name that stands for several.
+fn open(address: &Address, backlog: u32, tcp: Tcp) -> Result<Vec<Opened>, String> {
     match address {
-        Address::Tcp(socket) => {
-            let listener = tcp(*socket, backlog, Claim::First)?;
-            let real = listener::address_of(&listener)?;
-            Ok(Opened { listener, address: Address::Tcp(real), file: None })
-        }
+        Address::Tcp(place) => open_tcp(*place, backlog, tcp).map(|one| vec![one]).map_err(|error| reason(&error)),
+        Address::Name(name, port) => open_name(address, (name, *port), backlog, tcp),
         Address::Unix(path) => {
-            let (listener, file) = unix_listener::unix(path, backlog)?;
-            Ok(Opened { listener, address: address.clone(), file: Some(file) })
+            let (listener, file) = unix_listener::unix(path, backlog).map_err(|error| reason(&error))?;
+            Ok(vec![Opened { listener, address: address.clone(), file: Some(file) }])
         }
     }
 }
 
-/// A further listener beside the first.
-fn further(first: &Arc<OwnedFd>, address: &Address, backlog: u32, tcp: Tcp) -> io::Result<Arc<OwnedFd>> {
-    match address {
-        Address::Tcp(socket) => tcp(*socket, backlog, Claim::Join).map(Arc::new),
-        Address::Unix(_) => Ok(Arc::clone(first)),
+fn open_tcp(place: SocketAddr, backlog: u32, tcp: Tcp) -> io::Result<Opened> {
+    let listener = tcp(place, backlog, Claim::First)?;
+    let real = listener::address_of(&listener)?;
+    Ok(Opened { listener, address: Address::Tcp(real), file: None })
+}
+
+/// Opens every address that a name stands for, all on one port. Of `localhost` one that the machine lacks is left out:
+/// many have no IPv6.
+fn open_name(address: &Address, name: (&str, u16), backlog: u32, tcp: Tcp) -> Result<Vec<Opened>, String> {
+    let known = address.known();
+    let may_lack = !known.is_empty();
+    let places = if may_lack { known } else { look_up(name)? };
+    let mut attempt = 1;
+    loop {
+        match open_together(&places, may_lack, backlog, tcp) {
+            Err((_, error)) if name.1 == 0 && error.kind() == io::ErrorKind::AddrInUse && attempt < ATTEMPTS => {
+                attempt += 1;
+            }
+            opened => return opened.map_err(|(place, error)| format!("{place}: {}", reason(&error))),
+        }
     }
 }
 
-fn refusal(flag: &str, address: &Address, error: &io::Error) -> String {
+/// Asks the system, as every program does.
+fn look_up(name: (&str, u16)) -> Result<Vec<SocketAddr>, String> {
+    let found = name.to_socket_addrs().map_err(|error| format!("the name can't be looked up ({error})"))?;
+    let mut places: Vec<SocketAddr> = Vec::new();
+    // A name server may say one twice.
+    for place in found.filter(|place| place.port() == name.1) {
+        if !places.contains(&place) {
+            places.push(place);
+        }
+    }
+    if places.is_empty() { Err("the name has no address".to_owned()) } else { Ok(places) }
+}
+
+fn open_together(
+    places: &[SocketAddr],
+    may_lack: bool,
+    backlog: u32,
+    tcp: Tcp,
+) -> Result<Vec<Opened>, (SocketAddr, io::Error)> {
+    let (mut opened, mut lacking): (Vec<Opened>, _) = (Vec::new(), None);
+    for place in places {
+        let mut place = *place;
+        if let Some(Opened { address: Address::Tcp(first), .. }) = opened.first() {
+            place.set_port(first.port());
+        }
+        match open_tcp(place, backlog, tcp) {
+            Ok(one) => opened.push(one),
+            Err(error) if may_lack && is_lacking(&error) => {
+                tracing::info!(%place, %error, "this machine lacks an address of localhost, and it is left out");
+                lacking = Some((place, error));
+            }
+            Err(error) => return Err((place, error)),
+        }
+    }
+    lacking.filter(|_| opened.is_empty()).map_or(Ok(opened), Err)
+}
+
+/// Whether the machine has no such address, or does not speak that family.
+fn is_lacking(error: &io::Error) -> bool {
+    let no_family = rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::AFNOSUPPORT);
+    no_family || error.kind() == io::ErrorKind::AddrNotAvailable
+}
+
+/// Listeners of another worker: one beside the first of each address, or the same where all workers share it.
+fn further(entrances: &[Entrance], config: &Config) -> Result<SlotListeners, (Address, io::Error)> {
+    let tcp = tcp(config);
+    let listeners = entrances.iter().map(|Entrance { address, first }| match address {
+        Address::Tcp(place) => {
+            tcp(*place, config.backlog, Claim::Join).map(Arc::new).map_err(|error| (address.clone(), error))
+        }
+        Address::Name(..) | Address::Unix(_) => Ok(Arc::clone(first)),
+    });
+    listeners.collect()
+}
+
+fn reason(error: &io::Error) -> String {
     let what_to_do = match error.kind() {
         io::ErrorKind::AddrInUse => "another program has it; choose another, or port 0 for any free one",
         io::ErrorKind::AddrNotAvailable => "no interface of this machine has this address",
@@ -135,5 +244,5 @@ fn refusal(flag: &str, address: &Address, error: &io::Error) -> String {
         }
         _ => "it can't be listened on",
     };
-    format!("{flag} {address}: {what_to_do} ({error})")
+    format!("{what_to_do} ({error})")
 }

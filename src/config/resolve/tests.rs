@@ -43,7 +43,7 @@ fn mistakes_of_file(text: &str) -> Vec<String> {
 #[test]
 fn nothing_given_is_the_defaults() {
     let config = config(&[]);
-    assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+    assert_eq!(config.listen, ["127.0.0.1:8080".parse().unwrap()]);
     assert_eq!(config.admin.unwrap().to_string(), "127.0.0.1:8081");
     assert_eq!((config.mode, config.workers, config.max_workers), (Mode::Single, 1, 64));
     assert_eq!((config.pool_threads, config.seed, config.backlog), (16, 1, 4096));

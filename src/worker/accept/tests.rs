@@ -97,7 +97,7 @@ fn a_frozen_listener_leaves_connections_in_its_queue() {
         let mut acceptors = Acceptors::new(BACKLOG);
         let (listener, address) = numbered(Claim::First);
         let same = listener.try_clone().unwrap();
-        acceptors.add(0, listener, &connections).await.unwrap();
+        acceptors.add(0, vec![listener], &connections).await.unwrap();
         let mut early = TcpStream::connect(address).unwrap();
         while accepted() < 1 {
             tokio::task::yield_now().await;
@@ -122,8 +122,8 @@ fn a_refusing_one_takes_what_waits_and_refuses_until_it_is_opened() {
         let (first, address) = numbered(Claim::First);
         let second = tcp(address, BACKLOG, Claim::Join).unwrap();
         let same = first.try_clone().unwrap();
-        acceptors.add(0, first, &connections).await.unwrap();
-        acceptors.add(1, second, &connections).await.unwrap();
+        acceptors.add(0, vec![first], &connections).await.unwrap();
+        acceptors.add(1, vec![second], &connections).await.unwrap();
         for round in 1..=3 {
             let mut waiting: Vec<_> = (0..8).map(|_| ask(address)).collect();
             acceptors.set(Gate::Refusing, &connections).await.unwrap();
@@ -156,23 +156,23 @@ fn who_gets_a_listener_brings_it_into_the_state_of_the_others() {
         let another = || listener.try_clone().unwrap();
         let mut acceptors = Acceptors::new(BACKLOG);
         acceptors.set(Gate::Refusing, &connections).await.unwrap();
-        acceptors.add(0, another(), &connections).await.unwrap();
+        acceptors.add(0, vec![another()], &connections).await.unwrap();
         assert!(is_refused(address));
         // Given back and got again, it still does.
         acceptors.remove(0);
         assert!(is_refused(address));
-        acceptors.add(0, another(), &connections).await.unwrap();
+        acceptors.add(0, vec![another()], &connections).await.unwrap();
         assert!(is_refused(address));
         // It dies while it refuses; when the successor comes, the window has closed.
         drop(acceptors);
         let mut successor = Acceptors::new(BACKLOG);
-        successor.add(0, another(), &connections).await.unwrap();
+        successor.add(0, vec![another()], &connections).await.unwrap();
         assert!(answer(&mut ask(address)).await.ends_with("OK"));
         let mut frozen = Acceptors::new(BACKLOG);
         frozen.set(Gate::Frozen, &connections).await.unwrap();
         successor.remove(0);
         others_run().await;
-        frozen.add(0, another(), &connections).await.unwrap();
+        frozen.add(0, vec![another()], &connections).await.unwrap();
         let _waits = ask(address);
         others_run().await;
         assert_eq!((accepted(), accept_queue(listener.as_fd()).get().flatten().unwrap().depth), (1, 1));
@@ -185,7 +185,7 @@ fn nobody_else_gets_the_port_meanwhile() {
         let (connections, _) = connections();
         let (listener, address) = numbered(Claim::First);
         let mut acceptors = Acceptors::new(BACKLOG);
-        acceptors.add(0, listener, &connections).await.unwrap();
+        acceptors.add(0, vec![listener], &connections).await.unwrap();
         let mut kept = TcpStream::connect(address).unwrap();
         acceptors.set(Gate::Refusing, &connections).await.unwrap();
         // A second quintain, and a program that is content with any socket.
@@ -208,7 +208,7 @@ fn who_leaves_a_frozen_listener_leaves_its_queue_only_to_a_successor() {
             let same = listener.try_clone().unwrap();
             let mut acceptors = Acceptors::new(BACKLOG);
             acceptors.set(Gate::Frozen, &connections).await.unwrap();
-            acceptors.add(0, listener, &connections).await.unwrap();
+            acceptors.add(0, vec![listener], &connections).await.unwrap();
             let mut client = ask(address);
             acceptors.stop(after, &connections).await;
             assert_eq!(accepted(), taken, "{after:?}");
