@@ -31,6 +31,7 @@ Examples:
   quintain --profile mine.toml                  your own routes; `quintain profiles` has some to start from
   quintain report runs/*                        each run as a page, with what limited it
   quintain verify runs/… oha.json               whether oha's figures agree with the target's
+  quintain compare --a mode=single --b mode=cluster,workers=2 --path '/cpu?iterations=1000000'
   quintain check --mode cluster > quintain.toml
   quintain --config quintain.toml --workers 2   flags win over environment over file
 
@@ -38,6 +39,9 @@ Every setting is also an environment variable (QUINTAIN_MAX_BODY) and a key of t
 
 /// The one argument of `quintain profiles`.
 const NAME: &str = "NAME";
+
+/// The one argument of `quintain health`.
+const URL: &str = "URL";
 
 /// The arguments of `quintain report`.
 const RUN_DIR: &str = "RUN_DIR";
@@ -65,7 +69,11 @@ pub fn main() -> ExitCode {
         (Verb::Profiles(name), []) => return commands::profiles::run(name.as_deref()),
         (Verb::Report(asked), []) => return commands::report::run(asked),
         (Verb::Verify(asked), []) => return commands::verify::run(asked),
-        (Verb::Report(_) | Verb::Profiles(_) | Verb::Verify(_), _) => return exit_with(&report(&mistakes)),
+        (Verb::Compare(asked), []) => return commands::compare::run(asked, &check_settings),
+        (Verb::Health(url), []) => return commands::health::run(url),
+        (Verb::Report(_) | Verb::Profiles(_) | Verb::Verify(_) | Verb::Compare(_) | Verb::Health(_), _) => {
+            return exit_with(&report(&mistakes));
+        }
         (Verb::Serve | Verb::Check, _) => {}
     }
     let mut layers =
@@ -79,7 +87,12 @@ pub fn main() -> ExitCode {
                 let command = redact(&arguments);
                 commands::serve::run(&config, profile, Box::new(resolve), &command, dress(), warning.as_deref())
             }
-            Verb::Check | Verb::Profiles(_) | Verb::Report(_) | Verb::Verify(_) => {
+            Verb::Check
+            | Verb::Profiles(_)
+            | Verb::Report(_)
+            | Verb::Verify(_)
+            | Verb::Compare(_)
+            | Verb::Health(_) => {
                 if let Some(warning) = warning {
                     eprintln!("warning: {warning}");
                 }
@@ -109,13 +122,22 @@ enum Verb {
     Profiles(Option<String>),
     Report(commands::report::Asked),
     Verify(commands::verify::Asked),
+    Compare(commands::compare::Asked),
+    /// With the URL that is asked.
+    Health(String),
 }
 
 impl Verb {
-    fn all() -> [Self; 5] {
-        let report = commands::report::Asked::default();
-        let verify = commands::verify::Asked::default();
-        [Self::Serve, Self::Check, Self::Profiles(None), Self::Report(report), Self::Verify(verify)]
+    fn all() -> [Self; 7] {
+        [
+            Self::Serve,
+            Self::Check,
+            Self::Profiles(None),
+            Self::Report(commands::report::Asked::default()),
+            Self::Verify(commands::verify::Asked::default()),
+            Self::Compare(commands::compare::Asked::default()),
+            Self::Health(String::new()),
+        ]
     }
 
     fn name(&self) -> &'static str {
@@ -125,6 +147,8 @@ impl Verb {
             Self::Profiles(_) => "profiles",
             Self::Report(_) => "report",
             Self::Verify(_) => "verify",
+            Self::Compare(_) => "compare",
+            Self::Health(_) => "health",
         }
     }
 
@@ -137,6 +161,8 @@ impl Verb {
             Self::Profiles(_) => "List the built-in profiles, or print the one that is named, to start from",
             Self::Report(_) => "Make a page of a run: what limited it, plots, tables",
             Self::Verify(_) => "Compare a load generator's output with a run: whether they agree, and who is wrong",
+            Self::Health(_) => "Ask a target whether it answers: exit code 0, or 1; for probes and scripts",
+            Self::Compare(_) => "Run two arrangements under the same load, in turns, and say which is better",
         }
     }
 }
@@ -164,6 +190,11 @@ fn asked(matches: &ArgMatches, mistakes: Vec<Mistake>) -> Asked {
         Some(("profiles", behind)) => (Verb::Profiles(behind.get_one::<String>(NAME).cloned()), None),
         Some(("report", behind)) => (Verb::Report(report_asked(behind)), None),
         Some(("verify", behind)) => (Verb::Verify(verify_asked(behind)), None),
+        Some(("health", behind)) => {
+            let url = behind.get_one::<String>(URL).map_or(commands::health::DEFAULT, String::as_str);
+            (Verb::Health(url.to_owned()), None)
+        }
+        Some(("compare", behind)) => (Verb::Compare(compare_asked(behind)), None),
         Some((_, behind)) => (Verb::Serve, Some(behind)),
         None => (Verb::Serve, None),
     };
@@ -201,6 +232,33 @@ fn verify_asked(matches: &ArgMatches) -> commands::verify::Asked {
         format: text(FORMAT).and_then(|name| verify::Format::named(&name)).unwrap_or_default(),
         has_colour: dress().colour,
     }
+}
+
+/// What `quintain compare` is asked for.
+fn compare_asked(matches: &ArgMatches) -> commands::compare::Asked {
+    let given = |flag: &commands::compare::Flag| {
+        let values = matches.get_many::<String>(flag.name).into_iter().flatten();
+        values.map(|value| (flag.name.to_owned(), value.clone())).collect::<Vec<_>>()
+    };
+    commands::compare::Asked {
+        flags: commands::compare::FLAGS.iter().flat_map(given).collect(),
+        search_path: env::var("PATH").unwrap_or_default(),
+        program: env::current_exe().unwrap_or_else(|_| PathBuf::from("quintain")),
+    }
+}
+
+/// Whether `quintain serve` would start with these flags, and what is wrong with them.
+fn check_settings(flags: &[(String, String)]) -> Result<(), Vec<String>> {
+    let known = |name: &str| settings().any(|setting| setting.name == name);
+    let unknown =
+        flags.iter().filter(|(name, _)| !known(name)).map(|(name, _)| config::unknown_flag(&format!("--{name}")));
+    let mut mistakes: Vec<Mistake> = unknown.collect();
+    let flags = flags.iter().filter(|(name, _)| known(name)).cloned().collect();
+    let mut layers =
+        Layers { flags, environment: environment(), file: None, profile: Vec::new(), processors: processors() };
+    mistakes.extend(layers.read_file().err());
+    mistakes.extend(profile::load(layers, &http::offered(), http::ROOM).err().into_iter().flatten());
+    if mistakes.is_empty() { Ok(()) } else { Err(mistakes.iter().map(Mistake::to_string).collect()) }
 }
 
 fn flags(matches: &ArgMatches) -> impl Iterator<Item = (String, String)> {
@@ -251,7 +309,9 @@ fn take_out_unknown(error: &clap::Error, arguments: &mut Vec<OsString>) -> Optio
     if !had_value && arguments.get(at).is_some_and(looks_like_value) {
         arguments.remove(at);
     }
-    Some(config::unknown_flag(flag))
+    let is_compare = arguments.iter().any(|argument| argument == "compare");
+    let names = || commands::compare::FLAGS.iter().map(|flag| format!("--{}", flag.name)).collect::<Vec<_>>();
+    Some(if is_compare { config::unknown_flag_among(flag, &names()) } else { config::unknown_flag(flag) })
 }
 
 /// The program as clap knows it: the settings are flags of the program and of each command.
@@ -280,6 +340,17 @@ fn program() -> Command {
                     .help("What the page is written as"),
             ]),
             Verb::Verify(_) => command.args(verify_arguments()),
+            Verb::Health(_) => {
+                command.arg(Arg::new(URL).help(format!("What to ask [default: {}]", commands::health::DEFAULT)))
+            }
+            Verb::Compare(_) => command.args(commands::compare::FLAGS.iter().map(|flag| {
+                let argument = Arg::new(flag.name).long(flag.name).help(flag.help).action(ArgAction::Append);
+                if flag.placeholder.is_empty() {
+                    argument.num_args(0).default_missing_value("true")
+                } else {
+                    argument.value_name(flag.placeholder)
+                }
+            })),
         }
         .after_help("`quintain --help` has examples.")
     });
@@ -288,8 +359,8 @@ fn program() -> Command {
         .about("A load-test target that tells the truth: exact work, measured cost, accounts that balance.")
         .args(settings().map(flag))
         .subcommands(commands)
-        .disable_help_subcommand(true)
-        .after_help(EXAMPLES)
+        .after_help("`quintain --help` has defaults, what is allowed, and examples.")
+        .after_long_help(EXAMPLES)
         .max_term_width(100)
 }
 
@@ -334,7 +405,8 @@ fn settings() -> impl Iterator<Item = &'static Setting> {
 fn flag(setting: &'static Setting) -> Arg {
     let flag = Arg::new(setting.name)
         .long(setting.name)
-        .help(StyledStr::from(help(setting)))
+        .help(setting.help)
+        .long_help(StyledStr::from(help(setting)))
         .help_heading(setting.heading)
         .hide(setting.is_hidden())
         // Appended, so that `config` sees a repeated flag and can report it with the rest.
@@ -463,6 +535,11 @@ mod tests {
                 "--max_body: there is no such setting; did you mean --max-body?",
                 "--xyzzy: there is no such setting; --help lists them",
             ]
+        );
+        assert_eq!(sentences("--port 80"), ["--port: there is no such setting; did you mean --listen?"]);
+        assert_eq!(
+            sentences("compare --a x --b y --concurency 4"),
+            ["--concurency: there is no such setting; did you mean --concurrency?"]
         );
     }
 

@@ -1,6 +1,8 @@
 //! The commands, a page each.
 
 pub mod check;
+pub mod compare;
+pub mod health;
 pub mod profiles;
 pub mod report;
 pub mod serve;

@@ -15,9 +15,9 @@ mod verdict;
 
 use crate::partition::hash;
 
-pub use looks::{Change, Changes, Looks, changes, effect_of_order};
+pub use looks::{Change, Changes, Looks, change, changes, effect_of_order};
 pub use objections::{Circumstances, Objection, objections};
-pub use rows::{Figures, ROWS, Row, Scale, Wanted, row_named};
+pub use rows::{Figures, ROWS, Row, Scale, Unit, Wanted, row_named};
 pub use verdict::{Verdict, judge};
 
 /// One side of a comparison.

@@ -20,8 +20,8 @@ use std::time::Duration;
 
 pub use address::Address;
 pub use file::{limit, place};
-pub(crate) use layers::unknown_flag;
 pub use layers::{File, Layers, Limit};
+pub(crate) use layers::{unknown_flag, unknown_flag_among};
 pub use mistake::{Mistake, Source};
 pub use resolve::resolve;
 pub use secret::{REDACTED, Secret};

@@ -5,6 +5,7 @@
 
 mod account;
 mod failure;
+mod load;
 mod locust;
 mod oha;
 mod wrk;
@@ -13,6 +14,7 @@ use serde::de::DeserializeOwned;
 
 pub use account::{Account, Bytes, Latency, Statuses, Timing};
 pub use failure::{Failure, Kind};
+pub use load::{Amount, Invocation, Load, find_program};
 
 /// What is known of one load generator.
 pub trait Generator: Sync {
@@ -21,6 +23,12 @@ pub trait Generator: Sync {
 
     /// The unit of its times.
     fn unit(&self) -> Unit;
+
+    /// The command line that puts a load on `url` (scheme and authority) and writes an output that can be read.
+    ///
+    /// # Errors
+    /// A sentence with the flag that this generator can't follow.
+    fn invocation(&self, load: &Load, url: &str) -> Result<Invocation, String>;
 
     /// Whether this is an output of it that can be read. It may still be cut off or damaged, which `parse` says.
     fn recognise(&self, content: &str) -> bool;
@@ -76,6 +84,12 @@ impl Unit {
             Self::Stated => "the unit beside each figure",
         }
     }
+}
+
+/// The generator of this name.
+#[must_use]
+pub fn named(name: &str) -> Option<&'static dyn Generator> {
+    ALL.into_iter().find(|generator| generator.name() == name)
 }
 
 /// Reads the output of a generator that is known. `file_name` and `beside` find the other files of the same run.

@@ -45,14 +45,14 @@ impl Chance {
 
 /// One comparison on a made-up machine, as the program would run it: what it says, and after how many pairs.
 fn compare(machine: Machine, log_change: f64, seed: u64) -> (Verdict, usize) {
-    let mut chance = Chance { seed: hash(0x7175_696e, seed), drawn: 0 };
+    let mut dice = Chance { seed: hash(0x7175_696e, seed), drawn: 0 };
     // Two runs with this spread each have a pair's spread in their difference.
     let spread = SPREAD / std::f64::consts::SQRT_2;
     let (looks, row) = (Looks::Repeated, row_named("requests_per_s").unwrap());
-    let (mut pairs, mut before, mut runs) = (Vec::new(), chance.normal() * spread, 0.0);
+    let (mut pairs, mut before, mut runs) = (Vec::new(), dice.normal() * spread, 0.0);
     let mut noise = |machine| {
         runs += 1.0;
-        let fresh = chance.normal() * spread;
+        let fresh = dice.normal() * spread;
         match machine {
             Machine::Independent => fresh,
             Machine::Drifting => fresh - 0.1 * runs / 80.0,
@@ -61,7 +61,7 @@ fn compare(machine: Machine, log_change: f64, seed: u64) -> (Verdict, usize) {
                 before
             }
             Machine::Outliers => {
-                if chance.uniform() < 0.1 {
+                if dice.uniform() < 0.1 {
                     fresh * 8.0
                 } else {
                     fresh
@@ -76,8 +76,8 @@ fn compare(machine: Machine, log_change: f64, seed: u64) -> (Verdict, usize) {
         let figures = |log: f64| Figures { requests_per_s: Some(1_000.0 * log.exp()), ..Figures::default() };
         pairs.push(Pair { first, a: figures(a), b: figures(b + log_change) });
         if looks.reached(pairs.len()) == Some(pairs.len()) {
-            let seen = looks::change(row, &pairs, looks.confidence(1));
-            let verdict = judge(row, seen.as_ref(), FLOOR);
+            let told = looks::change(row, &pairs, looks.confidence(1));
+            let verdict = judge(row, told.as_ref(), FLOOR);
             if verdict.is_decided() {
                 return (verdict, pairs.len());
             }

@@ -144,11 +144,29 @@ fn take_flags(flags: &[(String, String)], winners: &mut Winners, mistakes: &mut 
     }
 }
 
+/// What other programs call a setting of ours.
+const SYNONYMS: [(&str, &str); 7] = [
+    ("--port", "--listen"),
+    ("--host", "--listen"),
+    ("--bind", "--listen"),
+    ("--address", "--listen"),
+    ("--processes", "--workers"),
+    ("--config-file", "--config"),
+    ("--output", "--run-dir"),
+];
+
 /// The mistake of a flag that is none, with the nearest one that is. Its value isn't shown: it may be a secret.
 #[must_use]
 pub(crate) fn unknown_flag(flag: &str) -> Mistake {
     let names: Vec<String> = shown().map(|setting| format!("--{}", setting.name)).collect();
-    unknown(Source::Flag(flag.to_owned()), flag, &names)
+    let meant = SYNONYMS.iter().find(|(theirs, _)| *theirs == flag).map(|(_, ours)| (*ours).to_owned());
+    unknown_flag_among(flag, &meant.map_or(names, |meant| vec![meant]))
+}
+
+/// The mistake of a flag that is none of a command's, with the nearest of `names`, or the only one.
+#[must_use]
+pub(crate) fn unknown_flag_among(flag: &str, names: &[String]) -> Mistake {
+    unknown(Source::Flag(flag.to_owned()), flag, names)
 }
 
 fn take_environment(environment: &[(String, Option<String>)], winners: &mut Winners, mistakes: &mut Vec<Mistake>) {
@@ -191,7 +209,10 @@ pub(super) fn in_quotes(text: &str) -> Option<String> {
 
 /// The mistake of a name that is no setting, with the nearest of `names`, if any is near.
 pub(super) fn unknown(source: Source, name: &str, names: &[String]) -> Mistake {
-    let suggestion = nearest(name, names.iter().map(String::as_str));
+    let suggestion = match names {
+        [only] => Some(&**only),
+        names => nearest(name, names.iter().map(String::as_str)),
+    };
     let allowed = match suggestion {
         Some(name) => format!("there is no such setting; did you mean {name}?"),
         None => "there is no such setting; --help lists them".to_owned(),

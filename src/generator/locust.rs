@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
+use super::load::{Amount, Invocation, Load, cannot, whole_seconds};
 use super::{Account, Bytes, Failure, Generator, Latency, Statuses, Unit};
 use crate::units::shown::float;
 
@@ -19,6 +20,9 @@ const STATS: &str = "Type,Name,Request Count,Failure Count,";
 /// The name of the row about all others.
 const ALL: &str = "Aggregated";
 
+/// What it is told to do.
+const LOCUSTFILE: &str = "locustfile.py";
+
 /// So often it writes its CSV files, with room for one that is late.
 const CSV_EVERY_S: f64 = 1.5;
 
@@ -29,6 +33,39 @@ impl Generator for Locust {
 
     fn unit(&self) -> Unit {
         Unit::Milliseconds
+    }
+
+    fn invocation(&self, load: &Load, url: &str) -> Result<Invocation, String> {
+        let Load { amount, concurrency, rate, spawn_rate, path } = load;
+        if rate.is_some() {
+            return Err(cannot(self.name(), "has users and no common rate; oha paces", "rate"));
+        }
+        let Amount::Duration(time) = amount else {
+            return Err(cannot(
+                self.name(),
+                "runs for a time and knows no number of requests; oha does",
+                "requests",
+            ));
+        };
+        let seconds = whole_seconds(self.name(), *time)?;
+        let spawn_rate = spawn_rate.unwrap_or_else(|| f64::from(*concurrency));
+        let command = [
+            "locust".to_owned(),
+            "--headless".to_owned(),
+            "--json".to_owned(),
+            format!("--locustfile={LOCUSTFILE}"),
+            format!("--users={concurrency}"),
+            format!("--spawn-rate={spawn_rate}"),
+            format!("--run-time={seconds}s"),
+            "--stop-timeout=10".to_owned(),
+            format!("--host={url}"),
+        ];
+        // A JSON string is a Python string, too.
+        let path = serde_json::to_string(path).map_err(|error| format!("--path: {error}"))?;
+        let file = format!(
+            "from locust import HttpUser, constant, task\n\n\nclass Client(HttpUser):\n    wait_time = constant(0)\n\n    @task\n    def ask(self):\n        self.client.get({path})\n"
+        );
+        Ok(Invocation { files: vec![(LOCUSTFILE, file)], ..Invocation::printing(command.into()) })
     }
 
     fn recognise(&self, content: &str) -> bool {

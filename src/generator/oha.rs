@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::load::{Amount, Invocation, Load, cannot};
 use super::{Account, Bytes, Failure, Generator, Kind, Latency, Statuses, Unit};
 
 /// The adapter.
@@ -39,6 +40,28 @@ impl Generator for Oha {
 
     fn unit(&self) -> Unit {
         Unit::Seconds
+    }
+
+    fn invocation(&self, load: &Load, url: &str) -> Result<Invocation, String> {
+        let Load { amount, concurrency, rate, spawn_rate, path } = load;
+        if spawn_rate.is_some() {
+            return Err(cannot(self.name(), "opens all its connections at once", "spawn-rate"));
+        }
+        let mut command = vec![self.name().to_owned()];
+        let mut add = |words: &[&str]| command.extend(words.iter().map(|word| (*word).to_owned()));
+        add(&["--no-tui", "--output-format", "json", "-c", &concurrency.to_string()]);
+        match amount {
+            Amount::Requests(count) => add(&["-n", &count.to_string()]),
+            // Without the last one it drops what is in flight at its end, and no account can close.
+            Amount::Duration(time) => {
+                add(&["-z", &format!("{}ms", time.as_millis()), "--wait-ongoing-requests-after-deadline"]);
+            }
+        }
+        if let Some(rate) = rate {
+            add(&["-q", &rate.to_string(), "--latency-correction"]);
+        }
+        add(&[&format!("{url}{path}")]);
+        Ok(Invocation::printing(command))
     }
 
     fn recognise(&self, content: &str) -> bool {

@@ -2,6 +2,7 @@
 //! latencies: for each long wait it adds the times of the requests that would have fitted into it. An answer later than its
 //! `--timeout` counts as a request and as a time-out, but not in the latencies.
 
+use super::load::{Amount, Invocation, Load, cannot, whole_seconds};
 use super::{Account, Bytes, Failure, Generator, Kind, Latency, Statuses, Timing, Unit};
 
 /// The adapter.
@@ -17,6 +18,27 @@ impl Generator for Wrk {
 
     fn unit(&self) -> Unit {
         Unit::Stated
+    }
+
+    fn invocation(&self, load: &Load, url: &str) -> Result<Invocation, String> {
+        let Load { amount, concurrency, rate, spawn_rate, path } = load;
+        if rate.is_some() {
+            return Err(cannot(self.name(), "sends as fast as answers come; oha paces", "rate"));
+        }
+        if spawn_rate.is_some() {
+            return Err(cannot(self.name(), "opens all its connections at once", "spawn-rate"));
+        }
+        let Amount::Duration(time) = amount else {
+            return Err(cannot(
+                self.name(),
+                "runs for a time and knows no number of requests; oha does",
+                "requests",
+            ));
+        };
+        let seconds = whole_seconds(self.name(), *time)?;
+        let words = ["wrk".to_owned(), "-t1".to_owned(), format!("-c{concurrency}"), format!("-d{seconds}s")];
+        let last = ["--latency".to_owned(), format!("{url}{path}")];
+        Ok(Invocation::printing(words.into_iter().chain(last).collect()))
     }
 
     fn recognise(&self, content: &str) -> bool {

@@ -211,6 +211,13 @@ pub fn name_thread(name: &str) {
     }
 }
 
+/// The processors that this process may run on, by their numbers.
+#[must_use]
+pub fn allowed_processors() -> Vec<usize> {
+    let Ok(set) = rustix::thread::sched_getaffinity(None) else { return Vec::new() };
+    (0..rustix::thread::CpuSet::MAX_CPU).filter(|number| set.is_set(*number)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -7,6 +7,7 @@ mod cgroup;
 mod host;
 mod pressure;
 mod room;
+mod tree;
 mod waiting;
 
 use std::collections::HashMap;
@@ -28,6 +29,7 @@ pub use cgroup::{Cgroup, CgroupFiles};
 pub use host::{HostCpu, HostFiles, HostMemory};
 pub use pressure::{Pressure, PressureFiles};
 pub use waiting::{ThreadFile, ThreadTimes};
+pub use tree::TreeCpu;
 
 /// What /proc says of one process that is there; all of it is unknown where /proc does not show the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -15,6 +15,7 @@ mod broken_connections;
 mod client_gone;
 mod closed_terminal;
 mod columns;
+mod compare;
 mod cpu_time;
 mod delays;
 mod descriptors;

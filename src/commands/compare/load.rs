@@ -1,0 +1,141 @@
+//! The load generator of one arm in one round: started, watched, read.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::plan::{Plan, Source};
+use super::process::{Started, Stop};
+use super::target::{Target, pinned};
+use crate::comparison::Figures;
+use crate::generator::{self, Account, Amount, Invocation, Load};
+use crate::sys::process::allowed_processors;
+use crate::sys::procfs::TreeCpu;
+use crate::units::shown::float;
+
+/// So often the generator's threads are looked at.
+const LOOK: Duration = Duration::from_millis(250);
+
+/// So much longer than its load a generator may take, and so long a load of requests may take at all.
+const SLACK: Duration = Duration::from_secs(30);
+const REQUESTS_WITHIN: Duration = Duration::from_mins(10);
+
+/// What came of a load.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// What its generator says, where its output could be read.
+    pub account: Option<Account>,
+    /// CPU of its busiest thread, in percent of a core.
+    pub thread_pct: Option<f64>,
+    /// CPU of its whole tree, in percent of the cores it may use.
+    pub cores_pct: Option<f64>,
+}
+
+/// Loads the target, for `warmup` or as the plan says. `None`: the user wants an end.
+///
+/// # Errors
+/// A sentence that says what the generator did.
+pub fn run(
+    plan: &Plan,
+    target: &Target,
+    warmup: Option<Duration>,
+    folder: &Path,
+    stop: &Stop,
+) -> Result<Option<Loaded>, String> {
+    let load = plan.load_for(warmup);
+    let Invocation { mut command, files } = invocation(plan, &load, target)?;
+    if let Source::Known(_, program) = &plan.source
+        && let Some(first) = command.first_mut()
+    {
+        *first = std::path::absolute(program).unwrap_or_else(|_| program.clone()).display().to_string();
+    }
+    let name = if warmup.is_some() { "warmup" } else { "load" };
+    for (file, content) in files {
+        let path = folder.join(file);
+        fs::write(&path, content).map_err(|error| format!("{}: it can't be written ({error})", path.display()))?;
+    }
+    let words = [pinned(plan.pins.as_ref().map(|[generator, _]| generator)), command].concat();
+    let (out, err) = (format!("{name}.out"), format!("{name}.err"));
+    let begun = Instant::now();
+    let mut process = Started::start(&words, folder, (&out, &err), stop)?;
+    let mut tree = TreeCpu::of(process.pid());
+    let mut looked: Option<Instant> = None;
+    let mut exit = None;
+    let mut watched = Duration::ZERO;
+    let ended = stop.wait_until(limit(&load), || {
+        if looked.is_none_or(|last| last.elapsed() >= LOOK) {
+            tree.look();
+            looked = Some(Instant::now());
+            watched = begun.elapsed();
+        }
+        exit = process.ended();
+        exit.is_some()
+    });
+    if stop.is_heard() {
+        return Ok(None);
+    }
+    let generator = words.join(" ");
+    if !ended {
+        return Err(format!("the load did not end within {} s: {generator}", limit(&load).as_secs()));
+    }
+    match exit {
+        Some(0) => {}
+        code => {
+            let said = fs::read_to_string(folder.join(&err)).unwrap_or_default();
+            let said = said.lines().next_back().map_or_else(String::new, |line| format!(": {line}"));
+            return Err(format!("the load ended with exit code {}{said} ({generator})", code.unwrap_or(1)));
+        }
+    }
+    let printed = fs::read_to_string(folder.join(&out)).unwrap_or_default();
+    let account = match (&plan.source, generator::read(&printed, &out, |_| None)) {
+        (_, Ok(account)) => Some(account),
+        (Source::Command(_), Err(_)) => None,
+        (Source::Known(generator, _), Err(error)) => {
+            return Err(format!("what {} printed {error} ({})", generator.name(), folder.join(&out).display()));
+        }
+    };
+    let seconds = watched.as_secs_f64();
+    let used = tree.used_ns().filter(|_| seconds > 0.0);
+    let cores = match &plan.pins {
+        Some([generator, _]) => generator.split(',').count(),
+        None => allowed_processors().len(),
+    };
+    Ok(Some(Loaded {
+        account,
+        thread_pct: used.map(|(_, busiest_ns)| float(busiest_ns) / 1e7 / seconds),
+        cores_pct: used.map(|(all_ns, _)| float(all_ns) / 1e7 / seconds / float(cores.max(1) as u64)),
+    }))
+}
+
+fn invocation(plan: &Plan, load: &Load, target: &Target) -> Result<Invocation, String> {
+    match &plan.source {
+        Source::Known(generator, _) => generator.invocation(load, target.url()),
+        Source::Command(line) => {
+            let line = line.replace("{url}", target.url()).replace("{admin}", target.admin());
+            Ok(Invocation::printing(vec!["sh".to_owned(), "-c".to_owned(), line]))
+        }
+    }
+}
+
+/// When a load has taken too long.
+fn limit(load: &Load) -> Duration {
+    match load.amount {
+        Amount::Duration(time) => time + SLACK,
+        Amount::Requests(_) => REQUESTS_WITHIN,
+    }
+}
+
+/// A generator's own figures, as far as it tells them.
+pub fn figures(account: &Account) -> Figures {
+    let latency = &account.latency;
+    Figures {
+        requests_per_s: account.requests_per_s,
+        mean_us: latency.mean_us,
+        p50_us: latency.at(0.5),
+        p90_us: latency.at(0.9),
+        p95_us: latency.at(0.95),
+        p99_us: latency.at(0.99),
+        max_us: latency.max_us,
+        ..Figures::default()
+    }
+}

@@ -1,0 +1,485 @@
+//! What is compared, under which load and by which rules: everything checked before the first round, every mistake named.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::bounds::{Bound, no_such_row};
+use crate::comparison::{Arm, Looks, Row, Scale, row_named};
+use crate::generator::{self, Amount, Generator, Load, find_program};
+use crate::observer::columns::timestamp;
+use crate::spelling::nearest;
+use crate::sys::clock;
+use crate::units::parse_duration;
+
+/// A flag of `quintain compare`.
+#[derive(Debug)]
+pub struct Flag {
+    /// Without its dashes.
+    pub name: &'static str,
+    /// What `--help` shows in the value's place; empty for a switch.
+    pub placeholder: &'static str,
+    /// What it does, with its default.
+    pub help: &'static str,
+}
+
+/// Makes the table of flags, which `--help` and the check of names are made of.
+macro_rules! flags {
+    ($($name:literal $placeholder:literal $help:literal,)*) => {
+        /// All flags, in the order of `--help`.
+        pub const FLAGS: &[Flag] = &[$(Flag { name: $name, placeholder: $placeholder, help: $help },)*];
+    };
+}
+
+flags! {
+    "a" "KEY=VALUE,…" "Arm A: settings of `quintain serve`, as in mode=single or mode=cluster,workers=2",
+    "b" "KEY=VALUE,…" "Arm B, which is judged against A",
+    "with" "GENERATOR" "The load generator that loads both: oha, wrk or locust [default: oha]",
+    "load" "COMMAND" "Or a command of your own with {url} in it; its output is read if it can be",
+    "requests" "N" "Ends the load of a round after so many requests (oha)",
+    "duration" "TIME" "Ends it after so long [default: 3s]",
+    "concurrency" "N" "Connections, or Locust's users (--users is the same) [default: 50]",
+    "users" "N" "As --concurrency",
+    "spawn-rate" "N" "New users a second (locust) [default: all at once]",
+    "rate" "N" "Requests a second over all connections, the same for both arms (oha) [default: as fast as answers come]",
+    "path" "PATH" "What is asked for [default: /health]",
+    "profile" "NAME|FILE" "The profile of both arms",
+    "warmup" "TIME" "How long each target is loaded before it is measured [default: 1s]",
+    "rounds" "N" "One look after so many rounds, at 95 % [default: looks after 8, 12, 18, 27 and 40 rounds]",
+    "time-limit" "TIME" "Ends the comparison after so long, with what the last look said",
+    "judge" "ROW" "The row that the verdict is about [default: requests_per_s]",
+    "floor" "PERCENT" "A change that is the same to you [default: 2%]",
+    "fail-if" "CONDITION" "Exits with 1 when the change is surely beyond it, as 'requests_per_s < -5%'; may be given again",
+    "noise-floor" "" "Runs A against A, and says what this machine can tell apart",
+    "seed" "N" "Draws which arm comes first in each round; both targets have it, too [default: 1]",
+    "pin" "CPUS" "Keeps the generator on these CPUs, and the target on the others, as in 0 or 2-3",
+    "output" "DIR" "Where results and rounds go [default: runs/compare-TIME]",
+    "resume" "DIR" "Goes on with a comparison that was interrupted, given the same flags otherwise",
+}
+
+/// What is asked for, values unread.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// Flags and their values, in order.
+    pub flags: Vec<(String, String)>,
+    /// The variable PATH.
+    pub search_path: String,
+    /// The program that the arms run: this one.
+    pub program: PathBuf,
+}
+
+/// A setting of `quintain serve` and its value; a switch has the value `true`.
+pub type Setting = (String, String);
+
+/// Says what is wrong with an arm's settings, each mistake a sentence.
+pub type Check = dyn Fn(&[Setting]) -> Result<(), Vec<String>>;
+
+/// Settings that a round sets itself.
+const OURS: [&str; 8] = ["listen", "admin", "run-dir", "while", "duration", "phases", "profile", "quiet"];
+
+/// A comparison.
+pub struct Plan {
+    /// Arm A's settings and arm B's.
+    pub arms: [Vec<Setting>; 2],
+    /// As they were written.
+    pub arm_texts: [String; 2],
+    /// Who makes the load.
+    pub source: Source,
+    /// Which load.
+    pub load: Load,
+    /// The profile of both arms.
+    pub profile: Option<String>,
+    /// How long a target is loaded before it is measured.
+    pub warmup: Duration,
+    /// When it is looked at.
+    pub looks: Looks,
+    /// After how long it ends.
+    pub time_limit: Option<Duration>,
+    /// The row that the verdict is about.
+    pub judged: &'static Row,
+    /// The change that does not matter, as a share of A (or in the row's unit, for a difference).
+    pub floor: f64,
+    /// Changes that must not happen.
+    pub bounds: Vec<Bound>,
+    /// Whether both arms are the same on purpose.
+    pub noise_floor: bool,
+    /// Draws the order.
+    pub seed: u64,
+    /// On which CPUs the generator stays, and on which the target.
+    pub pins: Option<[String; 2]>,
+    /// Where everything goes.
+    pub directory: PathBuf,
+    /// Whether it goes on with what is there.
+    pub resumes: bool,
+    /// Everything that makes two comparisons the same one, for `--resume`.
+    pub identity: String,
+    /// What is run.
+    pub program: PathBuf,
+    /// What the user should know before the first round.
+    pub notes: Vec<String>,
+}
+
+/// Who makes the load.
+pub enum Source {
+    /// A generator that is known, and its program.
+    Known(&'static dyn Generator, PathBuf),
+    /// A command for `sh -c`.
+    Command(String),
+}
+
+impl Plan {
+    /// Understands what is asked for.
+    ///
+    /// # Errors
+    /// A sentence for each mistake.
+    pub fn of(asked: &Asked, check: &Check) -> Result<Self, Vec<String>> {
+        let mut reader = Reader { asked, wrong: Vec::new() };
+        let plan = reader.plan(check);
+        if reader.wrong.is_empty() { plan.ok_or_else(Vec::new) } else { Err(reader.wrong) }
+    }
+
+    /// A load of this plan for so long, or as long as it was asked for.
+    pub fn load_for(&self, warmup: Option<Duration>) -> Load {
+        match warmup {
+            Some(duration) => Load { amount: Amount::Duration(duration), ..self.load.clone() },
+            None => self.load.clone(),
+        }
+    }
+
+    /// The load in one line.
+    pub fn load_text(&self) -> String {
+        let mut text = match &self.source {
+            Source::Command(command) => return command.clone(),
+            Source::Known(generator, _) => generator.name().to_owned(),
+        };
+        let Load { amount, concurrency, rate, spawn_rate, path } = &self.load;
+        // Writing to a string can't fail.
+        let _ = match amount {
+            Amount::Requests(count) => write!(text, ", {count} requests"),
+            Amount::Duration(time) => write!(text, ", {} s", time.as_secs_f64()),
+        };
+        let _ = write!(text, ", {concurrency} at once");
+        if let Some(rate) = rate {
+            let _ = write!(text, ", {rate} a second");
+        }
+        if let Some(rate) = spawn_rate {
+            let _ = write!(text, ", {rate} more a second");
+        }
+        let _ = write!(text, ", {path}");
+        text
+    }
+}
+
+struct Reader<'a> {
+    asked: &'a Asked,
+    wrong: Vec<String>,
+}
+
+impl Reader<'_> {
+    fn plan(&mut self, check: &Check) -> Option<Plan> {
+        self.repetitions();
+        let noise_floor = self.text("noise-floor").is_some();
+        let profile = self.text("profile");
+        let seed = self.whole("seed", 0, u64::MAX).unwrap_or(1);
+        let (arms, arm_texts) = self.arms(noise_floor);
+        for arm in Arm::BOTH {
+            let settings = settings(&arms[arm as usize], profile.as_deref(), seed);
+            self.wrong.extend(
+                check(&settings).err().into_iter().flatten().map(|one| format!("arm {}: {one}", arm.letter())),
+            );
+        }
+        let load = self.load();
+        let source = self.source(&load);
+        let warmup = self.time("warmup").unwrap_or(Duration::from_secs(1));
+        let looks = self.whole("rounds", Looks::LEAST as u64, Looks::MOST as u64);
+        let looks = looks.and_then(|rounds| usize::try_from(rounds).ok()).map_or(Looks::Repeated, Looks::Once);
+        let time_limit = self.time("time-limit");
+        let judged = self.judged(&load)?;
+        let floor = self.floor(judged);
+        let bounds = self.all("fail-if").into_iter().map(|text| Bound::read(&text)).collect::<Vec<_>>();
+        let bounds =
+            bounds.into_iter().filter_map(|bound| bound.map_err(|one| self.wrong.push(one)).ok()).collect();
+        let pins = self.pins();
+        let (directory, resumes) = self.directory();
+        let mut notes = Vec::new();
+        if arms[0] == arms[1] && !noise_floor {
+            notes.push(
+                "both arms are the same: this says what the machine can tell apart, as --noise-floor does"
+                    .to_owned(),
+            );
+        }
+        Some(Plan {
+            noise_floor: noise_floor || arms[0] == arms[1],
+            arms,
+            arm_texts,
+            source: source?,
+            load,
+            profile,
+            warmup,
+            looks,
+            time_limit,
+            judged,
+            floor,
+            bounds,
+            seed,
+            pins,
+            directory,
+            resumes,
+            identity: self.identity(),
+            program: self.asked.program.clone(),
+            notes,
+        })
+    }
+
+    /// A flag that is given twice.
+    fn repetitions(&mut self) {
+        for (number, (name, _)) in self.asked.flags.iter().enumerate() {
+            if name != "fail-if" && self.asked.flags[..number].iter().any(|(before, _)| before == name) {
+                self.wrong.push(format!("--{name} is given more than once"));
+            }
+        }
+    }
+
+    fn text(&self, name: &str) -> Option<String> {
+        self.asked.flags.iter().find(|(given, _)| given == name).map(|(_, value)| value.clone())
+    }
+
+    fn all(&self, name: &str) -> Vec<String> {
+        self.asked.flags.iter().filter(|(given, _)| given == name).map(|(_, value)| value.clone()).collect()
+    }
+
+    fn whole(&mut self, name: &str, least: u64, most: u64) -> Option<u64> {
+        let text = self.text(name)?;
+        let value = text.parse().ok().filter(|value| (least..=most).contains(value));
+        if value.is_none() {
+            self.wrong.push(format!("--{name} {text}: allowed: a whole number from {least} to {most}"));
+        }
+        value
+    }
+
+    fn positive(&mut self, name: &str) -> Option<f64> {
+        let text = self.text(name)?;
+        let value = text.parse().ok().filter(|value: &f64| value.is_finite() && *value > 0.0);
+        if value.is_none() {
+            self.wrong.push(format!("--{name} {text}: allowed: a number above 0"));
+        }
+        value
+    }
+
+    fn time(&mut self, name: &str) -> Option<Duration> {
+        let text = self.text(name)?;
+        match parse_duration(&text) {
+            Ok(time) if !time.is_zero() => Some(time),
+            Ok(_) => {
+                self.wrong.push(format!("--{name} {text}: allowed: a duration above 0"));
+                None
+            }
+            Err(error) => {
+                self.wrong.push(format!("--{name} {text}: {error}"));
+                None
+            }
+        }
+    }
+
+    fn arms(&mut self, noise_floor: bool) -> ([Vec<Setting>; 2], [String; 2]) {
+        let a = self.text("a");
+        let b = if noise_floor { a.clone().or_else(|| Some(String::new())) } else { self.text("b") };
+        let a = if noise_floor { a.or_else(|| Some(String::new())) } else { a };
+        if noise_floor && self.text("b").is_some() {
+            self.wrong.push("--b: --noise-floor runs A against itself; leave one of the two out".to_owned());
+        }
+        let texts = [("a", a), ("b", b)].map(|(name, text)| {
+            text.unwrap_or_else(|| {
+                self.wrong.push(format!(
+                    "--{name} is missing: settings of `quintain serve`, as in mode=cluster,workers=2"
+                ));
+                String::new()
+            })
+        });
+        let arms = [("a", &texts[0]), ("b", &texts[1])].map(|(name, text)| self.arm(name, text));
+        (arms, texts)
+    }
+
+    fn arm(&mut self, name: &str, text: &str) -> Vec<(String, String)> {
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        let settings: Vec<(String, String)> = parts
+            .map(|part| part.split_once('=').unwrap_or((part, "true")))
+            .map(|(key, value)| (key.trim().trim_start_matches("--").to_owned(), value.trim().to_owned()))
+            .collect();
+        for (key, _) in settings.iter().filter(|(key, _)| OURS.contains(&&**key)) {
+            self.wrong.push(if key == "profile" {
+                format!("--{name} {key}=…: both arms have one profile; give it as --profile")
+            } else {
+                format!("--{name} {key}=…: compare sets it itself in each round")
+            });
+        }
+        settings.into_iter().filter(|(key, _)| !OURS.contains(&&**key)).collect()
+    }
+
+    fn load(&mut self) -> Load {
+        let concurrency = match (self.whole("concurrency", 1, 100_000), self.whole("users", 1, 100_000)) {
+            (Some(_), Some(_)) => {
+                self.wrong.push("--concurrency and --users are the same; give one of them".to_owned());
+                50
+            }
+            (one, other) => one.or(other).unwrap_or(50),
+        };
+        let (requests, duration) = (self.whole("requests", 1, 1_000_000_000), self.time("duration"));
+        if requests.is_some() && duration.is_some() {
+            self.wrong.push("--requests and --duration both end the load; give one of them".to_owned());
+        }
+        let path = self.text("path").unwrap_or_else(|| "/health".to_owned());
+        if !path.starts_with('/') || path.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
+            self.wrong.push(format!("--path {path:?}: allowed: a path that begins with / and has no spaces"));
+        }
+        Load {
+            amount: requests
+                .map_or_else(|| Amount::Duration(duration.unwrap_or(Duration::from_secs(3))), Amount::Requests),
+            concurrency: u32::try_from(concurrency).unwrap_or(u32::MAX),
+            rate: self.positive("rate"),
+            spawn_rate: self.positive("spawn-rate"),
+            path,
+        }
+    }
+
+    fn source(&mut self, load: &Load) -> Option<Source> {
+        if let Some(command) = self.text("load") {
+            for flag in ["with", "requests", "concurrency", "users", "rate", "spawn-rate", "path"] {
+                if self.text(flag).is_some() {
+                    self.wrong
+                        .push(format!("--{flag}: --load is a whole command and takes no other flags of a load"));
+                }
+            }
+            if !command.contains("{url}") {
+                self.wrong
+                    .push(format!("--load {command:?}: there is no {{url}} in it, so it can't know the target"));
+            }
+            return Some(Source::Command(command));
+        }
+        let name = self.text("with").unwrap_or_else(|| "oha".to_owned());
+        let Some(known) = generator::named(&name) else {
+            let names = generator::ALL.map(Generator::name);
+            let hint = nearest(&name, names).map_or_else(String::new, |meant| format!("did you mean {meant}? "));
+            self.wrong
+                .push(format!("--with {name}: {hint}there are {}; --load takes any command", names.join(", ")));
+            return None;
+        };
+        for amount in [load.amount, Amount::Duration(self.time("warmup").unwrap_or(Duration::from_secs(1)))] {
+            let asked = Load { amount, ..load.clone() };
+            if let Err(sentence) = known.invocation(&asked, "http://127.0.0.1:1")
+                && !self.wrong.contains(&sentence)
+            {
+                self.wrong.push(sentence);
+            }
+        }
+        let found = find_program(&name, &PathBuf::from("target/tools"), &self.asked.search_path);
+        if found.is_none() {
+            self.wrong.push(format!(
+                "--with {name}: {name} is not installed; scripts/get-tools.sh {name} puts it below target/tools"
+            ));
+        }
+        found.map(|program| Source::Known(known, program))
+    }
+
+    fn judged(&mut self, load: &Load) -> Option<&'static Row> {
+        let name = self.text("judge").unwrap_or_else(|| "requests_per_s".to_owned());
+        let Some(row) = row_named(&name) else {
+            self.wrong.push(format!("--judge {name}: {}", no_such_row(&name)));
+            return None;
+        };
+        if row.is_latency() && load.rate.is_none() && self.text("load").is_none() {
+            self.wrong.push(format!(
+                "--judge {name}: at a fixed concurrency, mean latency is concurrency ÷ rate, so that it judges the rate again; offer both arms the same --rate"
+            ));
+        }
+        Some(row)
+    }
+
+    fn floor(&mut self, judged: &Row) -> f64 {
+        let text = self.text("floor").unwrap_or_else(|| "2%".to_owned());
+        let number = text.strip_suffix('%').unwrap_or(&text).trim().parse::<f64>();
+        let Some(number) = number.ok().filter(|number| (0.0..=100.0).contains(number) && *number > 0.0) else {
+            self.wrong.push(format!("--floor {text}: allowed: a percentage above 0% and at most 100%"));
+            return 0.02;
+        };
+        match judged.scale {
+            Scale::Ratio => number / 100.0,
+            Scale::Difference => number,
+        }
+    }
+
+    /// The generator's CPUs, and all others for the target.
+    fn pins(&mut self) -> Option<[String; 2]> {
+        let text = self.text("pin")?;
+        let all = crate::sys::process::allowed_processors();
+        let Some(chosen) = processors(&text).filter(|chosen| chosen.iter().all(|one| all.contains(one))) else {
+            self.wrong.push(format!(
+                "--pin {text}: allowed: numbers of CPUs that this process may use, as in 0,2-3; they are {}",
+                listed(&all)
+            ));
+            return None;
+        };
+        let others: Vec<usize> = all.iter().copied().filter(|one| !chosen.contains(one)).collect();
+        if others.is_empty() {
+            self.wrong.push(format!("--pin {text}: no CPU is left for the target"));
+        }
+        Some([listed(&chosen), listed(&others)])
+    }
+
+    fn directory(&mut self) -> (PathBuf, bool) {
+        match (self.text("output"), self.text("resume")) {
+            (Some(_), Some(_)) => {
+                self.wrong.push("--output: --resume goes on where the comparison is".to_owned());
+                (PathBuf::new(), true)
+            }
+            (None, Some(directory)) => (PathBuf::from(directory), true),
+            (Some(directory), None) => (PathBuf::from(directory), false),
+            (None, None) => {
+                let time = timestamp(clock::realtime_ns());
+                let time: String = time.split('.').next().unwrap_or_default().replace(':', "-");
+                (PathBuf::from(format!("runs/compare-{time}Z")), false)
+            }
+        }
+    }
+
+    /// All flags but those that may differ when it is resumed.
+    fn identity(&self) -> String {
+        let mut flags: Vec<String> = self
+            .asked
+            .flags
+            .iter()
+            .filter(|(name, _)| !["output", "resume", "time-limit"].contains(&&**name))
+            .map(|(name, value)| format!("--{name}={value}"))
+            .collect();
+        flags.sort_unstable();
+        flags.join(" ")
+    }
+}
+
+/// Flags of an arm with those of both.
+pub fn settings(arm: &[(String, String)], profile: Option<&str>, seed: u64) -> Vec<(String, String)> {
+    let mut settings = arm.to_vec();
+    settings.extend(profile.map(|profile| ("profile".to_owned(), profile.to_owned())));
+    if !arm.iter().any(|(name, _)| name == "seed") {
+        settings.push(("seed".to_owned(), seed.to_string()));
+    }
+    settings
+}
+
+/// `0,2-3` as numbers.
+fn processors(text: &str) -> Option<Vec<usize>> {
+    let mut all = Vec::new();
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last): (usize, usize) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+        if first > last || last > 4_095 {
+            return None;
+        }
+        all.extend(first..=last);
+    }
+    Some(all)
+}
+
+fn listed(processors: &[usize]) -> String {
+    processors.iter().map(usize::to_string).collect::<Vec<_>>().join(",")
+}

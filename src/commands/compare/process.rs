@@ -1,0 +1,126 @@
+//! A process that a round has started, with everything that it starts: it never outlives the round.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::sys::inherited::Inherited;
+use crate::sys::process;
+use crate::sys::signals::Signals;
+
+/// How often a process is looked at that is waited for.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// What a comparison watches while it waits.
+pub struct Stop {
+    signals: Signals,
+    inherited: Inherited,
+    heard: std::cell::Cell<bool>,
+}
+
+impl Stop {
+    /// Watches for INT, TERM and HUP from here on.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn watch() -> io::Result<Self> {
+        let inherited = Inherited::read();
+        Ok(Self {
+            signals: Signals::block(&[libc::SIGINT, libc::SIGTERM, libc::SIGHUP])?,
+            inherited,
+            heard: std::cell::Cell::new(false),
+        })
+    }
+
+    /// Whether somebody wants the comparison to end.
+    pub fn is_heard(&self) -> bool {
+        if self.signals.next().is_some() {
+            self.heard.set(true);
+        }
+        self.heard.get()
+    }
+
+    /// Waits until it is so, somebody wants an end, or it is too late; says whether it is so.
+    pub fn wait_until(&self, limit: Duration, mut is_so: impl FnMut() -> bool) -> bool {
+        let deadline = Instant::now() + limit;
+        loop {
+            if is_so() {
+                return true;
+            }
+            if self.is_heard() || Instant::now() >= deadline {
+                return false;
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
+}
+
+/// A process that leads a group of its own.
+pub struct Started {
+    child: Child,
+}
+
+impl Started {
+    /// Starts it in `folder`, with its output in files there. A terminal's signals don't reach it.
+    ///
+    /// # Errors
+    /// A sentence that names the program.
+    pub fn start(
+        words: &[String],
+        folder: &Path,
+        (stdout, stderr): (&str, &str),
+        stop: &Stop,
+    ) -> Result<Self, String> {
+        let [program, arguments @ ..] = words else { return Err("there is no program to start".to_owned()) };
+        let file = |name: &str| {
+            File::create(folder.join(name))
+                .map_err(|error| format!("{}: it can't be written ({error})", folder.join(name).display()))
+        };
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(folder).process_group(0);
+        command.stdin(Stdio::null()).stdout(file(stdout)?).stderr(file(stderr)?);
+        stop.inherited.put_back_in(&mut command);
+        let child = command.spawn().map_err(|error| format!("{program} can't be started: {error}"))?;
+        Ok(Self { child })
+    }
+
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its exit code, once it has ended; 128 + n when signal n ended it.
+    pub fn ended(&mut self) -> Option<i32> {
+        use std::os::unix::process::ExitStatusExt;
+        let status = self.child.try_wait().ok()??;
+        Some(status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or_default()))
+    }
+
+    /// Tells it to end, waits, and ends it by force when it does not; says its exit code if it ended by itself.
+    pub fn end(mut self, limit: Duration) -> Option<i32> {
+        self.group().terminate_group();
+        let deadline = Instant::now() + limit;
+        while Instant::now() < deadline {
+            if let Some(code) = self.ended() {
+                return Some(code);
+            }
+            std::thread::sleep(LOOK);
+        }
+        None
+    }
+
+    fn group(&self) -> process::Child {
+        process::Child { pid: self.pid() }
+    }
+}
+
+impl Drop for Started {
+    /// Nothing of its group is left, however the round ends.
+    fn drop(&mut self) {
+        self.group().kill_group();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,215 @@
+//! The target of one arm in one round: started on free ports, marked, drained, and read from its run directory.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::plan::{Plan, settings};
+use super::process::{Started, Stop};
+use crate::comparison::{Arm, Circumstances, Figures};
+use crate::recording::{self, Figure, Phase, Recording};
+use crate::units::shown::float;
+
+/// The phase that is measured, and the one behind it.
+const MEASURED: &str = "measured";
+const AFTER: &str = "after";
+
+/// So long may a target take until it is ready, and until it has drained.
+const START: Duration = Duration::from_mins(1);
+const DRAIN: Duration = Duration::from_secs(45);
+
+/// A row of the CSV that often, so that short stretches have some.
+const SAMPLE_INTERVAL: &str = "200ms";
+
+/// A running target.
+pub struct Target {
+    process: Started,
+    folder: PathBuf,
+    url: String,
+    admin: String,
+    http: ureq::Agent,
+}
+
+/// What a target tells of its measured stretch.
+pub struct Told {
+    /// What is compared.
+    pub figures: Figures,
+    /// What else happened.
+    pub around: Circumstances,
+    /// Requests and connections that the target knows to have failed for their client.
+    pub failures_seen: u64,
+}
+
+impl Target {
+    /// Starts the arm's target, and waits until it is ready.
+    ///
+    /// # Errors
+    /// A sentence with what the target said.
+    pub fn start(plan: &Plan, arm: Arm, folder: &Path, stop: &Stop) -> Result<Self, String> {
+        fs::create_dir_all(folder).map_err(|error| format!("{}: it can't be made ({error})", folder.display()))?;
+        let mut words = pinned(plan.pins.as_ref().map(|[_, target]| target));
+        words.push(plan.program.display().to_string());
+        words.push("serve".to_owned());
+        let arm_settings = settings(&plan.arms[arm as usize], plan.profile_path().as_deref(), plan.seed);
+        let has_interval = arm_settings.iter().any(|(name, _)| name == "sample-interval");
+        let interval = (!has_interval).then(|| ("sample-interval".to_owned(), SAMPLE_INTERVAL.to_owned()));
+        let free = |name: &str| (name.to_owned(), "127.0.0.1:0".to_owned());
+        let ours = [free("listen"), free("admin"), ("run-dir".to_owned(), "run".to_owned())];
+        for (name, value) in arm_settings.into_iter().chain(interval).chain(ours) {
+            words.push(format!("--{name}"));
+            if !(value == "true" && is_switch(&name)) {
+                words.push(value);
+            }
+        }
+        let process = Started::start(&words, folder, ("target.out", "target.err"), stop)?;
+        let http = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(30))).build().into();
+        let mut target =
+            Self { process, folder: folder.to_owned(), url: String::new(), admin: String::new(), http };
+        target.wait_until_ready(stop)?;
+        Ok(target)
+    }
+
+    fn wait_until_ready(&mut self, stop: &Stop) -> Result<(), String> {
+        let mut exit = None;
+        let mut ready = None;
+        stop.wait_until(START, || {
+            let said = fs::read_to_string(self.folder.join("target.out")).unwrap_or_default();
+            ready = said.lines().find(|line| line.starts_with("ready ")).map(str::to_owned);
+            exit = self.process.ended();
+            ready.is_some() || exit.is_some()
+        });
+        let value = |line: &str, name: &str| {
+            line.split(' ').find_map(|word| word.strip_prefix(name)).map(|address| format!("http://{address}"))
+        };
+        let addresses = ready.and_then(|line| value(&line, "addr=").zip(value(&line, "admin=")));
+        let Some((url, admin)) = addresses else {
+            return Err(format!("the target did not become ready{}", self.last_words()));
+        };
+        (self.url, self.admin) = (url, admin);
+        Ok(())
+    }
+
+    /// What the target said last, to follow a sentence.
+    fn last_words(&self) -> String {
+        let said = fs::read_to_string(self.folder.join("target.err")).unwrap_or_default();
+        said.lines().next_back().map_or_else(String::new, |line| format!(": {line}"))
+    }
+
+    /// Where it serves: scheme and authority.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Where its admin listener is.
+    pub fn admin(&self) -> &str {
+        &self.admin
+    }
+
+    /// The measured stretch begins.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn begin(&self) -> Result<(), String> {
+        self.mark(MEASURED)
+    }
+
+    fn mark(&self, phase: &str) -> Result<(), String> {
+        let answer = self
+            .http
+            .post(format!("{}/marks", self.admin))
+            .header("content-type", "application/json")
+            .send(format!("{{\"phase\":\"{phase}\"}}"));
+        answer.map(drop).map_err(|error| format!("the target took no mark ({error}){}", self.last_words()))
+    }
+
+    /// The measured stretch ends; the target drains, and what it has recorded is read.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn end(self) -> Result<Told, String> {
+        self.mark(AFTER)?;
+        let (folder, said) = (self.folder.clone(), self.last_words());
+        match self.process.end(DRAIN) {
+            Some(0) => {}
+            Some(code) => return Err(format!("the target ended with exit code {code}{said}")),
+            None => return Err(format!("the target did not drain within {} s", DRAIN.as_secs())),
+        }
+        let run = recording::read(&folder.join("run"), &|_| ())?;
+        let measured = run.phases.iter().find(|phase| phase.name == MEASURED);
+        let measured = measured.ok_or("the run has no measured stretch")?;
+        figures(&run, measured).ok_or_else(|| "nothing was counted at the marks of the run".to_owned())
+    }
+}
+
+impl Plan {
+    /// The profile as a target in another folder finds it: a file by its whole path, a built-in one by its name.
+    fn profile_path(&self) -> Option<String> {
+        let named = self.profile.as_ref()?;
+        let path = fs::canonicalize(named).ok().filter(|path| path.is_file());
+        Some(path.map_or_else(|| named.clone(), |path| path.display().to_string()))
+    }
+}
+
+/// `taskset`, where a process is kept on some CPUs.
+pub fn pinned(processors: Option<&String>) -> Vec<String> {
+    processors.map_or_else(Vec::new, |list| vec!["taskset".to_owned(), "-c".to_owned(), list.clone()])
+}
+
+fn is_switch(name: &str) -> bool {
+    crate::config::SETTINGS.iter().any(|setting| setting.name == name && setting.is_switch())
+}
+
+/// What the target counted and sampled in a stretch; `None` where its marks tell nothing.
+fn figures(run: &Recording, stretch: &Phase) -> Option<Told> {
+    let counted = stretch.figures.as_ref()?;
+    let counts = &counted.totals.counts;
+    let finished = float(counts.finished);
+    let statuses = counted.statuses();
+    let good: u64 = statuses.iter().filter(|(status, _)| **status < 400).map(|(_, count)| count).sum();
+    let ended = finished + float(counted.totals.lost) + float(counts.refused);
+    let latency = counted.recorded().latency;
+    let quantiles = latency.quantiles();
+    let us = |ns: u64| float(ns) / 1e3;
+    let share = |of: f64, all: f64| (all > 0.0).then(|| of / all);
+    let within = |figure| {
+        let cells = run.target.of(figure).filter(|(row, _)| row.to_s > stretch.from_s && row.to_s <= stretch.to_s);
+        cells.map(|(_, cell)| cell)
+    };
+    let mean = |figure| {
+        let known: Vec<f64> = within(figure).filter_map(|cell| cell.mean()).collect();
+        share(known.iter().sum(), float(known.len() as u64))
+    };
+    let by_worker: Vec<f64> = counted.slots.iter().map(|slot| float(slot.counts.finished)).collect();
+    let busiest = by_worker.iter().copied().fold(0.0, f64::max);
+    let figures = Figures {
+        requests_per_s: share(finished, stretch.seconds()),
+        mean_us: latency.mean_ns().map(|ns| ns / 1e3),
+        p50_us: quantiles.map(|of| us(of.p50_ns)),
+        p90_us: quantiles.map(|of| us(of.p90_ns)),
+        p95_us: quantiles.map(|of| us(of.p95_ns)),
+        p99_us: quantiles.map(|of| us(of.p99_ns)),
+        max_us: quantiles.map(|of| us(of.max_ns)),
+        errors_pct: share(100.0 * (ended - float(good)), ended),
+        cpu_s_per_1000: counted.totals.cpu_ns.get().and_then(|ns| share(float(ns) / 1e6, finished)),
+        memory_bytes: within(Figure::Rss).filter_map(|cell| cell.most()).reduce(f64::max),
+        imbalance: share(busiest * float(by_worker.len() as u64), by_worker.iter().sum()),
+    };
+    let throttled_ms = {
+        let mut known = within(Figure::ThrottledMs).filter_map(|cell| cell.last());
+        known.next().zip(known.last()).map(|(first, last)| last - first)
+    };
+    let around = Circumstances {
+        steal_pct: mean(Figure::Steal),
+        throttled_pct: throttled_ms.and_then(|ms| share(ms / 10.0, stretch.seconds())),
+        finished: Some(counts.finished),
+        bytes_per_request: share(float(counts.bytes_out), finished),
+        ..Circumstances::default()
+    };
+    // What has a status was answered; of everything else the client knows that it failed.
+    let failures_seen = counts.finished.saturating_sub(statuses.values().sum())
+        + counted.totals.lost
+        + counts.refused
+        + counts.rejected;
+    let around = Circumstances { statuses, ..around };
+    Some(Told { figures, around, failures_seen })
+}

@@ -1,0 +1,75 @@
+//! The load that a generator is asked for, and the command line that asks for it.
+
+use std::path::Path;
+use std::time::Duration;
+
+/// A load, whatever generator makes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Load {
+    /// How long or how much.
+    pub amount: Amount,
+    /// Connections, or users.
+    pub concurrency: u32,
+    /// Requests a second over all connections, for generators that can pace; `None` is as fast as answers come.
+    pub rate: Option<f64>,
+    /// New users a second, for generators that start them one by one.
+    pub spawn_rate: Option<f64>,
+    /// Path and query.
+    pub path: String,
+}
+
+/// When a load ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// After so many requests.
+    Requests(u64),
+    /// After so long.
+    Duration(Duration),
+}
+
+/// A command that makes a load and prints its output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invocation {
+    /// The program and its arguments.
+    pub command: Vec<String>,
+    /// Files that it reads: name, in the folder where it runs, and content.
+    pub files: Vec<(&'static str, String)>,
+}
+
+impl Invocation {
+    /// One that reads no file.
+    #[must_use]
+    pub fn printing(command: Vec<String>) -> Self {
+        Self { command, files: Vec::new() }
+    }
+}
+
+/// What a generator can't do, in a sentence.
+pub(super) fn cannot(generator: &str, what: &str, flag: &str) -> String {
+    format!("--{flag}: {generator} {what}")
+}
+
+/// Whole seconds, as generators take them, or a sentence.
+pub(super) fn whole_seconds(generator: &str, duration: Duration) -> Result<u64, String> {
+    if duration.subsec_nanos() != 0 || duration.is_zero() {
+        return Err(cannot(generator, "takes whole seconds, from 1s on", "duration"));
+    }
+    Ok(duration.as_secs())
+}
+
+/// The program of this name: below `tools`, where `scripts/get-tools.sh` puts it, or on the search path; `None` where
+/// it is in neither. A name with a slash in it is a path.
+#[must_use]
+pub fn find_program(name: &str, tools: &Path, search_path: &str) -> Option<std::path::PathBuf> {
+    if name.contains('/') {
+        return Some(name.into());
+    }
+    let own = ["bin", "locust/bin"].map(|folder| tools.join(folder));
+    let folders = own.into_iter().chain(std::env::split_paths(search_path));
+    folders.map(|folder| folder.join(name)).find(|path| is_executable(path))
+}
+
+fn is_executable(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata().is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o111 != 0)
+}
