@@ -4,23 +4,23 @@
 //! that `config` can report what is wrong with them, and with the environment and the file, all at once; a flag that
 //! doesn't exist joins that report too.
 
+mod compare;
+mod report;
+mod verify;
+
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::builder::{PossibleValuesParser, StyledStr};
+use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::commands;
-use crate::commands::report::Format;
 use crate::commands::serve::Dress;
-use crate::commands::verify;
 use crate::config::{self, COMMIT, CONFIG, Kind, Layers, Mistake, REDACTED, SETTINGS, Setting, VERSION};
 use crate::http;
 use crate::profile;
-use crate::verification::Part;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -42,19 +42,6 @@ const NAME: &str = "NAME";
 
 /// The one argument of `quintain health`.
 const URL: &str = "URL";
-
-/// The arguments of `quintain report`.
-const RUN_DIR: &str = "RUN_DIR";
-const OUTPUT: &str = "output";
-const FORMAT: &str = "format";
-
-/// The arguments of `quintain verify`.
-const GENERATOR_OUTPUT: &str = "OUTPUT";
-const PHASE: &str = "phase";
-const SINCE: &str = "since";
-const UNTIL: &str = "until";
-const RATE: &str = "rate";
-const PUBLISHED: &str = "published";
 
 /// Runs the program: 0 when all went well, 2 when it was told what it can't do, and whatever a command says.
 #[must_use]
@@ -188,63 +175,19 @@ fn asked(matches: &ArgMatches, mistakes: Vec<Mistake>) -> Asked {
     let (verb, behind) = match matches.subcommand() {
         Some((name, behind)) if name == Verb::Check.name() => (Verb::Check, Some(behind)),
         Some(("profiles", behind)) => (Verb::Profiles(behind.get_one::<String>(NAME).cloned()), None),
-        Some(("report", behind)) => (Verb::Report(report_asked(behind)), None),
-        Some(("verify", behind)) => (Verb::Verify(verify_asked(behind)), None),
+        Some(("report", behind)) => (Verb::Report(report::asked(behind)), None),
+        Some(("verify", behind)) => (Verb::Verify(verify::asked(behind)), None),
         Some(("health", behind)) => {
             let url = behind.get_one::<String>(URL).map_or(commands::health::DEFAULT, String::as_str);
             (Verb::Health(url.to_owned()), None)
         }
-        Some(("compare", behind)) => (Verb::Compare(compare_asked(behind)), None),
+        Some(("compare", behind)) => (Verb::Compare(compare::asked(behind)), None),
         Some((_, behind)) => (Verb::Serve, Some(behind)),
         None => (Verb::Serve, None),
     };
     let places = std::iter::once(matches).chain(behind);
     let flags = places.flat_map(flags).collect();
     Asked { verb, flags, mistakes }
-}
-
-/// What `quintain report` is asked for.
-fn report_asked(matches: &ArgMatches) -> commands::report::Asked {
-    commands::report::Asked {
-        directories: matches.get_many(RUN_DIR).into_iter().flatten().cloned().collect(),
-        output: matches.get_one(OUTPUT).cloned(),
-        format: matches.get_one::<String>(FORMAT).and_then(|name| Format::named(name)).unwrap_or_default(),
-    }
-}
-
-/// What `quintain verify` is asked for.
-fn verify_asked(matches: &ArgMatches) -> commands::verify::Asked {
-    let text = |name| matches.get_one::<String>(name).cloned();
-    let path = |name| matches.get_one::<PathBuf>(name).cloned().unwrap_or_default();
-    let part = match (text(PHASE), text(SINCE), text(UNTIL)) {
-        (Some(phase), ..) => Part::Phase(phase),
-        (None, None, None) => Part::Whole,
-        (None, since, until) => Part::Between(since, until),
-    };
-    let run = || verify::What::Run {
-        run: path(RUN_DIR),
-        output: path(GENERATOR_OUTPUT),
-        part,
-        rate: matches.get_one(RATE).copied(),
-    };
-    commands::verify::Asked {
-        what: text(PUBLISHED).map_or_else(run, verify::What::Published),
-        format: text(FORMAT).and_then(|name| verify::Format::named(&name)).unwrap_or_default(),
-        has_colour: dress().colour,
-    }
-}
-
-/// What `quintain compare` is asked for.
-fn compare_asked(matches: &ArgMatches) -> commands::compare::Asked {
-    let given = |flag: &commands::compare::Flag| {
-        let values = matches.get_many::<String>(flag.name).into_iter().flatten();
-        values.map(|value| (flag.name.to_owned(), value.clone())).collect::<Vec<_>>()
-    };
-    commands::compare::Asked {
-        flags: commands::compare::FLAGS.iter().flat_map(given).collect(),
-        search_path: env::var("PATH").unwrap_or_default(),
-        program: env::current_exe().unwrap_or_else(|_| PathBuf::from("quintain")),
-    }
 }
 
 /// Whether `quintain serve` would start with these flags, and what is wrong with them.
@@ -321,36 +264,12 @@ fn program() -> Command {
         match verb {
             Verb::Serve | Verb::Check => command.args(settings().map(flag)),
             Verb::Profiles(_) => command.arg(Arg::new(NAME).help("Which one to print")),
-            Verb::Report(_) => command.args([
-                Arg::new(RUN_DIR)
-                    .help("The directory of a run, as its ready line named it")
-                    .required(true)
-                    .num_args(1..)
-                    .value_parser(value_parser!(PathBuf)),
-                Arg::new(OUTPUT)
-                    .long(OUTPUT)
-                    .value_name("FILE")
-                    .value_parser(value_parser!(PathBuf))
-                    .help("Where the page goes: RUN_DIR/report.html or report.md unless given; - is stdout"),
-                Arg::new(FORMAT)
-                    .long(FORMAT)
-                    .value_name("FORMAT")
-                    .value_parser(PossibleValuesParser::new(Format::NAMES))
-                    .default_value(Format::NAMES[0])
-                    .help("What the page is written as"),
-            ]),
-            Verb::Verify(_) => command.args(verify_arguments()),
+            Verb::Report(_) => command.args(report::arguments()),
+            Verb::Verify(_) => command.args(verify::arguments()),
             Verb::Health(_) => {
                 command.arg(Arg::new(URL).help(format!("What to ask [default: {}]", commands::health::DEFAULT)))
             }
-            Verb::Compare(_) => command.args(commands::compare::FLAGS.iter().map(|flag| {
-                let argument = Arg::new(flag.name).long(flag.name).help(flag.help).action(ArgAction::Append);
-                if flag.placeholder.is_empty() {
-                    argument.num_args(0).default_missing_value("true")
-                } else {
-                    argument.value_name(flag.placeholder)
-                }
-            })),
+            Verb::Compare(_) => command.args(compare::arguments()),
         }
         .after_help("`quintain --help` has examples.")
     });
@@ -362,40 +281,6 @@ fn program() -> Command {
         .after_help("`quintain --help` has defaults, what is allowed, and examples.")
         .after_long_help(EXAMPLES)
         .max_term_width(100)
-}
-
-fn verify_arguments() -> [Arg; 8] {
-    let value = |name: &'static str, placeholder| Arg::new(name).long(name).value_name(placeholder);
-    [
-        Arg::new(RUN_DIR)
-            .help("The directory of the run, as its ready line named it")
-            .required_unless_present(PUBLISHED)
-            .value_parser(value_parser!(PathBuf)),
-        Arg::new(GENERATOR_OUTPUT)
-            .help("What the load generator wrote: oha's JSON, wrk's text, Locust's CSV or JSON")
-            .required_unless_present(PUBLISHED)
-            .value_parser(value_parser!(PathBuf)),
-        value(PHASE, "NAME").help("Compare a phase of the run, not all of it").conflicts_with_all([SINCE, UNTIL]),
-        value(SINCE, "MARK").help("Compare from this mark on"),
-        value(UNTIL, "MARK").help("Compare until this mark"),
-        value(RATE, "PER_S")
-            .allow_negative_numbers(true)
-            .value_parser(positive)
-            .help("The rate that the generator was told to keep, where its output does not say it"),
-        value(PUBLISHED, "NAME|FILE")
-            .conflicts_with_all([RUN_DIR, GENERATOR_OUTPUT, PHASE, SINCE, UNTIL, RATE])
-            .help("Compare the published figures of a built-in system, or those in a TOML file, with each other"),
-        value(FORMAT, "FORMAT")
-            .value_parser(PossibleValuesParser::new(verify::Format::NAMES))
-            .default_value(verify::Format::NAMES[0])
-            .help("What the checks are written as"),
-    ]
-}
-
-/// A number above 0.
-fn positive(text: &str) -> Result<f64, String> {
-    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
-    number.ok_or_else(|| "must be a number above 0".to_owned())
 }
 
 fn settings() -> impl Iterator<Item = &'static Setting> {
@@ -551,6 +436,15 @@ mod tests {
         for line in ["--help", "-h", "--version", "check --help"] {
             assert_eq!(parsed(line).unwrap_err().exit_code(), 0, "{line}");
         }
+    }
+
+    #[test]
+    fn short_help_is_short_and_there_is_a_command_for_it() {
+        let [short, long, command] = ["-h", "--help", "help"].map(|line| parsed(line).unwrap_err());
+        assert_eq!(command.exit_code(), 0);
+        let lines = |help: &clap::Error| help.to_string().lines().count();
+        assert!(2 * lines(&short) < lines(&long), "{short}");
+        assert!(!short.to_string().contains("[env:"), "{short}");
     }
 
     #[test]

@@ -28,8 +28,8 @@ use waiting::ThreadWaits;
 pub use cgroup::{Cgroup, CgroupFiles};
 pub use host::{HostCpu, HostFiles, HostMemory};
 pub use pressure::{Pressure, PressureFiles};
-pub use waiting::{ThreadFile, ThreadTimes};
 pub use tree::TreeCpu;
+pub use waiting::{ThreadFile, ThreadTimes};
 
 /// What /proc says of one process that is there; all of it is unknown where /proc does not show the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
