@@ -70,6 +70,7 @@ mod termination;
 mod true_causes;
 mod unescaped;
 mod unix_paths;
+mod unknown_figures;
 mod unwritable_files;
 mod uploads;
 mod verify;
