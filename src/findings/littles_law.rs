@@ -3,7 +3,7 @@
 //! of the open connections were busy.
 
 use super::queueing::{busiest, capital, in_phase};
-use super::{Certainty, Finding, Rule, Weight, evidence};
+use super::{Certainty, Finding, Rule, Weight, evidence, or_unknown};
 use crate::recording::{Figure, Phase, Recording};
 use crate::snapshot::Recorded;
 use crate::units::shown::{float, number, percent};
@@ -44,10 +44,12 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Findi
         return None;
     }
     // Latency counts from a request's arrival, which may be while its connection waits to be accepted.
-    let queued = mean_in(run, phase, Figure::AcceptQueue).map_or(0.0, |(queued, _)| queued);
+    // Where the queue is unknown, as on a unix socket, latency counts from the first read: nothing of it is in the queue.
+    let queued = mean_in(run, phase, Figure::AcceptQueue).map(|(queued, _)| queued);
+    let clients = connections + queued.unwrap_or(0.0);
     let apart = (served - observed).abs();
     let agrees = apart <= SLACK * served.max(observed) || apart <= SLACK_REQUESTS;
-    let busy = waiting_too / (connections + queued);
+    let busy = waiting_too / clients;
     // Work that is shorter than a row may come in step with the rows, and then each look at it is alike.
     let may_be_in_step = inside_s < run.interval_s();
     let place = in_phase(run, phase);
@@ -63,13 +65,13 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Findi
         let sentence = format!(
             "{place}there were more requests in the target than connections to it ({} to {}): clients pipelined, or their connections waited to be accepted between two rows.",
             number(waiting_too),
-            number(connections + queued)
+            number(clients)
         );
         (Weight::Note, sentence)
     } else if busy < IDLE {
         let sentence = format!(
             "{place}of {} open connections {} had a request in the target on average: it waited for its clients more than they for it.",
-            number(connections + queued),
+            number(clients),
             number(waiting_too)
         );
         (Weight::Note, sentence)
@@ -90,7 +92,7 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Findi
             ("in flight, mean of the rows", format!("{} in {rows} rows", number(observed))),
             ("rate × mean latency", number(waiting_too)),
             ("connections, mean of the rows", number(connections)),
-            ("in the fullest accept queue, mean of the rows", number(queued)),
+            ("in the fullest accept queue, mean of the rows", or_unknown(queued, number)),
         ]),
         at: Some((phase.from_s, phase.to_s)),
         certainty: if agrees && busy <= MORE { Certainty::Likely } else { Certainty::Possible },
