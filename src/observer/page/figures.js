@@ -21,7 +21,7 @@ export function figures({ last: row, cpus }) {
   };
   put('p50', time(row.lat_p50_us), beside('p50'), waits('p50'));
   put('p99', time(row.lat_p99_us), beside('p99'), waits('p99'));
-  put('cpu', [row.cpu_pct == null ? '–' : number(row.cpu_pct / 100), cpus === 1 ? 'of 1 core' : `of ${cpus} cores`], `machine ${percent(row.host_cpu_pct)} busy`);
+  put('cpu', [row.cpu_pct == null ? '–' : number(row.cpu_pct / 100), cpus == null ? 'cores' : cpus === 1 ? 'of 1 core' : `of ${cpus} cores`], `machine ${percent(row.host_cpu_pct)} busy`);
   // Resident memory counts what processes share once for each of them.
   put('memory', bytes(row.rss_bytes), row.pss_bytes == null ? '' : `${joined(bytes(row.pss_bytes))} but for sharing`);
   find('also-memory').title = `shared pages counted once: ${joined(bytes(row.pss_bytes))}; left on the machine: ${joined(bytes(row.host_mem_avail_bytes))}`;

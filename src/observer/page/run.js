@@ -19,7 +19,7 @@ const sameEvent = (one) => (other) => one.elapsed_s === other.elapsed_s && one.k
 export class Run {
   constructor() {
     Object.assign(this, { rows: [], last: null, events: [], marks: [], deaths: [], faults: new Faults(), workers: null, routes: null });
-    Object.assign(this, { moreRoutes: 0, began: null, ended: null, interval: 1, cpus: 1, clock: { elapsed: 0, at: 0 } });
+    Object.assign(this, { moreRoutes: 0, began: null, ended: null, interval: 1, cpus: null, clock: { elapsed: 0, at: 0 } });
   }
 
   /** The first message of every connection: what a page that was not there yet has missed. */
