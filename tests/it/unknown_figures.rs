@@ -178,9 +178,10 @@ fn other_group() -> Option<(PathBuf, Group)> {
         let group = base.join(&name);
         fs::create_dir(&group).ok()?;
         let group = Group(group);
-        let has_figures =
-            ["memory.usage_in_bytes", "memory.current"].iter().any(|figure| group.0.join(figure).exists());
-        has_figures.then_some((base, group))
+        // A limit that is not that of the target.
+        let limit = ["memory.limit_in_bytes", "memory.max"].map(|file| group.0.join(file));
+        let is_limited = limit.iter().any(|file| file.exists() && fs::write(file, "1073741824").is_ok());
+        is_limited.then_some((base, group))
     })
 }
 
