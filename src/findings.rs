@@ -16,6 +16,7 @@ mod loop_lag;
 mod lost;
 mod more_cpu;
 mod neighbours;
+mod pool;
 mod queueing;
 mod resources;
 mod room;
@@ -65,6 +66,8 @@ pub enum Rule {
     Knee,
     /// Waiting against service.
     Queueing,
+    /// Work that waited for a thread of the pool.
+    Pool,
     /// Little's law against what was observed.
     LittlesLaw,
     /// Something computed on the event loop.
@@ -95,6 +98,7 @@ impl Rule {
             Self::Saturation => "saturation",
             Self::Knee => "the knee",
             Self::Queueing => "queueing and service",
+            Self::Pool => "thread pool",
             Self::LittlesLaw => "Little's law",
             Self::LoopLag => "event loop",
             Self::Imbalance => "balance of workers",
@@ -146,13 +150,14 @@ impl Certainty {
 /// Everything that can be said of a run, the weightiest first.
 #[must_use]
 pub fn of(run: &Recording) -> Vec<Finding> {
-    let rules: [fn(&Recording) -> Vec<Finding>; 15] = [
+    let rules: [fn(&Recording) -> Vec<Finding>; 16] = [
         lost::find,
         errors::find,
         accept_queue::find,
         saturation::find,
         knee::find,
         queueing::find,
+        pool::find,
         littles_law::find,
         loop_lag::find,
         throttling::find,

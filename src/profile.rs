@@ -33,7 +33,8 @@ use crate::distribution::ReadFile;
 use crate::fault::{self, Written};
 use crate::spelling::nearest;
 use crate::units::Bytes;
-use crate::work::cpu::Amount;
+use crate::work::cpu::Cpu;
+use crate::work::io;
 use crate::work::memory::Hold;
 use entry::{Entry, Findings, Table};
 
@@ -85,10 +86,15 @@ pub struct Route {
 /// One piece of work that a route does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
-    /// Computes on the worker's loop.
-    Cpu(Amount),
+    /// Computes, on the worker's loop or on its pool.
+    Cpu(Cpu),
     /// Waits without computing: as long as the request's index on its route draws, if it draws a delay.
-    Io(Delay),
+    Io {
+        /// How long.
+        delay: Delay,
+        /// What waits.
+        mode: io::Mode,
+    },
     /// Takes memory, touches it, holds it, gives it back.
     Mem(Hold),
     /// Adds so many bytes to the body.

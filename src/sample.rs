@@ -13,7 +13,7 @@ mod strain;
 
 use crate::histogram::{Distribution, Quantiles};
 use crate::maybe_known::MaybeKnown;
-use crate::scoreboard::SeatState;
+use crate::scoreboard::{Counts, SeatState};
 use crate::snapshot::SlotReading;
 use crate::sys::procfs::ThreadTimes;
 use crate::sys::usage::Usage;
@@ -207,6 +207,37 @@ pub struct Requests {
     pub bytes_in: u64,
     /// Bytes written to clients.
     pub bytes_out: u64,
+    /// The workers' pools of threads.
+    pub pool: Pool,
+}
+
+/// Pools of threads: `busy` and `queued` as they are, the rest since the run began.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pool {
+    /// Threads that work.
+    pub busy: u64,
+    /// Pieces of work that wait for a thread.
+    pub queued: u64,
+    /// Pieces of work that a thread has begun.
+    pub jobs: u64,
+    /// How long those had waited for a thread.
+    pub wait_us: u64,
+    /// How long those that were ended had held one.
+    pub held_us: u64,
+}
+
+impl Pool {
+    /// As a worker, or all of them, have counted.
+    #[must_use]
+    pub fn of(counts: &Counts) -> Self {
+        Self {
+            busy: counts.pool_busy(),
+            queued: counts.pool_queued(),
+            jobs: counts.pool_begun,
+            wait_us: counts.pool_wait_us,
+            held_us: counts.pool_held_us,
+        }
+    }
 }
 
 /// The tick between two instants. The first tick of a run is a baseline: it has totals and no rates.
@@ -365,6 +396,7 @@ fn requests(tally: &Tally, finished_before: u64, interval_ns: Option<u64>) -> Re
         refused: counts.refused,
         bytes_in: counts.bytes_in,
         bytes_out: counts.bytes_out,
+        pool: Pool::of(counts),
     }
 }
 

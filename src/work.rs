@@ -12,7 +12,7 @@ pub mod io;
 pub mod loop_wait;
 pub mod memory;
 pub mod payload;
-mod pool;
+pub mod pool;
 pub mod sleep;
 pub mod upload;
 

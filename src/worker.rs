@@ -5,6 +5,7 @@
 
 mod accept;
 mod connections;
+mod pool;
 mod turn_away;
 
 use std::sync::Arc;
@@ -129,6 +130,8 @@ async fn serve(settings: &Settings, seat: SeatWriter, control: &MemberEnd) -> Re
         }
     });
     let mut worker = Worker::new(settings, seat);
+    // Until the worker ends: threads of its pool may work on.
+    let _counted = pool::count(Arc::clone(&worker.seat));
     let mut beat = tokio::time::interval(BEAT);
     beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while worker.stage != Stage::Done {

@@ -11,8 +11,6 @@ use crate::work::cpu::{Amount, Cpu, DEFAULT_ITERATIONS, Place, iterations_within
 
 const FLAG: &str = "--max-cpu";
 
-const PLACES: [(&str, Place); 2] = [("loop", Place::Loop), ("pool", Place::Pool)];
-
 /// Computes: `iterations=` or `ms=`, and `on=`.
 pub async fn cpu(Params(computation): Params<Cpu>, exchange: Exchange) -> Answer {
     Answer { done: Work::Cpu(computation).run().await, exchange }
@@ -26,7 +24,7 @@ impl FromQuery for Cpu {
         query.not_both("iterations", "ms")?;
         let count = query.ranged("iterations", &iterations)?;
         let time = query.ranged("ms", &milliseconds(limits.cpu, FLAG))?;
-        let place = query.one_of("on", &PLACES)?.unwrap_or(Place::Loop);
+        let place = query.one_of("on", &places())?.unwrap_or(Place::Loop);
         let amount = match (time, count) {
             (Some(time), _) => Amount::Time(time),
             (None, Some(count)) => Amount::Iterations(count),
@@ -36,6 +34,10 @@ impl FromQuery for Cpu {
     }
 }
 
+fn places() -> [(&'static str, Place); 2] {
+    Place::ALL.map(|place| (place.name(), place))
+}
+
 impl Describe for Cpu {
     fn describe(limits: &Limits) -> Vec<Documented> {
         let iterations = whole(iterations_within(limits.cpu), FLAG);
@@ -43,7 +45,8 @@ impl Describe for Cpu {
         vec![
             iterations.documented("iterations", "how much it computes, exactly", Some(DEFAULT_ITERATIONS)),
             time.documented("ms", "instead of iterations: until the thread has used so much CPU time", None),
-            Documented::new("on", "the worker's loop, or a thread of its pool", words(&PLACES)).or(PLACES[0].0),
+            Documented::new("on", "the worker's loop, or a thread of its pool", words(&places()))
+                .or(Place::ALL[0].name()),
         ]
     }
 }

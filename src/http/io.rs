@@ -78,7 +78,7 @@ impl FromQuery for Asked {
 }
 
 fn modes() -> [(&'static str, Mode); 3] {
-    [Mode::Async, Mode::Blocking, Mode::Pool].map(|mode| (mode.name(), mode))
+    Mode::ALL.map(|mode| (mode.name(), mode))
 }
 
 impl Describe for Asked {

@@ -19,8 +19,8 @@ use super::route::Route;
 use super::status::is_bodiless;
 use super::target::Target;
 use crate::profile::{self, Profile, Step};
-use crate::work::cpu::{Computed, Cpu, Place};
-use crate::work::io::{Io, Mode, Waited};
+use crate::work::cpu::Computed;
+use crate::work::io::{Io, Waited};
 use crate::work::memory::Held;
 use crate::work::payload::{self, DEFAULT_SEED, Payload};
 use crate::work::{Done, Work};
@@ -53,12 +53,12 @@ async fn serve(route: &profile::Route, target: &Target, exchange: &Exchange) -> 
 
 async fn run(step: &Step, target: &Target, exchange: &Exchange) -> Result<Option<Done>, Refusal> {
     match step {
-        Step::Cpu(amount) => Ok(Some(Work::Cpu(Cpu { amount: *amount, place: Place::Loop }).run().await)),
-        Step::Io(delay) => {
+        Step::Cpu(cpu) => Ok(Some(Work::Cpu(*cpu).run().await)),
+        Step::Io { delay, mode } => {
             let delay = delay.always().or_else(|| delay.at(exchange.index()));
             // It stands in the answer all the same, whose length must not tell whom a percentage leaves out.
             let Some(delay) = delay else { return Ok(Some(Done::Io(Waited::default()))) };
-            Ok(Some(Work::Io(Io { delay, mode: Mode::Async }).run().await))
+            Ok(Some(Work::Io(Io { delay, mode: *mode }).run().await))
         }
         Step::Mem(hold) => {
             let done = hold.run(&target.memory).await.map(Done::Memory);

@@ -69,7 +69,7 @@ pub fn resources() -> Vec<Column<TargetSample>> {
             |row| percent(row.figures.host_memory_used)),
     ];
     let explained = when().into_iter().chain(processes()).chain(own).chain(requests()).chain(strain::columns());
-    explained.chain(durations::columns()).collect()
+    explained.chain(durations::columns()).chain(pool()).collect()
 }
 
 /// `workers.csv`: a row a tick and slot ever used. Its counters are those of all the slot's generations.
@@ -98,7 +98,7 @@ pub fn workers() -> Vec<Column<SlotSample>> {
         column("rss_bytes", "bytes", "/proc/PID/statm", "resident memory, shared pages counted in each process",
             |row| known(row.figures.group.rss_bytes)),
     ];
-    when().into_iter().chain(who).chain(processes()).chain(own).chain(requests()).collect()
+    when().into_iter().chain(who).chain(processes()).chain(own).chain(requests()).chain(pool()).collect()
 }
 
 /// `routes.csv`: a row a tick and route, from its first request on.
@@ -174,6 +174,23 @@ fn requests<Figures: Common>() -> [Column<Figures>; 9] {
             |row| row.figures.requests().accepts.to_string()),
         column("refused_total", "count", "scoreboard", "connections turned away over --max-connections",
             |row| row.figures.requests().refused.to_string()),
+    ]
+}
+
+/// The last columns of `resources.csv` and `workers.csv`.
+#[rustfmt::skip]
+fn pool<Figures: Common>() -> [Column<Figures>; 5] {
+    [
+        column("pool_busy", "count", "scoreboard", "threads of the pools that work",
+            |row| row.figures.requests().pool.busy.to_string()),
+        column("pool_queued", "count", "scoreboard", "pieces of work that wait for a thread of a pool",
+            |row| row.figures.requests().pool.queued.to_string()),
+        column("pool_jobs_total", "count", "scoreboard", "pieces of work that a thread of a pool has begun",
+            |row| row.figures.requests().pool.jobs.to_string()),
+        column("pool_wait_seconds_total", "s", "scoreboard", "how long those had waited for a thread",
+            |row| seconds(row.figures.requests().pool.wait_us.saturating_mul(1_000))),
+        column("pool_held_seconds_total", "s", "scoreboard", "how long those that were ended had held a thread",
+            |row| seconds(row.figures.requests().pool.held_us.saturating_mul(1_000))),
     ]
 }
 
@@ -270,7 +287,8 @@ mod tests {
              uss_bytes,host_steal_pct,host_mem_avail_bytes,cg_throttled_ms_total,cg_mem_bytes,cg_mem_limit_bytes,\
              psi_cpu_some_pct,psi_mem_some_pct,psi_io_some_pct,acceptq_depth,acceptq_max,listen_drops_total,\
              loop_lag_max_us,loop_busy_pct,loop_wait_pct,worker_imbalance,svc_p50_us,svc_p95_us,svc_p99_us,svc_max_us,lat_p50_us,lat_p90_us,\
-             lat_p95_us,lat_p99_us,lat_max_us,queue_p50_us,queue_p99_us,loop_p50_us,loop_p99_us"
+             lat_p95_us,lat_p99_us,lat_max_us,queue_p50_us,queue_p99_us,loop_p50_us,loop_p99_us,\
+             pool_busy,pool_queued,pool_jobs_total,pool_wait_seconds_total,pool_held_seconds_total"
         );
         assert_eq!(
             header(routes().iter().map(|column| column.name).collect()),
@@ -282,7 +300,8 @@ mod tests {
             header(workers().iter().map(|column| column.name).collect()),
             "ts_utc,epoch_ms,elapsed_s,interval_s,late_ms,phase,mode,slot,generation,pid,state,procs,threads,fds,\
              cpu_pct,cpu_seconds_total,loop_busy_pct,loop_wait_pct,rss_bytes,requests_total,rps,errors_total,\
-             lost_total,rejected_total,inflight,connections,accepts_total,refused_total"
+             lost_total,rejected_total,inflight,connections,accepts_total,refused_total,\
+             pool_busy,pool_queued,pool_jobs_total,pool_wait_seconds_total,pool_held_seconds_total"
         );
     }
 

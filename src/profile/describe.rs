@@ -4,7 +4,8 @@ use std::fmt;
 
 use super::{Response, Route, Step};
 use crate::units::{Bytes, Spelled};
-use crate::work::cpu::Amount;
+use crate::work::cpu::{Amount, Cpu, Place};
+use crate::work::io::Mode;
 
 impl fmt::Display for Route {
     /// `computes 330000 iterations, waits 20ms; 201, 684 bytes`
@@ -25,9 +26,24 @@ impl fmt::Display for Route {
 impl fmt::Display for Step {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Cpu(Amount::Iterations(iterations)) => write!(formatter, "computes {iterations} iterations"),
-            Self::Cpu(Amount::Time(time)) => write!(formatter, "computes for {}", Spelled(*time)),
-            Self::Io(delay) => write!(formatter, "waits {delay}"),
+            Self::Cpu(Cpu { amount, place }) => {
+                match amount {
+                    Amount::Iterations(iterations) => write!(formatter, "computes {iterations} iterations"),
+                    Amount::Time(time) => write!(formatter, "computes for {}", Spelled(*time)),
+                }?;
+                formatter.write_str(match place {
+                    Place::Loop => "",
+                    Place::Pool => " on the pool",
+                })
+            }
+            Self::Io { delay, mode } => {
+                write!(formatter, "waits {delay}")?;
+                formatter.write_str(match mode {
+                    Mode::Async => "",
+                    Mode::Blocking => ", holding the worker",
+                    Mode::Pool => " on the pool",
+                })
+            }
             Self::Mem(hold) => write!(formatter, "holds {} for {}", Bytes(hold.bytes), Spelled(hold.time)),
             Self::Bytes(bytes) => write!(formatter, "makes {bytes} bytes"),
         }

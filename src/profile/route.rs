@@ -9,7 +9,8 @@ use super::{Response, Route, Rules, Step};
 use crate::delay::Delay;
 use crate::distribution;
 use crate::units::{Bytes, Spelled};
-use crate::work::cpu::{Amount, iterations_within};
+use crate::work::cpu::{Amount, Cpu, Place, iterations_within};
+use crate::work::io::Mode;
 use crate::work::memory::Hold;
 
 /// Methods that a route may have. GET answers HEAD too.
@@ -121,7 +122,7 @@ fn read_step(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, findings: &mut Fin
     };
     match *name {
         "cpu" => read_cpu(step, rules, findings).map(Step::Cpu),
-        "io" => read_io(step, seed, rules, findings).map(Step::Io),
+        "io" => read_io(step, seed, rules, findings),
         "mem" => read_mem(step, rules, findings).map(Step::Mem),
         "bytes" => {
             let table = step.table(&["size"], findings)?;
@@ -144,23 +145,42 @@ fn read_step(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, findings: &mut Fin
     }
 }
 
-fn read_cpu(entry: &Entry<'_>, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Option<Amount> {
+fn read_cpu(entry: &Entry<'_>, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Option<Cpu> {
     const FLAG: &str = "--max-cpu";
-    let table = entry.table(&["iterations", "ms"], findings)?;
-    match one_of(&table, ["iterations", "ms"], findings)? {
+    let table = entry.table(&["iterations", "ms", "on"], findings)?;
+    let place = read_word(&table, "on", Place::ALL.map(|place| (place.name(), place)), findings);
+    let amount = match one_of(&table, ["iterations", "ms"], findings)? {
         ("iterations", entry) => {
             let whose = format!(" ({FLAG} {})", Spelled(rules.cpu));
             entry.whole(&(0..=iterations_within(rules.cpu)), &whose, findings).map(Amount::Iterations)
         }
         (_, entry) => entry.milliseconds(rules.cpu, FLAG, findings).map(Amount::Time),
-    }
+    };
+    Some(Cpu { amount: amount?, place: place? })
 }
 
-fn read_io(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Option<Delay> {
+/// A key's word, one of a few; the first when it is left out.
+fn read_word<T: Copy, const MANY: usize>(
+    table: &Table<'_>,
+    name: &str,
+    words: [(&str, T); MANY],
+    findings: &mut Findings<'_>,
+) -> Option<T> {
+    let Some(entry) = table.get(name) else { return words.first().map(|(_, meant)| *meant) };
+    let text = entry.text(findings)?;
+    let known = words.iter().find(|(word, _)| *word == text).map(|(_, meant)| *meant);
+    if known.is_none() {
+        findings.wrong_value(&entry, format!("must be one of {}", words.map(|(word, _)| word).join(", ")));
+    }
+    known
+}
+
+fn read_io(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Option<Step> {
     const FLAG: &str = "--max-delay";
-    let table = entry.table(&["ms", "delay"], findings)?;
+    let table = entry.table(&["ms", "delay", "mode"], findings)?;
+    let mode = read_word(&table, "mode", Mode::ALL.map(|mode| (mode.name(), mode)), findings);
     let grammar = distribution::Rules { most: rules.delay, flag: FLAG, read: rules.read };
-    match one_of(&table, ["ms", "delay"], findings)? {
+    let delay = match one_of(&table, ["ms", "delay"], findings)? {
         ("ms", entry) => {
             let time = entry.milliseconds(rules.delay, FLAG, findings)?;
             Delay::parse(&Spelled(time).to_string(), &grammar, seed).ok()
@@ -172,7 +192,8 @@ fn read_io(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, findings: &mut Findi
                 None
             }
         },
-    }
+    };
+    Some(Step::Io { delay: delay?, mode: mode? })
 }
 
 fn read_mem(entry: &Entry<'_>, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Option<Hold> {
@@ -256,10 +277,12 @@ fn sum_up(
     let mut body: Option<u64> = None;
     for step in steps {
         match step {
-            Step::Cpu(Amount::Iterations(more)) => iterations = iterations.saturating_add(*more),
-            Step::Cpu(Amount::Time(more)) => cpu = cpu.saturating_add(*more),
+            Step::Cpu(Cpu { amount: Amount::Iterations(more), place: _ }) => {
+                iterations = iterations.saturating_add(*more);
+            }
+            Step::Cpu(Cpu { amount: Amount::Time(more), place: _ }) => cpu = cpu.saturating_add(*more),
             // What is drawn is within the limit by itself; only what is fixed can be added up.
-            Step::Io(more) => wait = wait.saturating_add(more.always().unwrap_or_default()),
+            Step::Io { delay, mode: _ } => wait = wait.saturating_add(delay.always().unwrap_or_default()),
             Step::Mem(hold) => wait = wait.saturating_add(hold.time),
             Step::Bytes(more) => body = Some(body.unwrap_or(0).saturating_add(*more)),
         }

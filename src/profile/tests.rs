@@ -227,10 +227,29 @@ status = { 200 = 3 }
 }
 
 #[test]
+fn a_step_says_where_it_computes_and_what_waits() {
+    let text =
+        "[[route]]\npath = '/a'\nsteps = [ { cpu = { ms = 1, on = 'pool' } }, { io = { ms = 1, mode = 'pool' } } ]";
+    let profile = read_text(text).unwrap();
+    assert_eq!(
+        profile.routes[0].to_string(),
+        "computes for 1ms on the pool, waits 1ms on the pool; 200, what was done as JSON"
+    );
+    let usual =
+        read_text(&text.replace(", on = 'pool'", "").replace(", mode = 'pool'", ", mode = 'async'")).unwrap();
+    assert_eq!(usual.routes[0].to_string(), "computes for 1ms, waits 1ms; 200, what was done as JSON");
+    let mistakes = read_text(&text.replace("'pool'", "'poool'")).unwrap_err();
+    let told: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    assert!(told[0].contains("loop, pool") && told[1].contains("async, blocking, pool"), "{told:?}");
+}
+
+#[test]
 fn two_delays_of_a_route_are_not_long_for_the_same_requests() {
     let text = "[[route]]\npath = '/a'\nsteps = [ { io = { delay = '1s:50' } }, { io = { delay = '1s:50' } } ]";
     let profile = read_text(text).unwrap();
-    let [Step::Io(one), Step::Io(other)] = &profile.routes[0].steps[..] else { panic!("{profile:?}") };
+    let [Step::Io { delay: one, .. }, Step::Io { delay: other, .. }] = &profile.routes[0].steps[..] else {
+        panic!("{profile:?}")
+    };
     let both = (0..10_000).filter(|&index| one.at(index).is_some() && other.at(index).is_some()).count();
     assert!((2_000..3_000).contains(&both), "{both} of 10,000");
 }
@@ -251,7 +270,7 @@ fn the_built_in_ones_are_right_and_say_what_they_are() {
 fn the_baseline_has_the_published_shape() {
     let (_, text) = BUILT_IN[1];
     let profile = read("baseline", text, &rules(&offered())).unwrap();
-    let [_, Step::Io(delay)] = &profile.routes[0].steps[..] else { panic!("{profile:?}") };
+    let [_, Step::Io { delay, .. }] = &profile.routes[0].steps[..] else { panic!("{profile:?}") };
     let mut drawn: Vec<f64> = (0..50_000).map(|index| delay.at(index).unwrap().as_secs_f64() * 1e3).collect();
     drawn.sort_by(f64::total_cmp);
     let published = &profile.published[0].figures;

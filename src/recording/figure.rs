@@ -75,6 +75,8 @@ figures! {
     QueueP99 "queue_p99_us",
     LoopWaitP50 "loop_p50_us",
     LoopWaitP99 "loop_p99_us",
+    PoolBusy "pool_busy",
+    PoolQueued "pool_queued",
 }
 
 impl Figure {

@@ -76,9 +76,12 @@ fn could_be_gained(more: &Tally, interval_ns: u64) -> bool {
     // A second more, for what was begun before and is counted in this tick.
     let seconds = interval_ns / SECOND_NS + 2;
     let (most, most_bytes) = (MOST_A_SECOND.saturating_mul(seconds), MOST_BYTES_A_SECOND.saturating_mul(seconds));
-    let Counts { bytes_in, bytes_out, .. } = more.counts;
-    let others = Counts { bytes_in: 0, bytes_out: 0, ..more.counts };
-    bytes_in.max(bytes_out) <= most_bytes && others.all().iter().chain([&more.lost]).all(|&gained| gained <= most)
+    let Counts { bytes_in, bytes_out, pool_wait_us, pool_held_us, .. } = more.counts;
+    let others = Counts { bytes_in: 0, bytes_out: 0, pool_wait_us: 0, pool_held_us: 0, ..more.counts };
+    // What has waited, or worked, for long is counted when that ends: a million seconds of it in a second are too many.
+    let large = [bytes_in, bytes_out, pool_wait_us, pool_held_us];
+    large.iter().all(|&gained| gained <= most_bytes)
+        && others.all().iter().chain([&more.lost]).all(|&gained| gained <= most)
 }
 
 /// Whether so many requests could be finished in a tick, by all workers of the largest target.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::histogram::add;
 
 /// How many counters there are.
-pub const COUNTERS: usize = 12;
+pub const COUNTERS: usize = 18;
 
 /// How often a reader tries for counters of which none has moved while it read. A reading takes a hundredth of the time
 /// of a request, so one that is not interrupted needs one try or two.
@@ -30,6 +30,12 @@ pub struct Counters {
     pub(super) voluntary_switches: AtomicU64,
     pub(super) involuntary_switches: AtomicU64,
     pub(super) major_faults: AtomicU64,
+    pub(super) pool_ended: AtomicU64,
+    pub(super) pool_left: AtomicU64,
+    pub(super) pool_begun: AtomicU64,
+    pub(super) pool_asked: AtomicU64,
+    pub(super) pool_wait_us: AtomicU64,
+    pub(super) pool_held_us: AtomicU64,
 }
 
 /// Counters as read.
@@ -59,9 +65,39 @@ pub struct Counts {
     pub involuntary_switches: u64,
     /// Pages that its process had to wait for a disk for. 0 where workers share a process.
     pub major_faults: u64,
+    /// Pieces of work that a thread of the pool has ended.
+    #[serde(default)]
+    pub pool_ended: u64,
+    /// Pieces of work that wait for a thread no more: begun, or given up.
+    #[serde(default)]
+    pub pool_left: u64,
+    /// Pieces of work that a thread of the pool has begun.
+    #[serde(default)]
+    pub pool_begun: u64,
+    /// Pieces of work that a thread of the pool was asked for.
+    #[serde(default)]
+    pub pool_asked: u64,
+    /// How long those that were begun had waited for a thread, in microseconds.
+    #[serde(default)]
+    pub pool_wait_us: u64,
+    /// How long those that were ended had held a thread, in microseconds.
+    #[serde(default)]
+    pub pool_held_us: u64,
 }
 
 impl Counts {
+    /// Threads of the pool that work.
+    #[must_use]
+    pub fn pool_busy(&self) -> u64 {
+        self.pool_begun.saturating_sub(self.pool_ended)
+    }
+
+    /// Pieces of work that wait for a thread of the pool.
+    #[must_use]
+    pub fn pool_queued(&self) -> u64 {
+        self.pool_asked.saturating_sub(self.pool_left)
+    }
+
     /// Adds another's counts.
     pub fn add(&mut self, other: &Self) {
         for (mine, theirs) in self.all_mut().into_iter().zip(other.all()) {
@@ -99,6 +135,12 @@ impl Counts {
             voluntary_switches,
             involuntary_switches,
             major_faults,
+            pool_ended,
+            pool_left,
+            pool_begun,
+            pool_asked,
+            pool_wait_us,
+            pool_held_us,
         } = self;
         [
             started,
@@ -113,6 +155,12 @@ impl Counts {
             voluntary_switches,
             involuntary_switches,
             major_faults,
+            pool_ended,
+            pool_left,
+            pool_begun,
+            pool_asked,
+            pool_wait_us,
+            pool_held_us,
         ]
     }
 }
@@ -167,6 +215,12 @@ impl Counters {
             voluntary_switches,
             involuntary_switches,
             major_faults,
+            pool_ended,
+            pool_left,
+            pool_begun,
+            pool_asked,
+            pool_wait_us,
+            pool_held_us,
         } = self;
         [
             started,
@@ -181,6 +235,12 @@ impl Counters {
             voluntary_switches,
             involuntary_switches,
             major_faults,
+            pool_ended,
+            pool_left,
+            pool_begun,
+            pool_asked,
+            pool_wait_us,
+            pool_held_us,
         ]
     }
 

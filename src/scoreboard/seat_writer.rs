@@ -176,6 +176,30 @@ impl SeatWriter {
         counters.finished.store(counters.finished.load(Relaxed).wrapping_add(1), Release);
     }
 
+    /// A thread of the pool was asked for. This and what follows is counted by the worker's loop and by the threads of its
+    /// pool, one at a time.
+    pub fn pool_asked(&self) {
+        self.count(|counters| &counters.pool_asked, 1, Relaxed);
+    }
+
+    /// What waited for a thread of the pool was given up.
+    pub fn pool_given_up(&self) {
+        self.count(|counters| &counters.pool_left, 1, Relaxed);
+    }
+
+    /// A thread of the pool began what had waited for it.
+    pub fn pool_begun(&self, wait_ns: u64) {
+        self.count(|counters| &counters.pool_begun, 1, Relaxed);
+        self.count(|counters| &counters.pool_left, 1, Relaxed);
+        self.count(|counters| &counters.pool_wait_us, wait_ns / 1_000, Relaxed);
+    }
+
+    /// A thread of the pool ended what it had worked on.
+    pub fn pool_ended(&self, held_ns: u64) {
+        self.count(|counters| &counters.pool_held_us, held_ns / 1_000, Relaxed);
+        self.count(|counters| &counters.pool_ended, 1, Relaxed);
+    }
+
     /// The loop turned.
     pub fn beat(&self, now_ns: u64) {
         self.seat().beat_ns.store(now_ns, Relaxed);

@@ -203,6 +203,9 @@ impl Slot {
             let base = &slot.base;
             // A dead worker's connections are closed, though it could not say so.
             counters.closed.store(counters.accepts.load(Relaxed), Relaxed);
+            // And its pool has no threads.
+            counters.pool_ended.store(counters.pool_begun.load(Relaxed), Relaxed);
+            counters.pool_left.store(counters.pool_asked.load(Relaxed), Relaxed);
             base.counters.absorb(counters);
             add(&base.lost, in_flight);
             base.cpu_ns.add(cpu_ns);

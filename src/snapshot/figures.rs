@@ -16,6 +16,12 @@ pub struct Figures {
     pub totals: Totals,
     /// Requests being served at that instant.
     pub in_flight: u64,
+    /// Threads of the pools that worked at that instant.
+    #[serde(default)]
+    pub pool_busy: u64,
+    /// Pieces of work that waited for a thread of a pool at that instant.
+    #[serde(default)]
+    pub pool_queued: u64,
     /// Connections open at that instant.
     pub connections: u64,
     /// What all accept queues together had dropped at the last tick.
@@ -46,6 +52,12 @@ pub struct SlotFigures {
     pub lost: u64,
     /// Requests being served at that instant.
     pub in_flight: u64,
+    /// Threads of the pools that worked at that instant.
+    #[serde(default)]
+    pub pool_busy: u64,
+    /// Pieces of work that waited for a thread of a pool at that instant.
+    #[serde(default)]
+    pub pool_queued: u64,
     /// Connections open at that instant.
     pub connections: u64,
     /// CPU of all its workers.
@@ -81,6 +93,8 @@ impl Figures {
         Self {
             totals,
             in_flight: totals.in_flight(),
+            pool_busy: totals.counts.pool_busy(),
+            pool_queued: totals.counts.pool_queued(),
             connections: totals.connections(),
             listen_drops,
             routes,
@@ -145,6 +159,8 @@ impl SlotFigures {
             counts: slot.counts,
             lost: slot.lost,
             in_flight: slot.in_flight(),
+            pool_busy: slot.counts.pool_busy(),
+            pool_queued: slot.counts.pool_queued(),
             connections: slot.connections(),
             cpu_ns: slot.cpu_ns,
             beat_ns,

@@ -51,6 +51,20 @@ pub enum Place {
     Pool,
 }
 
+impl Place {
+    /// Both, the usual one first.
+    pub const ALL: [Self; 2] = [Self::Loop, Self::Pool];
+
+    /// As it is spelled in a query and in a profile.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Loop => "loop",
+            Self::Pool => "pool",
+        }
+    }
+}
+
 /// A piece of computing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cpu {

@@ -20,7 +20,10 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// As it is spelled in a query and in the answer.
+    /// All of them, the usual one first.
+    pub const ALL: [Self; 3] = [Self::Async, Self::Blocking, Self::Pool];
+
+    /// As it is spelled in a query, in a profile and in the answer.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {

@@ -1,5 +1,6 @@
 //! The worker's pool of threads, for work that holds one.
 
+use std::cell::RefCell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
@@ -31,6 +32,86 @@ impl<T> Drop for Awaited<T> {
     }
 }
 
+/// What happens to a piece of work that needs a thread of the pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It waits for one.
+    Asked,
+    /// It waits no more, and is not begun.
+    GivenUp,
+    /// A thread has begun it, after it had waited for so long.
+    Begun {
+        /// Nanoseconds.
+        wait_ns: u64,
+    },
+    /// It is done, and has held its thread for so long.
+    Ended {
+        /// Nanoseconds.
+        held_ns: u64,
+    },
+}
+
+/// Is told every event of a pool, by the thread that owns the pool and by those in it.
+pub type Account = Arc<dyn Fn(Event) + Send + Sync>;
+
+thread_local! {
+    static ACCOUNT: RefCell<Option<Account>> = const { RefCell::new(None) };
+}
+
+/// Tells what happens to the work that the calling thread gives to its pool from here on.
+pub fn account_to(account: Account) {
+    ACCOUNT.set(Some(account));
+}
+
+fn tell(account: Option<&Account>, event: Event) {
+    if let Some(account) = account {
+        account(event);
+    }
+}
+
+/// A piece of work that waits for a thread. Dropped before it begins, it is given up.
+struct Queued {
+    account: Option<Account>,
+    asked_ns: u64,
+}
+
+/// A piece of work that a thread is at, until it is dropped.
+struct Held {
+    account: Option<Account>,
+    begun_ns: u64,
+}
+
+impl Queued {
+    fn new() -> Self {
+        let account = ACCOUNT.with_borrow(Clone::clone);
+        tell(account.as_ref(), Event::Asked);
+        Self { account, asked_ns: clock::monotonic_ns() }
+    }
+
+    /// A thread begins; with how long that took.
+    fn begin(mut self) -> (Held, u64) {
+        let begun_ns = clock::monotonic_ns();
+        let wait_ns = begun_ns.saturating_sub(self.asked_ns);
+        // It leaves nothing to be given up.
+        let account = self.account.take();
+        tell(account.as_ref(), Event::Begun { wait_ns });
+        (Held { account, begun_ns }, wait_ns)
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        tell(self.account.as_ref(), Event::GivenUp);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let held_ns = clock::monotonic_ns().saturating_sub(self.begun_ns);
+        tell(self.account.as_ref(), Event::Ended { held_ns });
+    }
+}
+
 /// What a thread of the pool has done, and what it took beside the work.
 pub(super) struct Pooled<T> {
     /// What the work returned.
@@ -43,11 +124,12 @@ pub(super) struct Pooled<T> {
 
 /// Runs on a thread of the pool; a panic there is a panic here.
 pub(super) async fn on_pool<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Pooled<T> {
-    let asked_ns = clock::monotonic_ns();
+    let queued = Queued::new();
     let work = move || {
-        let begun_ns = clock::monotonic_ns();
+        let (held, wait_ns) = queued.begin();
         let done = work();
-        (done, begun_ns.saturating_sub(asked_ns), clock::monotonic_ns())
+        drop(held);
+        (done, wait_ns, clock::monotonic_ns())
     };
     let is_given_up = Arc::new(AtomicBool::new(false));
     let seen_there = Arc::clone(&is_given_up);

@@ -48,6 +48,7 @@ mod parent_death;
 mod payloads;
 mod phases;
 mod pid_one;
+mod pool_waiting;
 mod profiles;
 mod quantiles;
 mod readme;

@@ -227,6 +227,31 @@ fn of_workers(slots: &[SlotSample]) -> Vec<MetricFamily> {
             of_each(|slot| Some(float(slot.requests.in_flight)), labelled_gauge),
         ),
         gauges(
+            "quintain_worker_pool_busy_threads",
+            "Threads of the slot's pool that work.",
+            of_each(|slot| Some(float(slot.requests.pool.busy)), labelled_gauge),
+        ),
+        gauges(
+            "quintain_worker_pool_queued_jobs",
+            "Pieces of work that wait for a thread of the slot's pool.",
+            of_each(|slot| Some(float(slot.requests.pool.queued)), labelled_gauge),
+        ),
+        counters(
+            "quintain_worker_pool_jobs_total",
+            "Pieces of work that a thread of the slot's pool has begun.",
+            of_each(|slot| Some(float(slot.requests.pool.jobs)), labelled_counter),
+        ),
+        counters(
+            "quintain_worker_pool_wait_seconds_total",
+            "How long those had waited for a thread.",
+            of_each(|slot| Some(float(slot.requests.pool.wait_us) / 1e6), labelled_counter),
+        ),
+        counters(
+            "quintain_worker_pool_held_seconds_total",
+            "How long those that were ended had held a thread.",
+            of_each(|slot| Some(float(slot.requests.pool.held_us) / 1e6), labelled_counter),
+        ),
+        gauges(
             "quintain_worker_generation",
             "How many workers have held the slot.",
             of_each(|slot| Some(float(slot.generation)), labelled_gauge),

@@ -13,6 +13,7 @@ use crate::control::faults_between;
 use crate::histogram::{Distribution, Quantiles};
 use crate::http::Refusal;
 use crate::phase::{START, is_name};
+use crate::scoreboard::Counts;
 use crate::snapshot::{Figures, RouteReading, SlotFigures};
 use crate::sys::clock;
 
@@ -111,7 +112,17 @@ fn marks(target: &Target) -> Vec<Value> {
 }
 
 fn totals(figures: &Figures) -> Value {
-    let Figures { totals, in_flight, connections, listen_drops, routes: _, slots: _, faults: _ } = figures;
+    let Figures {
+        totals,
+        in_flight,
+        connections,
+        listen_drops,
+        pool_busy,
+        pool_queued,
+        routes: _,
+        slots: _,
+        faults: _,
+    } = figures;
     let counts = &totals.counts;
     json!({
         "started": counts.started,
@@ -126,6 +137,18 @@ fn totals(figures: &Figures) -> Value {
         "connections": connections,
         "accepts": counts.accepts,
         "listen_drops": listen_drops,
+        "pool": pool(*pool_busy, *pool_queued, counts),
+    })
+}
+
+/// The threads of the pools: as they are, and what they have done.
+fn pool(busy: u64, queued: u64, counts: &Counts) -> Value {
+    json!({
+        "busy": busy,
+        "queued": queued,
+        "jobs": counts.pool_begun,
+        "wait_seconds": seconds(counts.pool_wait_us.saturating_mul(1_000)),
+        "held_seconds": seconds(counts.pool_held_us.saturating_mul(1_000)),
     })
 }
 
@@ -167,6 +190,7 @@ fn worker(slot: &SlotFigures, at_ns: u64) -> Value {
         "finished": slot.counts.finished,
         "lost": slot.lost,
         "in_flight": slot.in_flight,
+        "pool": pool(slot.pool_busy, slot.pool_queued, &slot.counts),
         "connections": slot.connections,
         "cpu_seconds": slot.cpu_ns.map(seconds),
         "beat_age_ms": slot.beat_ns.map(|beat_ns| at_ns.saturating_sub(beat_ns) / clock::MILLISECOND),
