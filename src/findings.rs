@@ -21,6 +21,7 @@ mod queueing;
 mod resources;
 mod room;
 mod saturation;
+mod shed;
 mod steal;
 mod throttling;
 
@@ -58,6 +59,8 @@ pub enum Rule {
     Lost,
     /// Requests failed.
     Errors,
+    /// Requests answered 503 over `--max-inflight`.
+    Shed,
     /// Connections that the kernel dropped or the target turned away.
     AcceptQueue,
     /// Which resource was used up first.
@@ -94,6 +97,7 @@ impl Rule {
             Self::Account => "account",
             Self::Lost => "lost requests",
             Self::Errors => "errors",
+            Self::Shed => "shed requests",
             Self::AcceptQueue => "connections not taken",
             Self::Saturation => "saturation",
             Self::Knee => "the knee",
@@ -150,9 +154,10 @@ impl Certainty {
 /// Everything that can be said of a run, the weightiest first.
 #[must_use]
 pub fn of(run: &Recording) -> Vec<Finding> {
-    let rules: [fn(&Recording) -> Vec<Finding>; 16] = [
+    let rules: [fn(&Recording) -> Vec<Finding>; 17] = [
         lost::find,
         errors::find,
+        shed::find,
         accept_queue::find,
         saturation::find,
         knee::find,

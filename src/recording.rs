@@ -73,13 +73,26 @@ pub const NOT_READ: [&[&str]; 3] = [
         "threads",
         "fds",
         "late_ms",
+        "client_gone_total",
+        "broken_total",
+        "shed_total",
         "pool_busy",
         "pool_queued",
         "pool_jobs_total",
         "pool_wait_seconds_total",
         "pool_held_seconds_total",
     ],
-    &["ts_utc", "svc_p95_us", "svc_max_us", "lat_p90_us", "lat_p95_us", "queue_p50_us", "loop_p50_us"],
+    &[
+        "ts_utc",
+        "client_gone_total",
+        "broken_total",
+        "svc_p95_us",
+        "svc_max_us",
+        "lat_p90_us",
+        "lat_p95_us",
+        "queue_p50_us",
+        "loop_p50_us",
+    ],
 ];
 
 /// A run.

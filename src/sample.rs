@@ -13,14 +13,14 @@ mod strain;
 
 use crate::histogram::{Distribution, Quantiles};
 use crate::maybe_known::MaybeKnown;
-use crate::scoreboard::{Counts, SeatState};
+use crate::scoreboard::{Counts, Rejections, SeatState};
 use crate::snapshot::SlotReading;
 use crate::sys::procfs::ThreadTimes;
 use crate::sys::usage::Usage;
 
 pub use account::{Account, Tally};
 pub use reading::{Group, Host, Instant, Reading, Tree};
-pub use routes::{Durations, EarlierRoute, RouteSample};
+pub use routes::{Durations, EarlierRoute, RouteCounts, RouteSample};
 pub use strain::{StrainReading, StrainSample};
 
 /// The largest error of a difference in a process's user or system time: a 10 ms step for each of the two.
@@ -191,10 +191,18 @@ pub struct Requests {
     pub rate: MaybeKnown<f64>,
     /// Of those, status ≥ 500 or broken by a fault.
     pub errors: u64,
+    /// Of the finished, those that their client gave up.
+    pub client_gone: u64,
+    /// Of the finished, those that a fault broke.
+    pub broken: u64,
+    /// Of the finished, those answered 503 because `--max-inflight` was reached.
+    pub shed: u64,
     /// In flight when their worker died.
     pub lost: u64,
     /// Refused before the router.
     pub rejected: u64,
+    /// The same, by reason.
+    pub rejections: Rejections,
     /// Being served.
     pub in_flight: u64,
     /// Connections open.
@@ -388,8 +396,12 @@ fn requests(tally: &Tally, finished_before: u64, interval_ns: Option<u64>) -> Re
         finished: counts.finished,
         rate: rate_per_second(finished_before.into(), counts.finished.into(), interval_ns),
         errors: counts.errors,
+        client_gone: counts.client_gone,
+        broken: counts.broken,
+        shed: counts.shed,
         lost: *lost,
         rejected: counts.rejected,
+        rejections: counts.rejections,
         in_flight: tally.in_flight(),
         connections: tally.connections(),
         accepts: counts.accepts,

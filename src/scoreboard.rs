@@ -12,7 +12,7 @@
 //! | [`FaultTable`] | all workers, by `fetch_add`: the one deliberate exception |
 //!
 //! Atomics only. A counter with one writer is a load and a store. A worker writes a request's buckets first and
-//! `finished` last, and `started` before both; a reader goes the other way round, so that
+//! what makes it finished last, and `started` before both; a reader goes the other way round, so that
 //! `started − finished − lost` is never negative. What the supervisor does to a slot between two reads of it
 //! is guarded by the slot's `version`: odd while it works.
 
@@ -20,6 +20,7 @@ mod counters;
 mod ended_plans;
 mod fault_table;
 mod loop_lag;
+mod rejection;
 mod route_record;
 mod route_table;
 #[cfg(test)]
@@ -36,13 +37,14 @@ use bytemuck::Zeroable;
 use crate::maybe_known::{MaybeKnown, SharedFigure};
 use crate::sys::shared::Shared;
 
-pub use counters::{COUNTERS, Counters, Counts};
+pub use counters::{Counters, Counts};
 pub use ended_plans::EndedPlans;
 pub use fault_table::{FAULT_KINDS, FAULT_PLACES, FaultMark, FaultRecord, FaultTable, SharedIndex};
 pub use loop_lag::{BEAT_NS, LagWindow, LoopLag};
+pub use rejection::{Rejection, Rejections};
 pub use route_record::RouteRecord;
 pub use route_table::{ROUTE_NAME, RouteTable};
-pub use seat_writer::{Finished, Outcome, SeatWriter, Times};
+pub use seat_writer::{Finished, Outcome, SHED_STATUS, SeatWriter, Times};
 pub use slot::{Base, Roster, Seat, SeatState, Slot, SlotNotes, SlotState};
 
 /// Most routes of a target, the unmatched one included.

@@ -34,6 +34,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 pub use linger::{linger, read_some};
 pub use standing::{Phase, Timeouts};
 
+use crate::scoreboard::Rejection;
 use crate::sys::socket::{self, Received};
 
 /// Up to this size, copying a response's parts together costs less than having the kernel look at each.
@@ -45,6 +46,10 @@ pub struct Wire {
     framing: Framing,
     /// hyper waits for what the framing has refused.
     is_refused: bool,
+    /// Whether anything was read.
+    is_opened: bool,
+    /// The other protocol that the connection began with.
+    other_protocol: Option<Rejection>,
 }
 
 impl Wire {
@@ -54,7 +59,8 @@ impl Wire {
     /// What `epoll_ctl(2)` says.
     pub fn new(connection: Arc<Connection>) -> io::Result<Self> {
         let departure = Arc::new(Departure::new(connection)?);
-        Ok(Self { departure, framing: Framing::default(), is_refused: false })
+        let framing = Framing::default();
+        Ok(Self { departure, framing, is_refused: false, is_opened: false, other_protocol: None })
     }
 
     /// Waits until there is something to read, or the end of the stream. Until then a connection costs this
@@ -77,6 +83,29 @@ impl Wire {
     #[must_use]
     pub fn departure(&self) -> &Arc<Departure> {
         &self.departure
+    }
+
+    /// Why what was read last is no request, if that ended the connection.
+    #[must_use]
+    pub fn rejection(&self, error: Option<&hyper::Error>) -> Option<Rejection> {
+        let unparsed = || {
+            let error = error.filter(|error| error.is_parse())?;
+            Some(match () {
+                () if error.is_parse_too_large() => Rejection::LargeHead,
+                () if says_how_long(error) => Rejection::BadFraming,
+                () => Rejection::BadSyntax,
+            })
+        };
+        let refused = || {
+            self.refused().map(|refused| match refused {
+                Refused::Http2 => Rejection::Http2,
+                Refused::LongTarget => Rejection::LongTarget,
+                Refused::LongHead | Refused::ManyHeaderLines => Rejection::LargeHead,
+                Refused::FramedTwice => Rejection::BadFraming,
+            })
+        };
+        let rejected = refused().or_else(unparsed)?;
+        Some(self.other_protocol.unwrap_or(rejected))
     }
 
     /// See [`linger()`].
@@ -107,13 +136,19 @@ impl Wire {
     }
 }
 
+/// Whether hyper could not make out how long the body is: of its reasons it tells no more than a sentence.
+fn says_how_long(error: &hyper::Error) -> bool {
+    let sentence = error.to_string();
+    ["content-length", "transfer-encoding"].iter().any(|header| sentence.contains(header))
+}
+
 impl Read for Wire {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         mut buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        let Self { departure, framing, .. } = &mut *self;
+        let Self { departure, framing, is_opened, other_protocol, is_refused: _ } = &mut *self;
         let watched = &departure.socket;
         if framing.is_over() {
             return self.poll_end(context);
@@ -129,6 +164,9 @@ impl Read for Wire {
             let mut ready = ready?;
             let room = buffer.remaining();
             match socket::receive(connection.socket(), &mut buffer, connection.keeps_times(), |bytes| {
+                if !std::mem::replace(is_opened, true) {
+                    *other_protocol = Rejection::of_opening(bytes);
+                }
                 framing.follow(bytes)
             }) {
                 Ok(Received { bytes: 0, .. }) => return self.poll_end(context),

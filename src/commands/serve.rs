@@ -22,7 +22,7 @@ use crate::http::{About, Limits};
 use crate::observer::columns::timestamp;
 use crate::observer::{self, Admin, AdminListener, Observation, Processes, RunFiles, run_record};
 use crate::profile::{Profile, fault_rules};
-use crate::scoreboard::{SEATS, Scoreboard};
+use crate::scoreboard::{Counts, SEATS, Scoreboard};
 use crate::snapshot::Snapshot;
 use crate::supervisor::{self, Arrangement, ObserverDuty, Plan, WorkerDuty};
 use crate::sys::inherited::Inherited;
@@ -250,8 +250,8 @@ fn ready_line(config: &Config, sockets: &Sockets, directory: &RunDirectory) -> S
 
 fn done_line(board: &Scoreboard, arrangement: Arrangement, directory: &RunDirectory) -> String {
     let totals = Snapshot::without_cpu(board).totals();
-    let counts = totals.counts;
-    let (finished, errors, rejected, refused) = (counts.finished, counts.errors, counts.rejected, counts.refused);
+    let Counts { finished, client_gone, broken, errors, rejected, refused, shed, .. } = totals.counts;
+    let answered = totals.counts.answered();
     // What is not known is left out.
     let cpu = supervisor::cpu_ns(board, arrangement).cell(|cpu_ns| {
         let milliseconds = cpu_ns / clock::MILLISECOND;
@@ -259,7 +259,8 @@ fn done_line(board: &Scoreboard, arrangement: Arrangement, directory: &RunDirect
     });
     let peak = board.head().observer.rss_peak_bytes.load().cell(|bytes| format!(" rss_peak_bytes={bytes}"));
     format!(
-        "done requests={finished} errors={errors} lost={} rejected={rejected} refused={refused}{cpu}{peak} csv={}",
+        "done requests={finished} answered={answered} client_gone={client_gone} broken={broken} errors={errors} shed={shed} \
+         lost={} rejected={rejected} refused={refused}{cpu}{peak} csv={}",
         totals.lost,
         directory.csv_name(),
     )

@@ -3,7 +3,7 @@
 use super::{Certainty, Finding, Rule, Weight};
 use crate::recording::{Figure, Recording, Series};
 use crate::snapshot::RouteReading;
-use crate::units::shown::{float, number};
+use crate::units::shown::{count, float, number};
 
 pub fn find(run: &Recording) -> Vec<Finding> {
     // Of a run that was killed, or still goes on, one file may have a row more than another.
@@ -22,7 +22,12 @@ pub fn find(run: &Recording) -> Vec<Finding> {
     let (weight, sentence) = if agree {
         (
             Weight::Sound,
-            format!("The account balances: {} requests finished, counted {} ways.", number(rows), others.len() + 1),
+            format!(
+                "The account balances: {} requests finished{}, counted {} ways.",
+                number(rows),
+                parts(run),
+                others.len() + 1
+            ),
         )
     } else {
         (Weight::Doubt, "The account does not balance: the same requests are counted differently.".to_owned())
@@ -42,18 +47,32 @@ pub fn find(run: &Recording) -> Vec<Finding> {
     }]
 }
 
+/// ` (317 answered, 2 broken by a fault, 1 whose client left)`, where that was recorded.
+fn parts(run: &Recording) -> String {
+    let Some(whole) = &run.whole else { return String::new() };
+    let sum = |of: fn(&RouteReading) -> u64| whole.routes.iter().map(of).sum::<u64>();
+    let (broken, client_gone) = (sum(|route| route.broken), sum(|route| route.client_gone));
+    let answered = whole.statuses().values().sum();
+    format!(
+        " ({} answered, {} broken by a fault, {} whose client left)",
+        count(answered),
+        count(broken),
+        count(client_gone)
+    )
+}
+
 /// The same count from elsewhere, as far as it is known.
 fn others(run: &Recording) -> Vec<(&'static str, f64)> {
     let sum = |series: &mut dyn Iterator<Item = &Series>| {
         let lasts: Option<Vec<f64>> = series.map(|series| series.whole(Figure::Requests).last()).collect();
         lasts.filter(|lasts| !lasts.is_empty()).map(|lasts| lasts.iter().sum())
     };
-    let statuses = run.whole.as_ref().map(|whole| float(whole.routes.iter().map(RouteReading::finished).sum()));
+    let ended = run.whole.as_ref().map(|whole| float(whole.routes.iter().map(RouteReading::finished).sum()));
     let counts = [
         ("sum of workers.csv", sum(&mut run.workers.iter().map(|worker| &worker.series))),
         ("sum of routes.csv", sum(&mut run.routes.iter().map(|route| &route.series))),
         ("run.json, totals", run.about.number("/totals/requests")),
-        ("sum of statuses at the end", statuses),
+        ("answered, broken and client gone at the end", ended),
     ];
     counts.into_iter().filter_map(|(what, count)| Some((what, count?))).collect()
 }

@@ -2,7 +2,8 @@
 
 use super::{Certainty, Finding, Rule, Weight, evidence};
 use crate::recording::{Figure, Recording};
-use crate::units::shown::{clock, number};
+use crate::scoreboard::{Rejection, SHED_STATUS};
+use crate::units::shown::{self, clock, float, number};
 
 pub fn find(run: &Recording) -> Vec<Finding> {
     [failed(run), rejected(run)].into_iter().flatten().collect()
@@ -10,7 +11,9 @@ pub fn find(run: &Recording) -> Vec<Finding> {
 
 fn failed(run: &Recording) -> Option<Finding> {
     let (errors, requests) = (run.target.whole(Figure::Errors).most()?, run.target.whole(Figure::Requests).most()?);
-    if errors == 0.0 || requests == 0.0 {
+    // What was shed has a finding of its own; where it was not counted, it is among the errors.
+    let errors = errors - run.target.whole(Figure::Shed).most().unwrap_or(0.0);
+    if errors <= 0.0 || requests == 0.0 {
         return None;
     }
     let (weight, why) = whether_planned(run, errors);
@@ -41,10 +44,12 @@ fn whether_planned(run: &Recording, errors: f64) -> (Weight, String) {
         return (Weight::Doubt, "while no fault plan was in force".to_owned());
     }
     let (mut planned, mut unplanned) = (0.0, 0.0);
-    for (stretch, gain) in run.target.stretches().iter().zip(run.target.gains(Figure::Errors)) {
+    let shed = run.target.gains(Figure::Shed);
+    for ((stretch, gain), shed) in run.target.stretches().iter().zip(run.target.gains(Figure::Errors)).zip(shed) {
         // A row that a plan's time reaches into may have its errors from it.
         let was_planned = run.faulty.iter().any(|faulty| faulty.reaches_into(stretch.from_s, stretch.to_s));
-        *(if was_planned { &mut planned } else { &mut unplanned }) += gain.unwrap_or(0.0);
+        let gain = (gain.unwrap_or(0.0) - shed.unwrap_or(0.0)).max(0.0);
+        *(if was_planned { &mut planned } else { &mut unplanned }) += gain;
     }
     // What failed before the first row that is there.
     let unknown = errors - planned - unplanned;
@@ -67,8 +72,12 @@ fn whether_planned(run: &Recording, errors: f64) -> (Weight, String) {
 fn by_kind(run: &Recording, errors: f64, requests: f64) -> Vec<(String, String)> {
     let mut found = evidence([("errors", number(errors)), ("requests finished", number(requests))]);
     if let Some(whole) = &run.whole {
+        let shed: u64 = whole.routes.iter().map(|route| route.shed).sum();
         for (status, count) in whole.statuses().range(500..) {
-            found.push((format!("status {status}"), count.to_string()));
+            let count = if *status == SHED_STATUS { count.saturating_sub(shed) } else { *count };
+            if count > 0 {
+                found.push((format!("status {status}"), count.to_string()));
+            }
         }
         let broken: u64 = whole.routes.iter().map(|route| route.broken).sum();
         if broken > 0 {
@@ -89,11 +98,25 @@ fn rejected(run: &Recording) -> Option<Finding> {
         rule: Rule::Errors,
         weight: Weight::Note,
         sentence: format!("{} requests were rejected before they had a route.", number(rejected)),
-        evidence: evidence([("rejected", number(rejected))]),
+        evidence: evidence([("rejected", number(rejected))]).into_iter().chain(by_reason(run, rejected)).collect(),
         at: None,
         certainty: Certainty::Certain,
-        unknown: "which of the reasons it was: no HTTP, no valid Host, or a head that took more than 10 s",
+        unknown: "which client sent it; the log has the first of each reason",
     })
+}
+
+/// Each reason and how often, the most frequent first; those that were not counted by reason are unknown.
+fn by_reason(run: &Recording, rejected: f64) -> Vec<(String, String)> {
+    let rejections = run.whole.as_ref().map(|whole| whole.totals.counts.rejections).unwrap_or_default();
+    let mut reasons: Vec<(Rejection, u64)> = rejections.counted().collect();
+    reasons.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let mut found: Vec<(String, String)> =
+        reasons.into_iter().map(|(reason, count)| (reason.sentence().to_owned(), shown::count(count))).collect();
+    let unknown = rejected - float(rejections.sum());
+    if unknown > 0.5 {
+        found.push(("for reasons that were not recorded".to_owned(), number(unknown)));
+    }
+    found
 }
 
 #[cfg(test)]
@@ -101,6 +124,28 @@ mod tests {
     use super::*;
     use crate::findings::sketch::{plan, run, target};
     use crate::recording::{Event, Recording, Series, When};
+    use crate::snapshot::Figures;
+
+    #[test]
+    fn what_was_shed_is_no_error_here() {
+        let errors: &[(Figure, &[f64])] = &[(Figure::Errors, &[0.0, 9.0]), (Figure::Requests, &[0.0, 90.0])];
+        let shed = |count: f64| run(&[errors[0], errors[1], (Figure::Shed, &[0.0, count])]);
+        assert!(find(&shed(9.0)).is_empty());
+        assert!(find(&shed(7.0))[0].sentence.starts_with("2 of 90 requests failed"), "{:?}", find(&shed(7.0)));
+        assert!(find(&run(errors))[0].sentence.starts_with("9 of 90"), "an old run did not count it apart");
+    }
+
+    #[test]
+    fn rejections_have_reasons_or_say_that_they_are_not_known() {
+        let mut run = run(&[(Figure::Rejected, &[0.0, 5.0])]);
+        assert_eq!(find(&run)[0].evidence[1], ("for reasons that were not recorded".to_owned(), "5".to_owned()));
+        let mut figures = Figures::default();
+        figures.totals.counts.rejections.0[Rejection::NoHost as usize] = 1;
+        figures.totals.counts.rejections.0[Rejection::Tls as usize] = 4;
+        run.whole = Some(figures);
+        let shown: Vec<_> = find(&run)[0].evidence.iter().map(|(what, count)| format!("{what}: {count}")).collect();
+        assert_eq!(shown, ["rejected: 5", "a TLS handshake: 4", "an HTTP/1.1 request without a Host header: 1"]);
+    }
 
     /// A run whose events are known.
     fn started(columns: &[(Figure, &[f64])]) -> Recording {

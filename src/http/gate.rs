@@ -7,13 +7,17 @@ use http_body::Body;
 
 use super::error::Refusal;
 use super::target::Limits;
+use crate::scoreboard::{Rejection, SHED_STATUS};
 use crate::wire::{HEAD, HEADER_LINES, Refused, TARGET, go_away};
+
+/// Why a request is none, and what it is answered.
+pub type Rejected = (Rejection, Refusal);
 
 /// Holds what the RFCs want of a request and hyper lets through.
 ///
 /// # Errors
 /// 4xx or 501; the connection is to be closed and the request counted as rejected.
-pub fn request(request: &Request<impl Body>) -> Result<(), Refusal> {
+pub fn request(request: &Request<impl Body>) -> Result<(), Rejected> {
     target(request.method(), request.uri())?;
     host(request.version(), request.headers())?;
     // Who has a coding has a body. Asked that way round, most requests need no look at their headers.
@@ -42,7 +46,7 @@ pub fn unread_head(refused: Refused) -> Vec<u8> {
 }
 
 /// The four forms of RFC 9112, 3.2.
-fn target(method: &Method, uri: &Uri) -> Result<(), Refusal> {
+fn target(method: &Method, uri: &Uri) -> Result<(), Rejected> {
     let whole = uri.path_and_query().map_or("", |target| target.as_str());
     let (status, sentence) = if method == Method::CONNECT {
         (StatusCode::NOT_IMPLEMENTED, "this is no proxy: there is no CONNECT".to_owned())
@@ -59,18 +63,19 @@ fn target(method: &Method, uri: &Uri) -> Result<(), Refusal> {
             (None, Some(_)) => (StatusCode::BAD_REQUEST, "a target begins with / or http://".to_owned()),
         }
     };
-    Err(Refusal::new(status, sentence))
+    Err((Rejection::BadTarget, Refusal::new(status, sentence)))
 }
 
 /// RFC 9112, 6.1: `chunked` once, and nothing else. hyper looks at the last coding only, so that it would hand over a
 /// body that is still coded.
-fn coding(headers: &HeaderMap) -> Result<(), Refusal> {
+fn coding(headers: &HeaderMap) -> Result<(), Rejected> {
+    let bad = |status, sentence| Err((Rejection::BadFraming, Refusal::new(status, sentence)));
     let mut known = 0;
     for value in headers.get_all(header::TRANSFER_ENCODING) {
         for name in value.as_bytes().split(|&byte| byte == b',') {
             if !name.trim_ascii().eq_ignore_ascii_case(b"chunked") {
                 let sentence = "no Transfer-Encoding but chunked is understood";
-                return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, sentence));
+                return bad(StatusCode::NOT_IMPLEMENTED, sentence);
             }
             known += 1;
         }
@@ -78,19 +83,23 @@ fn coding(headers: &HeaderMap) -> Result<(), Refusal> {
     if known <= 1 {
         return Ok(());
     }
-    Err(Refusal::new(StatusCode::BAD_REQUEST, "a body must not be chunked twice"))
+    bad(StatusCode::BAD_REQUEST, "a body must not be chunked twice")
 }
 
 /// Holds what RFC 9112, 3.2 says of Host: HTTP/1.1 has exactly one, and it is valid; no request has two.
-fn host(version: Version, headers: &HeaderMap) -> Result<(), Refusal> {
+fn host(version: Version, headers: &HeaderMap) -> Result<(), Rejected> {
     let mut hosts = headers.get_all(header::HOST).iter();
-    let sentence = match (hosts.next(), hosts.next()) {
-        (_, Some(_)) => "a request must not have two Host headers",
-        (None, None) if version >= Version::HTTP_11 => "an HTTP/1.1 request must have a Host header",
-        (Some(host), None) if !is_valid(host) => "the Host header is not a host with an optional port",
+    let (reason, sentence) = match (hosts.next(), hosts.next()) {
+        (_, Some(_)) => (Rejection::TwoHosts, "a request must not have two Host headers"),
+        (None, None) if version >= Version::HTTP_11 => {
+            (Rejection::NoHost, "an HTTP/1.1 request must have a Host header")
+        }
+        (Some(host), None) if !is_valid(host) => {
+            (Rejection::BadHost, "the Host header is not a host with an optional port")
+        }
         _ => return Ok(()),
     };
-    Err(Refusal::new(StatusCode::BAD_REQUEST, sentence))
+    Err((reason, Refusal::new(StatusCode::BAD_REQUEST, sentence)))
 }
 
 /// `uri-host [ ":" port ]`, which may be empty.
@@ -123,23 +132,35 @@ fn is_name(name: &[u8]) -> bool {
     })
 }
 
+/// A limit that a request is over, and what it is answered.
+pub enum OverLimit {
+    /// `--max-inflight`, which requests share: it is shed.
+    InFlight(Refusal),
+    /// `--max-body`, by itself.
+    Body(Refusal),
+}
+
 /// Holds `--max-inflight` and `--max-body`. `length` is the body's, if the head says so; `in_flight` counts this
 /// request too.
 ///
 /// # Errors
 /// 503 over the first, 413 over the second, each naming its flag.
-pub fn limits(parts: &Parts, length: Option<u64>, in_flight: u64, limits: &Limits) -> Result<(), Refusal> {
+pub fn limits(parts: &Parts, length: Option<u64>, in_flight: u64, limits: &Limits) -> Result<(), OverLimit> {
     if in_flight > limits.in_flight && !is_exempt(&parts.method, parts.uri.path()) {
         let sentence = format!("this worker has --max-inflight {} requests in flight", limits.in_flight);
-        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, sentence));
+        return Err(OverLimit::InFlight(Refusal::new(shed_status(), sentence)));
     }
     match length {
         Some(length) if length > limits.body => {
             let sentence = format!("a body of {length} bytes is over --max-body {}", limits.body);
-            Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, sentence))
+            Err(OverLimit::Body(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, sentence)))
         }
         _ => Ok(()),
     }
+}
+
+fn shed_status() -> StatusCode {
+    StatusCode::from_u16(SHED_STATUS).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
 }
 
 /// Whoever watches the target must get through when it is full.

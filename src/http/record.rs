@@ -28,7 +28,7 @@ use hyper::body::Incoming;
 use tokio::sync::oneshot;
 
 use super::error::{self, Refusal};
-use super::gate;
+use super::gate::{self, OverLimit, Rejected};
 use super::route::{Answering, Routes};
 use super::spoil::{Broken, Spoil, Spoiling};
 use super::target::Target;
@@ -55,8 +55,8 @@ impl Recorded {
     }
 
     /// The answer to a request that never was one: not started, counted as rejected, connection closed.
-    fn reject(&self, version: Version, refusal: Refusal) -> InFlight {
-        self.connection.seat().rejected();
+    fn reject(&self, version: Version, (reason, refusal): Rejected) -> InFlight {
+        self.connection.seat().rejected(reason);
         // Whatever the client goes on to send, what it means is in doubt.
         self.connection.leave_unread();
         InFlight::Refused { response: Some(closing(refusal.into_response())), version, record: None }
@@ -73,15 +73,22 @@ impl hyper::service::Service<Request<Incoming>> for Recorded {
         let version = request.version();
         self.connection.head_parsed(now, version >= Version::HTTP_11);
         self.target.follow_orders();
-        if let Err(refusal) = gate::request(&request) {
-            return self.reject(version, refusal);
+        if let Err(rejected) = gate::request(&request) {
+            return self.reject(version, rejected);
         }
         let (parts, body) = request.into_parts();
         let exchange = Exchange::begin(&self.connection, now);
-        let record = Some(Record::of(exchange.clone()));
         let limits = &self.target.limits;
         let length = body.size_hint().exact();
-        if let Err(refusal) = gate::limits(&parts, length, self.connection.seat().in_flight(), limits) {
+        if let Err(over) = gate::limits(&parts, length, self.connection.seat().in_flight(), limits) {
+            exchange.set_route(self.routes.number(&parts.method, parts.uri.path()));
+            let (refusal, is_shed) = match over {
+                OverLimit::InFlight(refusal) => (refusal, true),
+                OverLimit::Body(refusal) => (refusal, false),
+            };
+            let mut record = Record::of(exchange);
+            record.is_shed = is_shed;
+            let record = Some(record);
             let response = refusal.into_response();
             if body.is_end_stream() {
                 let response = if self.target.closes_connections() { closing(response) } else { response };
@@ -90,6 +97,7 @@ impl hyper::service::Service<Request<Incoming>> for Recorded {
             self.connection.leave_unread();
             return InFlight::Refused { response: Some(closing(response)), version, record };
         }
+        let record = Some(Record::of(exchange.clone()));
         let (body, refused) = if body.is_end_stream() {
             (axum::body::Body::empty(), None)
         } else {
@@ -225,11 +233,13 @@ pub struct Record {
     fault: Option<FaultMark>,
     /// Whether there may be nothing for that fault to do: what is to be cut may be too short.
     counts_if_broken: bool,
+    /// Whether its answer is that of a full target.
+    is_shed: bool,
 }
 
 impl Record {
     fn of(exchange: Exchange) -> Self {
-        Self { exchange, outcome: Outcome::ClientGone, fault: None, counts_if_broken: false }
+        Self { exchange, outcome: Outcome::ClientGone, fault: None, counts_if_broken: false, is_shed: false }
     }
 
     /// Its connection, on which it is the last request by now.
@@ -246,7 +256,7 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let Self { exchange, outcome, fault, counts_if_broken } = self;
+        let Self { exchange, outcome, fault, counts_if_broken, is_shed: _ } = self;
         let fault = fault.filter(|_| !*counts_if_broken || *outcome == Outcome::Broken);
         exchange.connection.body_ended(exchange.ending(*outcome, fault));
     }
@@ -301,7 +311,7 @@ impl Future for InFlight {
         let (spoil, fault) = (response.extensions_mut().remove::<Spoil>(), response.extensions_mut().remove());
         let record = record.take().map(|mut record| {
             record.exchange.connection.answered();
-            record.outcome = Outcome::Answered(status);
+            record.outcome = if record.is_shed { Outcome::Shed } else { Outcome::Answered(status) };
             record.fault = fault;
             record.counts_if_broken = matches!(spoil, Some(Spoil::Truncate { .. }));
             record

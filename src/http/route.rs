@@ -159,6 +159,8 @@ pub struct Routes {
     literal: HashMap<String, Numbered>,
     /// All others, with 404 and 405.
     router: Router,
+    /// Method and number of each route of a path, as the router would find it; no method is any.
+    numbers: matchit::Router<Vec<(Option<String>, usize)>>,
 }
 
 impl Routes {
@@ -173,16 +175,21 @@ impl Routes {
         let mut spellings: BTreeMap<String, String> = BTreeMap::new();
         let name = |route: &Route| (route.method.clone(), route.path.clone());
         let known: BTreeSet<(String, String)> = routes.iter().map(name).collect();
+        let mut numbered: BTreeMap<String, Vec<(Option<String>, usize)>> = BTreeMap::new();
         for Route { method, path, filter, handler, asks_nothing } in routes {
             let number = target.route_table().number(&method, &path).unwrap_or(UNMATCHED.0);
             let route = Numbered { number, handler, asks_nothing };
             // A slash more or less at the end is the same route, unless that is one of its own.
-            let other = other_slash(&path).map(|other| (method, other)).filter(|other| !known.contains(other));
+            let other =
+                other_slash(&path).map(|other| (method.clone(), other)).filter(|other| !known.contains(other));
             for path in std::iter::once(path).chain(other.map(|(_, path)| path)) {
                 if filter == Some(MethodFilter::GET) && is_literal(&path) {
                     literal.insert(path.clone(), route.clone());
                 }
-                let spelling = spellings.entry(shape(&path)).or_insert(path);
+                let place = shape(&path);
+                let counted_method = filter.is_some().then(|| method.clone());
+                numbered.entry(place.clone()).or_default().push((counted_method, number));
+                let spelling = spellings.entry(place).or_insert(path);
                 let handler = match filter {
                     Some(method) => on(method, route.clone()),
                     None => any(route.clone()),
@@ -194,7 +201,20 @@ impl Routes {
             .fallback(error::not_found)
             .method_not_allowed_fallback(error::method_not_allowed)
             .with_state(target.clone());
-        Self { literal, router: rest }
+        let mut numbers = matchit::Router::new();
+        for (path, of_path) in numbered {
+            // The router took the same paths.
+            let _ = numbers.insert(path, of_path);
+        }
+        Self { literal, router: rest, numbers }
+    }
+
+    /// The number of the route that a request would be answered by. HEAD counts as GET.
+    pub(super) fn number(&self, method: &Method, path: &str) -> usize {
+        let method = if method == Method::HEAD { "GET" } else { method.as_str() };
+        let Ok(found) = self.numbers.at(path) else { return UNMATCHED.0 };
+        let of = |wanted: Option<&str>| found.value.iter().find(|(known, _)| known.as_deref() == wanted);
+        of(Some(method)).or_else(|| of(None)).map_or(UNMATCHED.0, |(_, number)| *number)
     }
 
     /// Finds the route of a request, and begins to answer.

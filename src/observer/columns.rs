@@ -105,17 +105,23 @@ pub fn workers() -> Vec<Column<SlotSample>> {
 #[must_use]
 #[rustfmt::skip]
 pub fn routes() -> Vec<Column<RouteSample>> {
-    let own: [Column<RouteSample>; 5] = [
+    let own: [Column<RouteSample>; 8] = [
         column("method", "name", "route table", "of the route; empty for what matched none",
             |row| row.figures.reading.method.clone()),
         column("route", "pattern", "route table", "its path; (none) for what matched none",
             |row| row.figures.reading.path.clone()),
         column("requests_total", "count", "scoreboard", "requests finished on it",
-            |row| row.figures.finished.to_string()),
+            |row| row.figures.counts.finished.to_string()),
         column("rps", "1/s", "scoreboard", "requests finished in the interval, a second",
             |row| row.figures.rate.cell(thousandths)),
         column("errors_total", "count", "scoreboard", "of the finished, status ≥ 500 or broken by a fault",
-            |row| row.figures.errors.to_string()),
+            |row| row.figures.counts.errors.to_string()),
+        column("client_gone_total", "count", "scoreboard", "of the finished, those whose client left before the answer was flushed",
+            |row| row.figures.counts.client_gone.to_string()),
+        column("broken_total", "count", "scoreboard", "of the finished, those whose connection a fault broke instead of an answer",
+            |row| row.figures.counts.broken.to_string()),
+        column("shed_total", "count", "scoreboard", "of the finished, those answered 503 because --max-inflight was reached",
+            |row| row.figures.counts.shed.to_string()),
     ];
     let when = when().into_iter().filter(|column| !["late_ms", "mode"].contains(&column.name));
     when.chain(own).chain(durations::columns()).collect()
@@ -154,7 +160,7 @@ fn processes<Figures: Common>() -> [Column<Figures>; 3] {
 }
 
 #[rustfmt::skip]
-fn requests<Figures: Common>() -> [Column<Figures>; 9] {
+fn requests<Figures: Common>() -> [Column<Figures>; 12] {
     [
         column("requests_total", "count", "scoreboard", "requests finished",
             |row| row.figures.requests().finished.to_string()),
@@ -174,6 +180,12 @@ fn requests<Figures: Common>() -> [Column<Figures>; 9] {
             |row| row.figures.requests().accepts.to_string()),
         column("refused_total", "count", "scoreboard", "connections turned away over --max-connections",
             |row| row.figures.requests().refused.to_string()),
+        column("client_gone_total", "count", "scoreboard", "of the finished, those whose client left before the answer was flushed",
+            |row| row.figures.requests().client_gone.to_string()),
+        column("broken_total", "count", "scoreboard", "of the finished, those whose connection a fault broke instead of an answer",
+            |row| row.figures.requests().broken.to_string()),
+        column("shed_total", "count", "scoreboard", "of the finished, those answered 503 because --max-inflight was reached",
+            |row| row.figures.requests().shed.to_string()),
     ]
 }
 
@@ -283,7 +295,7 @@ mod tests {
             "ts_utc,epoch_ms,elapsed_s,interval_s,late_ms,phase,mode,procs,threads,fds,cpu_pct,cpu_user_pct,\
              cpu_sys_pct,cpu_host_pct,cpu_seconds_total,rss_bytes,rss_peak_bytes,pss_bytes,host_cpu_pct,\
              host_mem_used_pct,requests_total,rps,errors_total,lost_total,rejected_total,inflight,connections,\
-             accepts_total,refused_total,cpu_quota_pct,runq_wait_pct,ctx_vol_per_s,ctx_invol_per_s,majflt_per_s,\
+             accepts_total,refused_total,client_gone_total,broken_total,shed_total,cpu_quota_pct,runq_wait_pct,ctx_vol_per_s,ctx_invol_per_s,majflt_per_s,\
              uss_bytes,host_steal_pct,host_mem_avail_bytes,cg_throttled_ms_total,cg_mem_bytes,cg_mem_limit_bytes,\
              psi_cpu_some_pct,psi_mem_some_pct,psi_io_some_pct,acceptq_depth,acceptq_max,listen_drops_total,\
              loop_lag_max_us,loop_busy_pct,loop_wait_pct,worker_imbalance,svc_p50_us,svc_p95_us,svc_p99_us,svc_max_us,lat_p50_us,lat_p90_us,\
@@ -292,7 +304,7 @@ mod tests {
         );
         assert_eq!(
             header(routes().iter().map(|column| column.name).collect()),
-            "ts_utc,epoch_ms,elapsed_s,interval_s,phase,method,route,requests_total,rps,errors_total,svc_p50_us,\
+            "ts_utc,epoch_ms,elapsed_s,interval_s,phase,method,route,requests_total,rps,errors_total,client_gone_total,broken_total,shed_total,svc_p50_us,\
              svc_p95_us,svc_p99_us,svc_max_us,lat_p50_us,lat_p90_us,lat_p95_us,lat_p99_us,lat_max_us,queue_p50_us,\
              queue_p99_us,loop_p50_us,loop_p99_us"
         );
@@ -300,8 +312,8 @@ mod tests {
             header(workers().iter().map(|column| column.name).collect()),
             "ts_utc,epoch_ms,elapsed_s,interval_s,late_ms,phase,mode,slot,generation,pid,state,procs,threads,fds,\
              cpu_pct,cpu_seconds_total,loop_busy_pct,loop_wait_pct,rss_bytes,requests_total,rps,errors_total,\
-             lost_total,rejected_total,inflight,connections,accepts_total,refused_total,\
-             pool_busy,pool_queued,pool_jobs_total,pool_wait_seconds_total,pool_held_seconds_total"
+             lost_total,rejected_total,inflight,connections,accepts_total,refused_total,client_gone_total,\
+             broken_total,shed_total,pool_busy,pool_queued,pool_jobs_total,pool_wait_seconds_total,pool_held_seconds_total"
         );
     }
 

@@ -251,7 +251,7 @@ impl Live {
         busiest.sort_by(|one, other| {
             let rate = |route: &RouteSample| route.rate.get();
             let by_rate = rate(other).partial_cmp(&rate(one)).unwrap_or(Ordering::Equal);
-            by_rate.then(other.finished.cmp(&one.finished))
+            by_rate.then(other.counts.finished.cmp(&one.counts.finished))
         });
         busiest.truncate(ROUTES);
         let shown = busiest

@@ -72,9 +72,14 @@ fn totals(last: &Sample) -> Value {
     let requests = &target.requests;
     json!({
         "requests": requests.finished,
+        "answered": requests.finished.saturating_sub(requests.client_gone).saturating_sub(requests.broken),
+        "client_gone": requests.client_gone,
+        "broken": requests.broken,
+        "shed": requests.shed,
         "errors": requests.errors,
         "lost": requests.lost,
         "rejected": requests.rejected,
+        "rejections": requests.rejections,
         "refused": requests.refused,
         "accepts": requests.accepts,
         "cpu_seconds": target.cpu_ns.map(|cpu_ns| cpu_ns as f64 / 1e9),

@@ -47,6 +47,9 @@ figures! {
     Connections "connections",
     Accepts "accepts_total",
     Refused "refused_total",
+    ClientGone "client_gone_total",
+    Broken "broken_total",
+    Shed "shed_total",
     Quota "cpu_quota_pct",
     RunQueueWait "runq_wait_pct",
     Steal "host_steal_pct",
@@ -83,7 +86,18 @@ impl Figure {
     /// Whether it is a counter of the target's own, which begins at nothing with the run. The kernel's have counted before.
     #[must_use]
     pub fn is_counted_by_the_target(self) -> bool {
-        [Self::Requests, Self::Errors, Self::Lost, Self::Rejected, Self::Accepts, Self::Refused].contains(&self)
+        [
+            Self::Requests,
+            Self::Errors,
+            Self::Lost,
+            Self::Rejected,
+            Self::Accepts,
+            Self::Refused,
+            Self::ClientGone,
+            Self::Broken,
+            Self::Shed,
+        ]
+        .contains(&self)
     }
 }
 
@@ -110,6 +124,7 @@ pub const OF_A_ROUTE: &[Figure] = &[
     Figure::Requests,
     Figure::Rps,
     Figure::Errors,
+    Figure::Shed,
     Figure::ServiceP50,
     Figure::ServiceP99,
     Figure::LatencyP50,

@@ -49,7 +49,12 @@ fn routes(run: &Recording) -> Table {
 fn counted_route(route: &RouteReading, all: u64) -> Vec<String> {
     let mut statuses: Vec<String> =
         route.statuses.iter().map(|(status, number)| format!("{status}: {}", count(*number))).collect();
-    for (what, number) in [("client gone", route.client_gone), ("broken by a fault", route.broken)] {
+    let apart = [
+        ("client gone", route.client_gone),
+        ("broken by a fault", route.broken),
+        ("of the 503, over --max-inflight", route.shed),
+    ];
+    for (what, number) in apart {
         if number > 0 {
             statuses.push(format!("{what}: {}", count(number)));
         }

@@ -66,8 +66,9 @@ impl Tally {
 
     /// Nothing ends that has not begun.
     fn balances(&self) -> bool {
-        let Counts { started, finished, accepts, closed, .. } = self.counts;
-        finished.checked_add(self.lost).is_some_and(|ended| ended <= started) && closed <= accepts
+        let Counts { started, finished, client_gone, broken, accepts, closed, .. } = self.counts;
+        let is_sum = client_gone.checked_add(broken).is_some_and(|unanswered| unanswered <= finished);
+        is_sum && finished.checked_add(self.lost).is_some_and(|ended| ended <= started) && closed <= accepts
     }
 }
 
@@ -81,7 +82,7 @@ fn could_be_gained(more: &Tally, interval_ns: u64) -> bool {
     // What has waited, or worked, for long is counted when that ends: a million seconds of it in a second are too many.
     let large = [bytes_in, bytes_out, pool_wait_us, pool_held_us];
     large.iter().all(|&gained| gained <= most_bytes)
-        && others.all().iter().chain([&more.lost]).all(|&gained| gained <= most)
+        && others.all().chain([others.answered(), more.lost]).all(|gained| gained <= most)
 }
 
 /// Whether so many requests could be finished in a tick, by all workers of the largest target.
@@ -97,7 +98,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn tally(started: u64, finished: u64, lost: u64) -> Tally {
-        Tally { counts: Counts { started, finished, ..Counts::default() }, lost }
+        Tally { counts: Counts { finished, started, ..Counts::default() }, lost }
     }
 
     fn after(ticks: &[Tally]) -> (Account, Vec<bool>) {
@@ -146,7 +147,7 @@ mod tests {
             for (started, finished, lost, small) in ticks {
                 let seen = if small < 500 { tally(started, finished, lost) } else { tally(small, small, 0) };
                 let (next, _) = account.go_on(seen, Some(SECOND_NS));
-                for (now, before) in next.told.counts.all().into_iter().zip(account.told.counts.all()) {
+                for (now, before) in next.told.counts.all().zip(account.told.counts.all()) {
                     prop_assert!(now >= before);
                 }
                 prop_assert!(next.told.lost >= account.told.lost && next.told.balances());

@@ -26,12 +26,10 @@ pub struct Durations<T> {
 pub struct RouteSample {
     /// Everything that was answered on it since the run began, as it was read.
     pub reading: Arc<RouteReading>,
-    /// Requests finished since the run began; never less than in the tick before.
-    pub finished: u64,
-    /// Of those, a second in this tick.
+    /// Requests since the run began; never less than in the tick before.
+    pub counts: RouteCounts,
+    /// Requests finished, a second in this tick.
     pub rate: MaybeKnown<f64>,
-    /// Of the finished, status ≥ 500 or broken by a fault.
-    pub errors: u64,
     /// Of the requests finished in this tick; `None` when there were none.
     pub durations: Durations<Option<Quantiles>>,
 }
@@ -41,17 +39,53 @@ pub struct RouteSample {
 pub struct EarlierRoute {
     /// As they were read.
     pub reading: Arc<RouteReading>,
-    /// Finished requests as they were told: the same, unless they were implausible once.
+    /// The counts as they were told: the same, unless they were implausible once.
+    pub counts: RouteCounts,
+}
+
+/// Requests of a route.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RouteCounts {
+    /// Answered, given up by their client, or broken by a fault.
     pub finished: u64,
-    /// Errors as they were told.
+    /// Of those, given up by their client.
+    pub client_gone: u64,
+    /// Of the finished, broken by a fault.
+    pub broken: u64,
+    /// Of the finished, answered 503 because `--max-inflight` was reached.
+    pub shed: u64,
+    /// Of the finished, status ≥ 500 or broken by a fault.
     pub errors: u64,
+}
+
+impl RouteCounts {
+    fn of(reading: &RouteReading) -> Self {
+        let RouteReading { client_gone, broken, shed, .. } = *reading;
+        Self { finished: reading.finished(), client_gone, broken, shed, errors: reading.errors() }
+    }
+
+    /// Combines each count with another's.
+    fn each(self, other: Self, combine: fn(u64, u64) -> u64) -> Self {
+        Self {
+            finished: combine(self.finished, other.finished),
+            client_gone: combine(self.client_gone, other.client_gone),
+            broken: combine(self.broken, other.broken),
+            shed: combine(self.shed, other.shed),
+            errors: combine(self.errors, other.errors),
+        }
+    }
+
+    fn could_be_gained(self, interval_ns: Option<u64>) -> bool {
+        let Self { finished, client_gone, broken, shed, errors } = self;
+        [finished, client_gone, broken, shed, errors].into_iter().all(|more| could_be_finished(more, interval_ns))
+    }
 }
 
 impl EarlierRoute {
     /// What the next tick needs to know of this one.
     pub(super) fn of(sample: &RouteSample) -> Self {
-        let RouteSample { reading, finished, rate: _, errors, durations: _ } = sample;
-        Self { reading: Arc::clone(reading), finished: *finished, errors: *errors }
+        let RouteSample { reading, counts, rate: _, durations: _ } = sample;
+        Self { reading: Arc::clone(reading), counts: *counts }
     }
 }
 
@@ -116,9 +150,8 @@ pub(super) fn between(
 fn first_seen(reading: &Arc<RouteReading>) -> RouteSample {
     RouteSample {
         reading: Arc::clone(reading),
-        finished: reading.finished(),
+        counts: RouteCounts::of(reading),
         rate: MaybeKnown::UNKNOWN,
-        errors: reading.errors(),
         durations: Durations::default(),
     }
 }
@@ -128,8 +161,7 @@ fn one(
     reading: &Arc<RouteReading>,
     interval_ns: Option<u64>,
 ) -> (RouteSample, Durations<Distribution>) {
-    let more = reading.finished().wrapping_sub(before.reading.finished());
-    let errors = reading.errors().wrapping_sub(before.reading.errors());
+    let more = RouteCounts::of(reading).each(RouteCounts::of(&before.reading), u64::wrapping_sub);
     // The same reading once more is of a route on which nothing has happened.
     let recorded = if Arc::ptr_eq(&before.reading, reading) {
         Some(Durations::default())
@@ -137,18 +169,14 @@ fn one(
         Durations::between(&before.reading, reading)
     };
     // A broken worker may have written anything: then the tick counts nothing for the route.
-    let recorded = recorded.filter(|recorded| {
-        recorded.could_be(interval_ns) && [more, errors].iter().all(|&more| could_be_finished(more, interval_ns))
-    });
+    let recorded = recorded.filter(|recorded| recorded.could_be(interval_ns) && more.could_be_gained(interval_ns));
     let plausible = recorded.is_some();
     let recorded = recorded.unwrap_or_default();
-    let gained = |told: u64, more: u64| if plausible { told.saturating_add(more) } else { told };
-    let finished = gained(before.finished, more);
+    let counts = if plausible { before.counts.each(more, u64::saturating_add) } else { before.counts };
     let sample = RouteSample {
         reading: Arc::clone(reading),
-        finished,
-        rate: rate_per_second(before.finished.into(), finished.into(), interval_ns),
-        errors: gained(before.errors, errors),
+        counts,
+        rate: rate_per_second(before.counts.finished.into(), counts.finished.into(), interval_ns),
         durations: recorded.quantiles(),
     };
     (sample, recorded)

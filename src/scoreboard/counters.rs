@@ -5,87 +5,135 @@ use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, fence};
 use bytemuck::Zeroable;
 use serde::{Deserialize, Serialize};
 
+use super::rejection::{REJECTIONS, Rejections};
 use crate::histogram::add;
-
-/// How many counters there are.
-pub const COUNTERS: usize = 18;
 
 /// How often a reader tries for counters of which none has moved while it read. A reading takes a hundredth of the time
 /// of a request, so one that is not interrupted needs one try or two.
 const QUIET_MOMENTS: u32 = 32;
 
-/// A worker's counters, all of which only grow.
-#[derive(Zeroable)]
-#[repr(C, align(128))]
-pub struct Counters {
-    pub(super) started: AtomicU64,
-    pub(super) finished: AtomicU64,
-    pub(super) errors: AtomicU64,
-    pub(super) rejected: AtomicU64,
-    pub(super) refused: AtomicU64,
-    pub(super) accepts: AtomicU64,
-    pub(super) closed: AtomicU64,
-    pub(super) bytes_in: AtomicU64,
-    pub(super) bytes_out: AtomicU64,
-    pub(super) voluntary_switches: AtomicU64,
-    pub(super) involuntary_switches: AtomicU64,
-    pub(super) major_faults: AtomicU64,
-    pub(super) pool_ended: AtomicU64,
-    pub(super) pool_left: AtomicU64,
-    pub(super) pool_begun: AtomicU64,
-    pub(super) pool_asked: AtomicU64,
-    pub(super) pool_wait_us: AtomicU64,
-    pub(super) pool_held_us: AtomicU64,
+/// Makes the counters and the counts, which have the same fields but for two: `answered` is counted, and `finished` is
+/// told, so that what is finished is the sum of its parts in every reading; `rejected` is the sum of its reasons.
+macro_rules! counters {
+    ($($(#[$doc:meta])+ $name:ident,)*) => {
+        /// A worker's counters, all of which only grow.
+        #[derive(Zeroable)]
+        #[repr(C, align(128))]
+        pub struct Counters {
+            /// Responses flushed.
+            pub(super) answered: AtomicU64,
+            $($(#[$doc])+ pub(super) $name: AtomicU64,)*
+            /// Refused before the router, by reason.
+            pub(super) rejections: [AtomicU64; REJECTIONS],
+        }
+
+        /// Counters as read.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(default)]
+        pub struct Counts {
+            /// Requests that ended: answered, given up by their client, or broken by a fault.
+            pub finished: u64,
+            $($(#[$doc])+ pub $name: u64,)*
+            /// Refused before the router: parser, Host, a head that took too long.
+            pub rejected: u64,
+            /// The same, by reason.
+            pub rejections: Rejections,
+        }
+
+        impl Counts {
+            /// Every count.
+            pub fn all(self) -> impl Iterator<Item = u64> {
+                let Self { finished, $($name,)* rejected, rejections } = self;
+                [finished, $($name,)* rejected].into_iter().chain(rejections.0)
+            }
+
+            fn all_mut(&mut self) -> impl Iterator<Item = &mut u64> {
+                let Self { finished, $($name,)* rejected, rejections } = self;
+                [finished, $($name,)* rejected].into_iter().chain(&mut rejections.0)
+            }
+        }
+
+        impl Counters {
+            /// Everything but what has ended, which the caller has read before.
+            fn read_after(&self, (finished, client_gone, broken, closed): Ended) -> Counts {
+                let rejections = Rejections(std::array::from_fn(|place| self.rejections[place].load(Relaxed)));
+                let others = Counts {
+                    $($name: self.$name.load(Relaxed),)*
+                    finished,
+                    rejected: rejections.sum(),
+                    rejections,
+                };
+                Counts { client_gone, broken, closed, ..others }
+            }
+
+            /// Writes down what somebody else has counted. For the observer's notes.
+            pub fn note(&self, counts: &Counts) {
+                self.answered.store(counts.answered(), Relaxed);
+                $(self.$name.store(counts.$name, Relaxed);)*
+                for (counter, count) in self.rejections.iter().zip(counts.rejections.0) {
+                    counter.store(count, Relaxed);
+                }
+            }
+
+            pub(super) fn all(&self) -> impl Iterator<Item = &AtomicU64> {
+                let Self { answered, $($name,)* rejections } = self;
+                [answered, $($name,)*].into_iter().chain(rejections)
+            }
+        }
+    };
 }
 
-/// Counters as read.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
+counters! {
     /// Heads parsed and handed to the router.
-    pub started: u64,
-    /// Responses flushed, or connections ended first.
-    pub finished: u64,
-    /// Of those, status ≥ 500 or broken by a fault.
-    pub errors: u64,
-    /// Refused before the router: parser, Host, a head that took too long.
-    pub rejected: u64,
-    /// Connections over `--max-connections`.
-    pub refused: u64,
+    started,
+    /// Requests whose client left before the answer was flushed.
+    client_gone,
+    /// Requests whose connection was broken by a fault instead of an answer.
+    broken,
+    /// Of the finished, status ≥ 500 or broken by a fault.
+    errors,
     /// Connections taken.
-    pub accepts: u64,
+    accepts,
     /// Of those, ended.
-    pub closed: u64,
+    closed,
     /// Bytes read from clients.
-    pub bytes_in: u64,
+    bytes_in,
     /// Bytes written to clients.
-    pub bytes_out: u64,
+    bytes_out,
+    /// Of the answered, 503 because `--max-inflight` was reached.
+    shed,
+    /// Connections over `--max-connections`.
+    refused,
     /// How often its process gave up its processor. 0 where workers share a process.
-    pub voluntary_switches: u64,
+    voluntary_switches,
     /// How often its process's processor was taken from it. 0 where workers share a process.
-    pub involuntary_switches: u64,
+    involuntary_switches,
     /// Pages that its process had to wait for a disk for. 0 where workers share a process.
-    pub major_faults: u64,
-    /// Pieces of work that a thread of the pool has ended.
-    #[serde(default)]
-    pub pool_ended: u64,
+    major_faults,
+    /// Pieces of work that a thread of the pool has ended. Read before what was begun, as is the next.
+    pool_ended,
     /// Pieces of work that wait for a thread no more: begun, or given up.
-    #[serde(default)]
-    pub pool_left: u64,
+    pool_left,
     /// Pieces of work that a thread of the pool has begun.
-    #[serde(default)]
-    pub pool_begun: u64,
+    pool_begun,
     /// Pieces of work that a thread of the pool was asked for.
-    #[serde(default)]
-    pub pool_asked: u64,
+    pool_asked,
     /// How long those that were begun had waited for a thread, in microseconds.
-    #[serde(default)]
-    pub pool_wait_us: u64,
+    pool_wait_us,
     /// How long those that were ended had held a thread, in microseconds.
-    #[serde(default)]
-    pub pool_held_us: u64,
+    pool_held_us,
 }
+
+/// Finished, client gone, broken and closed.
+type Ended = (u64, u64, u64, u64);
 
 impl Counts {
+    /// Requests whose response was flushed.
+    #[must_use]
+    pub fn answered(&self) -> u64 {
+        self.finished.wrapping_sub(self.client_gone).wrapping_sub(self.broken)
+    }
+
     /// Threads of the pool that work.
     #[must_use]
     pub fn pool_busy(&self) -> u64 {
@@ -100,7 +148,7 @@ impl Counts {
 
     /// Adds another's counts.
     pub fn add(&mut self, other: &Self) {
-        for (mine, theirs) in self.all_mut().into_iter().zip(other.all()) {
+        for (mine, theirs) in self.all_mut().zip(other.all()) {
             *mine = mine.wrapping_add(theirs);
         }
     }
@@ -109,59 +157,10 @@ impl Counts {
     #[must_use]
     pub fn since(&self, before: &Self) -> Self {
         let mut more = *self;
-        for (mine, theirs) in more.all_mut().into_iter().zip(before.all()) {
+        for (mine, theirs) in more.all_mut().zip(before.all()) {
             *mine = mine.wrapping_sub(theirs);
         }
         more
-    }
-
-    /// Every count, in the order of the fields.
-    #[must_use]
-    pub fn all(mut self) -> [u64; COUNTERS] {
-        self.all_mut().map(|count| *count)
-    }
-
-    fn all_mut(&mut self) -> [&mut u64; COUNTERS] {
-        let Self {
-            started,
-            finished,
-            errors,
-            rejected,
-            refused,
-            accepts,
-            closed,
-            bytes_in,
-            bytes_out,
-            voluntary_switches,
-            involuntary_switches,
-            major_faults,
-            pool_ended,
-            pool_left,
-            pool_begun,
-            pool_asked,
-            pool_wait_us,
-            pool_held_us,
-        } = self;
-        [
-            started,
-            finished,
-            errors,
-            rejected,
-            refused,
-            accepts,
-            closed,
-            bytes_in,
-            bytes_out,
-            voluntary_switches,
-            involuntary_switches,
-            major_faults,
-            pool_ended,
-            pool_left,
-            pool_begun,
-            pool_asked,
-            pool_wait_us,
-            pool_held_us,
-        ]
     }
 }
 
@@ -171,12 +170,11 @@ impl Counters {
     /// misses thousands.
     #[must_use]
     pub fn read(&self) -> Counts {
-        let ended = || (self.finished.load(Acquire), self.closed.load(Acquire));
-        let mut before = ended();
+        let mut before = self.ended();
         for _ in 0..QUIET_MOMENTS {
             let counts = self.read_after(before);
             fence(Acquire);
-            let after = ended();
+            let after = self.ended();
             if after == before {
                 return counts;
             }
@@ -185,67 +183,23 @@ impl Counters {
         self.read_after(before)
     }
 
-    /// Everything but what has ended, which the caller has read before.
-    fn read_after(&self, (finished, closed): (u64, u64)) -> Counts {
-        let mut counts = Counts::default();
-        for (count, counter) in counts.all_mut().into_iter().zip(self.all()) {
-            *count = counter.load(Relaxed);
-        }
-        Counts { finished, closed, ..counts }
+    fn ended(&self) -> Ended {
+        let [answered, client_gone, broken, closed] =
+            [&self.answered, &self.client_gone, &self.broken, &self.closed].map(|counter| counter.load(Acquire));
+        (answered.wrapping_add(client_gone).wrapping_add(broken), client_gone, broken, closed)
     }
 
-    /// Writes down what somebody else has counted. For the observer's notes.
-    pub fn note(&self, counts: &Counts) {
-        for (counter, count) in self.all().into_iter().zip(counts.all()) {
-            counter.store(count, Relaxed);
-        }
-    }
-
-    pub(super) fn all(&self) -> [&AtomicU64; COUNTERS] {
-        let Self {
-            started,
-            finished,
-            errors,
-            rejected,
-            refused,
-            accepts,
-            closed,
-            bytes_in,
-            bytes_out,
-            voluntary_switches,
-            involuntary_switches,
-            major_faults,
-            pool_ended,
-            pool_left,
-            pool_begun,
-            pool_asked,
-            pool_wait_us,
-            pool_held_us,
-        } = self;
-        [
-            started,
-            finished,
-            errors,
-            rejected,
-            refused,
-            accepts,
-            closed,
-            bytes_in,
-            bytes_out,
-            voluntary_switches,
-            involuntary_switches,
-            major_faults,
-            pool_ended,
-            pool_left,
-            pool_begun,
-            pool_asked,
-            pool_wait_us,
-            pool_held_us,
-        ]
+    /// Requests begun and not ended, as their own worker sees it.
+    pub(super) fn in_flight(&self) -> u64 {
+        let [started, answered, client_gone, broken] =
+            [&self.started, &self.answered, &self.client_gone, &self.broken].map(|counter| counter.load(Relaxed));
+        // A broken worker may have written anything.
+        let finished = answered.wrapping_add(client_gone).wrapping_add(broken);
+        started.saturating_sub(finished)
     }
 
     pub(super) fn absorb(&self, other: &Self) {
-        for (mine, theirs) in self.all().into_iter().zip(other.all()) {
+        for (mine, theirs) in self.all().zip(other.all()) {
             add(mine, theirs.load(Relaxed));
         }
     }
@@ -277,7 +231,7 @@ mod tests {
             scope.spawn(|| {
                 for _ in 0..REQUESTS {
                     count(&counters.started);
-                    count(&counters.finished);
+                    count(&counters.answered);
                 }
             });
             loop {

@@ -21,6 +21,7 @@ pub struct RouteRecord {
     pub(super) recorded: AtomicU64,
     pub(super) client_gone: AtomicU64,
     pub(super) broken: AtomicU64,
+    pub(super) shed: AtomicU64,
     /// Which statuses were ever answered.
     pub(super) answered: Marks<{ STATUSES.div_ceil(64) }>,
     pub(super) statuses: [AtomicU64; STATUSES],
@@ -57,6 +58,12 @@ impl RouteRecord {
         self.broken.load(Relaxed)
     }
 
+    /// Requests answered 503 because `--max-inflight` was reached.
+    #[must_use]
+    pub fn shed(&self) -> u64 {
+        self.shed.load(Relaxed)
+    }
+
     /// The statuses answered, and how often.
     pub fn statuses(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
         let counts =
@@ -76,11 +83,23 @@ impl RouteRecord {
         if !other.is_touched() {
             return;
         }
-        let Self { touched, recorded, client_gone, broken, answered, statuses, service, latency, queue, loop_wait } =
-            other;
+        let Self {
+            touched,
+            recorded,
+            client_gone,
+            broken,
+            shed,
+            answered,
+            statuses,
+            service,
+            latency,
+            queue,
+            loop_wait,
+        } = other;
         add(&self.recorded, recorded.load(Relaxed));
         add(&self.client_gone, client_gone.load(Relaxed));
         add(&self.broken, broken.load(Relaxed));
+        add(&self.shed, shed.load(Relaxed));
         for place in answered.places().filter(|place| *place < STATUSES) {
             self.answered.set(place);
             add(&self.statuses[place], statuses[place].load(Relaxed));
@@ -96,12 +115,24 @@ impl RouteRecord {
         if !self.is_touched() {
             return;
         }
-        let Self { touched, recorded, client_gone, broken, answered, statuses, service, latency, queue, loop_wait } =
-            self;
+        let Self {
+            touched,
+            recorded,
+            client_gone,
+            broken,
+            shed,
+            answered,
+            statuses,
+            service,
+            latency,
+            queue,
+            loop_wait,
+        } = self;
         touched.store(0, Relaxed);
         recorded.store(0, Relaxed);
         client_gone.store(0, Relaxed);
         broken.store(0, Relaxed);
+        shed.store(0, Relaxed);
         answered.clear();
         for count in statuses {
             count.store(0, Relaxed);

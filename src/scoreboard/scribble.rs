@@ -30,9 +30,20 @@ impl Counters {
 
 impl RouteRecord {
     fn scribble(&self, random: &mut impl FnMut() -> u64) {
-        let Self { touched, recorded, client_gone, broken, answered, statuses, service, latency, queue, loop_wait } =
-            self;
-        let counters = [touched, recorded, client_gone, broken];
+        let Self {
+            touched,
+            recorded,
+            client_gone,
+            broken,
+            shed,
+            answered,
+            statuses,
+            service,
+            latency,
+            queue,
+            loop_wait,
+        } = self;
+        let counters = [touched, recorded, client_gone, broken, shed];
         for place in counters.into_iter().chain(answered.words()).chain(statuses) {
             place.store(random(), Relaxed);
         }

@@ -5,15 +5,21 @@ use std::sync::atomic::{AtomicU64, Ordering, Ordering::Relaxed, Ordering::Releas
 
 use super::Scoreboard;
 use super::counters::Counters;
-use super::slot::{Roster, Seat};
+use super::rejection::Rejection;
+use super::slot::{Roster, Seat, Slot, SlotState};
 use crate::histogram::add;
 use crate::sys::usage::Usage;
+
+/// The status of an answer over `--max-inflight`.
+pub const SHED_STATUS: u16 = 503;
 
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// The response with this status was flushed.
     Answered(u16),
+    /// Answered [`SHED_STATUS`], since `--max-inflight` was reached.
+    Shed,
     /// The client left first.
     ClientGone,
     /// A fault broke the connection on purpose.
@@ -116,8 +122,7 @@ impl SeatWriter {
     /// Requests in flight now.
     #[must_use]
     pub fn in_flight(&self) -> u64 {
-        let counters = &self.seat().counters;
-        counters.started.load(Relaxed).saturating_sub(counters.finished.load(Relaxed))
+        self.seat().counters.in_flight()
     }
 
     /// A connection over the limit was turned away.
@@ -125,9 +130,24 @@ impl SeatWriter {
         self.count(|counters| &counters.refused, 1, Relaxed);
     }
 
-    /// A request was refused before the router.
-    pub fn rejected(&self) {
-        self.count(|counters| &counters.rejected, 1, Relaxed);
+    /// Something that was no request was refused before the router. The first of each reason in the run is logged.
+    pub fn rejected(&self, reason: Rejection) {
+        let place = reason as usize;
+        if self.seat().counters.rejections[place].load(Relaxed) == 0 && !self.is_known(reason) {
+            tracing::warn!(
+                reason = reason.name(),
+                "a client sent {}; more of these are only counted",
+                reason.sentence()
+            );
+        }
+        self.count(|counters| &counters.rejections[place], 1, Relaxed);
+    }
+
+    /// Whether any worker of the run has rejected something for this reason.
+    fn is_known(&self, reason: Rejection) -> bool {
+        let has = |counters: &Counters| counters.rejections[reason as usize].load(Relaxed) > 0;
+        let in_slot = |slot: &Slot| has(&slot.base.counters) || slot.seats.iter().any(|seat| has(&seat.counters));
+        self.board.slots.iter().filter(|slot| slot.state() != SlotState::Unused).any(in_slot)
     }
 
     /// Bytes came in.
@@ -145,25 +165,37 @@ impl SeatWriter {
         self.count(|counters| &counters.started, 1, Release);
     }
 
-    /// A request ended: its buckets first, `finished` last.
+    /// A request ended: its buckets first, last the counter that makes it finished.
     pub fn finished(&self, request: &Finished) {
         let Some(counters) = self.counters() else { return };
         let Finished { route, outcome, times } = *request;
         let record = &self.seat().routes[route];
         record.touched.store(1, Release);
-        match outcome {
+        let ended = match outcome {
             Outcome::Answered(status) => {
                 record.count(status);
                 if status >= 500 {
                     add(&counters.errors, 1);
                 }
+                &counters.answered
             }
-            Outcome::ClientGone => add(&record.client_gone, 1),
+            Outcome::Shed => {
+                record.count(SHED_STATUS);
+                add(&record.shed, 1);
+                add(&counters.shed, 1);
+                add(&counters.errors, 1);
+                &counters.answered
+            }
+            Outcome::ClientGone => {
+                add(&record.client_gone, 1);
+                &counters.client_gone
+            }
             Outcome::Broken => {
                 add(&record.broken, 1);
                 add(&counters.errors, 1);
+                &counters.broken
             }
-        }
+        };
         if let Some(Times { queue_ns, loop_ns, service_ns, latency_ns }) = times {
             record.loop_wait.record(loop_ns);
             record.service.record(service_ns);
@@ -173,7 +205,7 @@ impl SeatWriter {
             }
         }
         record.recorded.store(record.recorded.load(Relaxed).wrapping_add(1), Release);
-        counters.finished.store(counters.finished.load(Relaxed).wrapping_add(1), Release);
+        ended.store(ended.load(Relaxed).wrapping_add(1), Release);
     }
 
     /// A thread of the pool was asked for. This and what follows is counted by the worker's loop and by the threads of its

@@ -199,7 +199,7 @@ impl Slot {
     pub fn fold(&self, seat: usize, cpu_ns: MaybeKnown) -> u64 {
         self.change(|slot| {
             let Seat { counters, beat_ns, applied_epoch, lag, routes } = &slot.seats[seat];
-            let in_flight = counters.started.load(Relaxed).saturating_sub(counters.finished.load(Relaxed));
+            let in_flight = counters.in_flight();
             let base = &slot.base;
             // A dead worker's connections are closed, though it could not say so.
             counters.closed.store(counters.accepts.load(Relaxed), Relaxed);

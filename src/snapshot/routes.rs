@@ -26,6 +26,9 @@ pub struct RouteReading {
     pub client_gone: u64,
     /// Requests whose connection was broken by a fault.
     pub broken: u64,
+    /// Requests answered 503 because `--max-inflight` was reached; they are among the statuses.
+    #[serde(default)]
+    pub shed: u64,
     /// Head parsed → flushed, the waits for the loop apart.
     pub service: Distribution,
     /// Arrival → flushed.
@@ -117,6 +120,7 @@ fn add_record(sum: &mut RouteReading, record: &RouteRecord) {
     }
     add(&mut sum.client_gone, record.client_gone());
     add(&mut sum.broken, record.broken());
+    add(&mut sum.shed, record.shed());
     sum.service.add(&record.service);
     sum.latency.add(&record.latency);
     sum.queue.add(&record.queue);
@@ -141,7 +145,8 @@ impl RouteReading {
     /// broken worker has written can't be compared.
     #[must_use]
     pub fn since(&self, before: &Self) -> Option<Self> {
-        let Self { number, path, method, statuses, client_gone, broken, service, latency, queue, loop_wait } = self;
+        let Self { number, path, method, statuses, client_gone, broken, shed, service, latency, queue, loop_wait } =
+            self;
         let more = |status: &u16, count: &u64| {
             let more = count.checked_sub(before.statuses.get(status).copied().unwrap_or(0))?;
             Some((*status, more))
@@ -154,6 +159,7 @@ impl RouteReading {
             statuses: statuses?.into_iter().filter(|(_, count)| *count > 0).collect(),
             client_gone: client_gone.checked_sub(before.client_gone)?,
             broken: broken.checked_sub(before.broken)?,
+            shed: shed.checked_sub(before.shed)?,
             service: service.since(&before.service)?,
             latency: latency.since(&before.latency)?,
             queue: queue.since(&before.queue)?,

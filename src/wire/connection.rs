@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::Breakage;
 use super::arrival::{Reading, WallClock};
 use super::standing::{Phase, Standing, Timeouts, Verdict};
-use crate::scoreboard::{FaultMark, Finished, Outcome, SeatWriter, Times};
+use crate::scoreboard::{FaultMark, Finished, Outcome, Rejection, SeatWriter, Times};
 use crate::sys::socket::Received;
 use crate::sys::{clock, lock, socket};
 use crate::work::loop_wait;
@@ -427,7 +427,7 @@ impl Connection {
             Verdict::Stay => {}
             Verdict::EndIdle => socket::end(self.socket()),
             Verdict::EndHead => {
-                self.seat.rejected();
+                self.seat.rejected(Rejection::SlowHead);
                 // Once is enough.
                 self.standing.enter(Phase::Idle, now_ns);
                 socket::end(self.socket());

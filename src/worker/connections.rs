@@ -137,15 +137,14 @@ async fn serve(http: Arc<http1::Builder>, mut wire: Wire, service: Recorded) {
         return Box::pin(wire.break_off(breakage)).await;
     }
     connection.broken();
-    let refused = wire.refused();
-    let is_rejected = refused.is_some() || served.is_err_and(|error| error.is_parse());
-    if is_rejected {
-        connection.seat().rejected();
+    let rejection = wire.rejection(served.as_ref().err());
+    if let Some(reason) = rejection {
+        connection.seat().rejected(reason);
     }
-    if let Some(refused) = refused {
+    if let Some(refused) = wire.refused() {
         Box::pin(wire.send_last(&unread_head(refused))).await;
     }
-    if is_rejected || connection.has_unread() {
+    if rejection.is_some() || connection.has_unread() {
         Box::pin(wire.linger(LINGER_BYTES)).await;
     }
 }

@@ -21,12 +21,23 @@ fn a_client_that_closes_during_its_request_is_finished_as_gone() {
         assert_eq!((&io["client_gone"], &io["finished"]), (&3.into(), &3.into()), "{arguments:?} {stats}");
         assert_eq!(io["status"].as_object().unwrap().len(), 0, "{arguments:?}: nobody was answered: {io}");
         let totals = &stats["totals"];
-        for (name, wanted) in [("started", 3), ("finished", 3), ("lost", 0), ("errors", 0), ("rejected", 0)] {
+        let wanted = [
+            ("started", 3),
+            ("finished", 3),
+            ("client_gone", 3),
+            ("answered", 0),
+            ("lost", 0),
+            ("errors", 0),
+            ("rejected", 0),
+        ];
+        for (name, wanted) in wanted {
             assert_eq!(totals[name], wanted, "{arguments:?} {name}");
         }
         let ending = Instant::now();
         let left = target.end();
         assert_eq!((left.code, left.done("requests"), left.done("lost")), (Some(0), 3, 0), "{arguments:?}");
+        assert_eq!((left.done("client_gone"), left.done("answered")), (3, 0), "{arguments:?}");
+        assert_eq!(left.csv("resources.csv").last().unwrap()["client_gone_total"], "3", "{arguments:?}");
         assert!(ending.elapsed().as_secs() < 20, "{arguments:?}: nobody waits for 30 s that nobody wants");
     }
 }

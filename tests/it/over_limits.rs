@@ -1,7 +1,7 @@
 //! Over a limit, a request or a connection is refused with the name of the flag, and counted.
 
 use crate::support::client::{Client, Response};
-use crate::support::target::{Target, at_rest};
+use crate::support::target::{Target, at_rest, metrics};
 use crate::support::wait_for;
 
 fn single(arguments: &[&str]) -> Target {
@@ -25,10 +25,19 @@ fn max_inflight_is_a_503_and_probes_get_through() {
     let held = [hold(&target), hold(&target)];
     wait_for_total(&target, "in_flight", 2);
     let mut client = target.connect();
-    for path in ["/io?ms=0", "/cpu?iterations=1", "/nowhere"] {
-        let refusal = client.get(path).unwrap();
+    for (method, path) in [
+        ("GET", "/io?ms=0"),
+        ("HEAD", "/io"),
+        ("GET", "/cpu?iterations=1"),
+        ("PUT", "/delay/0"),
+        ("GET", "/nowhere"),
+    ] {
+        let refusal = client.request(method, path).unwrap();
         assert_eq!(refusal.status, 503, "{path}");
         assert_eq!(refusal.header("content-type"), Some("application/json"));
+        if method == "HEAD" {
+            continue;
+        }
         let error = refusal.json()["error"].as_str().unwrap().to_owned();
         assert!(error.contains("--max-inflight 2"), "{error}");
     }
@@ -40,9 +49,33 @@ fn max_inflight_is_a_503_and_probes_get_through() {
     drop((held, client));
     assert_eq!(target.get("/io?ms=0").status, 200, "there is room again");
     let stats = at_rest(&target);
+    let shed = |method: &str, path: &str| {
+        let routes = stats["routes"].as_array().unwrap();
+        let route = routes.iter().find(|route| route["method"] == method && route["route"] == path).unwrap();
+        (route["shed"].as_u64().unwrap(), route["status"]["503"].as_u64().unwrap_or(0))
+    };
+    let by_route = [("GET", "/io"), ("GET", "/cpu"), ("ANY", "/delay/{d}"), ("", "(none)"), ("GET", "/health")];
+    assert_eq!(
+        by_route.map(|(method, path)| shed(method, path)),
+        [(2, 2), (1, 1), (1, 1), (1, 1), (0, 0)],
+        "{stats}"
+    );
+    assert_eq!(stats["totals"]["shed"], 5, "{stats}");
     let totals = &stats["totals"];
-    assert_eq!((&totals["started"], &totals["finished"]), (&12.into(), &12.into()), "{stats}");
-    assert_eq!((&stats["status"]["503"], &totals["errors"]), (&3.into(), &3.into()), "{stats}");
+    assert_eq!((&totals["started"], &totals["finished"]), (&14.into(), &14.into()), "{stats}");
+    assert_eq!((&stats["status"]["503"], &totals["errors"]), (&5.into(), &5.into()), "{stats}");
+    wait_for("the next tick", || {
+        metrics(&target, "quintain_shed_requests_total").contains(r#"{method="GET",route="/cpu"} 1"#).then_some(())
+    });
+    let left = target.end();
+    assert_eq!(left.done("shed"), 5);
+    assert_eq!(left.csv("resources.csv").last().unwrap()["shed_total"], "5");
+    let row = left.csv("routes.csv").into_iter().rev().find(|row| row["route"] == "/io").unwrap();
+    assert_eq!((row["shed_total"].as_str(), row["client_gone_total"].as_str()), ("2", "2"));
+    let report = left.report();
+    let finding = "35.7 % of the requests were answered 503 because --max-inflight 2 was reached.";
+    assert!(report.contains(finding), "{report}");
+    assert!(!report.contains("requests failed"), "what was shed is told once: {report}");
 }
 
 #[test]
@@ -131,7 +164,7 @@ fn a_body_over_max_body_is_a_413() {
         assert_eq!(refusal.status, 413, "{}", refusal.text());
         assert!(refusal.json()["error"].as_str().unwrap().contains("--max-body"), "{}", refusal.text());
     }
-    assert_eq!(post(1_000, &"x".repeat(1_000)).status, 405);
+    assert_eq!(post(1_000, &"x".repeat(1_000)).status, 200);
     assert_eq!(target.get("/health").status, 200);
     let stats = at_rest(&target);
     assert_eq!((&stats["status"]["413"], &stats["totals"]["errors"]), (&2.into(), &0.into()), "{stats}");

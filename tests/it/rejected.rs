@@ -1,11 +1,15 @@
 //! What is no request is refused before the router: the connection is closed, and `rejected` counts it, not `started`.
 
+use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use quintain::scoreboard::Rejection;
+use serde_json::json;
+
 use crate::support::client::Client;
-use crate::support::target::{Target, at_rest, rows};
+use crate::support::target::{MODES, Target, at_rest, metrics, rows};
 use crate::support::wait_for;
 
 fn single(arguments: &[&str]) -> Target {
@@ -57,6 +61,7 @@ fn what_breaks_the_rules_of_host() {
     let stats = at_rest(&target);
     let totals = &stats["totals"];
     assert_eq!((&totals["rejected"], &totals["finished"]), (&bad.len().into(), &good.len().into()));
+    assert_eq!(stats["rejections"], json!({ "no_host": 3, "two_hosts": 2, "bad_host": 4 }));
     assert_eq!(stats["status"].as_object().unwrap().len(), 1, "only what was started has a status: {stats}");
     let left = target.end();
     assert_eq!(left.done("rejected"), bad.len() as u64);
@@ -95,8 +100,11 @@ fn what_the_parser_cannot_read() {
     assert!(until_closed(&mut client));
     // A head just below the limit is served.
     assert_eq!(target.get(&format!("/health?{}", "x".repeat(30 * 1024))).status, 200);
-    let totals = at_rest(&target)["totals"].clone();
+    let stats = at_rest(&target);
+    let totals = &stats["totals"];
     assert_eq!((&totals["rejected"], &totals["started"], &totals["finished"]), (&11.into(), &2.into(), &2.into()));
+    let reasons = json!({ "long_target": 1, "bad_framing": 2, "large_head": 2, "tls": 1, "bad_syntax": 5 });
+    assert_eq!(stats["rejections"], reasons);
 }
 
 /// Sends a head, a byte a second, until the target has enough of it.
@@ -133,6 +141,54 @@ fn a_slow_head_is_cut_ten_seconds_after_its_first_byte() {
     });
     let totals = at_rest(&target)["totals"].clone();
     assert_eq!((&totals["rejected"], &totals["started"], &totals["finished"]), (&3.into(), &1.into(), &1.into()));
+    assert_eq!(target.stats()["rejections"], json!({ "slow_head": 3 }));
+}
+
+/// Each other protocol and each mistake is told by its name, everywhere the same.
+#[test]
+fn reasons_are_counted_and_the_first_of_each_is_logged() {
+    let head = "GET /health HTTP/1.1\r\nHost: a\r\n";
+    let sent: [(&str, Vec<u8>); 11] = [
+        ("http2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec()),
+        ("tls", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03".to_vec()),
+        ("proxy", b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n".to_vec()),
+        ("proxy", b"\r\n\r\n\0\r\nQUIT\n\x20\x00\x00".to_vec()),
+        ("no_host", b"GET / HTTP/1.1\r\n\r\n".to_vec()),
+        ("bad_target", b"CONNECT a:1 HTTP/1.1\r\nHost: a:1\r\n\r\n".to_vec()),
+        ("long_target", format!("GET /{} HTTP/1.1\r\nHost: a\r\n\r\n", "x".repeat(32_000)).into_bytes()),
+        ("bad_framing", format!("{head}Transfer-Encoding: gzip\r\n\r\n").into_bytes()),
+        ("bad_framing", format!("{head}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n").into_bytes()),
+        ("large_head", format!("{head}X: {}\r\n\r\n", "x".repeat(33_000)).into_bytes()),
+        ("bad_syntax", b"hello\r\n\r\n".to_vec()),
+    ];
+    for mode in MODES {
+        let target = Target::start(mode);
+        let mut counted: BTreeMap<&str, u64> = BTreeMap::new();
+        for (reason, bytes) in &sent {
+            let mut client = target.connect();
+            // It may be closed before it has taken everything.
+            let _ = client.send(bytes);
+            assert!(until_closed(&mut client), "{reason}");
+            *counted.entry(reason).or_default() += 1;
+            wait_for(&format!("{counted:?}"), || (target.stats()["rejections"] == json!(counted)).then_some(()));
+        }
+        let metrics = wait_for("the next tick", || {
+            let metrics = metrics(&target, "quintain_rejections_total");
+            metrics.contains(r#"{reason="bad_syntax"} 1"#).then_some(metrics)
+        });
+        for reason in Rejection::ALL {
+            let line = format!("{{reason=\"{}\"}} {}", reason.name(), counted.get(reason.name()).unwrap_or(&0));
+            assert!(metrics.contains(&line), "{line} in {metrics}");
+        }
+        let left = target.end();
+        let report = left.report();
+        for reason in Rejection::ALL.iter().filter(|reason| counted.contains_key(reason.name())) {
+            let logged = left.errors.matches(reason.sentence()).count();
+            assert_eq!(logged, 1, "{mode:?} {}: {}", reason.name(), left.errors);
+            assert!(report.contains(reason.sentence()), "{mode:?} {}: {report}", reason.name());
+        }
+        assert_eq!(left.done("rejected"), sent.len() as u64, "{mode:?}");
+    }
 }
 
 #[test]
@@ -165,4 +221,12 @@ fn a_timeout_of_0_is_never() {
     wait_for("ten more rows", || (rows(&resources).len() >= begun + 10).then(|| target.get("/health")));
     assert_eq!(served.get("/health").unwrap().status, 200);
     assert_eq!(silent.get("/health").unwrap().status, 200);
+}
+
+#[test]
+fn the_documentation_has_every_reason() {
+    let page = include_str!("../../docs/measurement.md");
+    for reason in Rejection::ALL {
+        assert!(page.contains(&format!("`{}`", reason.name())), "{}", reason.name());
+    }
 }

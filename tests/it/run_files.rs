@@ -11,16 +11,19 @@ use crate::support::wait_for;
 const RESOURCES: &str = "ts_utc,epoch_ms,elapsed_s,interval_s,late_ms,phase,mode,procs,threads,fds,cpu_pct,\
     cpu_user_pct,cpu_sys_pct,cpu_host_pct,cpu_seconds_total,rss_bytes,rss_peak_bytes,pss_bytes,host_cpu_pct,\
     host_mem_used_pct,requests_total,rps,errors_total,lost_total,rejected_total,inflight,connections,accepts_total,\
-    refused_total";
+    refused_total,client_gone_total,broken_total,shed_total";
 
 /// Columns that never fall.
-const CUMULATIVE: [&str; 8] = [
+const CUMULATIVE: [&str; 11] = [
     "requests_total",
     "errors_total",
     "lost_total",
     "rejected_total",
     "accepts_total",
     "refused_total",
+    "client_gone_total",
+    "broken_total",
+    "shed_total",
     "cpu_seconds_total",
     "elapsed_s",
 ];
@@ -30,7 +33,7 @@ const RATES: [&str; 7] =
     ["interval_s", "cpu_pct", "cpu_user_pct", "cpu_sys_pct", "cpu_host_pct", "host_cpu_pct", "rps"];
 
 /// Columns of a slot that add up to the target's.
-const SUMS: [&str; 8] = [
+const SUMS: [&str; 11] = [
     "requests_total",
     "errors_total",
     "lost_total",
@@ -39,6 +42,9 @@ const SUMS: [&str; 8] = [
     "connections",
     "accepts_total",
     "refused_total",
+    "client_gone_total",
+    "broken_total",
+    "shed_total",
 ];
 
 type Rows = Vec<HashMap<String, String>>;

@@ -16,6 +16,7 @@ use crate::histogram::Distribution;
 use crate::http::Refusal;
 use crate::observer::live::{About, Tick};
 use crate::sample::{SlotSample, TargetSample};
+use crate::scoreboard::Rejection;
 use crate::snapshot::RouteReading;
 use crate::sys::clock;
 
@@ -104,6 +105,10 @@ fn of_routes(routes: &[Arc<RouteReading>]) -> Vec<MetricFamily> {
             labelled_counter(&[("method", &method), ("route", &path), ("reason", reason)], float(count))
         })
     });
+    let shed = routes.iter().map(|route| {
+        let (method, path) = names(route);
+        labelled_counter(&[("method", &method), ("route", &path)], float(route.shed))
+    });
     let times = |name: &str, help: &str, of: fn(&RouteReading) -> &Distribution| {
         // What was never recorded is no series of zeros.
         let recorded = routes.iter().filter(|route| !of(route).is_empty());
@@ -116,6 +121,7 @@ fn of_routes(routes: &[Arc<RouteReading>]) -> Vec<MetricFamily> {
     vec![
         counters("quintain_requests_total", "Requests answered, by status.", by_status),
         counters("quintain_unanswered_requests_total", "Requests finished without an answer, and why.", unanswered),
+        counters("quintain_shed_requests_total", "Requests answered 503 because --max-inflight was reached.", shed),
         times(
             "quintain_request_duration_seconds",
             "Latency: from arrival in the kernel to the flush of the response; its sum is within 0.4 %.",
@@ -149,6 +155,14 @@ fn of_target(target: &TargetSample) -> Vec<MetricFamily> {
         ),
         one_counter("quintain_lost_requests_total", "Requests in flight when their worker died.", requests.lost),
         one_counter("quintain_rejected_requests_total", "Requests refused before the router.", requests.rejected),
+        counters(
+            "quintain_rejections_total",
+            "The same, by reason.",
+            Rejection::ALL
+                .iter()
+                .zip(requests.rejections.0)
+                .map(|(reason, count)| labelled_counter(&[("reason", reason.name())], float(count))),
+        ),
         one_counter("quintain_accepted_connections_total", "Connections taken.", requests.accepts),
         one_counter(
             "quintain_refused_connections_total",

@@ -142,6 +142,7 @@ fn stats() -> ObjectBuilder {
         "quantile_error_pct",
         "totals",
         "status",
+        "rejections",
         "routes",
         "workers",
         "faults",
@@ -158,6 +159,7 @@ fn stats() -> ObjectBuilder {
         .property("quantile_error_pct", number(Type::Number))
         .property("totals", counts())
         .property("status", counts())
+        .property("rejections", counts())
         .property("routes", list())
         .property("workers", list())
         .property("faults", ArrayBuilder::new().items(counted()))

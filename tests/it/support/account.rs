@@ -17,8 +17,17 @@ use super::wait_for;
 const COUNTERS: [&str; 5] = ["started", "finished", "lost", "in_flight", "connections"];
 
 /// Counters that stand in both CSV files, the target's being the sum of the slots'.
-const COLUMNS: [&str; 6] =
-    ["requests_total", "errors_total", "lost_total", "rejected_total", "accepts_total", "refused_total"];
+const COLUMNS: [&str; 9] = [
+    "requests_total",
+    "errors_total",
+    "lost_total",
+    "rejected_total",
+    "accepts_total",
+    "refused_total",
+    "client_gone_total",
+    "broken_total",
+    "shed_total",
+];
 
 /// Requests in all.
 #[derive(Clone, Copy, Debug)]
@@ -59,6 +68,14 @@ pub fn check(stats: &Value, clients: &Tally, killed: bool) {
     let recorded = recorded(stats);
     let most = if killed { requests.finished + requests.lost } else { requests.finished };
     assert!((requests.finished..=most).contains(&recorded), "{recorded} recorded: {stats}");
+    if !killed {
+        for name in ["client_gone", "broken_by_fault", "shed"] {
+            let sum: u64 = routes(stats).map(|route| count(route, name)).sum();
+            assert_eq!(sum, count(totals, name), "{name}: {stats}");
+        }
+        let statuses: u64 = stats["status"].as_object().unwrap().values().map(number).sum();
+        assert_eq!(statuses, count(totals, "answered"), "{stats}");
+    }
 }
 
 /// Checks what a target left: its files and its last line.
@@ -70,6 +87,12 @@ pub fn check_left(left: &Left, clients: &Tally, killed: bool) {
     balance(requests, clients, killed);
     assert_eq!(end["inflight"], "0", "{end:?}");
     assert_eq!((left.done("requests"), left.done("lost")), (finished, lost), "{:?}", left.done);
+    for (name, column) in [("client_gone", "client_gone_total"), ("broken", "broken_total"), ("shed", "shed_total")]
+    {
+        assert_eq!(left.done(name), cell(end, column), "{:?}", left.done);
+    }
+    let parts = left.done("answered") + left.done("client_gone") + left.done("broken");
+    assert_eq!(parts, finished, "{:?}", left.done);
     let record: Value = serde_json::from_slice(&std::fs::read(left.file("run.json")).unwrap()).unwrap();
     assert_eq!(record["totals"]["requests"], finished, "{record}");
     let deltas = deltas(&resources, "requests_total");
@@ -131,6 +154,12 @@ fn consistent(stats: &Value) {
         let ended = count(of, "finished") + count(of, "lost");
         assert_eq!(count(of, "started"), ended + count(of, "in_flight"), "in flight is never negative: {stats}");
     }
+    let totals = &stats["totals"];
+    let parts = ["answered", "client_gone", "broken_by_fault"].map(|part| count(totals, part));
+    assert_eq!(parts.iter().sum::<u64>(), count(totals, "finished"), "{stats}");
+    assert!(count(totals, "shed") <= count(totals, "answered"), "{stats}");
+    let reasons: u64 = stats["rejections"].as_object().unwrap().values().map(number).sum();
+    assert_eq!(reasons, count(totals, "rejected"), "{stats}");
     let statuses: u64 = stats["status"].as_object().unwrap().values().map(|count| count.as_u64().unwrap()).sum();
     let of_routes: u64 =
         routes(stats).flat_map(|route| route["status"].as_object().unwrap().values()).map(number).sum();

@@ -299,10 +299,26 @@ impl Left {
         rows(&self.file(name))
     }
 
+    /// The run's report, as Markdown.
+    pub fn report(&self) -> String {
+        let arguments = ["report", "run", "--format", "md", "--output", "-"];
+        let (code, page, said) = outcome(&mut command(&arguments, self.directory.path()));
+        assert_eq!(code, Some(0), "{said}");
+        page
+    }
+
     /// A file of the run.
     pub fn file(&self, name: &str) -> PathBuf {
         self.directory.path().join("run").join(name)
     }
+}
+
+/// The lines of `/metrics` that begin so.
+pub fn metrics(target: &Target, beginning: &str) -> String {
+    let mut admin = target.admin();
+    admin.send(format!("GET /metrics HTTP/1.1\r\nHost: {}\r\n\r\n", target.ready["admin"])).unwrap();
+    let all = admin.receive_whole().unwrap().text();
+    all.lines().filter(|line| line.starts_with(beginning)).map(|line| line.to_owned() + "\n").collect()
 }
 
 /// What an admin listener says, asked over a connection to it.
