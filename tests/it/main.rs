@@ -78,4 +78,5 @@ mod verify;
 mod waiting_shows;
 mod what_was_sent;
 mod while_command;
+mod whose_failure;
 mod without_times;
