@@ -79,6 +79,9 @@ fn serve(
     let signals =
         supervisor::block_signals().map_err(|error| format!("signalfd: signals can't be read: {error}"))?;
     let mut sockets = Sockets::open(config)?;
+    for option in sockets.missing(config) {
+        tracing::warn!(option, "the kernel has no such socket option; docs/running.md says what is lost");
+    }
     let board = Scoreboard::map(config.slots()).map_err(|error| no_room(config, &error))?;
     board.head().set_cpu_before(clock::process_cpu_ns(std::process::id()));
     reread::number_routes(&board, &profile)?;
@@ -225,6 +228,7 @@ fn record(
         "profile": { "name": profile.name, "content": profile.content() },
         "seed": config.seed,
         "limits": { "open_files": descriptors, "backlog": backlog(config) },
+        "missing": sockets.missing(config),
         "machine": run_record::machine(),
     })
 }

@@ -20,7 +20,7 @@ pub enum Claim {
 }
 
 /// A TCP listener: non-blocking, closed on exec, `SO_REUSEADDR`, `TCP_NODELAY` and kernel arrival stamps, both
-/// of which an accepted socket inherits.
+/// of which an accepted socket inherits. [`missing`] says what the kernel has refused it.
 ///
 /// # Errors
 /// What bind or listen says: `AddrInUse` when another program has the port.
@@ -42,17 +42,44 @@ fn open(address: SocketAddr, backlog: u32, claim: Claim, stamps: bool) -> io::Re
     socket.set_reuse_address(true)?;
     socket.set_tcp_nodelay(true)?;
     if stamps {
-        stamp_arrivals(socket.as_fd())?;
+        // Where the kernel has none, how long requests queue is unknown.
+        let _ = stamp_arrivals(socket.as_fd());
     }
     if claim == Claim::Join {
-        socket.set_reuse_port(true)?;
+        socket.set_reuse_port(true).map_err(cannot_share)?;
     }
     socket.bind(&address.into())?;
     if claim == Claim::First {
-        socket.set_reuse_port(true)?;
+        // Only a further socket needs it, and fails without it.
+        let _ = socket.set_reuse_port(true);
     }
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
     Ok(socket.into())
+}
+
+fn cannot_share(error: io::Error) -> io::Error {
+    let sentence = format!(
+        "the kernel refuses {SHARED_PORT}, by which workers share a port: {error}; --mode single needs none"
+    );
+    io::Error::new(error.kind(), sentence)
+}
+
+const STAMPS: &str = "SO_TIMESTAMPNS";
+const SHARED_PORT: &str = "SO_REUSEPORT";
+
+/// Which options the kernel has refused to a target's listener; a unix socket needs none. `stamps` says whether arrival
+/// stamps were asked for.
+#[must_use]
+pub fn missing(listener: &OwnedFd, stamps: bool) -> Vec<&'static str> {
+    if address_of(listener).is_err() {
+        return Vec::new();
+    }
+    let wanted = [(STAMPS, libc::SO_TIMESTAMPNS, stamps), (SHARED_PORT, libc::SO_REUSEPORT, true)];
+    let is_set = |name| {
+        let mut value: libc::c_int = 0;
+        option(listener.as_fd(), libc::SOL_SOCKET, name, &mut value).is_some() && value != 0
+    };
+    wanted.into_iter().filter(|(_, name, wanted)| *wanted && !is_set(*name)).map(|(name, ..)| name).collect()
 }
 
 /// The address that a TCP listener got.

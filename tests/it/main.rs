@@ -36,6 +36,7 @@ mod live_page;
 mod loop_waiting;
 mod marks;
 mod memory_refused;
+mod missing_features;
 mod modes_answer_alike;
 mod modifiers;
 mod more_or_less;

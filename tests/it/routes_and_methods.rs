@@ -163,7 +163,7 @@ fn a_workload_says_who_did_it_and_what_it_took() {
         assert!(["0.1", "1.1"].contains(&worker), "{path}: {worker}");
         let timings = response.header("server-timing").unwrap();
         let names: Vec<&str> = timings.split(", ").filter_map(|part| part.split(';').next()).collect();
-        assert_eq!(names, ["queue", "inject", "cpu", "io", "total"], "{path}");
+        assert_eq!(names, ["queue", "loop", "inject", "pool", "cpu", "io", "total"], "{path}");
         assert!(names.iter().all(|name| response.timing(name) >= 0.0), "{path}: {timings}");
     }
 }

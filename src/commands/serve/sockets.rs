@@ -1,5 +1,6 @@
 //! Every socket of the target, opened before the first worker starts.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::OwnedFd;
@@ -103,6 +104,11 @@ impl Sockets {
             }
         }
         every
+    }
+
+    /// What the kernel has refused to the target's listeners.
+    pub fn missing(&self, config: &Config) -> BTreeSet<&'static str> {
+        self.entrances.iter().flat_map(|entrance| listener::missing(&entrance.first, config.times)).collect()
     }
 
     /// Where the target really listens.

@@ -44,7 +44,7 @@ pub fn command(arguments: &[&str], directory: &Path) -> Command {
 }
 
 /// These arguments, and free ports, a run directory and a tick of 100 ms where they name none.
-fn with_free_ports<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
+pub fn with_free_ports<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
     let fixed =
         ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--run-dir", "run", "--sample-interval", "100ms"];
     let given = |flag: &str| arguments.contains(&flag);

@@ -1,0 +1,180 @@
+//! What a kernel or a sandbox may lack: simulated by a seccomp filter that refuses it.
+
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::target::{MODES, Target, command, outcome, send, with_free_ports};
+use crate::support::wait_for;
+
+/// Refuses a socket option as an unknown one, or system calls as unknown ones.
+#[derive(Clone, Copy)]
+enum Lack {
+    Option(libc::c_int),
+    Calls(&'static [libc::c_long]),
+}
+
+/// What is newer than the kernels and profiles of sandboxes that are still in use. Nothing here depends on one of them.
+const NEW_CALLS: &[libc::c_long] = &[
+    libc::SYS_pidfd_open,
+    libc::SYS_pidfd_send_signal,
+    libc::SYS_pidfd_getfd,
+    libc::SYS_clone3,
+    libc::SYS_close_range,
+    libc::SYS_openat2,
+    libc::SYS_faccessat2,
+    libc::SYS_epoll_pwait2,
+    libc::SYS_process_madvise,
+    libc::SYS_memfd_create,
+    libc::SYS_io_uring_setup,
+    libc::SYS_rseq,
+    libc::SYS_statx,
+];
+
+fn number(value: impl TryInto<u32>) -> u32 {
+    value.try_into().unwrap_or_else(|_| panic!("a number that a filter can hold"))
+}
+
+fn filter(lack: Lack) -> Vec<libc::sock_filter> {
+    let step = |code: u32, jt: usize, jf: usize, k: u32| libc::sock_filter {
+        code: u16::try_from(code).unwrap(),
+        jt: u8::try_from(jt).unwrap(),
+        jf: u8::try_from(jf).unwrap(),
+        k,
+    };
+    let load = |offset: u32| step(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, offset);
+    let equals =
+        |value: u32, jt: usize, jf: usize| step(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, jt, jf, value);
+    let give = |action: u32| step(libc::BPF_RET | libc::BPF_K, 0, 0, action);
+    let fails = |error: libc::c_int| give(libc::SECCOMP_RET_ERRNO | number(error));
+    let passes = give(libc::SECCOMP_RET_ALLOW);
+    // Of `struct seccomp_data`: the call's number, and the low half of its third argument.
+    let (call, third_argument) = (0, if cfg!(target_endian = "little") { 32 } else { 36 });
+    match lack {
+        Lack::Option(option) => vec![
+            load(call),
+            equals(number(libc::SYS_setsockopt), 0, 3),
+            load(third_argument),
+            equals(number(option), 0, 1),
+            fails(libc::ENOPROTOOPT),
+            passes,
+        ],
+        Lack::Calls(calls) => {
+            let jumps = calls.iter().enumerate().map(|(at, one)| equals(number(*one), calls.len() - at, 0));
+            std::iter::once(load(call)).chain(jumps).chain([passes, fails(libc::ENOSYS)]).collect()
+        }
+    }
+}
+
+/// Has a command run without something.
+fn without(command: &mut Command, lack: Lack) {
+    let steps = filter(lack);
+    let install = move || {
+        let program =
+            libc::sock_fprog { len: u16::try_from(steps.len()).unwrap_or(0), filter: steps.as_ptr().cast_mut() };
+        // SAFETY: no memory but the program's is read, which lives until the call returns.
+        let refused = unsafe {
+            libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
+                || libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) != 0
+        };
+        if refused { Err(io::Error::last_os_error()) } else { Ok(()) }
+    };
+    // SAFETY: what runs between fork and exec makes system calls only; the filter was made before.
+    unsafe { command.pre_exec(install) };
+}
+
+/// Whether the kernel takes a filter; says so where it doesn't.
+fn filters_work(lack: Lack) -> bool {
+    let mut probe = Command::new("true");
+    without(&mut probe, lack);
+    let works = probe.status().is_ok_and(|status| status.success());
+    if !works {
+        println!("skipped: this kernel takes no seccomp filter");
+    }
+    works
+}
+
+fn start(mode: &[&str], lack: Lack) -> Target {
+    let directory = TempDir::new().unwrap();
+    let mut command = command(&with_free_ports(mode), directory.path());
+    without(&mut command, lack);
+    Target::start_with(command, directory)
+}
+
+fn missing(target: &Target) -> Value {
+    let record = std::fs::read(target.run_directory().join("run.json")).unwrap();
+    serde_json::from_slice::<Value>(&record).unwrap()["missing"].clone()
+}
+
+#[test]
+fn without_arrival_stamps_only_the_queue_is_unknown() {
+    let lack = Lack::Option(libc::SO_TIMESTAMPNS);
+    if !filters_work(lack) {
+        return;
+    }
+    for mode in MODES {
+        let target = start(mode, lack);
+        let response = target.get("/io?ms=1");
+        assert!(response.status == 200 && !response.is_timed("queue"), "{mode:?}: {:?}", response.headers);
+        assert_eq!(missing(&target), json!(["SO_TIMESTAMPNS"]), "{mode:?}");
+        let left = target.end();
+        assert_eq!((left.code, left.done("requests")), (Some(0), 1), "{mode:?}: {}", left.errors);
+        assert!(left.errors.contains("SO_TIMESTAMPNS"), "{mode:?}: {}", left.errors);
+        let rows = left.csv("resources.csv");
+        let of = |start: &str| rows.iter().flatten().filter(|(name, _)| name.starts_with(start)).count();
+        let filled = |start: &str| {
+            rows.iter().flatten().filter(|(name, value)| name.starts_with(start) && !value.is_empty()).count()
+        };
+        assert!(of("queue_") > 0 && filled("queue_") == 0 && filled("lat_") > 0, "{mode:?}: {rows:?}");
+    }
+}
+
+#[test]
+fn without_shared_ports_single_serves_and_the_others_say_what_they_lack() {
+    let lack = Lack::Option(libc::SO_REUSEPORT);
+    if !filters_work(lack) {
+        return;
+    }
+    let target = start(&["--mode", "single"], lack);
+    assert_eq!((target.get("/health").status, missing(&target)), (200, json!(["SO_REUSEPORT"])));
+    assert_eq!(target.end().code, Some(0));
+    for mode in ["threads", "cluster"] {
+        let directory = TempDir::new().unwrap();
+        let mut command = command(&with_free_ports(&["--mode", mode, "--workers", "2"]), directory.path());
+        without(&mut command, lack);
+        let (code, output, errors) = outcome(&mut command);
+        assert!(code.is_some_and(|code| code > 0) && !output.contains("ready "), "{mode}: {code:?} {output}");
+        assert!(errors.contains("SO_REUSEPORT") && errors.contains("--mode single"), "{mode}: {errors}");
+    }
+}
+
+#[test]
+fn no_newer_system_call_is_needed() {
+    let lack = Lack::Calls(NEW_CALLS);
+    if !filters_work(lack) {
+        return;
+    }
+    for mode in MODES {
+        let target = start(mode, lack);
+        assert_eq!((target.get("/cpu?ms=1&on=pool").status, missing(&target)), (200, json!([])), "{mode:?}");
+        if mode.contains(&"cluster") {
+            let worker = target.worker(0);
+            send(worker.pid, Signal::KILL);
+            wait_for("its successor", || {
+                let worker = target.worker(0);
+                (worker.generation == 2 && worker.state == "live").then_some(())
+            });
+        }
+        assert_eq!(target.end().code, Some(0), "{mode:?}");
+    }
+}
+
+#[test]
+fn nothing_is_missing_on_a_whole_kernel() {
+    assert_eq!(missing(&Target::start(&["--mode", "single"])), json!([]));
+    assert_eq!(missing(&Target::start(&["--mode", "single", "--without-times"])), json!([]), "not asked for");
+}
