@@ -21,6 +21,7 @@ use crate::commands::serve::Dress;
 use crate::config::{self, COMMIT, CONFIG, Kind, Layers, Mistake, REDACTED, SETTINGS, Setting, VERSION};
 use crate::http;
 use crate::profile;
+use crate::supervisor::manager::NOTIFY_SOCKET;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -72,7 +73,16 @@ pub fn main() -> ExitCode {
         Ok((config, profile)) if mistakes.is_empty() => match verb {
             Verb::Serve => {
                 let command = redact(&arguments);
-                commands::serve::run(&config, profile, Box::new(resolve), &command, dress(), warning.as_deref())
+                let manager = (env::var_os(NOTIFY_SOCKET), sd_notify::watchdog_enabled());
+                commands::serve::run(
+                    &config,
+                    profile,
+                    Box::new(resolve),
+                    &command,
+                    dress(),
+                    manager,
+                    warning.as_deref(),
+                )
             }
             Verb::Check
             | Verb::Profiles(_)

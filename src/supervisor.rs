@@ -12,6 +12,7 @@ mod command;
 mod ending;
 mod events;
 mod exits;
+pub mod manager;
 mod member;
 pub mod policy;
 mod reload;
@@ -43,6 +44,7 @@ pub use slot::SlotListeners;
 
 use command::Command;
 use events::Untold;
+use manager::Manager;
 use member::Member;
 use slot::SlotKeeper;
 
@@ -97,6 +99,8 @@ pub struct Plan {
     pub drain_delay: Duration,
     /// `--duration`
     pub duration: Option<Duration>,
+    /// Who has started the target, and wants to be told.
+    pub manager: Manager,
     /// `--while`, ready to run.
     pub while_command: Option<String>,
     /// What the program was started with.
@@ -129,6 +133,7 @@ pub fn run(plan: Plan, signals: Signals, ready: impl FnOnce()) -> Summary {
             ready();
             supervisor.start_command();
         }
+        supervisor.finish_reload();
         // Before waiting: when nobody could be started, nothing will happen any more.
         supervisor.advance();
         if supervisor.stage == Stage::Ended {
@@ -251,11 +256,20 @@ impl Supervisor {
         let drains = self.members().filter_map(|member| member.deadline_ns);
         // A thread that has hung up ends within moments, without a descriptor to say so.
         let ending = self.members().any(Member::is_ending).then(|| clock::monotonic_ns() + clock::MILLISECOND);
-        of_stage.into_iter().chain(starts).chain(self.observer_due_ns).chain(drains).chain(ending).min()
+        let alive = self.plan.manager.due_ns();
+        of_stage
+            .into_iter()
+            .chain(alive)
+            .chain(starts)
+            .chain(self.observer_due_ns)
+            .chain(drains)
+            .chain(ending)
+            .min()
     }
 
     fn take_deadlines(&mut self) {
         let now = clock::monotonic_ns();
+        self.plan.manager.beat(now);
         if self.stage == Stage::Serving && self.ends_ns.is_some_and(|ends| ends <= now) {
             self.drain("--duration");
         }

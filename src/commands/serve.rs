@@ -10,9 +10,11 @@ mod run_directory;
 mod screen;
 mod sockets;
 
+use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -24,6 +26,7 @@ use crate::observer::{self, Admin, AdminListener, Observation, Processes, RunFil
 use crate::profile::{Profile, fault_rules};
 use crate::scoreboard::{Counts, SEATS, Scoreboard};
 use crate::snapshot::Snapshot;
+use crate::supervisor::manager::Manager;
 use crate::supervisor::{self, Arrangement, ObserverDuty, Plan, WorkerDuty};
 use crate::sys::inherited::Inherited;
 use crate::sys::threads::ThreadGroup;
@@ -42,7 +45,8 @@ const OFF: &str = "off";
 const USAGE: u8 = 2;
 
 /// Runs the target. `resolve` is what HUP calls to read the profile again; `command` is the command line as it was typed,
-/// for `run.json`, with the token redacted; `warning` is said once.
+/// for `run.json`, with the token redacted; `manager` is where a service manager wants to be told, and how long it waits
+/// for a sign of life; `warning` is said once.
 #[must_use]
 pub fn run(
     config: &Config,
@@ -50,6 +54,7 @@ pub fn run(
     resolve: Resolve,
     command: &[String],
     dress: Dress,
+    manager: (Option<OsString>, Option<Duration>),
     warning: Option<&str>,
 ) -> ExitCode {
     let screen = Screen::of(config, dress);
@@ -57,7 +62,8 @@ pub fn run(
     if let Some(warning) = warning {
         tracing::warn!("{warning}");
     }
-    match serve(config, Arc::new(profile), resolve, command, screen) {
+    let manager = Manager::new(manager.0, manager.1);
+    match serve(config, Arc::new(profile), resolve, command, screen, manager) {
         Ok(code) => ExitCode::from(code),
         Err(sentence) => {
             screen.complain(&sentence);
@@ -72,6 +78,7 @@ fn serve(
     resolve: Resolve,
     command: &[String],
     screen: Screen,
+    manager: Manager,
 ) -> Result<u8, String> {
     let inherited = Inherited::read();
     let descriptors = process::raise_descriptor_limit();
@@ -111,6 +118,7 @@ fn serve(
         shutdown_timeout: config.shutdown_timeout,
         drain_delay: config.drain_delay,
         duration: config.duration,
+        manager,
         while_command: config.while_command.as_ref().map(|line| sockets.fill_in(line)),
         inherited,
     };

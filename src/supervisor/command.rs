@@ -3,6 +3,7 @@
 use std::io;
 use std::os::unix::process::CommandExt;
 
+use super::manager::VARIABLES;
 use crate::sys::inherited::Inherited;
 use crate::sys::process::{Child, Exit};
 
@@ -15,6 +16,9 @@ impl Command {
     pub fn start(line: &str, inherited: &Inherited) -> io::Result<Self> {
         let mut shell = std::process::Command::new("sh");
         shell.args(["-c", line]).stdin(std::process::Stdio::null()).process_group(0);
+        for variable in VARIABLES {
+            shell.env_remove(variable);
+        }
         inherited.put_back_in(&mut shell);
         Ok(Self(Child { pid: shell.spawn()?.id() }))
     }

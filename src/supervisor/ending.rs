@@ -47,6 +47,7 @@ impl Supervisor {
     pub(super) fn drain(&mut self, why: &str) {
         let now = clock::monotonic_ns();
         self.drained_ns = Some(now);
+        self.plan.manager.stopping();
         self.plan.board.head().set_drain(now);
         self.note("drain", None, why.to_owned());
         let patience = self.plan.drain_delay.saturating_add(self.plan.shutdown_timeout);

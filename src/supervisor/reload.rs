@@ -23,6 +23,7 @@ impl Supervisor {
             tracing::warn!("HUP is only obeyed while all is up");
             return;
         }
+        self.plan.manager.reloading();
         match (self.plan.reread)() {
             Ok(None) => {}
             Ok(Some(Renewed { worker, faults, detail })) => {
@@ -37,6 +38,14 @@ impl Supervisor {
         }
         for slot in self.slots.iter_mut().filter(|slot| !slot.retired) {
             slot.wants_successor = true;
+        }
+    }
+
+    /// Tells the service manager when nobody is to be replaced any more; a reload that was refused is over at once.
+    pub(super) fn finish_reload(&mut self) {
+        let is_done = |slot: &SlotKeeper| !slot.wants_successor && !slot.is_starting();
+        if self.stage == Stage::Serving && self.plan.manager.waits_for_reload() && self.slots.iter().all(is_done) {
+            self.plan.manager.ready();
         }
     }
 

@@ -112,6 +112,7 @@ impl Supervisor {
         let now = clock::monotonic_ns();
         self.plan.board.head().set_ready(now);
         self.ends_ns = self.plan.duration.map(|duration| now.saturating_add(nanoseconds(duration)));
+        self.plan.manager.ready();
         self.note("ready", None, "all workers serve".to_owned());
     }
 

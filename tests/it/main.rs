@@ -60,6 +60,7 @@ mod routes_and_methods;
 mod run_files;
 mod scrapers;
 mod second_instance;
+mod service_manager;
 mod several_listeners;
 mod stall_arithmetic;
 mod standing_orders;
