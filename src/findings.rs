@@ -10,6 +10,7 @@ mod errors;
 mod growth;
 mod imbalance;
 mod knee;
+mod late_beats;
 mod lateness;
 mod littles_law;
 mod loop_lag;

@@ -40,7 +40,7 @@ use crate::sys::shared::Shared;
 pub use counters::{Counters, Counts};
 pub use ended_plans::EndedPlans;
 pub use fault_table::{FAULT_KINDS, FAULT_PLACES, FaultMark, FaultRecord, FaultTable, SharedIndex};
-pub use loop_lag::{BEAT_NS, LagWindow, LoopLag};
+pub use loop_lag::{BEAT_NS, LagWindow, Late, LoopLag};
 pub use rejection::{Rejection, Rejections};
 pub use route_record::RouteRecord;
 pub use route_table::{ROUTE_NAME, RouteTable};

@@ -6,6 +6,7 @@
 mod accept;
 mod connections;
 mod pool;
+mod stopwatch;
 mod turn_away;
 
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use crate::wire::Gauge;
 use crate::work::sleep;
 use accept::{Acceptors, Afterwards, Gate};
 use connections::Connections;
+use stopwatch::Stopwatch;
 
 /// How often a worker that nobody asks anything looks at its orders, its clock and its connections.
 const BEAT: Duration = Duration::from_nanos(BEAT_NS);
@@ -184,6 +186,7 @@ struct Worker {
     seat: Arc<SeatWriter>,
     /// When connections were last looked through (monotonic).
     swept_ns: u64,
+    stopwatch: Stopwatch,
 }
 
 impl Worker {
@@ -226,6 +229,7 @@ impl Worker {
             seat,
             closed_by: None,
             swept_ns: 0,
+            stopwatch: Stopwatch::start(),
         }
     }
 
@@ -355,9 +359,10 @@ impl Worker {
         }
     }
 
-    /// How late the loop comes to a beat that was due: what else is due waits as long.
-    fn late(&self, due: Instant) {
-        self.seat.late(nanoseconds(due.elapsed()));
+    /// How late the loop comes to a beat that was due, as what else is due waits as long; and what its thread did meanwhile.
+    fn late(&mut self, due: Instant) {
+        let lag_ns = nanoseconds(due.elapsed());
+        self.seat.late(self.stopwatch.late(lag_ns));
     }
 
     fn beat(&mut self) {

@@ -3,13 +3,17 @@
 //! A loop is late for want of a processor or because something was on it. The threads' waiting for a processor is known per
 //! row, of all of them together, so it bounds what the loop can have waited: where that is less than half of the lateness,
 //! something was on the loop.
+//!
+//! That is for runs, and beats, of which no more is known. Where it is known what the loop's thread did until its late beat,
+//! [`super::late_beats`] says why it was late.
 
+use super::late_beats;
 use super::{Certainty, Finding, Rule, Weight, evidence, or_unknown, stretches};
 use crate::recording::{Figure, Recording};
 use crate::units::shown::{clock, count, float, microseconds, percent};
 
 /// A loop's beat is measured in steps of a millisecond; this is far from that, and a person notices it.
-const LATE_US: f64 = 50_000.0;
+pub const LATE_US: f64 = 50_000.0;
 
 /// Of the lateness, so much must be waiting for a processor to explain it.
 const EXPLAINED: f64 = 0.5;
@@ -26,8 +30,15 @@ struct Late {
 }
 
 pub fn find(run: &Recording) -> Vec<Finding> {
-    let late = late(run);
-    let (Some(first), Some(last)) = (late.first(), late.last()) else { return Vec::new() };
+    let explained = late_beats::explained(run);
+    let is_explained = |late: &Late| explained.iter().any(|beat| beat.reaches(late.to_s));
+    let late: Vec<Late> = late(run).into_iter().filter(|late| !is_explained(late)).collect();
+    late_beats::findings(&explained).into_iter().chain(unexplained(run, &late)).collect()
+}
+
+/// Of the beats of which it is not known what their loops did.
+fn unexplained(run: &Recording, late: &[Late]) -> Option<Finding> {
+    let (Some(first), Some(last)) = (late.first(), late.last()) else { return None };
     let worst_us = late.iter().map(|late| late.lag_us).fold(0.0, f64::max);
     let unexplained = late.iter().filter(|late| late.waited.is_some_and(|waited| waited < EXPLAINED)).count();
     let is_known = late.iter().any(|late| late.waited.is_some());
@@ -52,7 +63,7 @@ pub fn find(run: &Recording) -> Vec<Finding> {
     };
     let wait = late.iter().filter_map(|late| late.wait_pct).reduce(f64::max);
     let queue = run.target.whole(Figure::QueueP99).most();
-    vec![Finding {
+    Some(Finding {
         rule: Rule::LoopLag,
         weight: Weight::Limit,
         sentence: format!(
@@ -68,7 +79,7 @@ pub fn find(run: &Recording) -> Vec<Finding> {
         at: Some((first.from_s, last.to_s)),
         certainty,
         unknown: "which request was on the loop: `/cpu` without on=pool and `/io?mode=blocking` are, on purpose. A machine or a hypervisor that stood still is in nobody's waiting",
-    }]
+    })
 }
 
 fn late(run: &Recording) -> Vec<Late> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::processes::Depth;
 use crate::maybe_known::MaybeKnown;
 use crate::sample::StrainReading;
-use crate::scoreboard::{BEAT_NS, Scoreboard, SeatState};
+use crate::scoreboard::{BEAT_NS, Late, Scoreboard, SeatState};
 use crate::snapshot::{Snapshot, WorkerReading};
 use crate::sys::listener::{self, AcceptQueue};
 use crate::sys::procfs::{CgroupFiles, PressureFiles};
@@ -37,7 +37,7 @@ impl StrainReader {
             self.cgroup.read_limits();
         }
         let window = board.head().observer.lag_window.close();
-        let lags = snapshot.workers().filter_map(|worker| loop_lag_ns(board, worker, window, now_ns));
+        let beats = snapshot.workers().filter_map(|worker| latest_beat(board, worker, window, now_ns));
         StrainReading {
             waited_ns: MaybeKnown::UNKNOWN,
             usage: usage::of_this_process(),
@@ -45,7 +45,7 @@ impl StrainReader {
             pressure: self.pressure.read(),
             accept_queue: self.accept_queue(),
             listen_drops: self.listen_drops(),
-            loop_lag_ns: lags.max().into(),
+            latest_beat: beats.max_by_key(|late| late.lag_ns).into(),
         }
     }
 
@@ -65,13 +65,14 @@ impl StrainReader {
     }
 }
 
-/// How late a worker's latest beat was, one that is still to come included: a loop that stands still is seen while it
+/// A worker's latest beat, one that is still to come included: a loop that stands still is seen while it
 /// does.
-fn loop_lag_ns(board: &Scoreboard, worker: &WorkerReading, window: u64, now_ns: u64) -> Option<u64> {
+fn latest_beat(board: &Scoreboard, worker: &WorkerReading, window: u64, now_ns: u64) -> Option<Late> {
     if worker.beat_ns == 0 || !matches!(worker.state, SeatState::Live | SeatState::Draining) {
         return None;
     }
     let seat = board.slots()[worker.slot].seat(worker.seat);
     let overdue = now_ns.saturating_sub(worker.beat_ns).saturating_sub(BEAT_NS);
-    Some(seat.lag().in_window(window).unwrap_or(0).max(overdue))
+    let latest = seat.lag().in_window(window).unwrap_or_default();
+    Some(if latest.lag_ns >= overdue { latest } else { Late { lag_ns: overdue, ..Late::default() } })
 }

@@ -2,6 +2,7 @@
 
 use super::{Host, Looping, SlotSample, grown, rate, rate_per_second};
 use crate::maybe_known::MaybeKnown;
+use crate::scoreboard::Late;
 use crate::sys::listener::AcceptQueue;
 use crate::sys::procfs::{Cgroup, Pressure};
 use crate::sys::usage::Usage;
@@ -21,8 +22,8 @@ pub struct StrainReading {
     pub accept_queue: MaybeKnown<AcceptQueue>,
     /// What all accept queues together have dropped.
     pub listen_drops: MaybeKnown,
-    /// How late the latest beat of any worker was since the tick before.
-    pub loop_lag_ns: MaybeKnown,
+    /// The latest beat of any worker since the tick before.
+    pub latest_beat: MaybeKnown<Late>,
 }
 
 /// Signs of strain in a tick.
@@ -52,8 +53,8 @@ pub struct StrainSample {
     pub accept_queue: MaybeKnown<AcceptQueue>,
     /// What all accept queues together have dropped.
     pub listen_drops: MaybeKnown,
-    /// How late the latest beat of any worker was.
-    pub loop_lag_ns: MaybeKnown,
+    /// The latest beat of any worker. What its loop did meanwhile is unknown while the beat is still to come.
+    pub latest_beat: MaybeKnown<Late>,
     /// The event loop that slept least.
     pub busiest_loop: MaybeKnown<Looping>,
     /// The busiest slot's requests over the live slots' mean.
@@ -67,7 +68,7 @@ pub(super) fn between(
     (cores, interval_ns): (MaybeKnown<f64>, Option<u64>),
     slots: &[SlotSample],
 ) -> StrainSample {
-    let StrainReading { waited_ns, usage, cgroup, pressure, accept_queue, listen_drops, loop_lag_ns } = now;
+    let StrainReading { waited_ns, usage, cgroup, pressure, accept_queue, listen_drops, latest_beat } = now;
     let switched =
         |count: fn(Usage) -> u64| rate_per_second(earlier.usage.map(count), usage.map(count), interval_ns);
     let stalled = |before: MaybeKnown, now: MaybeKnown| {
@@ -89,7 +90,7 @@ pub(super) fn between(
         io_pressure: stalled(earlier.pressure.io_us, pressure.io_us),
         accept_queue,
         listen_drops,
-        loop_lag_ns,
+        latest_beat,
         busiest_loop: busiest_loop(slots),
         imbalance: imbalance(slots),
     }

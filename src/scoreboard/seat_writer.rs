@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering, Ordering::Relaxed, Ordering::Releas
 
 use super::Scoreboard;
 use super::counters::Counters;
+use super::loop_lag::Late;
 use super::rejection::Rejection;
 use super::slot::{Roster, Seat, Slot, SlotState};
 use crate::histogram::add;
@@ -237,9 +238,9 @@ impl SeatWriter {
         self.seat().beat_ns.store(now_ns, Relaxed);
     }
 
-    /// A beat came so much later than it should have.
-    pub fn late(&self, lag_ns: u64) {
-        self.seat().lag.enter(&self.board.head().observer.lag_window, lag_ns);
+    /// A beat came late.
+    pub fn late(&self, late: Late) {
+        self.seat().lag.enter(&self.board.head().observer.lag_window, late);
     }
 
     /// What the kernel has counted of the worker's process so far.

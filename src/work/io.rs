@@ -1,11 +1,22 @@
 //! Waiting, as for a disk or another service: time passes and no CPU is used.
 
+use std::cell::Cell;
 use std::thread;
 use std::time::Duration;
 
 use super::pool::{Pooled, on_pool};
 use super::sleep;
 use crate::sys::clock;
+
+thread_local! {
+    static BLOCKED_NS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// How long requests with `mode=blocking` have held the calling thread. For the beat of its loop.
+#[must_use]
+pub fn blocked_ns() -> u64 {
+    BLOCKED_NS.get()
+}
 
 /// What waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -75,6 +86,7 @@ impl Io {
             Mode::Async => (0, sleep::sleep(delay).await),
             Mode::Blocking => {
                 thread::sleep(delay);
+                BLOCKED_NS.with(|blocked| blocked.set(blocked.get() + (clock::monotonic_ns() - begun)));
                 (0, 0)
             }
             Mode::Pool => {

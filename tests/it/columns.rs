@@ -29,6 +29,8 @@ fn is_offered(column: &str) -> bool {
         "psi_cpu_some_pct" => is_there("/proc/pressure/cpu"),
         "psi_mem_some_pct" => is_there("/proc/pressure/memory"),
         "psi_io_some_pct" => is_there("/proc/pressure/io"),
+        // Empty while a late beat is still to come.
+        "loop_lag_ran_us" | "loop_lag_wait_us" | "loop_lag_blocked_us" => false,
         "runq_wait_pct" | "loop_busy_pct" | "loop_wait_pct" => is_there("/proc/self/schedstat"),
         _ => true,
     }

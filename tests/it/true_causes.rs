@@ -1,14 +1,15 @@
 //! A report names what really held a run up: runs of each kind in which the finding comes, and of its opposite in which it
 //! does not.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, setpriority_process};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
-use crate::support::target::{Left, Target, command, outcome, rows};
+use crate::support::target::{Left, Target, command, outcome, rows, send};
 use crate::support::wait_for;
 
 /// The report of a run, in Markdown.
@@ -109,4 +110,90 @@ fn a_loop_that_sleeps_is_not_saturated() {
     });
     let page = report(&target.end());
     assert!(!loop_is_saturated(&page), "{page}");
+}
+
+/// Waits until a row tells of a beat that came so late.
+fn came_late(target: &Target, at_least_us: f64) {
+    let resources = target.run_directory().join("resources.csv");
+    wait_for("a late beat that came", || {
+        let has_come = |row: &HashMap<String, String>| {
+            !row["loop_lag_ran_us"].is_empty()
+                && row["loop_lag_max_us"].parse::<f64>().is_ok_and(|lag_us| lag_us >= at_least_us)
+        };
+        rows(&resources).iter().any(has_come).then_some(())
+    });
+}
+
+#[test]
+fn a_stopped_worker_is_not_something_that_computed() {
+    if !has_schedstat() {
+        return;
+    }
+    let target = one_worker();
+    wait_for("a beat", || target.stats()["workers"][0]["beat_age_ms"].as_u64());
+    let worker = target.worker(0);
+    send(worker.pid, Signal::STOP);
+    wait_for("a beat that is overdue", || {
+        (target.stats()["workers"][0]["beat_age_ms"].as_u64().unwrap() > 2_000).then_some(())
+    });
+    send(worker.pid, Signal::CONT);
+    came_late(&target, 1_500_000.0);
+    let page = report(&target.end());
+    assert!(page.contains("A worker stood still for up to "), "{page}");
+    assert!(
+        !page.contains("something computed on it") && !page.contains("computed or blocked on the loop"),
+        "{page}"
+    );
+}
+
+#[test]
+fn what_computes_or_blocks_on_the_loop_is_no_stopped_worker() {
+    if !has_schedstat() {
+        return;
+    }
+    // What is blocked for longer than any machine lets a thread wait.
+    let target = one_worker();
+    assert_eq!(target.get("/io?mode=blocking&ms=3000").status, 200);
+    came_late(&target, 1_500_000.0);
+    let page = report(&target.end());
+    assert!(page.contains("a request with mode=blocking held it"), "{page}");
+    assert!(!page.contains("A worker stood still"), "{page}");
+    let target = one_worker();
+    assert_eq!(target.get("/cpu?ms=1000").status, 200);
+    came_late(&target, 500_000.0);
+    let page = report(&target.end());
+    // On a machine that is busy elsewhere it may have waited for longer than it computed.
+    assert!(page.contains("something computed on it") || page.contains("A worker was starved of CPU"), "{page}");
+    assert!(!page.contains("A worker stood still"), "{page}");
+}
+
+/// A worker of the lowest priority that shares a processor with a program that never sleeps.
+#[test]
+fn a_starved_worker_wants_cpu_and_has_none() {
+    if !has_schedstat() {
+        return;
+    }
+    let allowed = sched_getaffinity(None).unwrap();
+    let processor = (0..CpuSet::MAX_CPU).find(|&number| allowed.is_set(number)).unwrap();
+    let mut one = CpuSet::new();
+    one.set(processor);
+    let target = one_worker();
+    let worker = Pid::from_raw(target.worker(0).pid.cast_signed());
+    sched_setaffinity(worker, &one).unwrap();
+    setpriority_process(worker, 19).unwrap();
+    let ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            sched_setaffinity(None, &one).unwrap();
+            while !ended.load(Relaxed) {
+                std::hint::spin_loop();
+            }
+        });
+        pipeline(&target, "/cpu?ms=10", 4);
+        came_late(&target, 100_000.0);
+        ended.store(true, Relaxed);
+    });
+    let page = report(&target.end());
+    assert!(page.contains("A worker was starved of CPU"), "{page}");
+    assert!(!page.contains("A worker stood still") && !page.contains("something computed on it"), "{page}");
 }

@@ -6,7 +6,7 @@ use crate::sample::TargetSample;
 
 /// In `resources.csv`, after the columns that every target needs.
 #[rustfmt::skip]
-pub fn columns() -> [Column<TargetSample>; 21] {
+pub fn columns() -> [Column<TargetSample>; 24] {
     [
         column("cpu_quota_pct", "%, 100 = the quota", "cgroup cpu.max or cpu.cfs_quota_us", "CPU of the target, of what its control group may use; empty without a quota",
             |row| percent(row.figures.strain.quota_share)),
@@ -43,7 +43,13 @@ pub fn columns() -> [Column<TargetSample>; 21] {
         column("listen_drops_total", "count", "SO_MEMINFO of the listeners", "connection attempts that all accept queues together have dropped",
             |row| known(row.figures.strain.listen_drops)),
         column("loop_lag_max_us", "µs", "scoreboard", "how late the latest beat of any worker's loop was, in steps of about 1 ms; the same waiting hits requests",
-            |row| known(row.figures.strain.loop_lag_ns.map(|lag_ns| lag_ns / 1_000))),
+            |row| known(row.figures.strain.latest_beat.map(|late| late.lag_ns / 1_000))),
+        column("loop_lag_ran_us", "µs", "/proc/thread-self/schedstat, at each worker's beat", "what that loop computed between that beat and the one before; empty while the beat is still to come",
+            |row| known(row.figures.strain.latest_beat.and_then(|late| late.ran_ns).map(|ns| ns / 1_000))),
+        column("loop_lag_wait_us", "µs", "/proc/thread-self/schedstat, at each worker's beat", "how long it waited for a processor then",
+            |row| known(row.figures.strain.latest_beat.and_then(|late| late.waited_ns).map(|ns| ns / 1_000))),
+        column("loop_lag_blocked_us", "µs", "scoreboard, at each worker's beat", "how long requests with mode=blocking held it then",
+            |row| known(row.figures.strain.latest_beat.and_then(|late| late.blocked_ns).map(|ns| ns / 1_000))),
         column("loop_busy_pct", "%, 100 = always", "/proc/PID/task/TID/schedstat", "time in which the busiest worker's event loop ran or waited for a processor, and did not sleep",
             |row| percent(row.figures.strain.busiest_loop.map(|looping| looping.busy))),
         column("loop_wait_pct", "%, 100 = always", "/proc/PID/task/TID/schedstat", "of it, waiting for a processor",
