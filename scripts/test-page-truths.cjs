@@ -52,6 +52,18 @@ exports.truths = async (page, open, { admin, pid, slow, small }) => {
   await until('and then live', async () => /live/.test(await page.textContent('#workers tbody tr:first-child')));
   await until('its routes are there', async () => /GET \/io/.test(await page.textContent('#routes tbody')));
   await until("the tab's title has figures", async () => /^● .*\/s/.test(await page.title()));
+  const apart = await page.evaluate(async () => {
+    const found = [];
+    const bare = (text) => text.replace(/\s/g, '');
+    for (let look = 0; look < 60; look += 1) {
+      await new Promise((next) => { setTimeout(next, 50); });
+      const tile = bare(document.getElementById('now-p99').textContent);
+      const title = /p99([^·]+)/.exec(bare(document.title))?.[1] ?? '–';
+      if (tile !== title) found.push([tile, title]);
+    }
+    return found;
+  });
+  holds('the title and the tiles are of one tick', apart.length === 0, apart);
 
   await patience(page, pid, admin);
   await greeting(open, slow);

@@ -10,9 +10,8 @@ import { events, latencies, plans, routes, workers } from './tables.js';
 import { clock, hour, number } from './words.js';
 
 // Not more often than one can read, and for at most a twenty-fifth of the time: the machine has a target to run.
-const DRAW_EVERY_MS = 500;
+const DRAW_EVERY_MS = 900;
 const SHARE = 25;
-const LISTS_EVERY_MS = 1000;
 
 const find = (id) => document.getElementById(id);
 const root = document.documentElement;
@@ -22,11 +21,11 @@ const plots = new Plots(run, (at) => cursor(at));
 
 let pause = DRAW_EVERY_MS;
 let drawnAt = 0;
-let listedAt = -Infinity;
 let shownAt = 0;
+// The tick of which all figures on the page are, the title's too.
+let drawn = null;
 let summed = null;
 let wanted = false;
-let areListsOld = false;
 
 const HEARD = {
   hello(hello) {
@@ -37,18 +36,15 @@ const HEARD = {
     Object.assign(find('profile'), { textContent: profile.split('/').at(-1), title: profile });
     find('version').textContent = `quintain ${version}`;
     root.dataset.times = columns.includes('lat_p99_us') ? 'some' : 'none';
-    listedAt = -Infinity;
   },
   tick(row) {
     run.tick(row);
   },
   event(event) {
     run.happened(event);
-    listedAt = -Infinity;
   },
   end({ elapsed_s: elapsed }) {
     run.ended = elapsed;
-    listedAt = -Infinity;
   },
 };
 
@@ -60,13 +56,13 @@ function tell(kind, data) {
     HEARD[kind](JSON.parse(data));
   }
   // At ticks as well: the timers of a hidden page stand still, and its title is all that one sees of it.
-  if (kind !== 'tick' || root.dataset.state !== 'live' || Date.now() - shownAt >= 1000) showState();
+  if (kind !== 'tick' || root.dataset.state !== 'live' || (document.hidden && Date.now() - shownAt >= 1000)) showState();
   draw();
 }
 
 function showState() {
   shownAt = Date.now();
-  show(connection, run);
+  show(connection, run, document.hidden ? run.last : drawn);
 }
 
 /** Whether nothing goes on any more, as far as one knows. */
@@ -82,7 +78,7 @@ function begin() {
   new SharedWorker('page/shared.js', { type: 'module' }).onerror = () => listen(tell);
 }
 
-/** Draws soon; a page that is hidden draws nothing. */
+/** Draws soon, and all of it at once: one tick is one moment. A page that is hidden draws nothing. */
 function draw() {
   if (wanted) return;
   wanted = true;
@@ -90,10 +86,11 @@ function draw() {
     wanted = false;
     const began = performance.now();
     if (run.last) {
+      drawn = run.last;
       figures(run);
       plots.draw();
-      if (began - listedAt >= LISTS_EVERY_MS) lists();
-      else areListsOld = true;
+      lists();
+      showState();
     }
     beat();
     drawnAt = performance.now();
@@ -102,8 +99,6 @@ function draw() {
 }
 
 function lists() {
-  listedAt = performance.now();
-  areListsOld = false;
   latencies(run.last);
   routes(run.routes, run.moreRoutes);
   workers(run.workers ?? []);
@@ -125,7 +120,6 @@ setInterval(() => {
   if (!run.last) return;
   if (document.hidden) return;
   set(find('uptime'), clock(isOver() ? run.ended ?? run.last.elapsed_s : run.now()));
-  if (areListsOld) lists();
   plans(run.faults.current, isOver() ? null : run.now());
 }, 1000);
 

@@ -66,8 +66,8 @@ function notice(sentence, className) {
   if (text.textContent !== sentence) text.textContent = sentence;
 }
 
-/** Shows how the target stands. */
-export function show(connection, run) {
+/** Shows how the target stands, and in the title the figures of a tick. */
+export function show(connection, run, row) {
   const [word, sentence = ''] = connection.stands(run);
   const changes = root.dataset.state !== word;
   if (changes) {
@@ -82,11 +82,11 @@ export function show(connection, run) {
   } else if (changes && !isSaid) notice('', '');
   const ago = Math.round((Date.now() - connection.heardAt) / 1000);
   find('notice-ago').textContent = sentence && connection.heardAt ? `Last heard of at ${hour(connection.heardAt)}, ${ago} s ago.` : '';
-  const title = titled(word, run);
+  const title = titled(word, row);
   if (document.title !== title) document.title = title;
 }
 
-function titled(word, { last }) {
+function titled(word, last) {
   if (word === 'waiting') return 'quintain';
   if (word !== 'live' && word !== 'ending') return `${{ gone: '✕', ended: '■' }[word] ?? '…'} ${word} · quintain`;
   if (last?.rps == null) return 'quintain';
