@@ -51,7 +51,11 @@ impl Supervisor {
         let (generation, pid) = (member.generation, member.pid());
         let ending = member.end(exit);
         let exit = ending.exit;
-        tracing::info!(slot = number, generation, pid, %exit, lost, "worker ended");
+        if lost > 0 {
+            tracing::warn!(slot = number, generation, pid, %exit, lost, "worker ended with requests in flight, which got no answer");
+        } else {
+            tracing::info!(slot = number, generation, pid, %exit, lost, "worker ended");
+        }
         self.note("worker-ended", Some((number, seat)), format!("{exit}, {lost} requests lost"));
         if !matches!(self.stage, Stage::Booting | Stage::Serving) {
             return;

@@ -52,6 +52,8 @@ fn under_load_no_more_fails_than_it_had_open_and_its_successor_serves() {
     assert_eq!((clients.refused, clients.not_ok), (0, 0), "{clients:?}");
     let left = settle(target, &clients, true);
     assert_eq!(left.done("lost"), lost);
+    let warned = left.errors.lines().any(|line| line.contains("WARN worker ended with requests in flight"));
+    assert_eq!(warned, lost > 0, "{}", left.errors);
     let events = left.csv("events.csv");
     for kind in ["worker-ended", "respawn"] {
         let of_kind = events.iter().filter(|event| event["kind"] == kind && event["slot"] == "1").count();
