@@ -42,7 +42,7 @@ pub fn json(document: Bytes) -> impl IntoResponse {
 #[must_use]
 pub fn text(document: &utoipa::openapi::OpenApi) -> Bytes {
     // Texts and numbers always become JSON.
-    serde_json::to_vec(document).unwrap_or_default().into()
+    (serde_json::to_string(document).unwrap_or_default() + "\n").into()
 }
 
 /// A file of the page to try the routes, wherever it is served.

@@ -36,6 +36,7 @@ use access::{Access, Door};
 pub mod access;
 mod events;
 mod faults;
+mod json;
 mod marks;
 mod metrics;
 mod openapi;

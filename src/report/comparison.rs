@@ -117,10 +117,10 @@ pub fn write(comparison: &Comparison) -> String {
 
 const STYLE: &str = "
 main { max-width: 60rem; margin: 0 auto; padding: 1rem }
-h1 { font-size: 1.4rem } h2 { font-size: 1rem }
+h1 { font-size: 1.4rem; margin-bottom: .6rem } .facts { margin: 1rem 0 } h2 { font-size: 1rem }
 .facts { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem } .facts dd { margin: 0; overflow-wrap: anywhere }
 .card { margin: 1rem 0; padding: 1rem } .scroll { overflow-x: auto }
-.remark { font-weight: 600 }
+.remark { margin: .2rem 0 }
 table { width: 100%; border-collapse: collapse } td, thead th { text-align: right; padding: .3rem .5rem } th { text-align: left; padding: .3rem .5rem } thead th:first-child { text-align: left }
 svg { width: 100%; height: auto; display: block }
 .zero { stroke: currentColor; stroke-opacity: .5 } .floor { fill: currentColor; fill-opacity: .07 }

@@ -201,3 +201,22 @@ fn an_order_is_answered_when_every_worker_follows_it() {
         }
     }
 }
+
+#[test]
+fn every_json_is_a_line() {
+    let target = Target::start(&[]);
+    let here = &target.ready["admin"];
+    let admin =
+        ["GET /stats", "GET /faults", "GET /openapi.json", "DELETE /faults", "GET /nowhere", "GET /stats?x=1"];
+    let admin = admin.map(|line| (line, ask(&target, &format!("{line} HTTP/1.1\r\nHost: {here}"), "")));
+    let posted = [("POST /ready", r#"{"ready": true}"#), ("POST /marks", r#"{"phase": "a line"}"#)];
+    let posted = posted.map(|(line, body)| (line, ask(&target, &format!("{line} HTTP/1.1\r\nHost: {here}"), body)));
+    let paths = ["/openapi.json", "/io?ms=0", "/cpu?iterations=1", "/mem?bytes=1", "/io?ms=x", "/nowhere"];
+    let answers = paths.map(|path| (path, target.get(path)));
+    for (line, response) in admin.into_iter().chain(posted).chain(answers) {
+        assert_eq!(response.header("content-type"), Some("application/json"), "{line}");
+        let text = response.text();
+        assert!(text.ends_with('\n') && !text.ends_with("\n\n"), "{line}: {text:?}");
+    }
+    target.end();
+}

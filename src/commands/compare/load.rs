@@ -29,6 +29,8 @@ pub struct Loaded {
     pub thread_pct: Option<f64>,
     /// CPU of its whole tree, in percent of the cores it may use.
     pub cores_pct: Option<f64>,
+    /// From its start until the target saw its first request, to some milliseconds.
+    pub idle_s: f64,
 }
 
 /// Loads the target, for `warmup` or as the plan says. `None`: the user wants an end.
@@ -56,7 +58,8 @@ pub fn run(
     }
     let words = [pinned(plan.pins.as_ref().map(|[generator, _]| generator)), command].concat();
     let (out, err) = (format!("{name}.out"), format!("{name}.err"));
-    let begun = Instant::now();
+    let (begun, before) = (Instant::now(), target.started());
+    let mut idle: Option<Duration> = None;
     let mut process = Started::start(&words, folder, (&out, &err), stop)?;
     let mut tree = TreeCpu::of(process.pid());
     let mut looked: Option<Instant> = None;
@@ -67,6 +70,9 @@ pub fn run(
             tree.look();
             looked = Some(Instant::now());
             watched = begun.elapsed();
+        }
+        if idle.is_none() && target.started() > before {
+            idle = Some(begun.elapsed());
         }
         exit = process.ended();
         exit.is_some()
@@ -102,6 +108,7 @@ pub fn run(
     };
     Ok(Some(Loaded {
         account,
+        idle_s: idle.unwrap_or_default().as_secs_f64(),
         thread_pct: used.map(|(_, busiest_ns)| float(busiest_ns) / 1e7 / seconds),
         cores_pct: used.map(|(all_ns, _)| float(all_ns) / 1e7 / seconds / float(cores.max(1) as u64)),
     }))

@@ -47,10 +47,11 @@ fn one(plan: &Plan, arm: Arm, place: &Path, stop: &Stop) -> Result<Option<Measur
         return Ok(None);
     }
     target.begin()?;
-    let Some(Loaded { account, thread_pct, cores_pct }) = load::run(plan, &target, None, place, stop)? else {
+    let Some(Loaded { account, thread_pct, cores_pct, idle_s }) = load::run(plan, &target, None, place, stop)?
+    else {
         return Ok(None);
     };
-    let Told { figures, mut around, failures_seen } = target.end()?;
+    let Told { figures, mut around, failures_seen } = target.end(idle_s)?;
     if around.finished == Some(0) {
         return Err("the target saw no request of the load".to_owned());
     }

@@ -2,7 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
 
 use super::plan::{Plan, settings};
 use super::process::{Started, Stop};
@@ -17,6 +19,9 @@ const AFTER: &str = "after";
 /// So long may a target take until it is ready, and until it has drained.
 const START: Duration = Duration::from_mins(1);
 const DRAIN: Duration = Duration::from_secs(45);
+
+/// So long at most is waited until nothing is in flight.
+const REST: Duration = Duration::from_secs(2);
 
 /// A row of the CSV that often, so that short stretches have some.
 const SAMPLE_INTERVAL: &str = "200ms";
@@ -110,7 +115,17 @@ impl Target {
     /// # Errors
     /// A sentence.
     pub fn begin(&self) -> Result<(), String> {
+        self.come_to_rest();
         self.mark(MEASURED)
+    }
+
+    /// Waits until every request that was answered is recorded, too: a client has its answer a moment before. Requests
+    /// that a generator has left behind may keep it waiting, so it does not wait for long.
+    fn come_to_rest(&self) {
+        let deadline = Instant::now() + REST;
+        while self.total("in_flight").is_none_or(|requests| requests > 0) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     fn mark(&self, phase: &str) -> Result<(), String> {
@@ -122,11 +137,24 @@ impl Target {
         answer.map(drop).map_err(|error| format!("the target took no mark ({error}){}", self.last_words()))
     }
 
-    /// The measured stretch ends; the target drains, and what it has recorded is read.
+    /// How many requests have begun so far; `None` where the target does not answer.
+    pub fn started(&self) -> Option<u64> {
+        self.total("started")
+    }
+
+    fn total(&self, name: &str) -> Option<u64> {
+        let answer =
+            self.http.get(format!("{}/stats", self.admin)).call().ok()?.body_mut().read_to_string().ok()?;
+        serde_json::from_str::<Value>(&answer).ok()?["totals"][name].as_u64()
+    }
+
+    /// The measured stretch ends; the target drains, and what it has recorded is read. For `idle_s` at its begin the
+    /// generator was still starting, which is no time of the target's.
     ///
     /// # Errors
     /// A sentence.
-    pub fn end(self) -> Result<Told, String> {
+    pub fn end(self, idle_s: f64) -> Result<Told, String> {
+        self.come_to_rest();
         self.mark(AFTER)?;
         let (folder, said) = (self.folder.clone(), self.last_words());
         match self.process.end(DRAIN) {
@@ -137,7 +165,7 @@ impl Target {
         let run = recording::read(&folder.join("run"), &|_| ())?;
         let measured = run.phases.iter().find(|phase| phase.name == MEASURED);
         let measured = measured.ok_or("the run has no measured stretch")?;
-        figures(&run, measured).ok_or_else(|| "nothing was counted at the marks of the run".to_owned())
+        figures(&run, measured, idle_s).ok_or_else(|| "nothing was counted at the marks of the run".to_owned())
     }
 }
 
@@ -160,7 +188,7 @@ fn is_switch(name: &str) -> bool {
 }
 
 /// What the target counted and sampled in a stretch; `None` where its marks tell nothing.
-fn figures(run: &Recording, stretch: &Phase) -> Option<Told> {
+fn figures(run: &Recording, stretch: &Phase, idle_s: f64) -> Option<Told> {
     let counted = stretch.figures.as_ref()?;
     let counts = &counted.totals.counts;
     let finished = float(counts.finished);
@@ -182,7 +210,7 @@ fn figures(run: &Recording, stretch: &Phase) -> Option<Told> {
     let by_worker: Vec<f64> = counted.slots.iter().map(|slot| float(slot.counts.finished)).collect();
     let busiest = by_worker.iter().copied().fold(0.0, f64::max);
     let figures = Figures {
-        requests_per_s: share(finished, stretch.seconds()),
+        requests_per_s: share(finished, stretch.seconds() - idle_s),
         mean_us: latency.mean_ns().map(|ns| ns / 1e3),
         p50_us: quantiles.map(|of| us(of.p50_ns)),
         p90_us: quantiles.map(|of| us(of.p90_ns)),

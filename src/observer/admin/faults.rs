@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -10,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Target;
+use super::json::Json;
 use super::order::{read, until_applied};
 use crate::control::{Counted, Event, KnownFaults, known_faults, plans_in_force, put_faults, standing};
 use crate::fault::{Mistake, PLANS, Rules, Written, understand};

@@ -1,6 +1,5 @@
 //! `POST /marks`: a phase begins.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -8,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Target;
+use super::json::Json;
 use super::order::read;
 use crate::http::Refusal;
 use crate::phase::{ALLOWED, MARKS, is_name};

@@ -1,6 +1,5 @@
 //! `POST /ready`: whether the target wants traffic, as `/readyz` says on every worker.
 
-use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -8,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Target;
+use super::json::Json;
 use super::order::{read, until_applied};
 use crate::control;
 use crate::http::Refusal;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use axum::Json;
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::super::marks::Found;
 use super::Target;
+use super::json::Json;
 use crate::control::faults_between;
 use crate::histogram::{Distribution, Quantiles};
 use crate::http::Refusal;
