@@ -365,7 +365,7 @@ fn slot_sample(
 ) -> SlotSample {
     let before = earlier.slots.get(slot.slot).copied().unwrap_or_default();
     let cpu_ns = grown(before.cpu_ns, slot.cpu_ns);
-    let (account, plausible) = before.account.go_on(Tally { counts: slot.counts, lost: slot.lost }, interval_ns);
+    let (account, plausible) = before.account.go_on(&Tally { counts: slot.counts, lost: slot.lost }, interval_ns);
     SlotSample {
         slot: slot.slot,
         generation: slot.generation,

@@ -34,7 +34,7 @@ pub struct Account {
 
 impl Account {
     /// Goes on to what the counters say now; whether that is plausible.
-    pub(super) fn go_on(&self, seen: Tally, interval_ns: Option<u64>) -> (Self, bool) {
+    pub(super) fn go_on(&self, seen: &Tally, interval_ns: Option<u64>) -> (Self, bool) {
         let more =
             Tally { counts: seen.counts.since(&self.seen.counts), lost: seen.lost.wrapping_sub(self.seen.lost) };
         let mut told = self.told;
@@ -42,7 +42,7 @@ impl Account {
         // Before the first tick there is nothing to compare with.
         let plausible =
             interval_ns.is_none_or(|interval_ns| could_be_gained(&more, interval_ns)) && told.balances();
-        (Self { seen, told: if plausible { told } else { self.told } }, plausible)
+        (Self { seen: *seen, told: if plausible { told } else { self.told } }, plausible)
     }
 }
 
@@ -104,7 +104,7 @@ mod tests {
     fn after(ticks: &[Tally]) -> (Account, Vec<bool>) {
         let mut account = Account::default();
         let plausible = ticks.iter().map(|seen| {
-            let (next, plausible) = account.go_on(*seen, Some(SECOND_NS));
+            let (next, plausible) = account.go_on(seen, Some(SECOND_NS));
             account = next;
             plausible
         });
@@ -146,7 +146,7 @@ mod tests {
             let mut account = Account::default();
             for (started, finished, lost, small) in ticks {
                 let seen = if small < 500 { tally(started, finished, lost) } else { tally(small, small, 0) };
-                let (next, _) = account.go_on(seen, Some(SECOND_NS));
+                let (next, _) = account.go_on(&seen, Some(SECOND_NS));
                 for (now, before) in next.told.counts.all().zip(account.told.counts.all()) {
                     prop_assert!(now >= before);
                 }

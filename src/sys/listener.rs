@@ -46,7 +46,7 @@ fn open(address: SocketAddr, backlog: u32, claim: Claim, stamps: bool) -> io::Re
         let _ = stamp_arrivals(socket.as_fd());
     }
     if claim == Claim::Join {
-        socket.set_reuse_port(true).map_err(cannot_share)?;
+        socket.set_reuse_port(true).map_err(|error| cannot_share(&error))?;
     }
     socket.bind(&address.into())?;
     if claim == Claim::First {
@@ -57,7 +57,7 @@ fn open(address: SocketAddr, backlog: u32, claim: Claim, stamps: bool) -> io::Re
     Ok(socket.into())
 }
 
-fn cannot_share(error: io::Error) -> io::Error {
+fn cannot_share(error: &io::Error) -> io::Error {
     let sentence = format!(
         "the kernel refuses {SHARED_PORT}, by which workers share a port: {error}; --mode single needs none"
     );
