@@ -120,6 +120,8 @@ impl Target {
             return Self {
                 stretch: format!("the run until its last row ({}); it did not end in order", span(lasted_s)),
                 finished: total(Figure::Requests),
+                client_gone: total(Figure::ClientGone),
+                broken: total(Figure::Broken),
                 lost: total(Figure::Lost),
                 rejected: total(Figure::Rejected),
                 refused: total(Figure::Refused),
@@ -185,11 +187,11 @@ impl Target {
         }
     }
 
-    /// Whole answers; of a run that did not end in order, what was finished.
+    /// Whole answers: by status, or what was finished less what had none.
     #[must_use]
     pub fn answered(&self) -> Option<u64> {
-        let answers = self.statuses.as_ref().map(|statuses| statuses.values().sum());
-        answers.or(self.finished)
+        let by_status = self.statuses.as_ref().map(|statuses| statuses.values().sum());
+        by_status.or_else(|| self.finished?.checked_sub(self.client_gone?)?.checked_sub(self.broken?))
     }
 
     /// Answers that stand in no status: rejected requests and connections that were turned away.
