@@ -5,7 +5,7 @@ use crate::support::client::Client;
 use crate::support::target::{Target, at_rest};
 
 fn post(length: usize) -> String {
-    format!("POST /io?ms=5 HTTP/1.1\r\nHost: target\r\nContent-Length: {length}\r\n\r\n")
+    format!("POST /json HTTP/1.1\r\nHost: target\r\nContent-Length: {length}\r\n\r\n")
 }
 
 fn ask(client: &mut Client, sent: &[&[u8]]) -> u16 {
