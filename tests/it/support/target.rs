@@ -87,7 +87,7 @@ impl Target {
         Self::start_with(command, directory)
     }
 
-    /// The same, started by a shell that runs `before` first, or by whatever `before` ends with: `trap '' CHLD; exec`.
+    /// The same, started by a shell that runs `before` first, and then starts or executes it: `before` may be `trap '' CHLD; exec`.
     pub fn start_in_shell(before: &str, arguments: &[&str]) -> Self {
         let directory = TempDir::new().unwrap();
         let program = command(&with_free_ports(arguments), directory.path());

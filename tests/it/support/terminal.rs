@@ -49,7 +49,7 @@ impl OnTerminal {
     pub fn start_session(program: &[&str]) -> Self {
         let directory = TempDir::new().unwrap();
         let mut command = Command::new("setsid");
-        command.arg("--ctty").args(program).current_dir(directory.path());
+        command.arg("-c").args(program).current_dir(directory.path());
         Self::start_with(command, directory, 200)
     }
 
