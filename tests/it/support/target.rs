@@ -20,7 +20,7 @@ pub const MODES: [&[&str]; 3] =
 /// A target that runs until it is told to end, and is killed with the test at the latest.
 pub struct Target {
     child: Child,
-    output: BufReader<ChildStdout>,
+    output: Option<BufReader<ChildStdout>>,
     pub ready: HashMap<String, String>,
     pub directory: TempDir,
 }
@@ -121,7 +121,7 @@ impl Target {
             child.wait().unwrap();
             return Err(format!("{line:?} {}", said()));
         }
-        Ok(Self { child, output, ready: pairs(&line), directory })
+        Ok(Self { child, output: Some(output), ready: pairs(&line), directory })
     }
 
     pub fn address(&self) -> &str {
@@ -222,11 +222,20 @@ impl Target {
         std::fs::read_to_string(self.directory.path().join("stderr")).unwrap_or_default()
     }
 
-    /// Waits for the program to end by itself.
+    /// Waits for the program to end by itself, which may take as long as a drain may, and more.
     pub fn wait(mut self) -> Left {
-        let mut rest = String::new();
-        self.output.read_to_string(&mut rest).unwrap();
-        let status = self.child.wait().unwrap();
+        const LONGEST: Duration = Duration::from_mins(2);
+        let mut output = self.output.take().expect("only this takes it");
+        let reader = std::thread::spawn(move || io::read_to_string(&mut output).unwrap());
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(begun.elapsed() < LONGEST, "it does not end");
+            std::thread::park_timeout(Duration::from_millis(2));
+        };
+        let rest = reader.join().unwrap();
         let errors = self.errors();
         let done = rest.lines().find(|line| line.starts_with("done ")).map(pairs).unwrap_or_default();
         let directory = std::mem::replace(&mut self.directory, TempDir::new().unwrap());
