@@ -123,12 +123,21 @@ fn serve(
         inherited,
     };
     let ready = ready_line(config, &sockets, &directory);
-    let summary = supervisor::run(plan, signals, || screen.say(&ready));
+    let admin = sockets.admin_addresses();
+    let summary = supervisor::run(plan, signals, || {
+        screen.say(&ready);
+        if let Some(admin) = admin.iter().find(|address| !address.starts_with("unix:")) {
+            screen.hint(&format!("live http://{admin}/"));
+        }
+    });
     sockets.remove_files();
     screen.end_status();
     Screen::settle();
     if summary.was_ready {
         screen.say(&done_line(&board, arrangement, &directory));
+        if let Some(path) = directory.path() {
+            screen.hint(&format!("report: quintain report {}", path.display()));
+        }
     }
     if let Some(failure) = summary.failure {
         screen.complain(&failure);

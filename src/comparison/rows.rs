@@ -46,7 +46,7 @@ rows! {
     errors_pct: "errors", Percent, Less, Difference;
     /// CPU seconds of the workers for 1,000 requests.
     cpu_s_per_1000: "CPU s/1,000 requests", Seconds, Less, Ratio;
-    /// The most resident memory in any row of the stretch, in bytes; pages that processes share count in each of them.
+    /// The most resident memory in any row that touches the stretch, in bytes; pages that processes share count in each of them.
     memory_bytes: "memory, most", Bytes, Less, Ratio;
     /// Requests of the busiest worker over the mean of all workers; 1 is even.
     imbalance: "imbalance", Count, Less, Difference;

@@ -219,7 +219,9 @@ fn a_drip_takes_its_time_and_arrives_whole() {
     check(&stats, &Tally { sent: 3, answered: 3, ..Tally::default() }, false);
     let plaintext = of_route(&stats, "/plaintext");
     assert_eq!((&plaintext["status"]["200"], &plaintext["broken_by_fault"]), (&3.into(), &0.into()), "{plaintext}");
-    assert!(plaintext["svc_us"]["max"].as_f64().unwrap() >= 150_000.0, "{plaintext}");
+    // A byte that is due and waits for the loop is no service, though the next one is due no later for it.
+    let most = |name: &str| plaintext[name]["max"].as_f64().unwrap();
+    assert!(most("svc_us") + most("loop_us") >= 150_000.0, "{plaintext}");
 }
 
 /// However many clients, workers and connections: what clients miss is what was ordered and what was counted.

@@ -15,8 +15,12 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_quintain");
 const REQUESTS: u64 = 10;
 
 fn load() -> String {
+    load_of("/health")
+}
+
+fn load_of(path: &str) -> String {
     let requests: Vec<String> = (0..REQUESTS).map(|number| number.to_string()).collect();
-    format!("for i in {}; do {PROGRAM} health {{url}}/health || exit 1; done", requests.join(" "))
+    format!("for i in {}; do {PROGRAM} health '{{url}}{path}' || exit 1; done", requests.join(" "))
 }
 
 fn command(arguments: &[&str], directory: &Path) -> Command {
@@ -106,7 +110,8 @@ fn a_change_beyond_a_bound_exits_with_1_and_one_within_it_with_0() {
                 "--b",
                 "mode=cluster,workers=2",
                 "--load",
-                &load(),
+                // Longer than from one row to the next, in which memory is told.
+                &load_of("/io?ms=50"),
                 "--rounds",
                 "6",
                 "--judge",

@@ -141,6 +141,7 @@ fn other_lines_stay_whole() {
     in_every_mode(|mode| {
         let mut terminal = OnTerminal::start(mode, WIDE, |_| {});
         let load = Load::start(&terminal.ready("addr"), "/io?ms=1", 1);
+        let admin = terminal.ready("admin");
         for round in 1..=3 {
             let drawn = terminal.drawn().len();
             wait_for("the line", || (terminal.drawn().len() > drawn).then_some(()));
@@ -160,6 +161,10 @@ fn other_lines_stay_whole() {
         let mut shown = terminal.shown();
         assert_eq!(shown.pop().as_deref(), Some(""), "{mode:?} the cursor is on a line of its own: {shown:#?}");
         assert!(shown.remove(0).starts_with("ready addr="), "{mode:?} {shown:#?}");
+        // Where to look next, for a person at a terminal.
+        assert_eq!(shown.remove(0), format!("live http://{}/", admin), "{mode:?} {shown:#?}");
+        let report = shown.pop().unwrap();
+        assert!(report.starts_with("report: quintain report "), "{mode:?} {report}");
         let done = shown.pop().unwrap();
         assert!(done.starts_with("done requests=") && done.ends_with("resources.csv"), "{mode:?} {done}");
         assert!(shown.len() >= 5, "{mode:?} {shown:#?}");
@@ -177,10 +182,10 @@ fn it_keeps_to_one_line_of_any_terminal() {
     let terminals = [1, 20, 40].map(|width| (width, OnTerminal::start(&long, width, |_| {})));
     for (width, mut terminal) in terminals {
         terminal.ready("addr");
-        // Below the ready line.
+        // Below the ready line and where the live page is.
         let lines = wait_for("two lines", || {
             let said = terminal.said();
-            let (_, lines) = said.split_once('\n')?;
+            let (_, lines) = said.split_once("live http://")?.1.split_once('\n')?;
             (lines.matches(ERASE).count() >= 3).then(|| lines.to_owned())
         });
         assert!(!lines.contains('\n'), "{width}: {lines:?}");

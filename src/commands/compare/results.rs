@@ -88,11 +88,12 @@ impl<'a> Results<'a> {
     fn verdict_sentence(&self) -> String {
         let Plan { judged, floor, noise_floor, looks, .. } = self.plan;
         let Some((found, interval)) = self.judged().and_then(|found| Some((found, found.interval?))) else {
-            let first = looks.pairs().first().copied().unwrap_or_default();
-            return format!(
-                "No verdict: the first look is after {first} rounds, and {} are done.",
-                self.rounds.len()
-            );
+            if self.rounds.is_empty() {
+                return format!("No verdict: the first look is after {} rounds.", looks.pairs()[0]);
+            }
+            let known = self.judged().map_or(0, |found| found.pairs);
+            let rounds = self.rounds.len();
+            return format!("No verdict: {} is known in both arms in {known} of {rounds} rounds.", judged.title);
         };
         let seen = format!(
             "{} {} ({}, {} % confidence, {} pairs)",

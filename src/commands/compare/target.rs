@@ -200,7 +200,7 @@ fn figures(run: &Recording, stretch: &Phase, idle_s: f64) -> Option<Told> {
     let us = |ns: u64| float(ns) / 1e3;
     let share = |of: f64, all: f64| (all > 0.0).then(|| of / all);
     let within = |figure| {
-        let cells = run.target.of(figure).filter(|(row, _)| row.to_s > stretch.from_s && row.to_s <= stretch.to_s);
+        let cells = run.target.of(figure).filter(|(row, _)| row.to_s > stretch.from_s && row.from_s < stretch.to_s);
         cells.map(|(_, cell)| cell)
     };
     let mean = |figure| {

@@ -51,6 +51,13 @@ impl Screen {
         let _ = output.write_all(format!("{erase}{line}\n").as_bytes()).and_then(|()| output.flush());
     }
 
+    /// Says where to look next, to a person: only on a terminal.
+    pub fn hint(self, line: &str) {
+        if io::stdout().is_terminal() {
+            self.say(line);
+        }
+    }
+
     /// The last word on stderr, which may be a file on a full disk: no reason to end otherwise than said.
     pub fn complain(self, sentence: &str) {
         let _ = self.log().write_all(format!("error: {sentence}\n").as_bytes());
