@@ -162,7 +162,7 @@ fn other_lines_stay_whole() {
         assert_eq!(shown.pop().as_deref(), Some(""), "{mode:?} the cursor is on a line of its own: {shown:#?}");
         assert!(shown.remove(0).starts_with("ready addr="), "{mode:?} {shown:#?}");
         // Where to look next, for a person at a terminal.
-        assert_eq!(shown.remove(0), format!("live http://{}/", admin), "{mode:?} {shown:#?}");
+        assert_eq!(shown.remove(0), format!("live http://{admin}/"), "{mode:?} {shown:#?}");
         let report = shown.pop().unwrap();
         assert!(report.starts_with("report: quintain report "), "{mode:?} {report}");
         let done = shown.pop().unwrap();
