@@ -12,7 +12,7 @@ const STOLEN_PCT: f64 = 10.0;
 /// Sentences to follow the one that the loop was saturated, each after a space.
 pub fn sentences(run: &Recording, worker: &Worker, stay: &Stay) -> String {
     let period = (stay.from_s, stay.to_s);
-    match worker.series.mean_between(Figure::LoopWait, period) {
+    match worker.series.mean_between(Figure::LoopRunQueue, period) {
         None => String::new(),
         Some(waiting) if waiting < WORTH_PCT => {
             " It had a processor whenever it wanted one: more workers or less work would have helped, more CPU for it would not."
@@ -64,7 +64,7 @@ mod tests {
             (Figure::Rps, LOAD),
             (Figure::Cpu, &[30.0; 6]),
             (Figure::LoopBusy, &[busy; 6]),
-            (Figure::LoopWait, &[waiting; 6]),
+            (Figure::LoopRunQueue, &[waiting; 6]),
         ];
         run.workers = vec![worker(0, columns)];
         find(&run).first().map(|finding| finding.sentence.clone())

@@ -93,7 +93,7 @@ pub fn workers() -> Vec<Column<SlotSample>> {
             |row| row.figures.cpu_ns.cell(seconds)),
         column("loop_busy_pct", "%, 100 = always", "/proc/PID/task/TID/schedstat", "time in which its event loop ran or waited for a processor, and did not sleep",
             |row| percent(row.figures.looping.map(|looping| looping.busy))),
-        column("loop_wait_pct", "%, 100 = always", "/proc/PID/task/TID/schedstat", "of it, waiting for a processor",
+        column("loop_runq_pct", "%, 100 = always", "/proc/PID/task/TID/schedstat", "of it, waiting for a processor",
             |row| percent(row.figures.looping.map(|looping| looping.waiting))),
         column("rss_bytes", "bytes", "/proc/PID/statm", "resident memory, shared pages counted in each process",
             |row| known(row.figures.group.rss_bytes)),
@@ -299,7 +299,7 @@ mod tests {
              uss_bytes,host_steal_pct,host_mem_avail_bytes,cg_throttled_ms_total,cg_mem_bytes,cg_mem_limit_bytes,\
              psi_cpu_some_pct,psi_mem_some_pct,psi_io_some_pct,acceptq_depth,acceptq_max,listen_drops_total,\
              loop_lag_max_us,loop_lag_ran_us,loop_lag_wait_us,loop_lag_blocked_us,\
-             loop_busy_pct,loop_wait_pct,worker_imbalance,svc_p50_us,svc_p95_us,svc_p99_us,svc_max_us,lat_p50_us,lat_p90_us,\
+             loop_busy_pct,loop_runq_pct,worker_imbalance,svc_p50_us,svc_p95_us,svc_p99_us,svc_max_us,lat_p50_us,lat_p90_us,\
              lat_p95_us,lat_p99_us,lat_max_us,queue_p50_us,queue_p99_us,loop_p50_us,loop_p99_us,\
              pool_busy,pool_queued,pool_jobs_total,pool_wait_seconds_total,pool_held_seconds_total"
         );
@@ -312,7 +312,7 @@ mod tests {
         assert_eq!(
             header(workers().iter().map(|column| column.name).collect()),
             "ts_utc,epoch_ms,elapsed_s,interval_s,late_ms,phase,mode,slot,generation,pid,state,procs,threads,fds,\
-             cpu_pct,cpu_seconds_total,loop_busy_pct,loop_wait_pct,rss_bytes,requests_total,rps,errors_total,\
+             cpu_pct,cpu_seconds_total,loop_busy_pct,loop_runq_pct,rss_bytes,requests_total,rps,errors_total,\
              lost_total,rejected_total,inflight,connections,accepts_total,refused_total,client_gone_total,\
              broken_total,shed_total,pool_busy,pool_queued,pool_jobs_total,pool_wait_seconds_total,pool_held_seconds_total"
         );

@@ -31,7 +31,7 @@ fn is_offered(column: &str) -> bool {
         "psi_io_some_pct" => is_there("/proc/pressure/io"),
         // Empty while a late beat is still to come.
         "loop_lag_ran_us" | "loop_lag_wait_us" | "loop_lag_blocked_us" => false,
-        "runq_wait_pct" | "loop_busy_pct" | "loop_wait_pct" => is_there("/proc/self/schedstat"),
+        "runq_wait_pct" | "loop_busy_pct" | "loop_runq_pct" => is_there("/proc/self/schedstat"),
         _ => true,
     }
 }

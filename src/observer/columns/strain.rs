@@ -52,7 +52,7 @@ pub fn columns() -> [Column<TargetSample>; 24] {
             |row| known(row.figures.strain.latest_beat.and_then(|late| late.blocked_ns).map(|ns| ns / 1_000))),
         column("loop_busy_pct", "%, 100 = always", "/proc/PID/task/TID/schedstat", "time in which the busiest worker's event loop ran or waited for a processor, and did not sleep",
             |row| percent(row.figures.strain.busiest_loop.map(|looping| looping.busy))),
-        column("loop_wait_pct", "%, 100 = always", "/proc/PID/task/TID/schedstat", "of it, waiting for a processor",
+        column("loop_runq_pct", "%, 100 = always", "/proc/PID/task/TID/schedstat", "of it, waiting for a processor",
             |row| percent(row.figures.strain.busiest_loop.map(|looping| looping.waiting))),
         column("worker_imbalance", "ratio", "scoreboard", "requests of the busiest slot over the mean of the live ones; empty when nobody did any",
             |row| rate(row.figures.strain.imbalance)),
