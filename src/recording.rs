@@ -73,6 +73,7 @@ pub const NOT_READ: [&[&str]; 3] = [
         "threads",
         "fds",
         "late_ms",
+        "conn_seconds_total",
         "client_gone_total",
         "broken_total",
         "shed_total",

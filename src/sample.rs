@@ -207,6 +207,8 @@ pub struct Requests {
     pub in_flight: u64,
     /// Connections open.
     pub connections: u64,
+    /// How long connections were open, all together.
+    pub connection_us: u64,
     /// Connections taken.
     pub accepts: u64,
     /// Connections turned away.
@@ -404,6 +406,7 @@ fn requests(tally: &Tally, finished_before: u64, interval_ns: Option<u64>) -> Re
         rejections: counts.rejections,
         in_flight: tally.in_flight(),
         connections: tally.connections(),
+        connection_us: counts.connection_us,
         accepts: counts.accepts,
         refused: counts.refused,
         bytes_in: counts.bytes_in,

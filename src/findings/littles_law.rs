@@ -39,7 +39,12 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Findi
     let rate = float(recorded.service.count()) / seconds;
     let (served, waiting_too) = (rate * inside_s, rate * latency_s);
     let (observed, rows) = mean_in(run, phase, Figure::InFlight)?;
-    let (connections, _) = mean_in(run, phase, Figure::Connections)?;
+    // Of a run of an earlier version only what was open at each row is known.
+    let sampled = || mean_in(run, phase, Figure::Connections).map(|(open, _)| open);
+    let (how, connections) = match mean_open(run, phase) {
+        Some(open) => ("connections open, counted over time", open),
+        None => ("connections, mean of the rows", sampled()?),
+    };
     if rows < ROWS || connections < 1.0 {
         return None;
     }
@@ -91,13 +96,20 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Findi
             ("rate × mean time in flight", number(served)),
             ("in flight, mean of the rows", format!("{} in {rows} rows", number(observed))),
             ("rate × mean latency", number(waiting_too)),
-            ("connections, mean of the rows", number(connections)),
+            (how, number(connections)),
             ("in the fullest accept queue, mean of the rows", or_unknown(queued, number)),
         ]),
         at: Some((phase.from_s, phase.to_s)),
         certainty: if agrees && busy <= MORE { Certainty::Likely } else { Certainty::Possible },
         unknown: "what in-flight requests and connections did between two rows; and whether clients thought, or could not keep up",
     })
+}
+
+/// How many connections were open in a phase on average, counted from accept to close.
+fn mean_open(run: &Recording, phase: &Phase) -> Option<f64> {
+    let open_s = |at_s| run.target.counted_at(Figure::ConnectionSeconds, at_s);
+    let seconds = phase.seconds();
+    (seconds > 0.0).then_some((open_s(phase.to_s)? - open_s(phase.from_s)?) / seconds)
 }
 
 /// The mean of a gauge over the rows of a phase, and how many there were.
@@ -130,6 +142,23 @@ mod tests {
         assert!(found(2.0, 10.0).sentence.ends_with("100 % of the open connections had a request in the target."));
         let idle = found(2.0, 50.0);
         assert!(idle.sentence.starts_with("Of 50 open connections 9.99 had a request"), "{idle:?}");
+    }
+
+    /// Each row sees 1 connection open; over time there were 10, each of which lived for no longer than its request.
+    #[test]
+    fn connections_that_end_between_two_rows_are_counted_over_time() {
+        let open_s: Vec<f64> = (0..=20).map(|second| f64::from(second) * 10.0).collect();
+        let columns: &[(Figure, &[f64])] = &[
+            (Figure::InFlight, &[2.0; 21]),
+            (Figure::Connections, &[1.0; 21]),
+            (Figure::ConnectionSeconds, &open_s),
+        ];
+        let found = find(&run_with(columns, figures(2_000, (80_000, 20_000)))).remove(0);
+        assert!(
+            found.sentence.ends_with("100 % of the open connections had a request in the target."),
+            "{found:?}"
+        );
+        assert_eq!(found.evidence[4], ("connections open, counted over time".to_owned(), "10".to_owned()));
     }
 
     #[test]

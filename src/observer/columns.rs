@@ -160,7 +160,7 @@ fn processes<Figures: Common>() -> [Column<Figures>; 3] {
 }
 
 #[rustfmt::skip]
-fn requests<Figures: Common>() -> [Column<Figures>; 12] {
+fn requests<Figures: Common>() -> [Column<Figures>; 13] {
     [
         column("requests_total", "count", "scoreboard", "requests finished",
             |row| row.figures.requests().finished.to_string()),
@@ -186,6 +186,8 @@ fn requests<Figures: Common>() -> [Column<Figures>; 12] {
             |row| row.figures.requests().broken.to_string()),
         column("shed_total", "count", "scoreboard", "of the finished, those answered 503 because --max-inflight was reached",
             |row| row.figures.requests().shed.to_string()),
+        column("conn_seconds_total", "s", "scoreboard, at each accept, close and beat", "how long connections were open, all together: what it gains in a second is how many were open on average",
+            |row| seconds(row.figures.requests().connection_us.saturating_mul(1_000))),
     ]
 }
 
@@ -295,7 +297,7 @@ mod tests {
             "ts_utc,epoch_ms,elapsed_s,interval_s,late_ms,phase,mode,procs,threads,fds,cpu_pct,cpu_user_pct,\
              cpu_sys_pct,cpu_host_pct,cpu_seconds_total,rss_bytes,rss_peak_bytes,pss_bytes,host_cpu_pct,\
              host_mem_used_pct,requests_total,rps,errors_total,lost_total,rejected_total,inflight,connections,\
-             accepts_total,refused_total,client_gone_total,broken_total,shed_total,cpu_quota_pct,runq_wait_pct,ctx_vol_per_s,ctx_invol_per_s,majflt_per_s,\
+             accepts_total,refused_total,client_gone_total,broken_total,shed_total,conn_seconds_total,cpu_quota_pct,runq_wait_pct,ctx_vol_per_s,ctx_invol_per_s,majflt_per_s,\
              uss_bytes,host_steal_pct,host_mem_avail_bytes,cg_throttled_ms_total,cg_mem_bytes,cg_mem_limit_bytes,\
              psi_cpu_some_pct,psi_mem_some_pct,psi_io_some_pct,acceptq_depth,acceptq_max,listen_drops_total,\
              loop_lag_max_us,loop_lag_ran_us,loop_lag_wait_us,loop_lag_blocked_us,\
@@ -314,7 +316,7 @@ mod tests {
             "ts_utc,epoch_ms,elapsed_s,interval_s,late_ms,phase,mode,slot,generation,pid,state,procs,threads,fds,\
              cpu_pct,cpu_seconds_total,loop_busy_pct,loop_runq_pct,rss_bytes,requests_total,rps,errors_total,\
              lost_total,rejected_total,inflight,connections,accepts_total,refused_total,client_gone_total,\
-             broken_total,shed_total,pool_busy,pool_queued,pool_jobs_total,pool_wait_seconds_total,pool_held_seconds_total"
+             broken_total,shed_total,conn_seconds_total,pool_busy,pool_queued,pool_jobs_total,pool_wait_seconds_total,pool_held_seconds_total"
         );
     }
 

@@ -145,7 +145,7 @@ fn a_run_is_written_down_from_its_baseline_to_its_totals() {
     let (board, writer) = board();
     let running = observe(&board, one_process(), Some(&directory), None);
     running.control.send(&event("start"), &[]).unwrap();
-    writer.accepted();
+    writer.accepted(1);
     one_request(&writer, 200);
     one_request(&writer, 503);
     writer.started();
@@ -276,7 +276,7 @@ fn in_a_cluster_the_sums_are_over_all_its_processes() {
 fn stats_are_what_the_scoreboard_says() {
     let (board, writer) = board();
     let running = observe(&board, one_process(), None, None);
-    writer.accepted();
+    writer.accepted(1);
     one_request(&writer, 200);
     one_request(&writer, 500);
     writer.started();
@@ -286,7 +286,7 @@ fn stats_are_what_the_scoreboard_says() {
     let told: Value = serde_json::from_str(&body).unwrap();
     let totals = json!({
         "started": 3, "finished": 2, "answered": 2, "client_gone": 0, "broken_by_fault": 0, "shed": 0, "in_flight": 1, "lost": 0, "rejected": 0, "refused": 0, "errors": 1,
-        "bytes_in": 0, "bytes_out": 0, "connections": 1, "accepts": 1, "listen_drops": null,
+        "bytes_in": 0, "bytes_out": 0, "connections": 1, "connection_seconds": 0.0, "accepts": 1, "listen_drops": null,
         "pool": { "busy": 0, "queued": 0, "jobs": 0, "wait_seconds": 0.0, "held_seconds": 0.0 },
     });
     assert_eq!(told["totals"], totals);

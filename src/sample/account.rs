@@ -12,6 +12,9 @@ const MOST_A_SECOND: u64 = 50_000_000;
 /// More bytes a second than any worker moves.
 const MOST_BYTES_A_SECOND: u64 = 1_000_000_000_000;
 
+/// More than any number of connections is open together, however long: a worker that stood still counts it all at once.
+const MOST_CONNECTION_US: u64 = u64::MAX / 4;
+
 const SECOND_NS: u64 = 1_000_000_000;
 
 /// Counters of a slot, and its lost requests.
@@ -77,11 +80,13 @@ fn could_be_gained(more: &Tally, interval_ns: u64) -> bool {
     // A second more, for what was begun before and is counted in this tick.
     let seconds = interval_ns / SECOND_NS + 2;
     let (most, most_bytes) = (MOST_A_SECOND.saturating_mul(seconds), MOST_BYTES_A_SECOND.saturating_mul(seconds));
-    let Counts { bytes_in, bytes_out, pool_wait_us, pool_held_us, .. } = more.counts;
-    let others = Counts { bytes_in: 0, bytes_out: 0, pool_wait_us: 0, pool_held_us: 0, ..more.counts };
+    let Counts { bytes_in, bytes_out, pool_wait_us, pool_held_us, connection_us, .. } = more.counts;
+    let others =
+        Counts { bytes_in: 0, bytes_out: 0, pool_wait_us: 0, pool_held_us: 0, connection_us: 0, ..more.counts };
     // What has waited, or worked, for long is counted when that ends: a million seconds of it in a second are too many.
     let large = [bytes_in, bytes_out, pool_wait_us, pool_held_us];
     large.iter().all(|&gained| gained <= most_bytes)
+        && connection_us <= MOST_CONNECTION_US
         && others.all().chain([others.answered(), more.lost]).all(|gained| gained <= most)
 }
 
@@ -136,6 +141,13 @@ mod tests {
     fn bytes_may_be_more_than_requests() {
         let bytes = |bytes_out| Tally { counts: Counts { bytes_out, ..Counts::default() }, lost: 0 };
         assert_eq!(after(&[bytes(200_000_000_000), bytes(1 << 60)]).1, [true, false]);
+    }
+
+    #[test]
+    fn a_worker_that_stood_still_with_many_connections_is_plausible() {
+        let open = |connection_us| Tally { counts: Counts { connection_us, ..Counts::default() }, lost: 0 };
+        let an_hour_of_100_000 = 3_600 * 1_000_000 * 100_000;
+        assert_eq!(after(&[open(an_hour_of_100_000), open(0)]).1, [true, false]);
     }
 
     proptest! {

@@ -122,6 +122,8 @@ counters! {
     pool_wait_us,
     /// How long those that were ended had held a thread, in microseconds.
     pool_held_us,
+    /// How long connections were open, all together, in microseconds: their number integrated over time.
+    connection_us,
 }
 
 /// Finished, client gone, broken and closed.

@@ -56,13 +56,15 @@ pub struct SeatWriter {
     board: Arc<Scoreboard>,
     slot: usize,
     seat: usize,
+    /// Until when the open connections are counted over time (monotonic).
+    connections_until_ns: AtomicU64,
 }
 
 impl SeatWriter {
     /// For the supervisor, once for each [`super::Slot::occupy`].
     #[must_use]
     pub fn new(board: Arc<Scoreboard>, slot: usize, seat: usize) -> Self {
-        Self { board, slot, seat }
+        Self { board, slot, seat, connections_until_ns: AtomicU64::new(0) }
     }
 
     /// The slot's number.
@@ -104,13 +106,24 @@ impl SeatWriter {
     }
 
     /// A connection was taken.
-    pub fn accepted(&self) {
+    pub fn accepted(&self, now_ns: u64) {
+        self.integrate_connections(now_ns);
         self.count(|counters| &counters.accepts, 1, Relaxed);
     }
 
     /// A connection ended.
-    pub fn closed(&self) {
+    pub fn closed(&self, now_ns: u64) {
+        self.integrate_connections(now_ns);
         self.count(|counters| &counters.closed, 1, Release);
+    }
+
+    /// Counts how long the connections have been open since this was last done, before their number changes and at each
+    /// beat. Whole microseconds; what is left of one is counted the next time.
+    fn integrate_connections(&self, now_ns: u64) {
+        let until_ns = self.connections_until_ns.load(Relaxed);
+        let passed_us = now_ns.saturating_sub(until_ns) / 1_000;
+        self.connections_until_ns.store(until_ns + passed_us * 1_000, Relaxed);
+        self.count(|counters| &counters.connection_us, passed_us.wrapping_mul(self.connections()), Relaxed);
     }
 
     /// Connections open now.
@@ -236,6 +249,7 @@ impl SeatWriter {
     /// The loop turned.
     pub fn beat(&self, now_ns: u64) {
         self.seat().beat_ns.store(now_ns, Relaxed);
+        self.integrate_connections(now_ns);
     }
 
     /// A beat came late.
@@ -255,5 +269,34 @@ impl SeatWriter {
     /// The orders of this epoch are followed from here on.
     pub fn applied(&self, epoch: u64) {
         self.seat().applied_epoch.store(epoch, Release);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scoreboard::Counts;
+
+    /// 1 connection for 10 µs, 2 for 20 µs, 1 for 5 µs, none for long: whatever is in between, beats too.
+    #[test]
+    fn open_connections_are_counted_over_time() {
+        let board = Scoreboard::map(1).unwrap();
+        board.slots()[0].occupy(0, 1, 0);
+        let seat = SeatWriter::new(Arc::clone(&board), 0, 0);
+        let open_us = || {
+            let Counts { connection_us, .. } = board.slots()[0].seat(0).counters().read();
+            connection_us
+        };
+        seat.beat(1_000_000);
+        seat.accepted(2_000_000);
+        seat.accepted(2_010_000);
+        assert_eq!(open_us(), 10);
+        // Parts of a microsecond are not lost, however often it beats.
+        (2_010_000..=2_030_000).step_by(250).for_each(|now_ns| seat.beat(now_ns));
+        assert_eq!(open_us(), 50);
+        seat.closed(2_030_000);
+        seat.closed(2_035_000);
+        seat.beat(9_000_000);
+        assert_eq!(open_us(), 55);
     }
 }

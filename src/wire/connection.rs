@@ -106,12 +106,13 @@ impl Connection {
     /// Takes over an accepted socket, and counts it.
     #[must_use]
     pub fn new(socket: OwnedFd, seat: Arc<SeatWriter>, gauge: Arc<Gauge>) -> Arc<Self> {
-        seat.accepted();
+        let now_ns = clock::monotonic_ns();
+        seat.accepted(now_ns);
         Arc::new(Self {
             socket,
             seat,
             gauge,
-            standing: Standing::begin(clock::monotonic_ns()),
+            standing: Standing::begin(now_ns),
             is_serving: AtomicBool::new(false),
             arrival_ns: AtomicU64::new(0),
             stamped: AtomicBool::new(false),
@@ -446,7 +447,7 @@ impl AsFd for Connection {
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.seat.closed();
+        self.seat.closed(clock::monotonic_ns());
         if self.gauge.watched.load(Relaxed) {
             self.gauge.ended.notify_one();
         }

@@ -140,6 +140,7 @@ fn totals(figures: &Figures) -> Value {
         "bytes_in": counts.bytes_in,
         "bytes_out": counts.bytes_out,
         "connections": connections,
+        "connection_seconds": seconds(counts.connection_us.saturating_mul(1_000)),
         "accepts": counts.accepts,
         "listen_drops": listen_drops,
         "pool": pool(*pool_busy, *pool_queued, counts),
