@@ -6,6 +6,7 @@
 
 mod accept_queue;
 mod account;
+mod connections;
 mod errors;
 mod growth;
 mod imbalance;
@@ -72,6 +73,8 @@ pub enum Rule {
     Queueing,
     /// Work that waited for a thread of the pool.
     Pool,
+    /// A connection for each request.
+    Connections,
     /// Little's law against what was observed.
     LittlesLaw,
     /// Something computed on the event loop.
@@ -104,6 +107,7 @@ impl Rule {
             Self::Knee => "the knee",
             Self::Queueing => "queueing and service",
             Self::Pool => "thread pool",
+            Self::Connections => "connections per request",
             Self::LittlesLaw => "Little's law",
             Self::LoopLag => "event loop",
             Self::Imbalance => "balance of workers",
@@ -155,7 +159,7 @@ impl Certainty {
 /// Everything that can be said of a run, the weightiest first.
 #[must_use]
 pub fn of(run: &Recording) -> Vec<Finding> {
-    let rules: [fn(&Recording) -> Vec<Finding>; 17] = [
+    let rules: [fn(&Recording) -> Vec<Finding>; 18] = [
         lost::find,
         errors::find,
         shed::find,
@@ -164,6 +168,7 @@ pub fn of(run: &Recording) -> Vec<Finding> {
         knee::find,
         queueing::find,
         pool::find,
+        connections::find,
         littles_law::find,
         loop_lag::find,
         throttling::find,

@@ -82,6 +82,7 @@ fn totals(last: &Sample) -> Value {
         "rejections": requests.rejections,
         "refused": requests.refused,
         "accepts": requests.accepts,
+        "time_wait": procfs::time_wait(),
         "cpu_seconds": target.cpu_ns.map(|cpu_ns| cpu_ns as f64 / 1e9),
         "rss_peak_bytes": target.rss_peak_bytes,
         "duration_s": last.moment.elapsed_ns as f64 / 1e9,

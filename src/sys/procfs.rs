@@ -7,6 +7,7 @@ mod cgroup;
 mod host;
 mod pressure;
 mod room;
+mod time_wait;
 mod tree;
 mod waiting;
 
@@ -28,6 +29,7 @@ use waiting::ThreadWaits;
 pub use cgroup::{Cgroup, CgroupFiles};
 pub use host::{HostCpu, HostFiles, HostMemory};
 pub use pressure::{Pressure, PressureFiles};
+pub use time_wait::time_wait;
 pub use tree::TreeCpu;
 pub use waiting::{ThreadFile, ThreadTimes};
 

@@ -197,3 +197,26 @@ fn a_starved_worker_wants_cpu_and_has_none() {
     assert!(page.contains("A worker was starved of CPU"), "{page}");
     assert!(!page.contains("A worker stood still") && !page.contains("something computed on it"), "{page}");
 }
+
+const CONNECTION_EACH: &str = "a client opened one for each request. This is how clients run out of ports.";
+
+#[test]
+fn a_connection_for_each_request_is_named() {
+    let target = one_worker();
+    for _ in 0..1_000 {
+        assert_eq!(target.get("/health").status, 200);
+    }
+    let left = target.end();
+    let page = report(&left);
+    assert!(page.contains(CONNECTION_EACH), "{page}");
+    let last = &left.csv("resources.csv").pop().unwrap();
+    assert!(last["conn_seconds_total"].parse::<f64>().unwrap() > 0.0, "{last:?}");
+}
+
+#[test]
+fn connections_that_are_used_again_are_not_named() {
+    let target = one_worker();
+    pipeline(&target, "/health", 1_000);
+    let page = report(&target.end());
+    assert!(!page.contains(CONNECTION_EACH), "{page}");
+}
