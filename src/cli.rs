@@ -10,18 +10,21 @@ mod verify;
 
 use std::env;
 use std::ffi::OsString;
+use std::os::fd::RawFd;
 use std::process::ExitCode;
 
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use rustix::io::Errno;
 
 use crate::commands;
 use crate::commands::serve::Dress;
-use crate::config::{self, COMMIT, CONFIG, Kind, Layers, Mistake, REDACTED, SETTINGS, Setting, VERSION};
+use crate::config::{self, COMMIT, CONFIG, Kind, Layers, Mistake, REDACTED, SETTINGS, Setting, Source, VERSION};
 use crate::http;
 use crate::profile;
 use crate::supervisor::manager::NOTIFY_SOCKET;
+use crate::sys::passed;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -64,8 +67,13 @@ pub fn main() -> ExitCode {
         }
         (Verb::Serve | Verb::Check, _) => {}
     }
-    let mut layers =
-        Layers { flags, environment: environment(), file: None, profile: Vec::new(), processors: processors() };
+    // Before anything is opened that could get the number of a descriptor that is missing.
+    let passed = if verb == Verb::Serve { passed_sockets() } else { Ok(Vec::new()) };
+    let passed = passed.unwrap_or_else(|mistake| {
+        mistakes.push(mistake);
+        Vec::new()
+    });
+    let mut layers = Layers { passed, ..layers(flags) };
     mistakes.extend(layers.read_file().err());
     let warning = layers.foreign_variables();
     let resolve = move || profile::load(layers.clone(), &http::offered(), http::ROOM);
@@ -207,8 +215,7 @@ fn check_settings(flags: &[(String, String)]) -> Result<(), Vec<String>> {
         flags.iter().filter(|(name, _)| !known(name)).map(|(name, _)| config::unknown_flag(&format!("--{name}")));
     let mut mistakes: Vec<Mistake> = unknown.collect();
     let flags = flags.iter().filter(|(name, _)| known(name)).cloned().collect();
-    let mut layers =
-        Layers { flags, environment: environment(), file: None, profile: Vec::new(), processors: processors() };
+    let mut layers = layers(flags);
     mistakes.extend(layers.read_file().err());
     mistakes.extend(profile::load(layers, &http::offered(), http::ROOM).err().into_iter().flatten());
     if mistakes.is_empty() { Ok(()) } else { Err(mistakes.iter().map(Mistake::to_string).collect()) }
@@ -340,6 +347,27 @@ fn exit_with(error: &clap::Error) -> ExitCode {
     // Nobody is left to be told that stdout or stderr is closed.
     let _ = error.print();
     u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// Flags and environment; the rest is still to be read.
+fn layers(flags: Vec<(String, String)>) -> Layers {
+    Layers { flags, environment: environment(), processors: processors(), ..Layers::default() }
+}
+
+/// The sockets that a service manager has passed, with their names (`sd_listen_fds(3)`). None, if they are meant for another
+/// process.
+fn passed_sockets() -> Result<Vec<(RawFd, String)>, Mistake> {
+    sd_notify::listen_fds_with_names().map(Iterator::collect).map_err(|error| {
+        let why = match Errno::from_io_error(&error).and_then(|_| passed::first_missing()) {
+            Some(missing) => format!("descriptor {missing} is not open"),
+            None => error.to_string(),
+        };
+        let allowed = format!(
+            "must count open sockets from descriptor {} on, each with a name in LISTEN_FDNAMES, if that is set: {why}",
+            passed::FIRST
+        );
+        Mistake { source: Source::Environment("LISTEN_FDS".to_owned()), value: env::var("LISTEN_FDS").ok(), allowed }
+    })
 }
 
 /// All variables whose names are text; `config` picks its own.

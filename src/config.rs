@@ -167,4 +167,10 @@ impl Config {
             Mode::Cluster => self.max_workers,
         }
     }
+
+    /// Whether a service manager has passed the target's sockets: all of them, or none.
+    #[must_use]
+    pub fn sockets_are_passed(&self) -> bool {
+        self.listen.iter().any(Address::is_passed)
+    }
 }

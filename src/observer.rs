@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use crate::config::VERSION;
 use crate::control::{Event, MemberEnd, Report, known_faults};
 use crate::fault::{Rules, Written};
+use crate::maybe_known::MaybeKnown;
 use crate::maybe_known::SharedFigure;
 use crate::phase::Phases;
 use crate::sample::{Earlier, Sample, SlotSample, between};
@@ -73,6 +74,8 @@ pub struct Observation {
     pub rules: Rules,
     /// The listeners whose accept queues are shown.
     pub listeners: Vec<Arc<OwnedFd>>,
+    /// What they had dropped before the run.
+    pub drops_before: MaybeKnown,
     /// Where to write, unless nothing is to be written.
     pub files: Option<RunFiles>,
     /// From one row to the next.
@@ -101,6 +104,7 @@ pub fn run(observation: Observation) -> Result<(), String> {
         processes,
         rules,
         listeners,
+        drops_before,
         files,
         sample_interval,
         started_ns,
@@ -138,7 +142,8 @@ pub fn run(observation: Observation) -> Result<(), String> {
         };
         // Nobody sees it without an admin listener.
         let live = admin.is_some().then_some(live);
-        let reader = Reader::new(Arc::clone(&target.board), processes, listeners, target.routes.clone());
+        let reader =
+            Reader::new(Arc::clone(&target.board), processes, (listeners, drops_before), target.routes.clone());
         let observer =
             Observer::begin(target.clone(), reader, schedule, &phases, (files, live, StatusLine::start(status)))?;
         if let Some(admin) = admin {

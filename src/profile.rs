@@ -180,9 +180,14 @@ impl<'a> Rules<'a> {
 #[must_use]
 pub fn fault_rules(config: &Config) -> fault::Rules {
     let no_crash = (config.mode != Mode::Cluster).then_some("in mode cluster, where somebody replaces the worker");
-    // A port that the kernel chose is lost with the listening, and a unix socket can't be listened on again.
-    let no_refuse = (!config.listen.iter().all(Address::is_numbered_port))
-        .then_some("with --listen on a TCP port that is named");
+    // A port that the kernel chose is lost with the listening, a unix socket can't be listened on again, and a socket that
+    // was passed is not ours to close.
+    let no_refuse = if config.sockets_are_passed() {
+        Some("with --listen on a TCP port that is named, and not on a socket that a service manager has passed")
+    } else {
+        (!config.listen.iter().all(Address::is_numbered_port))
+            .then_some("with --listen on a TCP port that is named")
+    };
     fault::Rules {
         routes: Vec::new(),
         seed: config.seed,

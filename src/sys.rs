@@ -9,6 +9,7 @@ pub mod inherited;
 pub mod listener;
 mod lock;
 pub mod pages;
+pub mod passed;
 pub mod process;
 pub mod procfs;
 pub mod readiness;

@@ -55,6 +55,8 @@ pub struct Settings {
     pub pool_threads: usize,
     /// `--backlog`
     pub backlog: u32,
+    /// Whether the listeners are a service manager's, who listens on when this run ends.
+    pub keeps_sockets: bool,
     /// `--keep-alive-timeout`; `None` is for ever.
     pub keep_alive_timeout: Option<Duration>,
     /// `--drain-delay`
@@ -174,6 +176,7 @@ enum Stage {
 struct Worker {
     stage: Stage,
     own_process: bool,
+    keeps_sockets: bool,
     shutdown_timeout: Duration,
     drain_delay: Duration,
     target: Target,
@@ -199,6 +202,7 @@ impl Worker {
             max_connections,
             pool_threads: _,
             backlog,
+            keeps_sockets,
             keep_alive_timeout,
             drain_delay,
             shutdown_timeout,
@@ -220,6 +224,7 @@ impl Worker {
         Self {
             stage: Stage::Serving,
             own_process: *own_process,
+            keeps_sockets: *keeps_sockets,
             shutdown_timeout: *shutdown_timeout,
             drain_delay: *drain_delay,
             target,
@@ -325,6 +330,7 @@ impl Worker {
         self.target.close_connections();
         self.connections.gauge().watch();
         let (afterwards, patience) = match drain {
+            Drain::Terminate if self.keeps_sockets => (Afterwards::TakenOver, IDLE_AFTER_TERM),
             Drain::Terminate => (Afterwards::Shut, IDLE_AFTER_TERM),
             Drain::Replace => (Afterwards::TakenOver, self.shutdown_timeout),
         };

@@ -173,6 +173,7 @@ fn worker_duty(config: &Config, profile: &Arc<Profile>) -> WorkerDuty {
         max_connections: config.max_connections as u64,
         pool_threads: config.pool_threads,
         backlog: config.backlog,
+        keeps_sockets: config.sockets_are_passed(),
         keep_alive_timeout: config.keep_alive_timeout,
         drain_delay: config.drain_delay,
         shutdown_timeout: config.shutdown_timeout,
@@ -193,6 +194,7 @@ fn observer_duty(
     let (config, board, clocks) = (config.clone(), Arc::clone(board), Arc::clone(clocks));
     let (admin, directory) = (Arc::clone(&sockets.admin), directory.path().map(ToOwned::to_owned));
     let listeners = sockets.every_listener();
+    let drops_before = sockets.drops_before;
     let supervisor = std::process::id();
     Arc::new(move |control| {
         let admin: Result<Vec<_>, _> = admin.iter().map(AdminListener::try_clone).collect();
@@ -210,6 +212,7 @@ fn observer_duty(
             },
             rules: fault_rules(&config),
             listeners: listeners.clone(),
+            drops_before,
             files: directory
                 .as_ref()
                 .map(|directory| RunFiles { directory: directory.clone(), record: record.clone() }),
@@ -250,8 +253,12 @@ fn record(
     })
 }
 
-/// The backlog that the kernel grants: somaxconn caps it silently, and where that can't be read it is unknown.
+/// The backlog that the kernel grants: somaxconn caps it silently, and where that can't be read it is unknown;
+/// so is that of a socket that was passed.
 fn backlog(config: &Config) -> Option<u32> {
+    if config.sockets_are_passed() {
+        return None;
+    }
     let cap: u32 = procfs::kernel_setting("net/core/somaxconn")?.parse().ok()?;
     Some(config.backlog.min(cap))
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -15,6 +16,9 @@ pub enum Address {
     Name(String, u16),
     /// The path of a unix socket, valid UTF-8 of at most 107 bytes.
     Unix(PathBuf),
+    /// The descriptor of a socket that a service manager has passed. It is never read from text, and what really listens has
+    /// the socket's address.
+    Passed(RawFd),
 }
 
 /// The kernel's `sun_path` has 108 bytes, the last of them a NUL.
@@ -40,7 +44,7 @@ impl Address {
                 format!("http://{address}")
             }
             Self::Name(name, port) => format!("http://{name}:{port}"),
-            Self::Unix(_) => self.to_string(),
+            Self::Unix(_) | Self::Passed(_) => self.to_string(),
         }
     }
 
@@ -51,7 +55,14 @@ impl Address {
             Self::Tcp(address) => address.ip().to_canonical().is_loopback(),
             Self::Name(name, _) => is_localhost(name),
             Self::Unix(_) => true,
+            Self::Passed(_) => false,
         }
+    }
+
+    /// Whether a service manager has passed it.
+    #[must_use]
+    pub fn is_passed(&self) -> bool {
+        matches!(self, Self::Passed(_))
     }
 
     /// Whether it is a TCP port that is named, and not for the kernel to find.
@@ -60,7 +71,7 @@ impl Address {
         match self {
             Self::Tcp(address) => address.port() != 0,
             Self::Name(_, port) => *port != 0,
-            Self::Unix(_) => false,
+            Self::Unix(_) | Self::Passed(_) => false,
         }
     }
 
@@ -73,7 +84,7 @@ impl Address {
                 let both: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
                 both.map(|ip| SocketAddr::new(ip, *port)).to_vec()
             }
-            Self::Name(..) | Self::Unix(_) => Vec::new(),
+            Self::Name(..) | Self::Unix(_) | Self::Passed(_) => Vec::new(),
         }
     }
 
@@ -122,6 +133,7 @@ impl fmt::Display for Address {
             Self::Tcp(address) => address.fmt(formatter),
             Self::Name(name, port) => write!(formatter, "{name}:{port}"),
             Self::Unix(path) => write!(formatter, "unix:{}", path.display()),
+            Self::Passed(descriptor) => write!(formatter, "descriptor {descriptor}"),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! that is no setting is a mistake in any layer, since a misspelt setting is one that silently does nothing.
 
 use std::collections::BTreeMap;
+use std::os::fd::RawFd;
 
 use super::foreign::{self, is_foreign};
 use super::settings::{PREFIX, PROFILE};
@@ -19,6 +20,8 @@ pub struct Layers {
     pub file: Option<File>,
     /// What the profile says under `[limits]`.
     pub profile: Vec<Limit>,
+    /// The sockets that a service manager has passed: descriptors and names.
+    pub passed: Vec<(RawFd, String)>,
     /// How many CPUs this process may use: the default number of workers.
     pub processors: usize,
 }

@@ -1,6 +1,7 @@
 //! From the values that won to a [`Config`], or to every mistake in them. Pure: it knows nothing but its arguments.
 
 use std::fmt::Display;
+use std::os::fd::RawFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::layers::{self, Given, Winners};
 use super::settings::setting;
-use super::{Address, Config, Kind, Layers, LogFormat, Mistake, Mode, Secret, Setting};
+use super::{Address, Config, Kind, Layers, LogFormat, Mistake, Mode, Secret, Setting, Source};
 use crate::phase::Phases;
 use crate::units::{Bytes, parse_duration};
 
@@ -21,7 +22,7 @@ pub fn resolve(layers: &Layers) -> Result<Config, Vec<Mistake>> {
     let mut reader = Reader { winners, mistakes, failed: Vec::new() };
     let mode = reader.read("mode", |text, kind| one_of(&Mode::ALL, text, kind));
     let max_workers = reader.read("max-workers", number);
-    let config = Config {
+    let mut config = Config {
         listen: reader.read_all("listen", |text, _| text.parse()),
         admin: reader.read("admin", admin),
         admin_token: reader.read_if_given("admin-token", |text, kind| some_text(text, kind).map(Secret::new)),
@@ -55,6 +56,7 @@ pub fn resolve(layers: &Layers) -> Result<Config, Vec<Mistake>> {
         while_command: reader.read_if_given("while", some_text),
         times: !reader.read("without-times", switch),
     };
+    take_passed(&mut reader, &mut config, &layers.passed);
     check_addresses(&mut reader, &config);
     if reader.mistakes.is_empty() { Ok(config) } else { Err(reader.mistakes) }
 }
@@ -121,6 +123,14 @@ impl Reader {
         }
     }
 
+    /// Adds a mistake if a setting is given beside sockets that were passed, which leave nothing for it to say.
+    fn refuse_beside_passed(&mut self, name: &'static str) {
+        if let Some(Given { source, .. }) = self.winners.get(name) {
+            let allowed = "can't be given with sockets that a service manager passes (LISTEN_FDS): leave it out";
+            self.mistakes.push(Mistake { source: source.clone(), value: None, allowed: allowed.to_owned() });
+        }
+    }
+
     fn has_failed(&self, name: &str) -> bool {
         self.failed.contains(&name)
     }
@@ -143,6 +153,33 @@ fn workers(reader: &mut Reader, mode: Mode, max_workers: usize, processors: usiz
         (Some(count), _) => count,
         (None, true) => 1,
         (None, false) => processors.clamp(1, most),
+    }
+}
+
+/// What a service manager calls the admin's socket; all others are the target's.
+const PASSED_ADMIN: &str = "admin";
+
+/// Puts sockets that were passed in the place of the addresses to listen on.
+fn take_passed(reader: &mut Reader, config: &mut Config, passed: &[(RawFd, String)]) {
+    let addresses = |is_admin: bool| {
+        let of_kind = passed.iter().filter(move |(_, name)| (name == PASSED_ADMIN) == is_admin);
+        of_kind.map(|(descriptor, _)| Address::Passed(*descriptor))
+    };
+    let listen: Vec<Address> = addresses(false).collect();
+    if !listen.is_empty() {
+        reader.refuse_beside_passed("listen");
+        reader.refuse_beside_passed("backlog");
+        config.listen = listen;
+    }
+    if let Some(admin) = addresses(true).next() {
+        reader.refuse_beside_passed("admin");
+        config.admin = Some(admin);
+    }
+    let admins = addresses(true).count();
+    if admins > 1 {
+        let source = Source::Environment("LISTEN_FDNAMES".to_owned());
+        let allowed = format!("must name one socket {PASSED_ADMIN} at most, and it names {admins}");
+        reader.mistakes.push(Mistake { source, value: None, allowed });
     }
 }
 

@@ -86,10 +86,10 @@ impl Reader {
     pub fn new(
         board: Arc<Scoreboard>,
         processes: Processes,
-        listeners: Vec<Arc<OwnedFd>>,
+        (listeners, drops_before): (Vec<Arc<OwnedFd>>, MaybeKnown),
         routes: RoutesReader,
     ) -> Self {
-        let strain = StrainReader::new(listeners);
+        let strain = StrainReader::new(listeners, drops_before);
         let (files, loops, host) = (ProcessFiles::default(), LoopReader::default(), HostFiles::open());
         Self { board, processes, files, loops, host, strain, routes }
     }

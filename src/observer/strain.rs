@@ -17,12 +17,13 @@ pub struct StrainReader {
     cgroup: CgroupFiles,
     pressure: PressureFiles,
     listeners: Vec<Arc<OwnedFd>>,
+    drops_before: MaybeKnown,
 }
 
 impl StrainReader {
-    /// Opens the files.
-    pub fn new(listeners: Vec<Arc<OwnedFd>>) -> Self {
-        Self { cgroup: CgroupFiles::open(), pressure: PressureFiles::open(), listeners }
+    /// Opens the files. `drops_before` is what the listeners had dropped before the run.
+    pub fn new(listeners: Vec<Arc<OwnedFd>>, drops_before: MaybeKnown) -> Self {
+        Self { cgroup: CgroupFiles::open(), pressure: PressureFiles::open(), listeners, drops_before }
     }
 
     /// Shows the accept queue of one listener more.
@@ -61,7 +62,8 @@ impl StrainReader {
         if self.listeners.is_empty() {
             return MaybeKnown::UNKNOWN;
         }
-        self.listeners.iter().map(|listener| listener::drops(listener.as_fd())).sum()
+        let drops: MaybeKnown = self.listeners.iter().map(|listener| listener::drops(listener.as_fd())).sum();
+        drops.since(self.drops_before)
     }
 }
 

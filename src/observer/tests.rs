@@ -63,6 +63,7 @@ fn observe(
         processes,
         rules: crate::fault::Rules::none(),
         listeners: Vec::new(),
+        drops_before: 0.into(),
         files: directory
             .map(|directory| RunFiles { directory: directory.to_owned(), record: json!({ "version": "0" }) }),
         sample_interval: Duration::from_millis(50),
@@ -232,6 +233,7 @@ fn a_directory_that_is_not_there_is_a_failed_start_with_its_reason() {
         processes: one_process(),
         rules: crate::fault::Rules::none(),
         listeners: Vec::new(),
+        drops_before: 0.into(),
         files: Some(RunFiles { directory: "/nowhere/at/all".into(), record: json!({}) }),
         sample_interval: Duration::from_secs(1),
         started_ns: clock::monotonic_ns(),
@@ -381,6 +383,7 @@ fn a_unix_socket_needs_no_host() {
         processes: one_process(),
         rules: crate::fault::Rules::none(),
         listeners: Vec::new(),
+        drops_before: 0.into(),
         files: None,
         sample_interval: Duration::from_secs(1),
         started_ns: clock::monotonic_ns(),

@@ -16,8 +16,9 @@ use crate::units::nanoseconds;
 /// The variable with the address of the manager's socket.
 pub const NOTIFY_SOCKET: &str = "NOTIFY_SOCKET";
 
-/// The variables by which a manager says where it is to be told. They are ours, and no child's.
-pub const VARIABLES: [&str; 3] = [NOTIFY_SOCKET, "WATCHDOG_USEC", "WATCHDOG_PID"];
+/// The variables by which a manager says where it is to be told, and which sockets it passes. They are ours, and no child's.
+pub const VARIABLES: [&str; 6] =
+    [NOTIFY_SOCKET, "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"];
 
 /// How the manager is told, if there is one.
 #[derive(Default)]

@@ -40,11 +40,7 @@ fn open(address: SocketAddr, backlog: u32, claim: Claim, stamps: bool) -> io::Re
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_nonblocking(true)?;
     socket.set_reuse_address(true)?;
-    socket.set_tcp_nodelay(true)?;
-    if stamps {
-        // Where the kernel has none, how long requests queue is unknown.
-        let _ = stamp_arrivals(socket.as_fd());
-    }
+    prepare(&socket, stamps)?;
     if claim == Claim::Join {
         socket.set_reuse_port(true).map_err(|error| cannot_share(&error))?;
     }
@@ -55,6 +51,16 @@ fn open(address: SocketAddr, backlog: u32, claim: Claim, stamps: bool) -> io::Re
     }
     socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
     Ok(socket.into())
+}
+
+/// Sets what accepted sockets inherit.
+pub(super) fn prepare(socket: &Socket, stamps: bool) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    if stamps {
+        // Where the kernel has none, how long requests queue is unknown.
+        let _ = stamp_arrivals(socket.as_fd());
+    }
+    Ok(())
 }
 
 fn cannot_share(error: &io::Error) -> io::Error {
@@ -68,13 +74,13 @@ const STAMPS: &str = "SO_TIMESTAMPNS";
 const SHARED_PORT: &str = "SO_REUSEPORT";
 
 /// Which options the kernel has refused to a target's listener; a unix socket needs none. `stamps` says whether arrival
-/// stamps were asked for.
+/// stamps were asked for, `shares_port` whether workers share its port by sockets of their own.
 #[must_use]
-pub fn missing(listener: &OwnedFd, stamps: bool) -> Vec<&'static str> {
+pub fn missing(listener: &OwnedFd, stamps: bool, shares_port: bool) -> Vec<&'static str> {
     if address_of(listener).is_err() {
         return Vec::new();
     }
-    let wanted = [(STAMPS, libc::SO_TIMESTAMPNS, stamps), (SHARED_PORT, libc::SO_REUSEPORT, true)];
+    let wanted = [(STAMPS, libc::SO_TIMESTAMPNS, stamps), (SHARED_PORT, libc::SO_REUSEPORT, shares_port)];
     let is_set = |name| {
         let mut value: libc::c_int = 0;
         option(listener.as_fd(), libc::SOL_SOCKET, name, &mut value).is_some() && value != 0

@@ -141,7 +141,7 @@ impl Acceptor {
 /// What becomes of a listener that a worker leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Afterwards {
-    /// Another worker accepts from it.
+    /// Another worker accepts from it, or the service manager's next target.
     TakenOver,
     /// Nobody will: whoever connects is refused at once, and not left to wait for the end of the run.
     Shut,

@@ -62,6 +62,7 @@ mod scrapers;
 mod second_instance;
 mod service_manager;
 mod several_listeners;
+mod socket_activation;
 mod stall_arithmetic;
 mod standing_orders;
 mod stats_and_admin;

@@ -3,18 +3,23 @@
 use std::collections::BTreeSet;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use crate::config::{Address, Config};
+use crate::maybe_known::MaybeKnown;
 use crate::observer::AdminListener;
 use crate::supervisor::{MakeListeners, SlotListeners};
 use crate::sys::control_socket::DESCRIPTORS;
 use crate::sys::listener::{self, Claim};
+use crate::sys::passed::{self, Place};
 use crate::sys::unix_listener::{self, SocketFile};
 
 /// How often a name with port 0 is tried: the port that one of its addresses gets may be taken on another.
 const ATTEMPTS: u32 = 16;
+
+/// Where a sentence about a socket that was passed begins.
+const PASSED: &str = "LISTEN_FDS,";
 
 /// The target's listeners and the admin's. Dropped, they leave no socket file of theirs behind, however the run ends.
 pub struct Sockets {
@@ -22,6 +27,8 @@ pub struct Sockets {
     pub listeners: Vec<SlotListeners>,
     /// The admin's.
     pub admin: Arc<Vec<AdminListener>>,
+    /// What the kernel had dropped at the target's listeners when they were opened, or passed.
+    pub drops_before: MaybeKnown,
     entrances: Vec<Entrance>,
     admin_addresses: Vec<Address>,
     files: Vec<SocketFile>,
@@ -31,8 +38,10 @@ pub struct Sockets {
 #[derive(Clone)]
 struct Entrance {
     address: Address,
-    /// The first worker's. The others have one each beside it, or the same, if it is a unix socket.
+    /// The first worker's. The others have one each beside it, or the same, if it is a unix socket or was passed.
     first: Arc<OwnedFd>,
+    /// Whether all workers have the same.
+    is_shared: bool,
 }
 
 impl Sockets {
@@ -42,23 +51,23 @@ impl Sockets {
     /// A sentence for each that can't be opened, with the flag, the address and what to do.
     pub fn open(config: &Config) -> Result<Self, String> {
         let mut refusals = Vec::new();
-        let mut all = |flag: &str, wanted: &[Address], tcp: Tcp| {
+        let mut all = |flag: &str, wanted: &[Address], stamps: bool| {
             let mut opened = Vec::new();
             for address in wanted {
-                match open(address, config.backlog, tcp) {
+                let flag = if address.is_passed() { PASSED } else { flag };
+                match open(address, config.backlog, stamps) {
                     Ok(listeners) => opened.extend(listeners),
                     Err(reason) => refusals.push(format!("{flag} {address}: {reason}")),
                 }
             }
             opened
         };
-        let listen = all("--listen", &config.listen, tcp(config));
-        let admin = all("--admin", config.admin.as_slice(), listener::tcp_without_stamps);
+        let listen = all("--listen", &config.listen, config.times);
+        let admin = all("--admin", config.admin.as_slice(), false);
         if listen.len() > DESCRIPTORS {
-            refusals.push(format!(
-                "--listen: these are {} addresses, and there is room for {DESCRIPTORS}",
-                listen.len()
-            ));
+            let flag = if config.sockets_are_passed() { "LISTEN_FDS" } else { "--listen" };
+            refusals
+                .push(format!("{flag}: these are {} addresses, and there is room for {DESCRIPTORS}", listen.len()));
         }
         if !refusals.is_empty() {
             return Err(refusals.join("\nerror: "));
@@ -68,9 +77,11 @@ impl Sockets {
             .into_iter()
             .map(|Opened { listener, address, file }| {
                 files.extend(file);
-                Entrance { address, first: Arc::new(listener) }
+                let is_shared = config.sockets_are_passed() || matches!(address, Address::Unix(_));
+                Entrance { address, first: Arc::new(listener), is_shared }
             })
             .collect();
+        let drops_before = entrances.iter().map(|entrance| listener::drops(entrance.first.as_fd())).sum();
         let mut listeners = vec![entrances.iter().map(|entrance| Arc::clone(&entrance.first)).collect()];
         for _ in 1..config.workers {
             listeners.push(further(&entrances, config).map_err(|(address, error)| {
@@ -86,7 +97,7 @@ impl Sockets {
             if is_unix { AdminListener::Unix { listener } } else { AdminListener::Tcp { listener, loopback } }
         });
         let admin = Arc::new(admin.collect());
-        Ok(Self { listeners, admin, entrances, admin_addresses, files })
+        Ok(Self { listeners, admin, drops_before, entrances, admin_addresses, files })
     }
 
     /// Makes the listeners of a further worker.
@@ -108,7 +119,9 @@ impl Sockets {
 
     /// What the kernel has refused to the target's listeners.
     pub fn missing(&self, config: &Config) -> BTreeSet<&'static str> {
-        self.entrances.iter().flat_map(|entrance| listener::missing(&entrance.first, config.times)).collect()
+        let of_one =
+            |Entrance { first, is_shared, .. }: &Entrance| listener::missing(first, config.times, !is_shared);
+        self.entrances.iter().flat_map(of_one).collect()
     }
 
     /// Where the target really listens.
@@ -147,18 +160,27 @@ struct Opened {
 type Tcp = fn(SocketAddr, u32, Claim) -> io::Result<OwnedFd>;
 
 /// How the target's are.
-fn tcp(config: &Config) -> Tcp {
-    if config.times { listener::tcp } else { listener::tcp_without_stamps }
+fn tcp(stamps: bool) -> Tcp {
+    if stamps { listener::tcp } else { listener::tcp_without_stamps }
 }
 
 /// Opens the first listeners of an address: more than one for a name that stands for several.
-fn open(address: &Address, backlog: u32, tcp: Tcp) -> Result<Vec<Opened>, String> {
+fn open(address: &Address, backlog: u32, stamps: bool) -> Result<Vec<Opened>, String> {
+    let tcp = tcp(stamps);
     match address {
         Address::Tcp(place) => open_tcp(*place, backlog, tcp).map(|one| vec![one]).map_err(|error| reason(&error)),
         Address::Name(name, port) => open_name(address, (name, *port), backlog, tcp),
         Address::Unix(path) => {
             let (listener, file) = unix_listener::unix(path, backlog).map_err(|error| reason(&error))?;
             Ok(vec![Opened { listener, address: address.clone(), file: Some(file) }])
+        }
+        Address::Passed(descriptor) => {
+            let (listener, place) = passed::take(*descriptor, stamps)?;
+            let address = match place {
+                Place::Tcp(address) => Address::Tcp(address),
+                Place::Unix(path) => Address::Unix(path),
+            };
+            Ok(vec![Opened { listener, address, file: None }])
         }
     }
 }
@@ -231,12 +253,12 @@ fn is_lacking(error: &io::Error) -> bool {
 
 /// Listeners of another worker: one beside the first of each address, or the same where all workers share it.
 fn further(entrances: &[Entrance], config: &Config) -> Result<SlotListeners, (Address, io::Error)> {
-    let tcp = tcp(config);
-    let listeners = entrances.iter().map(|Entrance { address, first }| match address {
-        Address::Tcp(place) => {
+    let tcp = tcp(config.times);
+    let listeners = entrances.iter().map(|Entrance { address, first, is_shared }| match address {
+        Address::Tcp(place) if !is_shared => {
             tcp(*place, config.backlog, Claim::Join).map(Arc::new).map_err(|error| (address.clone(), error))
         }
-        Address::Name(..) | Address::Unix(_) => Ok(Arc::clone(first)),
+        _ => Ok(Arc::clone(first)),
     });
     listeners.collect()
 }

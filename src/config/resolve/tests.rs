@@ -17,6 +17,7 @@ fn layers(flags: &[(&str, &str)], environment: &[(&str, &str)], file: Option<&st
         environment: environment.collect(),
         file: file.map(|text| File { name: "q.toml".to_owned(), text: text.to_owned() }),
         profile: Vec::new(),
+        passed: Vec::new(),
         processors: 4,
     }
 }
