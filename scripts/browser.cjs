@@ -33,9 +33,68 @@ async function watched(browser, options, own) {
   return page;
 }
 
+/** Fails unless a page is as wide as the screen, and no figure or name on it lies over its neighbour. */
 async function fits(page, name) {
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
   if (overflow > 0) wrong.push(`${name} is ${overflow} px wider than the screen`);
+  const covered = await page.evaluate(() => {
+    const tooWide = [...document.querySelectorAll('.figure p')].filter((figure) => figure.scrollWidth > figure.clientWidth);
+    const over = (one, other) => one.left < other.right && other.left < one.right && one.top < other.bottom && other.top < one.bottom;
+    const names = [...document.querySelectorAll('.plot')].flatMap((plot) => {
+      const { top } = plot.querySelector('.u-over').getBoundingClientRect();
+      const labels = [...plot.querySelectorAll('.mark span, .shade span')];
+      const boxes = labels.map((label) => label.getBoundingClientRect());
+      // Curves begin at the top of the plot, above which names stand.
+      return labels.filter((_, at) => boxes[at].bottom > top || boxes.slice(0, at).some((other) => over(boxes[at], other)));
+    });
+    return [...tooWide, ...names].map(({ textContent }) => textContent);
+  });
+  if (covered.length) wrong.push(`${name}: these lie over something else: ${covered.join(' | ')}`);
+}
+
+/** Fails unless fault plans veil the plots in which they are seldom open, and only edge those that they fill. */
+async function edges(page) {
+  const veiled = await page.evaluate(() => [...document.querySelectorAll('.shade.fault')].map((shade) => {
+    const isVeil = getComputedStyle(shade).backgroundColor !== 'rgba(0, 0, 0, 0)' || getComputedStyle(shade).backgroundImage !== 'none';
+    return { isVeil, isLong: shade.offsetWidth > shade.parentElement.clientWidth / 2 };
+  }));
+  if (!veiled.length) throw new Error('no fault plan is shaded');
+  if (veiled.some(({ isVeil, isLong }) => isVeil === isLong)) throw new Error(`shades of fault plans: ${JSON.stringify(veiled)}`);
+  return veiled.some(({ isLong }) => isLong);
+}
+
+/** The mean lightness of the outermost pixels at the right of what scrolls, as they are drawn. */
+async function edge(page, region) {
+  await region.scrollIntoViewIfNeeded();
+  const { x, y, width, height } = await region.boundingBox();
+  const picture = await page.screenshot({ clip: { x: x + width - 3, y, width: 2, height } });
+  // The page's own policy forbids it to load a picture.
+  const blank = await page.context().browser().newPage();
+  const lightness = await blank.evaluate(async (address) => {
+    const image = new Image();
+    image.src = address;
+    await image.decode();
+    const canvas = Object.assign(document.createElement('canvas'), { width: image.width, height: image.height });
+    const drawing = canvas.getContext('2d');
+    drawing.drawImage(image, 0, 0);
+    const { data } = drawing.getImageData(0, 0, image.width, image.height);
+    return data.reduce((sum, value) => sum + value, 0) / data.length;
+  }, `data:image/png;base64,${picture.toString('base64')}`);
+  await blank.close();
+  return lightness;
+}
+
+/** Fails unless a table that is wider than its card is darker at its edge until it is scrolled to its end. */
+async function scrolls(page, selector) {
+  const region = page.locator(selector);
+  const hidden = await region.evaluate((one) => one.scrollWidth - one.clientWidth);
+  if (hidden < 20) throw new Error(`${selector} has nothing to scroll`);
+  const before = await edge(page, region);
+  await region.evaluate((one) => { one.scrollLeft = one.scrollWidth; });
+  const after = await edge(page, region);
+  await region.evaluate((one) => { one.scrollLeft = 0; });
+  if (!(before < after - 4)) throw new Error(`${selector} does not show that it scrolls: ${before} and ${after}`);
+  console.log(`  held: ${selector} shows that it scrolls`);
 }
 
 /** Looks, and says what did not hold. */
@@ -58,4 +117,4 @@ function run(name, look) {
   });
 }
 
-module.exports = { fits, run, until, watched, wrong };
+module.exports = { edges, fits, run, scrolls, until, watched, wrong };

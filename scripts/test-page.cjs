@@ -3,7 +3,7 @@
 const fs = require('node:fs');
 const http = require('node:http');
 const { endings, truths } = require('./test-page-truths.cjs');
-const { fits, run, until, watched, wrong } = require('./browser.cjs');
+const { edges, fits, run, scrolls, until, watched, wrong } = require('./browser.cjs');
 
 const [url, admin, pid, pictures, slow, ...small] = process.argv.slice(2);
 
@@ -66,13 +66,20 @@ async function look(browser) {
   await page.keyboard.press('ArrowLeft');
   await until('a plot is read by keyboard', () => page.evaluate(() => document.activeElement.getAttribute('aria-label').startsWith('Requests: requests/s ')));
   await page.screenshot({ path: `${pictures}/wide-light.png`, fullPage: true });
-  for (const [name, width, colorScheme] of [['wide-dark', 1440, 'dark'], ['narrow-light', 390, 'light'], ['narrow-dark', 390, 'dark']]) {
+  for (const [name, width, colorScheme] of [['wide-dark', 1440, 'dark'], ['middle-light', 1200, 'light'], ['middle-dark', 1200, 'dark'], ['narrow-light', 390, 'light'], ['narrow-dark', 390, 'dark']]) {
     const other = await open(browser, { viewport: { width, height: 844 }, colorScheme });
     await until(`${name}: figures`, async () => (await other.textContent('#now-rps')) !== '–');
     await fits(other, name);
+    await edges(other);
+    if (name === 'narrow-light') await scrolls(other, '#workers .scroll');
     await other.screenshot({ path: `${pictures}/${name}.png`, fullPage: true });
     await other.close();
   }
+  const index = await browser.newPage({ viewport: { width: 390, height: 844 } });
+  await index.goto(`${url}/`);
+  await fits(index, 'the index');
+  await index.screenshot({ path: `${pictures}/index.png`, fullPage: true });
+  await index.close();
   await stop();
   await truths(page, open.bind(null, browser), { admin, pid, slow, small });
   if (wrong.length) throw new Error(wrong.join('\n'));

@@ -2,7 +2,7 @@
 // that of a long run, and where pictures go.
 const { statSync } = require('node:fs');
 const { pathToFileURL } = require('node:url');
-const { fits, run, until, watched, wrong } = require('./browser.cjs');
+const { edges, fits, run, scrolls, until, watched, wrong } = require('./browser.cjs');
 
 const [plain, hostile, long, pictures] = process.argv.slice(2);
 const PLOTS = 5;
@@ -36,6 +36,7 @@ async function look(browser) {
   holds('a death is a line in each', (await page.locator('.mark.death').count()) === PLOTS);
   holds('the strip tells them too', /measure.*a test.*now and then.*1\.1/s.test(await text('#strip')));
   holds('findings have their weight as a word', /^(doubt|limit|note|sound) /.test(await text('#findings article h3')));
+  holds('none of them fills the plots', !(await edges(page)));
   await fits(page, 'wide');
   await page.screenshot({ path: `${pictures}/report-wide-light.png`, fullPage: true });
 
@@ -70,6 +71,7 @@ async function look(browser) {
   await page.click('#strip .item.fault');
   holds('a row of the strip is one stop of the keyboard', (await page.locator('#strip .lane .item[tabindex="0"]').count()) === (await page.locator('#strip .lane').count()));
   holds('a fault plan can be looked at', !/whole run/.test(await text('#cursor')));
+  holds('one that fills the plots is an edge', await edges(page));
   await page.keyboard.press('Escape');
 
   const latency = () => text('#plot-latency .key');
@@ -92,10 +94,11 @@ async function look(browser) {
   holds('it can be printed', statSync(`${pictures}/report.pdf`).size > 20_000);
   holds('and goes on on the screen', !(await page.evaluate(() => 'printed' in document.documentElement.dataset)));
 
-  for (const [name, width, colorScheme] of [['wide-dark', 1440, 'dark'], ['narrow-light', 390, 'light'], ['narrow-dark', 390, 'dark']]) {
+  for (const [name, width, colorScheme] of [['wide-dark', 1440, 'dark'], ['middle-light', 1200, 'light'], ['middle-dark', 1200, 'dark'], ['narrow-light', 390, 'light'], ['narrow-dark', 390, 'dark']]) {
     const other = await open(browser, plain, { viewport: { width, height: 844 }, colorScheme });
     await until(`${name}: plots`, async () => (await drawn(other)) === PLOTS);
     await fits(other, name);
+    if (name === 'narrow-light') await scrolls(other, '#routes .scroll');
     await other.screenshot({ path: `${pictures}/report-${name}.png`, fullPage: true });
     await other.close();
   }

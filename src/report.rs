@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::findings::{self, Finding};
 use crate::recording::Recording;
-use crate::units::shown::{bytes, count, float, number, span};
+use crate::units::shown::{amount, bytes, count, float, span};
 use glance::Glance;
 use spark::Sparks;
 use table::Table;
@@ -90,13 +90,9 @@ fn facts(run: &Recording) -> Vec<(&'static str, String)> {
         let known: Vec<String> = parts.into_iter().flatten().collect();
         (!known.is_empty()).then(|| known.join(", "))
     };
-    let workers = about.number("/config/workers").map(|workers| match workers {
-        1.0 => "1 worker".to_owned(),
-        workers => format!("{} workers", number(workers)),
-    });
+    let workers = about.number("/config/workers").map(|workers| amount(workers, "worker"));
     // A run of an earlier version may say 0 where nothing was known.
-    let cpus =
-        about.number("/machine/cpus").filter(|cpus| *cpus > 0.0).map(|cpus| format!("{} CPUs", number(cpus)));
+    let cpus = about.number("/machine/cpus").filter(|cpus| *cpus > 0.0).map(|cpus| amount(cpus, "CPU"));
     let memory = about
         .number("/machine/memory_bytes")
         .filter(|memory| *memory > 0.0)

@@ -2,7 +2,7 @@
 
 use super::{Certainty, Finding, Rule, Weight, evidence, held_up_by_a_plan, or_unknown};
 use crate::recording::{Cell, Figure, Recording};
-use crate::units::shown::{clock, number};
+use crate::units::shown::{amount, clock, number};
 
 /// A queue that is so full has no room for a burst.
 const NEARLY_FULL: f64 = 0.9;
@@ -40,7 +40,7 @@ fn turned_away(run: &Recording) -> Option<Finding> {
     Some(Finding {
         rule: Rule::AcceptQueue,
         weight: Weight::Limit,
-        sentence: format!("{} connections were turned away with 503 over --max-connections.", number(refused)),
+        sentence: format!("--max-connections turned away {} with 503.", amount(refused, "connection")),
         evidence: evidence([
             ("refused", number(refused)),
             ("--max-connections, per worker", or_unknown(run.about.number("/config/max_connections"), number)),

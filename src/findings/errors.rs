@@ -3,7 +3,7 @@
 use super::{Certainty, Finding, Rule, Weight, evidence};
 use crate::recording::{Figure, Recording};
 use crate::scoreboard::{Rejection, SHED_STATUS};
-use crate::units::shown::{self, clock, float, number};
+use crate::units::shown::{self, amount, clock, count, float, number};
 
 pub fn find(run: &Recording) -> Vec<Finding> {
     [failed(run), rejected(run)].into_iter().flatten().collect()
@@ -81,7 +81,7 @@ fn by_kind(run: &Recording, errors: f64, requests: f64) -> Vec<(String, String)>
         }
         let broken: u64 = whole.routes.iter().map(|route| route.broken).sum();
         if broken > 0 {
-            found.push(("connections broken by a fault".to_owned(), broken.to_string()));
+            found.push(("connections broken by a fault".to_owned(), count(broken)));
         }
     }
     let plans = run.faulty.iter().map(|faulty| format!("{} from {}", faulty.plans, clock(faulty.from_s)));
@@ -97,7 +97,7 @@ fn rejected(run: &Recording) -> Option<Finding> {
     Some(Finding {
         rule: Rule::Errors,
         weight: Weight::Note,
-        sentence: format!("{} requests were rejected before they had a route.", number(rejected)),
+        sentence: format!("The target rejected {} that had no route yet.", amount(rejected, "request")),
         evidence: evidence([("rejected", number(rejected))]).into_iter().chain(by_reason(run, rejected)).collect(),
         at: None,
         certainty: Certainty::Certain,

@@ -3,7 +3,7 @@
 
 use super::{Certainty, Finding, Rule, Weight, or_unknown};
 use crate::recording::{Figure, Recording, Worker};
-use crate::units::shown::{float, number};
+use crate::units::shown::{amount, float, number};
 
 /// The busiest worker's requests over the mean, at least.
 const UNEVEN: f64 = 1.2;
@@ -50,7 +50,7 @@ pub fn find(run: &Recording) -> Vec<Finding> {
                 let accepts = or_unknown(last(worker, Figure::Accepts), number);
                 (
                     format!("worker {}", worker.slot),
-                    format!("{} requests, {accepts} connections taken", number(*requests)),
+                    format!("{}, connections taken: {accepts}", amount(*requests, "request")),
                 )
             })
             .collect(),

@@ -9,7 +9,7 @@
 
 use super::{Certainty, Finding, Rule, Weight, evidence};
 use crate::recording::{Figure, Recording, Route, Stretch};
-use crate::units::shown::{microseconds, number, percent};
+use crate::units::shown::{amount, microseconds, number, percent};
 
 /// Connections that differ by less are one level.
 const SAME_LEVEL: f64 = 0.1;
@@ -108,7 +108,7 @@ pub fn find(run: &Recording) -> Vec<Finding> {
         evidence: levels
             .iter()
             .map(|level| {
-                let at = format!("{} connections", number(level.connections));
+                let at = amount(level.connections, "connection");
                 (at, format!("{} requests/s, median {}", number(level.rps), microseconds(level.latency_us)))
             })
             .take(12)

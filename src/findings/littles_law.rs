@@ -6,7 +6,7 @@ use super::queueing::{busiest, capital, in_phase};
 use super::{Certainty, Finding, Rule, Weight, evidence, or_unknown};
 use crate::recording::{Figure, Phase, Recording};
 use crate::snapshot::Recorded;
-use crate::units::shown::{float, number, percent};
+use crate::units::shown::{amount, float, number, percent};
 
 /// A gauge that is read once a row is a sample; fewer say too little.
 const ROWS: u64 = 10;
@@ -94,7 +94,7 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Findi
         evidence: evidence([
             ("rate", format!("{} requests/s", number(rate))),
             ("rate × mean time in flight", number(served)),
-            ("in flight, mean of the rows", format!("{} in {rows} rows", number(observed))),
+            ("in flight, mean of the rows", format!("{} in {}", number(observed), amount(float(rows), "row"))),
             ("rate × mean latency", number(waiting_too)),
             (how, number(connections)),
             ("in the fullest accept queue, mean of the rows", or_unknown(queued, number)),

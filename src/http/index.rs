@@ -9,6 +9,7 @@ use axum::response::{Html, IntoResponse};
 use super::route::Route;
 use super::target::{About, Target};
 use crate::profile::{DEFAULT, Profile};
+use crate::units::shown::{amount, float};
 
 /// What there is, to paste into a terminal: path, and what it does.
 const OFFER: &[(&str, &str)] = &[
@@ -87,10 +88,15 @@ impl Added {
 
 fn text(about: &About, added: &Added) -> String {
     let About { version, mode, workers, seed: _ } = about;
+    let workers = of_workers(*workers);
     let heading = if added.heading.is_empty() { String::new() } else { format!("{}\n", added.heading) };
     let own = added.routes.iter().map(|(method, path, does)| line(method, path, does));
     let lines: String = own.chain(added.others().map(|(path, does)| line("GET", path, does))).collect();
-    format!("quintain {version}: a load-test target\nmode {mode}, {workers} worker(s)\n{heading}\n{lines}")
+    format!("quintain {version}: a load-test target\nmode {mode}, {workers}\n{heading}\n{lines}")
+}
+
+fn of_workers(workers: usize) -> String {
+    amount(float(workers as u64), "worker")
 }
 
 fn line(method: &str, path: &str, does: &str) -> String {
@@ -110,7 +116,7 @@ fn page(about: &About, added: &Added) -> String {
         include_str!("index.html"),
         version = version,
         mode = mode,
-        workers = workers,
+        workers = of_workers(*workers),
         heading = heading,
         rows = rows
     )

@@ -6,7 +6,8 @@ const size = (value) => joined(bytes(value));
 
 export const PLANS = {
   rate: {
-    unit: number, axis: short, least: 4,
+    // Of all plots this one names the fault plans: its axis of time is that of the others.
+    unit: number, axis: short, least: 4, namesFaults: true,
     lines: [
       { name: 'requests/s', column: () => 'rps', colour: 'work', fill: true },
       { name: 'errors/s', column: () => 'errors_per_s', colour: 'wrong' },

@@ -19,6 +19,12 @@ const tint = (name, percent) => `color-mix(in srgb, ${colour(name)} ${percent}%,
 const APART = 14;
 const DEATHS_APART = 4;
 
+/** The lane above a plot in which names of phases stand, and the one above that for names of fault plans. */
+const LANE = 15;
+
+/** Names of fault plans that begin nearer to one another than this share a place. */
+const NAMES_APART = 56;
+
 /** Where values have no neighbour, to which a line could lead: they are points. */
 const alone = (values) => [...values.keys()].filter((at) => values[at] != null && values[at - 1] == null && values[at + 1] == null);
 
@@ -31,6 +37,25 @@ function thin(marks, apart) {
     else kept.push({ ...mark, more: 0 });
   });
   return kept.reverse();
+}
+
+/** Names in one lane: each has the room up to the next, and those for which there is none are counted. */
+function nameFaults(shades, width) {
+  const kept = [];
+  shades.toSorted((one, other) => one.from - other.from).forEach(({ made, label, from }) => {
+    made.classList.add('named');
+    const last = kept.at(-1);
+    if (last?.names.includes(label)) return;
+    if (last && from - last.from < NAMES_APART) last.names.push(label);
+    else kept.push({ made, from, names: [label] });
+  });
+  kept.forEach(({ made, from, names: [name, ...more] }, at) => {
+    const room = (kept[at + 1]?.from ?? width) - from;
+    if (room < 24) return;
+    const label = element('', more.length ? `${name} +${more.length}` : name, 'span');
+    label.style.maxWidth = `${room - 4}px`;
+    made.append(label);
+  });
 }
 
 function element(className, textContent = '', name = 'div') {
@@ -85,7 +110,7 @@ export class Plot {
     this.chart = new uPlot({
       ...this.extent(),
       legend: { show: false },
-      padding: [8, 18, 0, 0],
+      padding: [plan.namesFaults ? 2 * LANE : LANE, 18, 0, 0],
       cursor: { sync: { key: 'elapsed' }, y: false, drag, points: { size: 6 }, bind: { dblclick: () => () => view.reset?.() } },
       scales: { x: { time: false, range: () => view.range ?? [0, 1] }, y: this.isLog() ? { distr: 3, range: (_, low, high) => this.decades(low, high) } : { range: (_, __, high) => [0, this.top(high)] } },
       series: [{}, ...lines, ...edges],
@@ -244,13 +269,15 @@ export class Plot {
     });
     over.querySelectorAll('.mark').forEach((line) => line.remove());
     over.append(...lines);
-    const shades = (this.view.shades ?? []).filter(({ kind }) => kind !== 'phase' || !isCrowded).map((shade) => {
+    const shown = (this.view.shades ?? []).filter(({ kind }) => kind !== 'phase' || !isCrowded).map((shade) => {
       const [from, to] = [shade.from, shade.to].map((seconds) => Math.min(width, Math.max(0, left(seconds))));
-      const made = element(`shade ${shade.kind}`);
+      // What shades most of a plot sets nothing apart in it: an edge is enough.
+      const made = element(`shade ${shade.kind}${to - from > width / 2 ? ' long' : ''}`);
       Object.assign(made.style, { left: `${from}px`, width: `${to - from}px` });
-      if (shade.label && to - from > 40) made.append(element('', shade.label, 'span'));
-      return made;
+      return { made, label: shade.label, from, to };
     });
+    if (this.plan.namesFaults) nameFaults(shown.filter(({ label, from, to }) => label && to > from), width);
+    const shades = shown.map(({ made }) => made);
     over.querySelectorAll('.shade').forEach((shade) => shade.remove());
     // What lies below the canvas is not printed.
     over.prepend(...shades);
@@ -262,7 +289,7 @@ export class Plot {
     const text = mark.more ? `${mark.name} +${mark.more}` : mark.name;
     const right = (named[at + 1]?.left ?? width) - mark.left;
     const left = mark.left - (named[at - 1]?.left ?? 0);
-    const leftward = at === named.length - 1 && right < 7 * text.length + 10 && left > right;
+    const leftward = at === named.length - 1 && right < Math.max(40, 7 * text.length + 10) && left > right;
     const room = leftward ? left : right;
     if (room < 40) return;
     if (leftward) line.classList.add('leftward');

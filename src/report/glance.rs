@@ -4,7 +4,7 @@ use super::table::shown;
 use crate::histogram::Quantiles;
 use crate::recording::{Cell, Figure, Recording};
 use crate::snapshot::Recorded;
-use crate::units::shown::{bytes, float, microseconds, number, percent, span};
+use crate::units::shown::{amount, bytes, float, microseconds, number, percent, span};
 
 /// A figure.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,16 +113,12 @@ fn beside_service(name: &'static str, latency: Option<f64>, service: Option<f64>
 fn cpu(run: &Recording) -> Glance {
     let cores = |cell: Option<f64>| shown(cell.map(|share| share / 100.0), number);
     let cell = run.target.whole(Figure::Cpu);
-    let of = match run.about.number("/machine/cpus") {
-        Some(1.0) => " of 1 core".to_owned(),
-        Some(cpus) => format!(" of {} cores", number(cpus)),
-        None => " cores".to_owned(),
-    };
+    let of = run.about.number("/machine/cpus").map_or_else(String::new, |cpus| format!("of {}, ", number(cpus)));
     Glance {
         name: "CPU",
-        value: cores(cell.mean()) + &of,
+        value: cell.mean().map_or_else(|| "– cores".to_owned(), |share| amount(share / 100.0, "core")),
         also: format!(
-            "most {}, machine {} busy",
+            "{of}most {}, machine {} busy",
             cores(cell.most()),
             shown(run.target.whole(Figure::HostCpu).mean(), percent)
         ),
@@ -141,11 +137,13 @@ fn memory(run: &Recording) -> Glance {
 }
 
 fn in_flight(run: &Recording) -> Glance {
-    let most = |figure| shown(run.target.whole(figure).most(), number);
     Glance {
         name: "in flight, most",
-        value: most(Figure::InFlight),
-        also: format!("of {} connections", most(Figure::Connections)),
+        value: shown(run.target.whole(Figure::InFlight).most(), number),
+        also: format!(
+            "of {}",
+            shown(run.target.whole(Figure::Connections).most(), |most| amount(most, "connection"))
+        ),
         mood: Mood::Plain,
     }
 }

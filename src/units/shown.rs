@@ -26,6 +26,14 @@ pub fn count(count: u64) -> String {
     number(float(count))
 }
 
+/// `1 worker`, `1,200 workers`: a number and the noun for what it counts, in the plural unless it is 1.
+#[must_use]
+pub fn amount(value: f64, one: &str) -> String {
+    let figure = number(value);
+    let plural = if figure == "1" { "" } else { "s" };
+    format!("{figure} {one}{plural}")
+}
+
 /// A count to calculate with: exact up to 2⁵³.
 #[must_use]
 #[allow(clippy::cast_precision_loss)]
@@ -109,6 +117,12 @@ mod tests {
     fn numbers_have_three_digits_or_all() {
         let shown = [0.0, 0.0123, 5.0, 56.78, 999.6, 1_234_567.0, -1_234.0, 0.1].map(number);
         assert_eq!(shown, ["0", "0.012", "5", "56.8", "1,000", "1,234,567", "-1,234", "0.1"]);
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        let shown = [0.0, 1.0, 1.5, 2_000.0].map(|value| amount(value, "worker"));
+        assert_eq!(shown, ["0 workers", "1 worker", "1.5 workers", "2,000 workers"]);
     }
 
     #[test]
