@@ -16,7 +16,7 @@ use socket2::{Domain, Socket, Type};
 use tempfile::TempDir;
 
 use crate::support::client::Client;
-use crate::support::target::{MODES, Target, command, outcome};
+use crate::support::target::{MODES, Target, at_rest, command, outcome};
 use crate::support::wait_for;
 
 /// The program, started by a shell that passes it these sockets, from descriptor 3 on.
@@ -151,7 +151,8 @@ fn drops_of_one_socket_are_the_runs_and_counted_once() {
     let target = start(&[&socket], None, &[&["--mode", "cluster", "--workers", "2"][..], &ADMIN].concat());
     target.signal(Signal::TTIN);
     wait_for("a third worker", || (target.workers().len() == 3 && target.worker(2).state == "live").then_some(()));
-    assert_eq!((target.total("listen_drops"), drops(&socket)), (0, before));
+    let told = wait_for("a first reading", || target.stats()["totals"]["listen_drops"].as_u64());
+    assert_eq!((told, drops(&socket)), (0, before));
     target.order_faults(&json!([closed_by("freeze")]));
     overflow(&socket, address);
     target.order_faults(&json!([]));
@@ -193,12 +194,12 @@ fn one_named_admin_is_the_admin_listener() {
     assert_eq!((target.address(), &target.ready["admin"]), (&*address, &admin_address));
     assert_eq!(target.get("/health").status, 200);
     assert_eq!(record(&target)["admin_addrs"], json!([admin_address]));
-    assert_eq!(target.total("finished"), 1);
+    assert_eq!(at_rest(&target)["totals"]["finished"], 1);
     assert_eq!(target.end().code, Some(0));
     let target = start(&[&admin], Some("admin"), &["--mode", "single", "--listen", "127.0.0.1:0"]);
     assert_ne!(target.address(), admin_address);
     assert_eq!(target.get("/health").status, 200);
-    assert_eq!(target.total("finished"), 1);
+    assert_eq!(at_rest(&target)["totals"]["finished"], 1);
     assert_eq!(target.end().code, Some(0));
 }
 
