@@ -5,6 +5,7 @@
 use super::queueing::{busiest, capital, in_phase};
 use super::{Certainty, Finding, Rule, Weight, evidence, or_unknown};
 use crate::recording::{Figure, Phase, Recording};
+use crate::scoreboard::Counts;
 use crate::snapshot::Recorded;
 use crate::units::shown::{amount, float, number, percent};
 
@@ -19,6 +20,15 @@ const SLACK_REQUESTS: f64 = 2.0;
 
 /// Less of the connections at work, and it was the clients who took their time.
 const IDLE: f64 = 0.5;
+
+/// Arrivals that don't know of each other have an index of dispersion of 1: bursts have much more …
+const BURSTY: f64 = 4.0;
+
+/// … and are large against the mean.
+const BURSTY_CV_SQUARED: f64 = 1.0;
+
+/// Fewer pairs of beats say too little.
+const PAIRS: u64 = 20;
 
 /// More requests than connections, and some came otherwise than one on each: that is what is left to explain.
 const MORE: f64 = 1.05;
@@ -58,6 +68,7 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Findi
     // Work that is shorter than a row may come in step with the rows, and then each look at it is alike.
     let may_be_in_step = inside_s < run.interval_s();
     let place = in_phase(run, phase);
+    let arrivals = phase.figures.as_ref().and_then(|figures| Arrivals::of(&figures.totals.counts));
     let (weight, sentence) = if !agrees {
         let why = if may_be_in_step { ", which requests in step with the rows would explain" } else { "" };
         let sentence = format!(
@@ -71,6 +82,13 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Findi
             "{place}there were more requests in the target than connections to it ({} to {}): clients pipelined, or their connections waited to be accepted between two rows.",
             number(waiting_too),
             number(clients)
+        );
+        (Weight::Note, sentence)
+    } else if busy < IDLE && arrivals.as_ref().is_some_and(Arrivals::are_bursty) {
+        let sentence = format!(
+            "{place}requests came in bursts: of {} open connections {} had a request in the target on average, more within a burst and fewer between two.",
+            number(clients),
+            number(waiting_too)
         );
         (Weight::Note, sentence)
     } else if busy < IDLE {
@@ -98,11 +116,40 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Findi
             ("rate × mean latency", number(waiting_too)),
             (how, number(connections)),
             ("in the fullest accept queue, mean of the rows", or_unknown(queued, number)),
+            (
+                "index of dispersion of the arrivals, by beats",
+                or_unknown(arrivals.map(|these| these.dispersion), number),
+            ),
         ]),
         at: Some((phase.from_s, phase.to_s)),
         certainty: if agrees && busy <= MORE { Certainty::Likely } else { Certainty::Possible },
         unknown: "what in-flight requests and connections did between two rows; and whether clients thought, or could not keep up",
     })
+}
+
+/// How unevenly requests came, from counts at the workers' beats.
+struct Arrivals {
+    /// Variance over mean.
+    dispersion: f64,
+    /// Variance over the square of the mean.
+    cv_squared: f64,
+}
+
+impl Arrivals {
+    /// The variance is half the mean square of the differences of neighbours, so that a slow rise of the load is no burst.
+    fn of(counts: &Counts) -> Option<Self> {
+        if counts.arrival_pairs < PAIRS || counts.arrivals_in_pairs == 0 {
+            return None;
+        }
+        let pairs = float(counts.arrival_pairs);
+        let (mean, variance) =
+            (float(counts.arrivals_in_pairs) / pairs, float(counts.arrival_squares) / 2.0 / pairs);
+        Some(Self { dispersion: variance / mean, cv_squared: variance / (mean * mean) })
+    }
+
+    fn are_bursty(&self) -> bool {
+        self.dispersion >= BURSTY && self.cv_squared >= BURSTY_CV_SQUARED
+    }
 }
 
 /// How many connections were open in a phase on average, counted from accept to close.
@@ -159,6 +206,29 @@ mod tests {
             "{found:?}"
         );
         assert_eq!(found.evidence[4], ("connections open, counted over time".to_owned(), "10".to_owned()));
+    }
+
+    /// 2,000 requests of which each tenth beat has 100, or each beat 10.
+    #[test]
+    fn bursts_are_named_and_not_idle_clients() {
+        let found = |arrival_pairs, arrival_squares| {
+            let mut counted = figures(2_000, (80_000, 20_000));
+            let counts = &mut counted.totals.counts;
+            (counts.arrival_pairs, counts.arrivals_in_pairs) = (arrival_pairs, 2_000);
+            counts.arrival_squares = arrival_squares;
+            let columns: &[(Figure, &[f64])] =
+                &[(Figure::InFlight, &[2.0; 21]), (Figure::Connections, &[50.0; 21])];
+            find(&run_with(columns, counted)).remove(0)
+        };
+        let bursts = found(200, 20 * 2 * 100 * 100);
+        assert!(bursts.sentence.starts_with("Requests came in bursts: of 50 open connections 9.99 "), "{bursts:?}");
+        assert_eq!(bursts.evidence[6].1, "100");
+        for (pairs, squares, dispersion) in [(200, 200 * 2 * 10, "1"), (200, 200 * 2 * 50, "5"), (0, 0, "unknown")]
+        {
+            let even = found(pairs, squares);
+            assert!(even.sentence.contains("it waited for its clients"), "{even:?}");
+            assert_eq!(even.evidence[6].1, dispersion);
+        }
     }
 
     #[test]

@@ -12,8 +12,9 @@ const MOST_A_SECOND: u64 = 50_000_000;
 /// More bytes a second than any worker moves.
 const MOST_BYTES_A_SECOND: u64 = 1_000_000_000_000;
 
-/// More than any number of connections is open together, however long: a worker that stood still counts it all at once.
-const MOST_CONNECTION_US: u64 = u64::MAX / 4;
+/// More than any number of connections is open together, however long: a worker that stood still counts it all at once. And
+/// more than the square of any number of requests.
+const MOST_PRODUCT: u64 = u64::MAX / 4;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
@@ -80,13 +81,21 @@ fn could_be_gained(more: &Tally, interval_ns: u64) -> bool {
     // A second more, for what was begun before and is counted in this tick.
     let seconds = interval_ns / SECOND_NS + 2;
     let (most, most_bytes) = (MOST_A_SECOND.saturating_mul(seconds), MOST_BYTES_A_SECOND.saturating_mul(seconds));
-    let Counts { bytes_in, bytes_out, pool_wait_us, pool_held_us, connection_us, .. } = more.counts;
-    let others =
-        Counts { bytes_in: 0, bytes_out: 0, pool_wait_us: 0, pool_held_us: 0, connection_us: 0, ..more.counts };
+    let Counts { bytes_in, bytes_out, pool_wait_us, pool_held_us, connection_us, arrival_squares, .. } =
+        more.counts;
+    let others = Counts {
+        bytes_in: 0,
+        bytes_out: 0,
+        pool_wait_us: 0,
+        pool_held_us: 0,
+        connection_us: 0,
+        arrival_squares: 0,
+        ..more.counts
+    };
     // What has waited, or worked, for long is counted when that ends: a million seconds of it in a second are too many.
     let large = [bytes_in, bytes_out, pool_wait_us, pool_held_us];
     large.iter().all(|&gained| gained <= most_bytes)
-        && connection_us <= MOST_CONNECTION_US
+        && connection_us.max(arrival_squares) <= MOST_PRODUCT
         && others.all().chain([others.answered(), more.lost]).all(|gained| gained <= most)
 }
 

@@ -124,6 +124,12 @@ counters! {
     pool_held_us,
     /// How long connections were open, all together, in microseconds: their number integrated over time.
     connection_us,
+    /// Pairs of neighbouring stretches between two beats on time, for how bursty arrivals are.
+    arrival_pairs,
+    /// Requests begun in the later stretch of each pair, all together.
+    arrivals_in_pairs,
+    /// The squares of by how much the two stretches of each pair differ, all together.
+    arrival_squares,
 }
 
 /// Finished, client gone, broken and closed.

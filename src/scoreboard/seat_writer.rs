@@ -58,13 +58,30 @@ pub struct SeatWriter {
     seat: usize,
     /// Until when the open connections are counted over time (monotonic).
     connections_until_ns: AtomicU64,
+    /// Requests begun until the beat before.
+    started_before: AtomicU64,
+    /// Requests begun between the two beats before; [`NONE`] unless both were on time.
+    started_between: AtomicU64,
 }
+
+/// No such number.
+const NONE: u64 = u64::MAX;
+
+/// A beat that is later by so much makes the stretches on both its sides no measure of a beat's time.
+const ON_TIME_NS: u64 = 20_000_000;
 
 impl SeatWriter {
     /// For the supervisor, once for each [`super::Slot::occupy`].
     #[must_use]
     pub fn new(board: Arc<Scoreboard>, slot: usize, seat: usize) -> Self {
-        Self { board, slot, seat, connections_until_ns: AtomicU64::new(0) }
+        Self {
+            board,
+            slot,
+            seat,
+            connections_until_ns: AtomicU64::new(0),
+            started_before: AtomicU64::new(NONE),
+            started_between: AtomicU64::new(NONE),
+        }
     }
 
     /// The slot's number.
@@ -252,9 +269,24 @@ impl SeatWriter {
         self.integrate_connections(now_ns);
     }
 
-    /// A beat came late.
+    /// A beat came, so late.
     pub fn late(&self, late: Late) {
+        self.count_arrivals(late.lag_ns <= ON_TIME_NS);
         self.seat().lag.enter(&self.board.head().observer.lag_window, late);
+    }
+
+    /// How many requests came since the beat before, and by how much that differs from the time before.
+    fn count_arrivals(&self, on_time: bool) {
+        let started = self.seat().counters.started.load(Relaxed);
+        let before = self.started_before.swap(if on_time { started } else { NONE }, Relaxed);
+        let came = if on_time && before != NONE { started.wrapping_sub(before) } else { NONE };
+        let came_before = self.started_between.swap(came, Relaxed);
+        if came != NONE && came_before != NONE {
+            let apart = came.abs_diff(came_before);
+            self.count(|counters| &counters.arrival_pairs, 1, Relaxed);
+            self.count(|counters| &counters.arrivals_in_pairs, came, Relaxed);
+            self.count(|counters| &counters.arrival_squares, apart.wrapping_mul(apart), Relaxed);
+        }
     }
 
     /// What the kernel has counted of the worker's process so far.
@@ -276,6 +308,23 @@ impl SeatWriter {
 mod tests {
     use super::*;
     use crate::scoreboard::Counts;
+
+    #[test]
+    fn stretches_next_to_a_late_beat_make_no_pair() {
+        let board = Scoreboard::map(1).unwrap();
+        board.slots()[0].occupy(0, 1, 0);
+        let seat = SeatWriter::new(Arc::clone(&board), 0, 0);
+        let beat = |requests: u64, lag_ns| {
+            (0..requests).for_each(|_| seat.started());
+            seat.late(Late { lag_ns, ..Late::default() });
+            let counts = board.slots()[0].seat(0).counters().read();
+            (counts.arrival_pairs, counts.arrivals_in_pairs, counts.arrival_squares)
+        };
+        assert_eq!((beat(9, 0), beat(3, 0)), ((0, 0, 0), (0, 0, 0)), "no stretch, and one");
+        assert_eq!((beat(5, 0), beat(1, 0)), ((1, 5, 4), (2, 6, 20)));
+        assert_eq!((beat(100, ON_TIME_NS + 1), beat(7, 0), beat(2, 0)), ((2, 6, 20), (2, 6, 20), (2, 6, 20)));
+        assert_eq!(beat(4, 0), (3, 10, 24));
+    }
 
     /// 1 connection for 10 µs, 2 for 20 µs, 1 for 5 µs, none for long: whatever is in between, beats too.
     #[test]
