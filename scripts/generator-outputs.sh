@@ -3,7 +3,7 @@
 #
 #   scripts/generator-outputs.sh [--binary PATH]
 #
-# The target has exactly 0.5 % faults. The machine must be quiet: verify says so of a generator that was short of CPU. oha comes from crates.io, wrk from Debian, Locust from PyPI, all below target/tools.
+# The target has exactly 0.5 % faults. The machine must be quiet: verify says so of a generator that was short of CPU. oha comes by cargo, wrk by apt, Locust by pip, all below target/tools.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -5,26 +5,25 @@
 //! doesn't exist joins that report too.
 
 mod compare;
+mod environment;
 mod report;
 mod verify;
 
 use std::env;
 use std::ffi::OsString;
-use std::os::fd::RawFd;
 use std::process::ExitCode;
 
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use rustix::io::Errno;
 
 use crate::commands;
-use crate::commands::serve::Dress;
-use crate::config::{self, COMMIT, CONFIG, Kind, Layers, Mistake, REDACTED, SETTINGS, Setting, Source, VERSION};
+use crate::config::{self, COMMIT, CONFIG, Kind, Layers, Mistake, REDACTED, SETTINGS, Setting, VERSION};
 use crate::http;
 use crate::profile;
 use crate::supervisor::manager::NOTIFY_SOCKET;
-use crate::sys::passed;
+
+use environment::{dress, layers, passed_sockets};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -347,46 +346,6 @@ fn exit_with(error: &clap::Error) -> ExitCode {
     // Nobody is left to be told that stdout or stderr is closed.
     let _ = error.print();
     u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
-}
-
-/// Flags and environment; the rest is still to be read.
-fn layers(flags: Vec<(String, String)>) -> Layers {
-    Layers { flags, environment: environment(), processors: processors(), ..Layers::default() }
-}
-
-/// The sockets that a service manager has passed, with their names (`sd_listen_fds(3)`). None, if they are meant for another
-/// process.
-fn passed_sockets() -> Result<Vec<(RawFd, String)>, Mistake> {
-    sd_notify::listen_fds_with_names().map(Iterator::collect).map_err(|error| {
-        let why = match Errno::from_io_error(&error).and_then(|_| passed::first_missing()) {
-            Some(missing) => format!("descriptor {missing} is not open"),
-            None => error.to_string(),
-        };
-        let allowed = format!(
-            "must count open sockets from descriptor {} on, each with a name in LISTEN_FDNAMES, if that is set: {why}",
-            passed::FIRST
-        );
-        Mistake { source: Source::Environment("LISTEN_FDS".to_owned()), value: env::var("LISTEN_FDS").ok(), allowed }
-    })
-}
-
-/// All variables whose names are text; `config` picks its own.
-fn environment() -> Vec<(String, Option<String>)> {
-    env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()))).collect()
-}
-
-/// What the environment says of terminals; one without a name is taken for the simplest.
-fn dress() -> Dress {
-    let is_set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
-    Dress {
-        takes_controls: is_set("TERM").is_some_and(|name| name != "dumb"),
-        colour: is_set("NO_COLOR").is_none(),
-    }
-}
-
-/// The CPUs that this process may use: its affinity mask and its cgroup's quota are both looked at.
-fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// The command line as it was typed, but for the token's value.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgMatches, value_parser};
 
-use super::dress;
+use super::environment::dress;
 use crate::commands::verify::{Asked, Format, What};
 use crate::verification::Part;
 

@@ -6,6 +6,7 @@
 
 mod bounds;
 mod ended;
+mod flags;
 mod load;
 mod plan;
 mod process;
@@ -21,8 +22,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::comparison::{Looks, Pair};
 use ended::Ended;
+pub use flags::{FLAGS, Flag};
 use plan::Plan;
-pub use plan::{Asked, Check, FLAGS, Flag};
+pub use plan::{Asked, Check};
 use process::Stop;
 use record::{Record, Round};
 use results::Results;
