@@ -50,6 +50,17 @@ async function look(browser) {
   await until('a fault plan counts down', async () => /a test.*shuts in .*ends in/s.test(await text('#faults')));
   await until('its errors show', async () => (await figure('#now-errors')) > 0);
 
+  const failures = await text('#routes tbody tr:has-text("/io") .failures');
+  if (!/^500: [1-9]/.test(failures)) throw new Error(`failures of a route by status: ${failures}`);
+  const total = await page.evaluate(() => {
+    const value = (cell) => Number(cell.textContent.replaceAll(',', ''));
+    const column = (rows, at) => [...rows].map((row) => value(row.children[at])).reduce((sum, one) => sum + one, 0);
+    const table = document.querySelector('#routes table');
+    return [3, 4].map((at) => [column(table.tBodies[0].rows, at), column(table.tFoot.rows, at)]);
+  });
+  if (total.some(([sum, all]) => sum !== all || !(all > 0))) throw new Error(`the row of all routes: ${JSON.stringify(total)}`);
+  console.log('  held: failures are told by status, and all routes in a row');
+
   const { workers } = await (await fetch(`${admin}/stats`)).json();
   process.kill(workers[1].pid, 'SIGKILL');
   await until('a killed worker is an event', async () => /worker-ended/.test(await text('#events')));

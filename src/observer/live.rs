@@ -9,7 +9,7 @@ mod past;
 mod row;
 
 use std::cmp::Ordering;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -254,12 +254,22 @@ impl Live {
             by_rate.then(other.counts.finished.cmp(&one.counts.finished))
         });
         busiest.truncate(ROUTES);
-        let shown = busiest
-            .iter()
-            .map(|figures| row::object(&self.routes, &Row { moment, phase, mode, figures: *figures }));
+        let shown = busiest.iter().map(|figures| {
+            let mut row = row::object(&self.routes, &Row { moment, phase, mode, figures: *figures });
+            row.insert("failures".to_owned(), failures([*figures]));
+            row
+        });
         let mut parts = row::Object::new();
         parts.insert("workers".to_owned(), workers.collect());
         parts.insert("routes".to_owned(), shown.map(Value::Object).collect());
+        // Those that are not shown are in it.
+        let all = json!({
+            "requests_total": routes.iter().map(|route| route.counts.finished).sum::<u64>(),
+            "errors_total": routes.iter().map(|route| route.counts.errors).sum::<u64>(),
+            "rps": routes.iter().map(|route| route.rate.get()).sum::<Option<f64>>(),
+            "failures": failures(routes),
+        });
+        parts.insert("all_routes".to_owned(), all);
         parts.insert("more_routes".to_owned(), (routes.len() - busiest.len()).into());
         parts
     }
@@ -278,6 +288,20 @@ impl Live {
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How often each status that is an error was answered on these routes, and how many connections a fault broke instead.
+fn failures<'a>(routes: impl IntoIterator<Item = &'a RouteSample>) -> Value {
+    let mut failures: BTreeMap<String, u64> = BTreeMap::new();
+    for RouteSample { reading, .. } in routes {
+        for (status, count) in reading.statuses.range(500..) {
+            *failures.entry(status.to_string()).or_default() += count;
+        }
+        if reading.broken > 0 {
+            *failures.entry("broken".to_owned()).or_default() += reading.broken;
+        }
+    }
+    json!(failures)
 }
 
 /// As server-sent events are written. JSON has no line ends of its own.

@@ -102,7 +102,7 @@ function draw() {
 
 function lists() {
   latencies(run.last);
-  routes(run.routes, run.moreRoutes);
+  routes(run);
   workers(run.workers ?? []);
   events(run.events);
   plans(run.faults.current, isOver() ? null : run.now());

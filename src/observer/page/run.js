@@ -18,7 +18,7 @@ const sameEvent = (one) => (other) => one.elapsed_s === other.elapsed_s && one.k
 
 export class Run {
   constructor() {
-    Object.assign(this, { rows: [], last: null, events: [], marks: [], deaths: [], faults: new Faults(), workers: null, routes: null });
+    Object.assign(this, { rows: [], last: null, events: [], marks: [], deaths: [], faults: new Faults(), workers: null, routes: null, allRoutes: null });
     Object.assign(this, { moreRoutes: 0, began: null, ended: null, interval: 1, cpus: null, clock: { elapsed: 0, at: 0 } });
   }
 
@@ -45,8 +45,8 @@ export class Run {
     this.setClock(row.elapsed_s);
   }
 
-  parts({ workers, routes, more_routes: more }) {
-    if (workers) Object.assign(this, { workers, routes, moreRoutes: more });
+  parts({ workers, routes, all_routes: allRoutes, more_routes: more }) {
+    if (workers) Object.assign(this, { workers, routes, allRoutes, moreRoutes: more });
   }
 
   /** Keeps a row, with what follows from it and the one before. */

@@ -44,7 +44,7 @@ function makeWorker() {
   return made;
 }
 
-export function routes(rows, more) {
+export function routes({ routes: rows, allRoutes, moreRoutes: more, last }) {
   const known = rows ?? [];
   part('#routes .none').hidden = known.length > 0;
   part('#routes table').hidden = !known.length;
@@ -53,14 +53,22 @@ export function routes(rows, more) {
   const most = busiest(known);
   // Those that are told are the busiest of this tick; they stand where they stood.
   const sorted = known.toSorted((one, other) => other.requests_total - one.requests_total);
-  fill(part('#routes tbody'), sorted, () => row(8, [2]), (tr, route) => {
+  const make = () => row(9, [2]);
+  fill(part('#routes tbody'), sorted, make, (tr, route) => {
     setBar(tr.children[2].firstElementChild, route.rps, most);
-    const took = (us) => [joined(time(us)), 'n timed'];
-    setCells(tr, [
-      `${route.method ?? ''} ${route.route}`.trim(), [number(route.rps), 'n'], null, [number(route.requests_total), 'n'],
-      counted(route.errors_total), took(route.lat_p50_us), took(route.lat_p99_us), took(route.svc_p99_us),
-    ]);
+    setRoute(tr, `${route.method ?? ''} ${route.route}`.trim(), route);
   });
+  // How long requests of all routes took is what the target's row says.
+  fill(part('#routes tfoot'), [{ ...last, ...allRoutes }], () => row(9, []), (tr, all) => setRoute(tr, 'all routes', all));
+}
+
+function setRoute(tr, name, { rps, requests_total: requests, errors_total: errors, failures, ...figures }) {
+  const took = (us) => [joined(time(us)), 'n timed'];
+  const byStatus = Object.entries(failures ?? {}).map(([status, count]) => `${status}: ${number(count)}`).join(', ');
+  setCells(tr, [
+    name, [number(rps), 'n'], null, [number(requests), 'n'], counted(errors), [byStatus, errors ? 'failures wrong' : 'failures'],
+    took(figures.lat_p50_us), took(figures.lat_p99_us), took(figures.svc_p99_us),
+  ]);
 }
 
 export function latencies(tick) {
