@@ -11,12 +11,16 @@ use tempfile::TempDir;
 use crate::support::target::{MODES, Target, command, outcome, send, with_free_ports};
 use crate::support::wait_for;
 
-/// Refuses a socket option as an unknown one, or system calls as unknown ones.
+/// Refuses a socket option as an unknown one, system calls as unknown ones, or system calls as forbidden ones.
 #[derive(Clone, Copy)]
 enum Lack {
     Option(libc::c_int),
     Calls(&'static [libc::c_long]),
+    Forbidden(&'static [libc::c_long]),
 }
+
+/// By which processes and threads are made.
+const MAKING: &[libc::c_long] = &[libc::SYS_clone, libc::SYS_clone3];
 
 /// What is newer than the kernels and profiles of sandboxes that are still in use. Nothing here depends on one of them.
 const NEW_CALLS: &[libc::c_long] = &[
@@ -63,9 +67,10 @@ fn filter(lack: Lack) -> Vec<libc::sock_filter> {
             fails(libc::ENOPROTOOPT),
             passes,
         ],
-        Lack::Calls(calls) => {
+        Lack::Calls(calls) | Lack::Forbidden(calls) => {
+            let error = if matches!(lack, Lack::Calls(_)) { libc::ENOSYS } else { libc::EPERM };
             let jumps = calls.iter().enumerate().map(|(at, one)| equals(number(*one), calls.len() - at, 0));
-            std::iter::once(load(call)).chain(jumps).chain([passes, fails(libc::ENOSYS)]).collect()
+            std::iter::once(load(call)).chain(jumps).chain([passes, fails(error)]).collect()
         }
     }
 }
@@ -170,6 +175,27 @@ fn no_newer_system_call_is_needed() {
             });
         }
         assert_eq!(target.end().code, Some(0), "{mode:?}");
+    }
+}
+
+#[test]
+fn a_sandbox_that_forbids_processes_and_threads_gets_a_sentence() {
+    let lack = Lack::Forbidden(MAKING);
+    if !filters_work(lack) {
+        return;
+    }
+    for mode in MODES {
+        let directory = TempDir::new().unwrap();
+        let mut command =
+            command(&[mode, &["--listen", "unix:here", "--admin", "unix:admin"]].concat(), directory.path());
+        command.current_dir(directory.path());
+        without(&mut command, lack);
+        let (code, output, errors) = outcome(&mut command);
+        assert_eq!(code, Some(1), "{mode:?}: {output} {errors}");
+        assert!(errors.contains("Operation not permitted"), "{mode:?}: {errors}");
+        for left in ["here", "admin"] {
+            assert!(!directory.path().join(left).exists(), "{mode:?}: {left} is left behind");
+        }
     }
 }
 
