@@ -86,6 +86,8 @@ async function look(browser) {
     await other.screenshot({ path: `${pictures}/${name}.png`, fullPage: true });
     await other.close();
   }
+  const rows = await (await fetch(await page.locator('#rows:visible').evaluate((link) => link.href))).text();
+  if (!/^ts_utc,.*\n.*,measure,/s.test(rows)) throw new Error(`the rows to download: ${rows.slice(0, 300)}`);
   const index = await browser.newPage({ viewport: { width: 390, height: 844 } });
   await index.goto(`${url}/`);
   await fits(index, 'the index');

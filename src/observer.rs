@@ -121,6 +121,7 @@ pub fn run(observation: Observation) -> Result<(), String> {
         started_ns,
         started_realtime_ns: clock::realtime_ns().saturating_sub(clock::monotonic_ns().saturating_sub(started_ns)),
         interval_ns,
+        has_run_directory: files.is_some(),
     };
     let started = start(&control, move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -137,6 +138,7 @@ pub fn run(observation: Observation) -> Result<(), String> {
             by_token: admin.as_ref().is_some_and(|admin| admin.token.is_some()),
             marks,
             started_ns,
+            run_directory: files.as_ref().map(|files| Arc::from(&*files.directory)),
             listen_drops: Arc::new(SharedFigure::unknown()),
             routes: RoutesReader::default(),
         };

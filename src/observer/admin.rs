@@ -2,6 +2,7 @@
 
 use std::io;
 use std::os::fd::OwnedFd;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,6 +44,7 @@ mod openapi;
 mod order;
 mod page;
 mod ready;
+mod resources;
 mod stats;
 
 /// Connections at once; further ones wait, and those that are idle make room for them.
@@ -126,6 +128,8 @@ pub struct Target {
     pub marks: Arc<Marks>,
     /// When the run began (monotonic).
     pub started_ns: u64,
+    /// Where the run's files are, if it has any.
+    pub run_directory: Option<Arc<Path>>,
     /// What all accept queues had dropped at the last tick.
     pub listen_drops: Arc<SharedFigure>,
     /// What was answered on each route, read by ticks as well.
@@ -210,6 +214,7 @@ fn routes(target: Target, access: Access) -> Router {
         .route("/stats", get(stats::stats))
         .route("/events", get(events::events))
         .route("/metrics", get(metrics::metrics))
+        .route("/resources.csv", get(resources::resources))
         .merge(page::routes())
         .route("/health", get(async || "ok\n"))
         .route("/marks", post(marks::post))

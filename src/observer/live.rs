@@ -61,6 +61,8 @@ pub struct About {
     pub started_realtime_ns: u64,
     /// From one tick to the next.
     pub interval_ns: u64,
+    /// Whether its rows are written into a directory.
+    pub has_run_directory: bool,
 }
 
 /// What a tick has read.
@@ -203,7 +205,8 @@ impl Live {
 
     /// What a page needs to know before its first tick.
     fn hello(&self, inner: &Inner) -> Bytes {
-        let About { version, mode, profile, started_ns: _, started_realtime_ns: _, interval_ns } = &self.about;
+        let About { version, mode, profile, started_ns: _, started_realtime_ns: _, interval_ns, has_run_directory } =
+            &self.about;
         let names: Vec<&str> = self.resources.iter().map(|column| column.name).collect();
         let now_ns = clock::monotonic_ns();
         let marks = self.marks.list().into_iter();
@@ -211,6 +214,7 @@ impl Live {
             "version": version,
             "mode": mode,
             "profile": profile,
+            "has_run_directory": has_run_directory,
             "interval_s": row::seconds(*interval_ns),
             "cpus": std::thread::available_parallelism().map(usize::from).ok(),
             "columns": names,

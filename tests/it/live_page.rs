@@ -413,3 +413,16 @@ fn metrics_only_grow_over_deaths_and_reloads_and_end_as_the_account() {
     let mean = before.sum("quintain_request_duration_seconds_sum") / all;
     assert!(mean >= 0.001, "{mean}");
 }
+
+#[test]
+fn the_rows_can_be_downloaded_while_the_run_goes_on() {
+    let target = Target::start(&CLUSTER);
+    let path = target.run_directory().join("resources.csv");
+    let has_rows = |rows: &String| rows.lines().count() > 3;
+    wait_for("a few rows", || std::fs::read_to_string(&path).ok().filter(has_rows));
+    let answer = ask(&target, "/resources.csv");
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/csv; charset=utf-8")));
+    assert!(answer.body.len() > 1_000 && answer.body.ends_with(b"\n"), "whole rows");
+    let file = std::fs::read(&path).unwrap();
+    assert!(file.starts_with(&answer.body), "what the file had when it was asked for");
+}

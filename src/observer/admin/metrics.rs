@@ -76,7 +76,7 @@ fn encoded(mut families: Vec<MetricFamily>) -> Vec<u8> {
 }
 
 fn of_run(about: &About) -> Vec<MetricFamily> {
-    let About { version, mode, profile, started_ns: _, started_realtime_ns, interval_ns: _ } = about;
+    let About { version, mode, profile, started_realtime_ns, .. } = about;
     let build = [("version", version.as_str()), ("mode", mode), ("profile", profile)];
     vec![
         gauges("quintain_build_info", "What runs; always 1.", [labelled_gauge(&build, 1.0)]),

@@ -48,6 +48,7 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/stats"),
     ("GET", "/events"),
     ("GET", "/metrics"),
+    ("GET", "/resources.csv"),
     ("POST", "/marks"),
     ("GET", "/health"),
     ("POST", "/ready"),
@@ -76,6 +77,9 @@ fn described(method: &str, path: &str, by_token: bool) -> Described {
         ("GET", "/metrics") => figures("The last tick, for Prometheus")
             .answers("200", "The text format", METRICS, string())
             .refuses(&[503]),
+        ("GET", "/resources.csv") => figures("The rows of the run so far, from its directory")
+            .answers("200", "As they stand there", "text/csv; charset=utf-8", string())
+            .refuses(&[404]),
         ("POST", "/marks") => order("A phase begins: a name for since= and until=, and the phase of every row from now on")
             .reads(JSON, phase(), true, Some(json!({"phase": "measure"})))
             .answers("201", "It has begun", JSON, mark())

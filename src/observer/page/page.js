@@ -31,7 +31,8 @@ let wanted = false;
 
 const HEARD = {
   hello(hello) {
-    const { columns, mode, profile, version } = hello;
+    const { columns, has_run_directory: hasRows, mode, profile, version } = hello;
+    find('rows').hidden = !hasRows;
     run.begin(hello);
     find('mode').textContent = mode;
     // Of a path the name says enough, and leaves room.
