@@ -14,7 +14,7 @@ mkdir -p "$pictures"
 # In a folder of its own and by its name, so that the report shows the command as a reader would type it.
 cd "$work"
 PATH=$work:$PATH program=quintain directory=runs/demo
-start demo --mode cluster --workers 2 --sample-interval 200ms --phases warm-up:4s
+start demo --mode cluster --workers 2 --sample-interval 200ms --phases warm-up:4s,measure:60s
 wrk -t1 -c8 -d40 "$url/io?ms=20" >/dev/null &
 loading=$!
 wrk -t1 -c20 -d12 "$url/cpu?ms=2" >/dev/null &
