@@ -2,7 +2,7 @@
 //!
 //! The observer numbers its ticks' windows; a worker enters each beat's lateness under the window that is open, in one
 //! of two places by turns, so that the window that was just closed can be read while the next one fills. A beat that
-//! sees a window close under its hands enters itself in the next one too: it may be shown in two ticks, never in none.
+//! sees its window close enters itself in the next one too, until one stays open: several ticks may show it, never none.
 
 use std::sync::atomic::{
     AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, Ordering::SeqCst, fence,
@@ -65,13 +65,16 @@ impl LagWindow {
 impl LoopLag {
     /// Enters a beat's lateness. For the worker.
     pub(super) fn enter(&self, window: &LagWindow, late: Late) {
-        let open = window.0.load(Relaxed);
-        self.enter_in(open, late);
-        // Either the observer, which closes and then reads, sees the entry, or this sees that it has closed.
-        fence(SeqCst);
-        let now = window.0.load(Relaxed);
-        if now != open {
-            self.enter_in(now, late);
+        let mut open = window.0.load(Relaxed);
+        loop {
+            self.enter_in(open, late);
+            // Either the observer, which closes and then reads, sees the entry, or this sees that it has closed.
+            fence(SeqCst);
+            let now = window.0.load(Relaxed);
+            if now == open {
+                return;
+            }
+            open = now;
         }
     }
 
