@@ -64,12 +64,8 @@ fn a_loop_that_never_sleeps_is_saturated() {
     assert!(loop_is_saturated(&page), "{page}");
 }
 
-/// Two programs on one processor, of which the target is one.
-#[test]
-fn a_loop_that_waits_for_a_processor_is_saturated_and_more_cpu_would_have_helped() {
-    if !has_schedstat() {
-        return;
-    }
+/// A target that may run on one processor only, its process, and that processor.
+fn one_worker_on_one_processor() -> (Target, Option<Pid>, CpuSet) {
     let allowed = sched_getaffinity(None).unwrap();
     let processor = (0..CpuSet::MAX_CPU).find(|&number| allowed.is_set(number)).unwrap();
     let mut one = CpuSet::new();
@@ -77,6 +73,16 @@ fn a_loop_that_waits_for_a_processor_is_saturated_and_more_cpu_would_have_helped
     let target = one_worker();
     let worker = Pid::from_raw(target.worker(0).pid.cast_signed());
     sched_setaffinity(worker, &one).unwrap();
+    (target, worker, one)
+}
+
+/// Two programs on one processor, of which the target is one.
+#[test]
+fn a_loop_that_waits_for_a_processor_is_saturated_and_more_cpu_would_have_helped() {
+    if !has_schedstat() {
+        return;
+    }
+    let (target, _, one) = one_worker_on_one_processor();
     let ended = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -173,13 +179,7 @@ fn a_starved_worker_wants_cpu_and_has_none() {
     if !has_schedstat() {
         return;
     }
-    let allowed = sched_getaffinity(None).unwrap();
-    let processor = (0..CpuSet::MAX_CPU).find(|&number| allowed.is_set(number)).unwrap();
-    let mut one = CpuSet::new();
-    one.set(processor);
-    let target = one_worker();
-    let worker = Pid::from_raw(target.worker(0).pid.cast_signed());
-    sched_setaffinity(worker, &one).unwrap();
+    let (target, worker, one) = one_worker_on_one_processor();
     setpriority_process(worker, 19).unwrap();
     let ended = AtomicBool::new(false);
     thread::scope(|scope| {

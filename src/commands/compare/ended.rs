@@ -38,12 +38,10 @@ impl Ended {
 pub fn after(plan: &Plan, pairs: &[Pair], seconds: f64) -> Option<Ended> {
     let looked = looked_at(&plan.looks, pairs);
     if looked.len() == pairs.len() && !pairs.is_empty() {
-        let questions = 1 + plan.bounds.len();
         let seen = change(plan.judged, looked, plan.looks.confidence(1));
         let is_decided = judge(plan.judged, seen.as_ref(), plan.floor).is_decided();
-        let bounds_are = plan.bounds.iter().all(|bound| {
-            bound.state(looked, plan.looks.confidence(questions.saturating_sub(1).max(1))).is_decided()
-        });
+        let confidence = plan.confidence_of_bounds();
+        let bounds_are = plan.bounds.iter().all(|bound| bound.state(looked, confidence).is_decided());
         if is_decided && bounds_are {
             return Some(Ended::Decided);
         }

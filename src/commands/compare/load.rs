@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use super::plan::{Plan, Source};
-use super::process::{Started, Stop};
+use super::process::{Started, Stop, last_words};
 use super::target::{Target, pinned};
 use crate::comparison::Figures;
 use crate::generator::{self, Account, Amount, Invocation, Load};
@@ -87,8 +87,7 @@ pub fn run(
     match exit {
         Some(0) => {}
         code => {
-            let said = fs::read_to_string(folder.join(&err)).unwrap_or_default();
-            let said = said.lines().next_back().map_or_else(String::new, |line| format!(": {line}"));
+            let said = last_words(&folder.join(&err));
             return Err(format!("the load ended with exit code {}{said} ({generator})", code.unwrap_or(1)));
         }
     }

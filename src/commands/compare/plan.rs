@@ -101,6 +101,11 @@ impl Plan {
         }
     }
 
+    /// The confidence of each bound at a look, so that all of them hold together.
+    pub fn confidence_of_bounds(&self) -> f64 {
+        self.looks.confidence(self.bounds.len().max(1))
+    }
+
     /// The load in one line.
     pub fn load_text(&self) -> String {
         let mut text = match &self.source {

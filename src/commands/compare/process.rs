@@ -124,3 +124,9 @@ impl Drop for Started {
         let _ = self.child.wait();
     }
 }
+
+/// The last line that a process has written into a file, to follow a sentence.
+pub fn last_words(file: &Path) -> String {
+    let said = std::fs::read_to_string(file).unwrap_or_default();
+    said.lines().next_back().map_or_else(String::new, |line| format!(": {line}"))
+}

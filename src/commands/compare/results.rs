@@ -43,7 +43,7 @@ impl<'a> Results<'a> {
         let confidence = plan.looks.confidence(1);
         let circumstances: Vec<[Circumstances; 2]> =
             rounds.iter().map(|round| round.arms.each_ref().map(|arm| arm.around.clone())).collect();
-        let shared = plan.looks.confidence(plan.bounds.len().max(1));
+        let shared = plan.confidence_of_bounds();
         Self {
             ended,
             verdict: judge(plan.judged, change(plan.judged, &pairs, confidence).as_ref(), plan.floor),
@@ -57,7 +57,7 @@ impl<'a> Results<'a> {
         }
     }
 
-    /// Whether a change of `--fail-if` has surely happened, and nothing speaks against the figures.
+    /// Whether a change of `--fail-if` lies beyond its bound with the whole interval.
     pub fn a_bound_is_broken(&self) -> bool {
         self.bounds.iter().any(|(_, state)| *state == State::Broken)
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::plan::{Plan, settings};
-use super::process::{Started, Stop};
+use super::process::{Started, Stop, last_words};
 use crate::comparison::{Arm, Circumstances, Figures};
 use crate::recording::{self, Figure, Phase, Recording};
 use crate::units::shown::float;
@@ -96,8 +96,7 @@ impl Target {
 
     /// What the target said last, to follow a sentence.
     fn last_words(&self) -> String {
-        let said = fs::read_to_string(self.folder.join("target.err")).unwrap_or_default();
-        said.lines().next_back().map_or_else(String::new, |line| format!(": {line}"))
+        last_words(&self.folder.join("target.err"))
     }
 
     /// Where it serves: scheme and authority.
