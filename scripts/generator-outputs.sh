@@ -3,7 +3,8 @@
 #
 #   scripts/generator-outputs.sh [--binary PATH]
 #
-# The target has exactly 0.5 % faults. The machine must be quiet: verify says so of a generator that was short of CPU. oha comes by cargo, wrk by apt, Locust by pip, all below target/tools.
+# The target has exactly 0.5 % faults. The machine must be quiet: verify says so of a generator that was short of CPU.
+# oha comes by cargo and Locust by pip, both below target/tools; wrk comes from Debian.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,7 +12,7 @@ binary=""
 case ${1:-} in
     "") ;;
     --binary) binary=${2:?--binary takes a path} ;;
-    *) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 
 . scripts/lib.sh
