@@ -36,7 +36,7 @@ use crate::units::Bytes;
 use crate::work::cpu::Cpu;
 use crate::work::io;
 use crate::work::memory::Hold;
-use entry::{Entry, Findings, Table};
+use entry::{Entry, ProfileErrors, Table};
 
 /// What a target offers, and what it is meant for. The default has no routes of its own.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -274,11 +274,11 @@ pub fn summary_of(text: &str) -> String {
 /// What a profile says under `[limits]`, as far as it can be understood; `read` has the mistakes.
 fn limits(name: &str, text: &str) -> Vec<Limit> {
     let (table, _) = DeTable::parse_recoverable(text);
-    let mut findings = Findings::new(name, text);
-    let table = Table::open("", 0..0, table.get_ref(), &[], &mut findings);
-    let limits = table.get("limits").and_then(|limits| limits.open_table(&mut findings));
+    let mut errors = ProfileErrors::new(name, text);
+    let table = Table::open("", 0..0, table.get_ref(), &[], &mut errors);
+    let limits = table.get("limits").and_then(|limits| limits.open_table(&mut errors));
     let one = |(key, span, entry): (&str, Range<usize>, Entry<'_>)| {
-        let source = findings.source(span.start, entry.key.clone());
+        let source = errors.source(span.start, entry.key.clone());
         config::limit(key, entry.value(), text, source).ok()
     };
     limits.iter().flat_map(Table::entries).filter_map(one).collect()
@@ -289,20 +289,19 @@ fn limits(name: &str, text: &str) -> Vec<Limit> {
 /// # Errors
 /// Every mistake in them; broken TOML yields only what is broken.
 pub fn published(name: &str, text: &str) -> Result<Vec<Published>, Vec<Mistake>> {
-    let (table, errors) = DeTable::parse_recoverable(text);
-    let mut findings = Findings::new(name, text);
-    take_errors(&errors, name, text, &mut findings);
-    let table = Table::open("", 0..0, table.get_ref(), &PARTS, &mut findings);
-    let sets =
-        table.get("published").map_or_else(Vec::new, |figures| published::published(&figures, &mut findings));
-    if sets.is_empty() && findings.is_empty() {
-        findings.wrong(
+    let (table, syntax) = DeTable::parse_recoverable(text);
+    let mut errors = ProfileErrors::new(name, text);
+    take_syntax(&syntax, name, text, &mut errors);
+    let table = Table::open("", 0..0, table.get_ref(), &PARTS, &mut errors);
+    let sets = table.get("published").map_or_else(Vec::new, |figures| published::published(&figures, &mut errors));
+    if sets.is_empty() && errors.is_empty() {
+        errors.wrong(
             0,
             "published",
             "is missing: figures stand in a table [published], or in several [[published]]",
         );
     }
-    if findings.is_empty() { Ok(sets) } else { Err(findings.in_order()) }
+    if errors.is_empty() { Ok(sets) } else { Err(errors.in_order()) }
 }
 
 /// The published figures of a built-in system, by its name, or else in a file.
@@ -327,34 +326,34 @@ pub fn published_named(name: &str) -> Result<Vec<Published>, Vec<String>> {
 /// # Errors
 /// Every mistake, in the order of the text; broken TOML yields only what is broken.
 pub fn read(name: &str, text: &str, rules: &Rules<'_>) -> Result<Profile, Vec<Mistake>> {
-    let (table, errors) = DeTable::parse_recoverable(text);
-    let mut findings = Findings::new(name, text);
-    take_errors(&errors, name, text, &mut findings);
-    if !errors.is_empty() {
-        return Err(findings.in_order());
+    let (table, syntax) = DeTable::parse_recoverable(text);
+    let mut errors = ProfileErrors::new(name, text);
+    take_syntax(&syntax, name, text, &mut errors);
+    if !syntax.is_empty() {
+        return Err(errors.in_order());
     }
-    let table = Table::open("", 0..0, table.get_ref(), &PARTS, &mut findings);
-    let summary = table.get("summary").and_then(|summary| plan::summary(&summary, &mut findings));
+    let table = Table::open("", 0..0, table.get_ref(), &PARTS, &mut errors);
+    let summary = table.get("summary").and_then(|summary| plan::summary(&summary, &mut errors));
     let routes: Vec<Route> = table.get("route").map_or_else(Vec::new, |routes| {
-        let routes = routes.list(&mut findings);
-        routes.iter().filter_map(|entry| route::read(entry, rules, &mut findings)).collect()
+        let routes = routes.list(&mut errors);
+        routes.iter().filter_map(|entry| route::read(entry, rules, &mut errors)).collect()
     });
-    overlap::check(&routes, rules, &mut findings);
+    overlap::check(&routes, rules, &mut errors);
     let faults =
-        table.get("fault").map_or_else(Vec::new, |faults| plans::read(&faults, &routes, rules, &mut findings));
-    check_limits(&table, text, &mut findings);
-    let load = table.get("load").map_or_else(Vec::new, |load| plan::load(&load, &mut findings));
+        table.get("fault").map_or_else(Vec::new, |faults| plans::read(&faults, &routes, rules, &mut errors));
+    check_limits(&table, text, &mut errors);
+    let load = table.get("load").map_or_else(Vec::new, |load| plan::load(&load, &mut errors));
     let published =
-        table.get("published").map_or_else(Vec::new, |figures| published::published(&figures, &mut findings));
+        table.get("published").map_or_else(Vec::new, |figures| published::published(&figures, &mut errors));
     if table.entries().is_empty() {
-        findings.wrong(
+        errors.wrong(
             0,
             "route",
             "is missing: this profile says nothing; write at least one [[route]] or [[fault]]",
         );
     }
-    if !findings.is_empty() {
-        return Err(findings.in_order());
+    if !errors.is_empty() {
+        return Err(errors.in_order());
     }
     let summary = summary.unwrap_or_default();
     Ok(Profile { name: name.to_owned(), summary, routes, faults, load, published, text: text.to_owned() })
@@ -364,23 +363,23 @@ pub fn read(name: &str, text: &str, rules: &Rules<'_>) -> Result<Profile, Vec<Mi
 const PARTS: [&str; 6] = ["summary", "route", "fault", "limits", "load", "published"];
 
 /// Where a text is no TOML.
-fn take_errors(errors: &[toml::de::Error], name: &str, text: &str, findings: &mut Findings<'_>) {
-    for error in errors {
+fn take_syntax(syntax: &[toml::de::Error], name: &str, text: &str, errors: &mut ProfileErrors<'_>) {
+    for error in syntax {
         let at = error.span().map_or(0, |span| span.start);
         let (line, column) = config::place(text, at);
         let source = Source::Place { file: name.to_owned(), line, column };
         let allowed = format!("not valid TOML: {}", error.message());
-        findings.take(at, Mistake { source, value: None, allowed });
+        errors.take(at, Mistake { source, value: None, allowed });
     }
 }
 
 /// Whether the keys and types under `[limits]` are right; the values are checked with the rest of the configuration.
-fn check_limits(table: &Table<'_>, text: &str, findings: &mut Findings<'_>) {
-    let limits = table.get("limits").and_then(|limits| limits.open_table(findings));
+fn check_limits(table: &Table<'_>, text: &str, errors: &mut ProfileErrors<'_>) {
+    let limits = table.get("limits").and_then(|limits| limits.open_table(errors));
     for (key, span, entry) in limits.iter().flat_map(Table::entries) {
-        let source = findings.source(span.start, entry.key.clone());
+        let source = errors.source(span.start, entry.key.clone());
         if let Err(mistake) = config::limit(key, entry.value(), text, source) {
-            findings.take(span.start, mistake);
+            errors.take(span.start, mistake);
         }
     }
 }

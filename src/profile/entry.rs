@@ -11,13 +11,13 @@ use crate::spelling::nearest;
 use crate::units::{Bytes, Spelled, UnitError, parse_duration};
 
 /// A text that is being read, and what was found wrong with it so far.
-pub struct Findings<'t> {
+pub struct ProfileErrors<'t> {
     file: &'t str,
     text: &'t str,
     found: Vec<(usize, Mistake)>,
 }
 
-impl<'t> Findings<'t> {
+impl<'t> ProfileErrors<'t> {
     /// Nothing is wrong yet with `text`, which `file` names.
     pub fn new(file: &'t str, text: &'t str) -> Self {
         Self { file, text, found: Vec::new() }
@@ -99,7 +99,7 @@ impl<'t> Table<'t> {
         span: Range<usize>,
         entries: &'t DeTable<'t>,
         known: &[&str],
-        findings: &mut Findings<'_>,
+        errors: &mut ProfileErrors<'_>,
     ) -> Self {
         let mut table = Self { span, path: path.to_owned(), entries, has_unknown: false };
         for key in entries.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
@@ -109,7 +109,7 @@ impl<'t> Table<'t> {
                 None => format!("allowed here: {}", known.join(", ")),
             };
             table.has_unknown = true;
-            findings.wrong(key.span().start, &table.key(name), format!("there is no such key; {hint}"));
+            errors.wrong(key.span().start, &table.key(name), format!("there is no such key; {hint}"));
         }
         table
     }
@@ -132,18 +132,18 @@ impl<'t> Table<'t> {
     }
 
     /// A value that must be there.
-    pub fn needed(&self, name: &str, allowed: &str, findings: &mut Findings<'_>) -> Option<Entry<'t>> {
+    pub fn needed(&self, name: &str, allowed: &str, errors: &mut ProfileErrors<'_>) -> Option<Entry<'t>> {
         let entry = self.get(name);
         if entry.is_none() {
-            self.lacks(name, allowed, findings);
+            self.lacks(name, allowed, errors);
         }
         entry
     }
 
     /// Something is not there.
-    pub fn lacks(&self, name: &str, allowed: &str, findings: &mut Findings<'_>) {
+    pub fn lacks(&self, name: &str, allowed: &str, errors: &mut ProfileErrors<'_>) {
         if !self.has_unknown {
-            findings.wrong(self.span.start, &self.key(name), format!("is missing: {allowed}"));
+            errors.wrong(self.span.start, &self.key(name), format!("is missing: {allowed}"));
         }
     }
 
@@ -188,62 +188,62 @@ impl<'t> Entry<'t> {
     }
 
     /// A string.
-    pub fn text(&self, findings: &mut Findings<'_>) -> Option<&'t str> {
+    pub fn text(&self, errors: &mut ProfileErrors<'_>) -> Option<&'t str> {
         let text = self.value.get_ref().as_str();
         if text.is_none() {
-            findings.wrong_type(self, "a string");
+            errors.wrong_type(self, "a string");
         }
         text
     }
 
     /// A whole number in a range; `whose` says what sets its end, as ` (--max-body 64MiB)`.
-    pub fn whole(&self, range: &RangeInclusive<u64>, whose: &str, findings: &mut Findings<'_>) -> Option<u64> {
+    pub fn whole(&self, range: &RangeInclusive<u64>, whose: &str, errors: &mut ProfileErrors<'_>) -> Option<u64> {
         let allowed = format!("{} to {}{whose}", range.start(), range.end());
         let DeValue::Integer(integer) = self.value.get_ref() else {
-            findings.wrong_type(self, &format!("an integer from {allowed}"));
+            errors.wrong_type(self, &format!("an integer from {allowed}"));
             return None;
         };
         let number = u64::from_str_radix(integer.as_str(), integer.radix());
         let number = number.ok().filter(|number| range.contains(number));
         if number.is_none() {
-            findings.wrong_value(self, format!("must be {allowed}"));
+            errors.wrong_value(self, format!("must be {allowed}"));
         }
         number
     }
 
     /// A number, with a fraction or without, in a range.
-    pub fn number(&self, range: &RangeInclusive<f64>, findings: &mut Findings<'_>) -> Option<f64> {
+    pub fn number(&self, range: &RangeInclusive<f64>, errors: &mut ProfileErrors<'_>) -> Option<f64> {
         let number: Option<f64> = match self.value.get_ref() {
             DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str().parse().ok(),
             DeValue::Float(float) => float.as_str().parse().ok(),
             _ => {
-                findings.wrong_type(self, &format!("a number from {} to {}", range.start(), range.end()));
+                errors.wrong_type(self, &format!("a number from {} to {}", range.start(), range.end()));
                 return None;
             }
         };
         // NaN is in no range.
         let number = number.filter(|number| range.contains(number));
         if number.is_none() {
-            findings.wrong_value(self, format!("must be {} to {}", range.start(), range.end()));
+            errors.wrong_value(self, format!("must be {} to {}", range.start(), range.end()));
         }
         number
     }
 
     /// A number of milliseconds, up to a limit that has a flag.
-    pub fn milliseconds(&self, most: Duration, flag: &str, findings: &mut Findings<'_>) -> Option<Duration> {
+    pub fn milliseconds(&self, most: Duration, flag: &str, errors: &mut ProfileErrors<'_>) -> Option<Duration> {
         let allowed = format!("0 to {}, in milliseconds ({flag} {})", most.as_secs_f64() * 1e3, Spelled(most));
         let text = match self.value.get_ref() {
             DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str(),
             DeValue::Float(float) => float.as_str(),
             _ => {
-                findings.wrong_type(self, &format!("a number from {allowed}"));
+                errors.wrong_type(self, &format!("a number from {allowed}"));
                 return None;
             }
         };
         // As a duration, it is read to the nanosecond or not at all.
         let time = parse_duration(&format!("{text}ms")).ok().filter(|time| *time <= most);
         if time.is_none() {
-            findings.wrong_value(self, format!("must be {allowed}"));
+            errors.wrong_value(self, format!("must be {allowed}"));
         }
         time
     }
@@ -253,29 +253,29 @@ impl<'t> Entry<'t> {
         &self,
         range: &RangeInclusive<Duration>,
         whose: &str,
-        findings: &mut Findings<'_>,
+        errors: &mut ProfileErrors<'_>,
     ) -> Option<Duration> {
         let allowed = format!("{} to {}{whose}", Spelled(*range.start()), Spelled(*range.end()));
         let Some(text) = self.value.get_ref().as_str() else {
-            findings.wrong_type(self, &format!("a string such as \"200ms\", from {allowed}"));
+            errors.wrong_type(self, &format!("a string such as \"200ms\", from {allowed}"));
             return None;
         };
-        self.within(parse_duration(text), |duration| range.contains(duration), &allowed, findings)
+        self.within(parse_duration(text), |duration| range.contains(duration), &allowed, errors)
     }
 
     /// A number of bytes, plain or with its unit, up to a limit that has a flag.
-    pub fn bytes(&self, most: u64, flag: &str, findings: &mut Findings<'_>) -> Option<u64> {
+    pub fn bytes(&self, most: u64, flag: &str, errors: &mut ProfileErrors<'_>) -> Option<u64> {
         let allowed = format!("0 to {} ({flag})", Bytes(most));
         let text = match self.value.get_ref() {
             DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str(),
             DeValue::String(text) => text,
             _ => {
-                findings.wrong_type(self, &format!("an integer or a string such as \"64KiB\", from {allowed}"));
+                errors.wrong_type(self, &format!("an integer or a string such as \"64KiB\", from {allowed}"));
                 return None;
             }
         };
         let bytes = text.parse().map(|Bytes(bytes)| bytes);
-        self.within(bytes, |bytes| *bytes <= most, &allowed, findings)
+        self.within(bytes, |bytes| *bytes <= most, &allowed, errors)
     }
 
     /// What was read, if it could be and is allowed.
@@ -284,48 +284,48 @@ impl<'t> Entry<'t> {
         read: Result<T, UnitError>,
         is_allowed: impl FnOnce(&T) -> bool,
         allowed: &str,
-        findings: &mut Findings<'_>,
+        errors: &mut ProfileErrors<'_>,
     ) -> Option<T> {
         let wrong = match read {
             Ok(value) if is_allowed(&value) => return Some(value),
             Ok(_) => format!("must be {allowed}"),
             Err(reason) => format!("{reason}; allowed is {allowed}"),
         };
-        findings.wrong_value(self, wrong);
+        errors.wrong_value(self, wrong);
         None
     }
 
     /// A table of known keys.
-    pub fn table(&self, known: &[&str], findings: &mut Findings<'_>) -> Option<Table<'t>> {
+    pub fn table(&self, known: &[&str], errors: &mut ProfileErrors<'_>) -> Option<Table<'t>> {
         let DeValue::Table(entries) = self.value.get_ref() else {
-            findings.wrong_type(self, &format!("a table of {}", known.join(", ")));
+            errors.wrong_type(self, &format!("a table of {}", known.join(", ")));
             return None;
         };
-        Some(Table::open(&self.key, self.value.span(), entries, known, findings))
+        Some(Table::open(&self.key, self.value.span(), entries, known, errors))
     }
 
     /// A table whose keys are its author's.
-    pub fn open_table(&self, findings: &mut Findings<'_>) -> Option<Table<'t>> {
+    pub fn open_table(&self, errors: &mut ProfileErrors<'_>) -> Option<Table<'t>> {
         let DeValue::Table(entries) = self.value.get_ref() else {
-            findings.wrong_type(self, "a table");
+            errors.wrong_type(self, "a table");
             return None;
         };
         Some(Table { span: self.value.span(), path: self.key.clone(), entries, has_unknown: false })
     }
 
     /// The values of a list.
-    pub fn list(&self, findings: &mut Findings<'_>) -> Vec<Self> {
+    pub fn list(&self, errors: &mut ProfileErrors<'_>) -> Vec<Self> {
         let DeValue::Array(values) = self.value.get_ref() else {
-            findings.wrong_type(self, "a list");
+            errors.wrong_type(self, "a list");
             return Vec::new();
         };
         values.iter().map(|value| Self { key: self.key.clone(), value }).collect()
     }
 
     /// The values of a list, or the one value that stands in its place.
-    pub fn one_or_list(&self, findings: &mut Findings<'_>) -> Vec<Self> {
+    pub fn one_or_list(&self, errors: &mut ProfileErrors<'_>) -> Vec<Self> {
         match self.value.get_ref() {
-            DeValue::Array(_) => self.list(findings),
+            DeValue::Array(_) => self.list(errors),
             _ => vec![self.clone()],
         }
     }

@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::entry::Findings;
+use super::entry::ProfileErrors;
 use super::{Route, Rules};
 
 /// Finds routes of the same method and pattern, patterns that can't be told apart, those that would hide what every
 /// target offers, and those that the route table has no room for.
-pub fn check(routes: &[Route], rules: &Rules<'_>, findings: &mut Findings<'_>) {
+pub fn check(routes: &[Route], rules: &Rules<'_>, errors: &mut ProfileErrors<'_>) {
     let Rules { offered, room, .. } = rules;
     let mut seen: BTreeMap<(String, String), usize> = BTreeMap::new();
     let mut patterns = matchit::Router::new();
@@ -24,24 +24,24 @@ pub fn check(routes: &[Route], rules: &Rules<'_>, findings: &mut Findings<'_>) {
                 offered.iter().filter(|offer| offer.is_fixed).map(|offer| &*offer.path).collect();
             let all = all.into_iter().collect::<Vec<_>>().join(", ");
             let allowed = format!("{path} can't be replaced: {all} stay as they are; any other path is allowed");
-            findings.wrong(*at, key, allowed);
+            errors.wrong(*at, key, allowed);
             continue;
         }
         let shape = shape(path);
         for method in methods {
             if let Some(earlier) = seen.insert((method.to_string(), shape.clone()), *at) {
-                let place = findings.place(earlier);
+                let place = errors.place(earlier);
                 let allowed = format!(
                     "{method} {path} is the same as the route at {place}; each needs its own path or method"
                 );
-                findings.wrong(*at, key, allowed);
+                errors.wrong(*at, key, allowed);
             } else if !offered.iter().any(|offer| offer.method == method.as_str() && offer.path == *path) {
                 names += 1;
             }
         }
         // The same shape with another method is the same entry of the router.
         if patterns.insert(shape.clone(), *at).is_err_and(|error| !is_itself(&error, &shape)) {
-            findings.wrong(
+            errors.wrong(
                 *at,
                 key,
                 format!(
@@ -58,7 +58,7 @@ pub fn check(routes: &[Route], rules: &Rules<'_>, findings: &mut Findings<'_>) {
             && let Some(route) = routes.iter().find(|route| super::overlap::shape(&route.path) == with)
         {
             let allowed = format!("{} can't be told apart from {}, which is served too", route.path, offer.path);
-            findings.wrong(route.at, "route.path", allowed);
+            errors.wrong(route.at, "route.path", allowed);
         }
     }
     if names > *room
@@ -67,7 +67,7 @@ pub fn check(routes: &[Route], rules: &Rules<'_>, findings: &mut Findings<'_>) {
         let allowed = format!(
             "these are too many routes: with those that are served anyway there are {names}, and {room} have room"
         );
-        findings.wrong(last.at, "route", allowed);
+        errors.wrong(last.at, "route", allowed);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::entry::{Entry, Findings, Table};
+use super::entry::{Entry, ProfileErrors, Table};
 
 /// A stage of the load that a profile is meant for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,40 +26,40 @@ pub enum Stage {
 }
 
 /// The line that `quintain profiles` shows.
-pub fn summary(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Option<String> {
+pub fn summary(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<String> {
     const LENGTH: usize = 120;
-    let text = entry.text(findings)?;
+    let text = entry.text(errors)?;
     if text.is_empty() || text.chars().count() > LENGTH || text.chars().any(char::is_control) {
-        findings.wrong_value(entry, format!("must be one line of 1 to {LENGTH} characters"));
+        errors.wrong_value(entry, format!("must be one line of 1 to {LENGTH} characters"));
         return None;
     }
     Some(text.to_owned())
 }
 
 /// `[load]`: one stage, or `stages`.
-pub fn load(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Vec<Stage> {
+pub fn load(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Vec<Stage> {
     const KEYS: [&str; 6] = ["requests", "concurrency", "users", "spawn_rate", "duration", "stages"];
-    let Some(table) = entry.table(&KEYS, findings) else { return Vec::new() };
+    let Some(table) = entry.table(&KEYS, errors) else { return Vec::new() };
     let Some(stages) = table.get("stages") else {
-        return stage(&table, findings).into_iter().collect();
+        return stage(&table, errors).into_iter().collect();
     };
     for key in &KEYS[..5] {
         if let Some(beside) = table.get(key) {
-            findings.wrong_value(&beside, "must not stand beside `stages`: it belongs into one of them");
+            errors.wrong_value(&beside, "must not stand beside `stages`: it belongs into one of them");
         }
     }
-    let list = stages.list(findings);
+    let list = stages.list(errors);
     if list.is_empty() {
-        findings.wrong_value(
+        errors.wrong_value(
             &stages,
             "must be a list of at least one stage, such as { users = 10, spawn_rate = 2, duration = \"3m\" }",
         );
     }
-    let tables: Vec<Table<'_>> = list.iter().filter_map(|stage| stage.table(&KEYS[..5], findings)).collect();
-    tables.iter().filter_map(|table| stage(table, findings)).collect()
+    let tables: Vec<Table<'_>> = list.iter().filter_map(|stage| stage.table(&KEYS[..5], errors)).collect();
+    tables.iter().filter_map(|table| stage(table, errors)).collect()
 }
 
-fn stage(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Stage> {
+fn stage(table: &Table<'_>, errors: &mut ProfileErrors<'_>) -> Option<Stage> {
     const MOST: u64 = 1_000_000_000;
     const DAY: Duration = Duration::from_hours(24);
     let has = |key| table.get(key).is_some();
@@ -68,21 +68,21 @@ fn stage(table: &Table<'_>, findings: &mut Findings<'_>) -> Option<Stage> {
     if is_closed == is_users {
         let allowed = "must be either requests and concurrency, or users, spawn_rate and duration";
         let key = table.key("");
-        findings.wrong(table.span.start, key.trim_end_matches('.'), allowed);
+        errors.wrong(table.span.start, key.trim_end_matches('.'), allowed);
         return None;
     }
     if is_closed {
-        let requests = table.needed("requests", "how many in all", findings);
-        let concurrency = table.needed("concurrency", "how many at a time", findings);
-        let requests = requests.and_then(|requests| requests.whole(&(1..=MOST), "", findings));
-        let concurrency = concurrency.and_then(|concurrency| concurrency.whole(&(1..=1_000_000), "", findings));
+        let requests = table.needed("requests", "how many in all", errors);
+        let concurrency = table.needed("concurrency", "how many at a time", errors);
+        let requests = requests.and_then(|requests| requests.whole(&(1..=MOST), "", errors));
+        let concurrency = concurrency.and_then(|concurrency| concurrency.whole(&(1..=1_000_000), "", errors));
         return Some(Stage::Requests { requests: requests?, concurrency: concurrency? });
     }
-    let users = table.needed("users", "how many at most", findings);
-    let spawn_rate = table.needed("spawn_rate", "how many new ones a second", findings);
-    let duration = table.needed("duration", "how long, such as \"3m\"", findings);
-    let users = users.and_then(|users| users.whole(&(1..=1_000_000), "", findings));
-    let spawn_rate = spawn_rate.and_then(|rate| rate.number(&(0.001..=1e6), findings));
-    let duration = duration.and_then(|duration| duration.duration(&(Duration::from_millis(1)..=DAY), "", findings));
+    let users = table.needed("users", "how many at most", errors);
+    let spawn_rate = table.needed("spawn_rate", "how many new ones a second", errors);
+    let duration = table.needed("duration", "how long, such as \"3m\"", errors);
+    let users = users.and_then(|users| users.whole(&(1..=1_000_000), "", errors));
+    let spawn_rate = spawn_rate.and_then(|rate| rate.number(&(0.001..=1e6), errors));
+    let duration = duration.and_then(|duration| duration.duration(&(Duration::from_millis(1)..=DAY), "", errors));
     Some(Stage::Users { users: users?, spawn_rate: spawn_rate?, duration: duration? })
 }

@@ -3,7 +3,7 @@
 
 use toml::de::DeValue;
 
-use super::entry::{Entry, Findings, Table};
+use super::entry::{Entry, ProfileErrors, Table};
 use super::{Route, Rules};
 use crate::fault::{self, PLANS, Written, WrittenKind, WrittenWindow, understand};
 use crate::units::{Bytes, Rate};
@@ -15,21 +15,26 @@ const ONE: usize = 8 * 1024;
 const ALL: usize = 48 * 1024;
 
 /// Reads all plans. A plan may be for what is served anyway, too.
-pub fn read(entry: &Entry<'_>, routes: &[Route], rules: &Rules<'_>, findings: &mut Findings<'_>) -> Vec<Written> {
+pub fn read(
+    entry: &Entry<'_>,
+    routes: &[Route],
+    rules: &Rules<'_>,
+    errors: &mut ProfileErrors<'_>,
+) -> Vec<Written> {
     let offered = rules.offered.iter().map(|offer| (offer.method.clone(), offer.path.clone()));
     let own =
         routes.iter().flat_map(|route| route.methods.iter().map(|method| (method.to_string(), route.path.clone())));
     let rules = fault::Rules { routes: offered.chain(own).collect(), ..rules.faults.clone() };
-    let entries = entry.list(findings);
+    let entries = entry.list(errors);
     if entries.len() > PLANS {
-        findings.wrong(entry.at(), &entry.key, format!("must be at most {PLANS} plans, not {}", entries.len()));
+        errors.wrong(entry.at(), &entry.key, format!("must be at most {PLANS} plans, not {}", entries.len()));
         return Vec::new();
     }
     let numbered = (1..).zip(&entries);
     let plans: Vec<Written> =
-        numbered.filter_map(|(number, entry)| read_plan(entry, number, &rules, findings)).collect();
+        numbered.filter_map(|(number, entry)| read_plan(entry, number, &rules, errors)).collect();
     if plans.iter().map(length).sum::<usize>() > ALL {
-        findings.wrong(entry.at(), &entry.key, format!("take too much room: at most {ALL} bytes in all, as JSON"));
+        errors.wrong(entry.at(), &entry.key, format!("take too much room: at most {ALL} bytes in all, as JSON"));
     }
     plans
 }
@@ -43,31 +48,31 @@ fn read_plan(
     entry: &Entry<'_>,
     number: usize,
     rules: &fault::Rules,
-    findings: &mut Findings<'_>,
+    errors: &mut ProfileErrors<'_>,
 ) -> Option<Written> {
-    let before = findings.count();
-    let table = entry.table(&["name", "route", "method", "spacing", "seed", "kinds", "window"], findings)?;
-    let mut text = |key| table.get(key).and_then(|entry| entry.text(findings)).map(ToOwned::to_owned);
+    let before = errors.count();
+    let table = entry.table(&["name", "route", "method", "spacing", "seed", "kinds", "window"], errors)?;
+    let mut text = |key| table.get(key).and_then(|entry| entry.text(errors)).map(ToOwned::to_owned);
     let (name, route, method, spacing) = (text("name"), text("route"), text("method"), text("spacing"));
-    let seed = table.get("seed").and_then(|seed| read_seed(&seed, findings));
-    let kinds = table.needed("kinds", "a list such as [ { kind = \"reset\", rate = 0.002 } ]", findings);
+    let seed = table.get("seed").and_then(|seed| read_seed(&seed, errors));
+    let kinds = table.needed("kinds", "a list such as [ { kind = \"reset\", rate = 0.002 } ]", errors);
     let kinds = kinds.map_or_else(Vec::new, |kinds| {
-        kinds.list(findings).iter().filter_map(|kind| read_kind(kind, findings)).collect()
+        kinds.list(errors).iter().filter_map(|kind| read_kind(kind, errors)).collect()
     });
-    let window = table.get("window").and_then(|window| read_window(&window, findings));
-    if findings.count() > before {
+    let window = table.get("window").and_then(|window| read_window(&window, errors));
+    if errors.count() > before {
         return None;
     }
     let written = Written { name, route, method, spacing, seed, kinds, window };
     match understand(&written, "", number, rules) {
         Ok((_, understood)) if length(&understood) > ONE => {
-            findings.wrong(entry.at(), &entry.key, format!("takes too much room: at most {ONE} bytes, as JSON"));
+            errors.wrong(entry.at(), &entry.key, format!("takes too much room: at most {ONE} bytes, as JSON"));
             None
         }
         Ok((_, understood)) => Some(understood),
         Err(mistakes) => {
             for mistake in mistakes {
-                point_out(entry, &mistake, findings);
+                point_out(entry, &mistake, errors);
             }
             None
         }
@@ -75,7 +80,7 @@ fn read_plan(
 }
 
 /// The place of a mistake is a path from the plan, such as `.kinds[1].rate`.
-fn point_out(plan: &Entry<'_>, mistake: &fault::Mistake, findings: &mut Findings<'_>) {
+fn point_out(plan: &Entry<'_>, mistake: &fault::Mistake, errors: &mut ProfileErrors<'_>) {
     let fault::Mistake { place, value: _, wrong, allowed } = mistake;
     let sentence = format!("{wrong}; allowed: {allowed}");
     let path = place.replace('[', ".").replace(']', "");
@@ -84,38 +89,37 @@ fn point_out(plan: &Entry<'_>, mistake: &fault::Mistake, findings: &mut Findings
         match found.inside(part) {
             Some(next) => found = next,
             // Missing: said where it would stand.
-            None => return findings.wrong(found.at(), &format!("{}.{part}", found.key), sentence),
+            None => return errors.wrong(found.at(), &format!("{}.{part}", found.key), sentence),
         }
     }
-    findings.wrong_value(&found, sentence);
+    errors.wrong_value(&found, sentence);
 }
 
-fn read_seed(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Option<u64> {
+fn read_seed(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<u64> {
     // TOML promises no integers above 2⁶³ − 1; a seed may be one, and is then a string.
     let DeValue::String(text) = entry.value().get_ref() else {
-        return entry.whole(&(0..=u64::MAX), "", findings);
+        return entry.whole(&(0..=u64::MAX), "", errors);
     };
     let seed = text.parse().ok();
     if seed.is_none() {
-        findings.wrong_value(entry, format!("must be 0 to {}", u64::MAX));
+        errors.wrong_value(entry, format!("must be 0 to {}", u64::MAX));
     }
     seed
 }
 
-fn read_kind(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Option<WrittenKind> {
-    let table = entry.table(&["kind", "rate", "code", "delay", "bytes"], findings)?;
-    let kind = table.needed("kind", "what happens, such as \"status\"", findings);
-    let kind = kind.and_then(|kind| kind.text(findings));
-    let rate = table.get("rate").and_then(|rate| read_rate(&rate, findings));
-    let code = table.get("code").and_then(|code| code.whole(&(200..=599), "", findings));
-    let delay = table.get("delay").and_then(|delay| delay.text(findings)).map(ToOwned::to_owned);
-    let bytes =
-        table.get("bytes").and_then(|bytes| bytes.bytes(u64::MAX, "a number of bytes", findings)).map(Bytes);
+fn read_kind(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<WrittenKind> {
+    let table = entry.table(&["kind", "rate", "code", "delay", "bytes"], errors)?;
+    let kind = table.needed("kind", "what happens, such as \"status\"", errors);
+    let kind = kind.and_then(|kind| kind.text(errors));
+    let rate = table.get("rate").and_then(|rate| read_rate(&rate, errors));
+    let code = table.get("code").and_then(|code| code.whole(&(200..=599), "", errors));
+    let delay = table.get("delay").and_then(|delay| delay.text(errors)).map(ToOwned::to_owned);
+    let bytes = table.get("bytes").and_then(|bytes| bytes.bytes(u64::MAX, "a number of bytes", errors)).map(Bytes);
     let code = code.and_then(|code| i64::try_from(code).ok());
     Some(WrittenKind { kind: kind?.to_owned(), rate, code, delay, bytes })
 }
 
-fn read_rate(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Option<Rate> {
+fn read_rate(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<Rate> {
     // The literal itself, where it is a plain decimal, so that nothing is lost on the way.
     let rate = match entry.value().get_ref() {
         DeValue::Float(float) => float.as_str().parse().or_else(|error| {
@@ -125,27 +129,27 @@ fn read_rate(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Option<Rate> {
         DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str().parse(),
         _ => {
             // For the sentence about the type.
-            entry.number(&(0.0..=1.0), findings);
+            entry.number(&(0.0..=1.0), errors);
             return None;
         }
     };
-    rate.map_err(|error| findings.wrong_value(entry, error.to_string())).ok()
+    rate.map_err(|error| errors.wrong_value(entry, error.to_string())).ok()
 }
 
-fn read_window(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Option<WrittenWindow> {
-    let table = entry.table(&["from", "to", "every", "for", "after", "count"], findings)?;
-    let text = |table: &Table<'_>, key, findings: &mut Findings<'_>| {
-        table.get(key).and_then(|entry| entry.text(findings)).map(ToOwned::to_owned)
+fn read_window(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<WrittenWindow> {
+    let table = entry.table(&["from", "to", "every", "for", "after", "count"], errors)?;
+    let text = |table: &Table<'_>, key, errors: &mut ProfileErrors<'_>| {
+        table.get(key).and_then(|entry| entry.text(errors)).map(ToOwned::to_owned)
     };
-    let requests = |key, findings: &mut Findings<'_>| {
-        table.get(key).and_then(|entry| entry.whole(&(0..=u64::MAX), "", findings))
+    let requests = |key, errors: &mut ProfileErrors<'_>| {
+        table.get(key).and_then(|entry| entry.whole(&(0..=u64::MAX), "", errors))
     };
     Some(WrittenWindow {
-        from: text(&table, "from", findings),
-        to: text(&table, "to", findings),
-        every: text(&table, "every", findings),
-        open: text(&table, "for", findings),
-        after: requests("after", findings),
-        count: requests("count", findings),
+        from: text(&table, "from", errors),
+        to: text(&table, "to", errors),
+        every: text(&table, "every", errors),
+        open: text(&table, "for", errors),
+        after: requests("after", errors),
+        count: requests("count", errors),
     })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use super::entry::{Entry, Findings, Table};
+use super::entry::{Entry, ProfileErrors, Table};
 use super::plan::summary;
 
 /// Name and text of each system whose figures are built in, in the order in which they are listed. Those of which there is a
@@ -99,59 +99,59 @@ const FIGURES: [&str; 24] = [
 ];
 
 /// `[published]`, or several `[[published]]` with a name each.
-pub fn published(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Vec<Published> {
-    entry.one_or_list(findings).iter().filter_map(|set| figures(set, findings)).collect()
+pub fn published(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Vec<Published> {
+    entry.one_or_list(errors).iter().filter_map(|set| figures(set, errors)).collect()
 }
 
-fn figures(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Option<Published> {
+fn figures(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<Published> {
     let known: Vec<&str> =
         ["name", "status", "succeeded", "messages", "claims"].into_iter().chain(FIGURES).collect();
-    let table = entry.table(&known, findings)?;
-    let name = table.get("name").and_then(|name| summary(&name, findings)).unwrap_or_default();
+    let table = entry.table(&known, errors)?;
+    let name = table.get("name").and_then(|name| summary(&name, errors)).unwrap_or_default();
     let mut figures = BTreeMap::new();
     for key in FIGURES {
         if let Some(figure) = table.get(key)
-            && let Some(value) = figure.number(&(0.0..=1e15), findings)
+            && let Some(value) = figure.number(&(0.0..=1e15), errors)
         {
             figures.insert(key.to_owned(), value);
         }
     }
-    let status = table.get("status").and_then(|status| status.open_table(findings));
-    let status = status.map_or_else(BTreeMap::new, |status| statuses(&status, findings));
-    let mut counts = |key| table.get(key).map_or_else(BTreeMap::new, |entry| counts(&entry, findings));
+    let status = table.get("status").and_then(|status| status.open_table(errors));
+    let status = status.map_or_else(BTreeMap::new, |status| statuses(&status, errors));
+    let mut counts = |key| table.get(key).map_or_else(BTreeMap::new, |entry| counts(&entry, errors));
     let (succeeded, messages) = (counts("succeeded"), counts("messages"));
     let claims = table.get("claims").map_or_else(Vec::new, |claims| {
-        claims.list(findings).iter().filter_map(|entry| claim(entry, findings)).collect()
+        claims.list(errors).iter().filter_map(|entry| claim(entry, errors)).collect()
     });
     Some(Published { name, figures, status, succeeded, messages, claims })
 }
 
-fn claim(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Option<Claim> {
-    let text = entry.text(findings)?;
+fn claim(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<Claim> {
+    let text = entry.text(errors)?;
     let found = Claim::ALL.iter().find(|(_, name)| *name == text).map(|(claim, _)| *claim);
     if found.is_none() {
         let names = Claim::ALL.map(|(_, name)| name).join(", ");
-        findings.wrong_value(entry, format!("must be one of {names}"));
+        errors.wrong_value(entry, format!("must be one of {names}"));
     }
     found
 }
 
 /// Text → count.
-fn counts(entry: &Entry<'_>, findings: &mut Findings<'_>) -> BTreeMap<String, u64> {
-    let table = entry.open_table(findings);
+fn counts(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> BTreeMap<String, u64> {
+    let table = entry.open_table(errors);
     let entries = table.iter().flat_map(Table::entries);
-    let counts = entries.filter_map(|(name, _, count)| Some((name.to_owned(), count.whole(&MANY, "", findings)?)));
+    let counts = entries.filter_map(|(name, _, count)| Some((name.to_owned(), count.whole(&MANY, "", errors)?)));
     counts.collect()
 }
 
-fn statuses(table: &Table<'_>, findings: &mut Findings<'_>) -> BTreeMap<u16, u64> {
+fn statuses(table: &Table<'_>, errors: &mut ProfileErrors<'_>) -> BTreeMap<u16, u64> {
     let mut statuses = BTreeMap::new();
     for (name, span, count) in table.entries() {
         let Some(status) = name.parse().ok().filter(|status| (100..=599).contains(status)) else {
-            findings.wrong(span.start, &count.key, "must be a status from 100 to 599");
+            errors.wrong(span.start, &count.key, "must be a status from 100 to 599");
             continue;
         };
-        if let Some(count) = count.whole(&MANY, "", findings) {
+        if let Some(count) = count.whole(&MANY, "", errors) {
             statuses.insert(status, count);
         }
     }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
-use super::entry::{Entry, Findings, Table};
+use super::entry::{Entry, ProfileErrors, Table};
 use super::{Response, Route, Rules, Step};
 use crate::delay::Delay;
 use crate::distribution;
@@ -38,42 +38,42 @@ const STEPS: [&str; 4] = ["cpu", "io", "mem", "bytes"];
 const MOST: usize = 100;
 
 /// Reads a route. Each mistake is found; what is left of the route is `None` when it could not be served.
-pub fn read(entry: &Entry<'_>, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Option<Route> {
-    let table = entry.table(&["method", "path", "weight", "steps", "response"], findings)?;
-    let methods = table.get("method").map_or_else(|| vec![Method::GET], |methods| read_methods(&methods, findings));
-    let path = table.needed("path", "a path such as \"/users/{id}\"", findings);
-    let path = path.and_then(|path| Some((read_path(&path, findings)?, path.at())));
+pub fn read(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>) -> Option<Route> {
+    let table = entry.table(&["method", "path", "weight", "steps", "response"], errors)?;
+    let methods = table.get("method").map_or_else(|| vec![Method::GET], |methods| read_methods(&methods, errors));
+    let path = table.needed("path", "a path such as \"/users/{id}\"", errors);
+    let path = path.and_then(|path| Some((read_path(&path, errors)?, path.at())));
     let name = path.as_ref().map_or("", |(path, _)| path);
-    let weight = table.get("weight").map_or(Some(1.0), |weight| weight.number(&(0.0..=1e6), findings));
-    let steps = table.get("steps").map_or_else(Vec::new, |steps| read_steps(&steps, name, rules, findings));
+    let weight = table.get("weight").map_or(Some(1.0), |weight| weight.number(&(0.0..=1e6), errors));
+    let steps = table.get("steps").map_or_else(Vec::new, |steps| read_steps(&steps, name, rules, errors));
     let response = table.get("response");
     let mut response =
-        response.map_or_else(|| Some(Response::default()), |response| read_response(&response, rules, findings))?;
-    sum_up(&table, &steps, &mut response, rules, findings);
+        response.map_or_else(|| Some(Response::default()), |response| read_response(&response, rules, errors))?;
+    sum_up(&table, &steps, &mut response, rules, errors);
     let (path, at) = path?;
     Some(Route { methods, path, at, weight: weight?, steps, response })
 }
 
-fn read_methods(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Vec<Method> {
+fn read_methods(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Vec<Method> {
     let mut methods: Vec<Method> = Vec::new();
-    let given = entry.one_or_list(findings);
+    let given = entry.one_or_list(errors);
     if given.is_empty() {
-        findings.wrong_value(entry, format!("must name at least one of {}", METHODS.join(", ")));
+        errors.wrong_value(entry, format!("must name at least one of {}", METHODS.join(", ")));
     }
     for entry in given {
-        let Some(text) = entry.text(findings) else { continue };
+        let Some(text) = entry.text(errors) else { continue };
         match text.parse::<Method>() {
             Ok(method) if METHODS.contains(&text) && !methods.contains(&method) => methods.push(method),
-            Ok(_) if METHODS.contains(&text) => findings.wrong_value(&entry, "is there twice; once is enough"),
-            Ok(Method::HEAD) => findings.wrong_value(&entry, "HEAD is answered wherever GET is; name GET"),
-            Ok(_) | Err(_) => findings.wrong_value(&entry, format!("must be one of {}", METHODS.join(", "))),
+            Ok(_) if METHODS.contains(&text) => errors.wrong_value(&entry, "is there twice; once is enough"),
+            Ok(Method::HEAD) => errors.wrong_value(&entry, "HEAD is answered wherever GET is; name GET"),
+            Ok(_) | Err(_) => errors.wrong_value(&entry, format!("must be one of {}", METHODS.join(", "))),
         }
     }
     methods
 }
 
-fn read_path(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Option<String> {
-    let path = entry.text(findings)?;
+fn read_path(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<String> {
+    let path = entry.text(errors)?;
     let plain = |byte: u8| byte.is_ascii_graphic() && !b"?#\"<>\\^`|".contains(&byte);
     let allowed = if !path.starts_with('/') {
         "must begin with /".to_owned()
@@ -88,18 +88,18 @@ fn read_path(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Option<String> {
     } else {
         return Some(path.to_owned());
     };
-    findings.wrong_value(entry, allowed);
+    errors.wrong_value(entry, allowed);
     None
 }
 
-fn read_steps(entry: &Entry<'_>, path: &str, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Vec<Step> {
-    let steps = entry.list(findings);
+fn read_steps(entry: &Entry<'_>, path: &str, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>) -> Vec<Step> {
+    let steps = entry.list(errors);
     if steps.len() > MOST {
-        findings.wrong(entry.at(), &entry.key, format!("must be at most {MOST} steps, not {}", steps.len()));
+        errors.wrong(entry.at(), &entry.key, format!("must be at most {MOST} steps, not {}", steps.len()));
         return Vec::new();
     }
     let seed = |number| seed_of(rules.seed, path, number);
-    steps.iter().enumerate().filter_map(|(number, step)| read_step(step, seed(number), rules, findings)).collect()
+    steps.iter().enumerate().filter_map(|(number, step)| read_step(step, seed(number), rules, errors)).collect()
 }
 
 /// Each delay has a seed of its own: two with the same one would be long for the same requests.
@@ -110,28 +110,28 @@ fn seed_of(seed: u64, path: &str, number: usize) -> u64 {
     bytes.fold(0xCBF2_9CE4_8422_2325, |state: u64, byte| (state ^ u64::from(byte)).wrapping_mul(PRIME))
 }
 
-fn read_step(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Option<Step> {
-    let table = entry.open_table(findings)?;
+fn read_step(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>) -> Option<Step> {
+    let table = entry.open_table(errors)?;
     let entries = table.entries();
     let [(name, span, step)] = &entries[..] else {
         let names: Vec<String> = entries.iter().map(|(name, ..)| name.escape_debug().to_string()).collect();
         let found = if names.is_empty() { "nothing".to_owned() } else { names.join(" and ") };
         let allowed = format!("a step is one of {}, not {found}", STEPS.join(", "));
-        findings.wrong(table.span.start, &entry.key, allowed);
+        errors.wrong(table.span.start, &entry.key, allowed);
         return None;
     };
     match *name {
-        "cpu" => read_cpu(step, rules, findings).map(Step::Cpu),
-        "io" => read_io(step, seed, rules, findings),
-        "mem" => read_mem(step, rules, findings).map(Step::Mem),
+        "cpu" => read_cpu(step, rules, errors).map(Step::Cpu),
+        "io" => read_io(step, seed, rules, errors),
+        "mem" => read_mem(step, rules, errors).map(Step::Mem),
         "bytes" => {
-            let table = step.table(&["size"], findings)?;
-            let size = table.needed("size", "how many bytes the body has, such as 684 or \"64KiB\"", findings)?;
-            size.bytes(rules.bytes, "--max-bytes", findings).map(Step::Bytes)
+            let table = step.table(&["size"], errors)?;
+            let size = table.needed("size", "how many bytes the body has, such as 684 or \"64KiB\"", errors)?;
+            size.bytes(rules.bytes, "--max-bytes", errors).map(Step::Bytes)
         }
         "db" | "infer" => {
             let allowed = format!("this step is not there yet; a step is one of {}", STEPS.join(", "));
-            findings.wrong(span.start, &step.key, allowed);
+            errors.wrong(span.start, &step.key, allowed);
             None
         }
         other => {
@@ -139,22 +139,22 @@ fn read_step(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, findings: &mut Fin
                 Some(meant) => format!("did you mean {meant}?"),
                 None => format!("a step is one of {}", STEPS.join(", ")),
             };
-            findings.wrong(span.start, &step.key, format!("there is no such step; {hint}"));
+            errors.wrong(span.start, &step.key, format!("there is no such step; {hint}"));
             None
         }
     }
 }
 
-fn read_cpu(entry: &Entry<'_>, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Option<Cpu> {
+fn read_cpu(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>) -> Option<Cpu> {
     const FLAG: &str = "--max-cpu";
-    let table = entry.table(&["iterations", "ms", "on"], findings)?;
-    let place = read_word(&table, "on", Place::ALL.map(|place| (place.name(), place)), findings);
-    let amount = match one_of(&table, ["iterations", "ms"], findings)? {
+    let table = entry.table(&["iterations", "ms", "on"], errors)?;
+    let place = read_word(&table, "on", Place::ALL.map(|place| (place.name(), place)), errors);
+    let amount = match one_of(&table, ["iterations", "ms"], errors)? {
         ("iterations", entry) => {
             let whose = format!(" ({FLAG} {})", Spelled(rules.cpu));
-            entry.whole(&(0..=iterations_within(rules.cpu)), &whose, findings).map(Amount::Iterations)
+            entry.whole(&(0..=iterations_within(rules.cpu)), &whose, errors).map(Amount::Iterations)
         }
-        (_, entry) => entry.milliseconds(rules.cpu, FLAG, findings).map(Amount::Time),
+        (_, entry) => entry.milliseconds(rules.cpu, FLAG, errors).map(Amount::Time),
     };
     Some(Cpu { amount: amount?, place: place? })
 }
@@ -164,31 +164,31 @@ fn read_word<T: Copy, const MANY: usize>(
     table: &Table<'_>,
     name: &str,
     words: [(&str, T); MANY],
-    findings: &mut Findings<'_>,
+    errors: &mut ProfileErrors<'_>,
 ) -> Option<T> {
     let Some(entry) = table.get(name) else { return words.first().map(|(_, meant)| *meant) };
-    let text = entry.text(findings)?;
+    let text = entry.text(errors)?;
     let known = words.iter().find(|(word, _)| *word == text).map(|(_, meant)| *meant);
     if known.is_none() {
-        findings.wrong_value(&entry, format!("must be one of {}", words.map(|(word, _)| word).join(", ")));
+        errors.wrong_value(&entry, format!("must be one of {}", words.map(|(word, _)| word).join(", ")));
     }
     known
 }
 
-fn read_io(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Option<Step> {
+fn read_io(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>) -> Option<Step> {
     const FLAG: &str = "--max-delay";
-    let table = entry.table(&["ms", "delay", "mode"], findings)?;
-    let mode = read_word(&table, "mode", Mode::ALL.map(|mode| (mode.name(), mode)), findings);
+    let table = entry.table(&["ms", "delay", "mode"], errors)?;
+    let mode = read_word(&table, "mode", Mode::ALL.map(|mode| (mode.name(), mode)), errors);
     let grammar = distribution::Rules { most: rules.delay, flag: FLAG, read: rules.read };
-    let delay = match one_of(&table, ["ms", "delay"], findings)? {
+    let delay = match one_of(&table, ["ms", "delay"], errors)? {
         ("ms", entry) => {
-            let time = entry.milliseconds(rules.delay, FLAG, findings)?;
+            let time = entry.milliseconds(rules.delay, FLAG, errors)?;
             Delay::parse(&Spelled(time).to_string(), &grammar, seed).ok()
         }
-        (_, entry) => match Delay::parse(entry.text(findings)?, &grammar, seed) {
+        (_, entry) => match Delay::parse(entry.text(errors)?, &grammar, seed) {
             Ok(delay) => Some(delay),
             Err(mistake) => {
-                findings.wrong_value(&entry, format!("{mistake}; allowed: {}", mistake.allowed));
+                errors.wrong_value(&entry, format!("{mistake}; allowed: {}", mistake.allowed));
                 None
             }
         },
@@ -196,13 +196,12 @@ fn read_io(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, findings: &mut Findi
     Some(Step::Io { delay: delay?, mode: mode? })
 }
 
-fn read_mem(entry: &Entry<'_>, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Option<Hold> {
-    let table = entry.table(&["bytes", "ms"], findings)?;
-    let bytes = table.needed("bytes", "how much is taken, such as \"10MiB\"", findings);
-    let bytes = bytes.and_then(|bytes| bytes.bytes(rules.memory, "--max-mem", findings));
-    let time = table
-        .get("ms")
-        .map_or(Some(Duration::ZERO), |time| time.milliseconds(rules.delay, "--max-delay", findings));
+fn read_mem(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>) -> Option<Hold> {
+    let table = entry.table(&["bytes", "ms"], errors)?;
+    let bytes = table.needed("bytes", "how much is taken, such as \"10MiB\"", errors);
+    let bytes = bytes.and_then(|bytes| bytes.bytes(rules.memory, "--max-mem", errors));
+    let time =
+        table.get("ms").map_or(Some(Duration::ZERO), |time| time.milliseconds(rules.delay, "--max-delay", errors));
     Some(Hold { bytes: bytes?, time: time? })
 }
 
@@ -210,55 +209,55 @@ fn read_mem(entry: &Entry<'_>, rules: &Rules<'_>, findings: &mut Findings<'_>) -
 fn one_of<'t>(
     table: &Table<'t>,
     [one, other]: [&'static str; 2],
-    findings: &mut Findings<'_>,
+    errors: &mut ProfileErrors<'_>,
 ) -> Option<(&'static str, Entry<'t>)> {
     match (table.get(one), table.get(other)) {
         (Some(entry), None) => Some((one, entry)),
         (None, Some(entry)) => Some((other, entry)),
         (Some(_), Some(entry)) => {
-            findings.wrong_value(&entry, format!("{one} and {other} can't be given together"));
+            errors.wrong_value(&entry, format!("{one} and {other} can't be given together"));
             None
         }
         (None, None) => {
-            table.lacks(one, &format!("give {one} or {other}"), findings);
+            table.lacks(one, &format!("give {one} or {other}"), errors);
             None
         }
     }
 }
 
-fn read_response(entry: &Entry<'_>, rules: &Rules<'_>, findings: &mut Findings<'_>) -> Option<Response> {
-    let table = entry.table(&["status", "size", "headers"], findings)?;
-    let status = table.get("status").map_or(Some(200), |status| status.whole(&(200..=599), "", findings));
+fn read_response(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>) -> Option<Response> {
+    let table = entry.table(&["status", "size", "headers"], errors)?;
+    let status = table.get("status").map_or(Some(200), |status| status.whole(&(200..=599), "", errors));
     let status = status.and_then(|status| StatusCode::from_u16(u16::try_from(status).ok()?).ok());
-    let size = table.get("size").map(|size| (size.bytes(rules.bytes, "--max-bytes", findings), size));
+    let size = table.get("size").map(|size| (size.bytes(rules.bytes, "--max-bytes", errors), size));
     if let (Some(status), Some((Some(1..), entry))) = (status, &size)
         && matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED)
     {
-        findings.wrong_value(entry, format!("must be 0: a {} has no body", status.as_u16()));
+        errors.wrong_value(entry, format!("must be 0: a {} has no body", status.as_u16()));
     }
-    let headers = table.get("headers").map_or_else(Vec::new, |headers| read_headers(&headers, findings));
+    let headers = table.get("headers").map_or_else(Vec::new, |headers| read_headers(&headers, errors));
     Some(Response { status: status.unwrap_or_default(), size: size.and_then(|(size, _)| size), headers })
 }
 
-fn read_headers(entry: &Entry<'_>, findings: &mut Findings<'_>) -> Vec<(HeaderName, HeaderValue)> {
+fn read_headers(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Vec<(HeaderName, HeaderValue)> {
     let mut headers = Vec::new();
-    let Some(table) = entry.open_table(findings) else { return headers };
+    let Some(table) = entry.open_table(errors) else { return headers };
     for (name, span, values) in table.entries() {
         let Ok(known) = name.parse::<HeaderName>() else {
-            findings.wrong(span.start, &values.key, "is no header's name: letters, digits, - and _ are allowed");
+            errors.wrong(span.start, &values.key, "is no header's name: letters, digits, - and _ are allowed");
             continue;
         };
         if OURS.contains(&known.as_str()) {
             let allowed =
                 "can't be set: the connection and the measurement write it; any header but these is allowed: ";
-            findings.wrong(span.start, &values.key, format!("{allowed}{}", OURS.join(", ")));
+            errors.wrong(span.start, &values.key, format!("{allowed}{}", OURS.join(", ")));
             continue;
         }
-        for value in values.one_or_list(findings) {
-            let Some(text) = value.text(findings) else { continue };
+        for value in values.one_or_list(errors) {
+            let Some(text) = value.text(errors) else { continue };
             match HeaderValue::from_str(text) {
                 Ok(text) => headers.push((known.clone(), text)),
-                Err(_) => findings.wrong_value(&value, "must be printable text on one line"),
+                Err(_) => errors.wrong_value(&value, "must be printable text on one line"),
             }
         }
     }
@@ -271,7 +270,7 @@ fn sum_up(
     steps: &[Step],
     response: &mut Response,
     rules: &Rules<'_>,
-    findings: &mut Findings<'_>,
+    errors: &mut ProfileErrors<'_>,
 ) {
     let (mut iterations, mut cpu, mut wait) = (0_u64, Duration::ZERO, Duration::ZERO);
     let mut body: Option<u64> = None;
@@ -292,11 +291,11 @@ fn sum_up(
     if wait > rules.delay {
         let allowed =
             format!("wait {} in all: must be at most {} (--max-delay)", Spelled(wait), Spelled(rules.delay));
-        findings.wrong(at, &key, allowed);
+        errors.wrong(at, &key, allowed);
     }
     let within = iterations_within(rules.cpu.saturating_sub(cpu));
     if cpu > rules.cpu || iterations > within {
-        findings.wrong(
+        errors.wrong(
             at,
             &key,
             format!("compute too much in all: must be at most --max-cpu {}", Spelled(rules.cpu)),
@@ -305,14 +304,14 @@ fn sum_up(
     let Some(bytes) = body else { return };
     if bytes > rules.bytes {
         let allowed = format!("make {bytes} bytes in all: must be at most {} (--max-bytes)", Bytes(rules.bytes));
-        findings.wrong(at, &key, allowed);
+        errors.wrong(at, &key, allowed);
     }
     if response.size.is_some() {
-        findings.wrong(at, &key, "a body's size is said once: by `bytes` steps or by `response.size`, not both");
+        errors.wrong(at, &key, "a body's size is said once: by `bytes` steps or by `response.size`, not both");
     } else if bytes > 0
         && matches!(response.status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED)
     {
-        findings.wrong(at, &key, format!("must make no bytes: a {} has no body", response.status.as_u16()));
+        errors.wrong(at, &key, format!("must make no bytes: a {} has no body", response.status.as_u16()));
     } else {
         response.size = Some(bytes);
     }
