@@ -17,7 +17,7 @@ use super::in_force::{Hit, OfPlan};
 use super::record::Exchange;
 use super::route::Numbered;
 use super::spoil::Spoil;
-use super::status::{company, is_bodiless};
+use super::status::{is_bodiless, required_headers};
 use super::target::Target;
 use crate::fault::Kind;
 use crate::scoreboard::FaultMark;
@@ -90,7 +90,7 @@ fn answer(code: u16, plan: &OfPlan) -> Response {
     }
     let name = plan.name().map_or_else(String::new, |name| format!(" by the fault plan {name:?}"));
     let mut response = Refusal::new(status, format!("this status is injected{name}")).into_response();
-    if let Some((name, value)) = company(status) {
+    if let Some((name, value)) = required_headers(status) {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response

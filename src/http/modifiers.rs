@@ -25,7 +25,7 @@ use super::openapi::parameter::{Documented, PERCENT_PATTERN, text};
 use super::parameters::{Query, bytes};
 use super::record::Exchange;
 use super::route::Answering;
-use super::status::{company, is_bodiless, read as read_status};
+use super::status::{is_bodiless, read as read_status, required_headers};
 use super::target::{Limits, Target};
 use crate::delay::Delay;
 use crate::distribution::Mistake;
@@ -323,7 +323,7 @@ impl Decided {
 fn set_status(response: &mut Response<Body>, status: StatusCode) {
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    if let Some((name, value)) = company(status) {
+    if let Some((name, value)) = required_headers(status) {
         headers.insert(name, HeaderValue::from_static(value));
     }
     if is_bodiless(status) {

@@ -41,7 +41,7 @@ fn answer(code: StatusCode) -> Response {
         let body = format!("{{\"status\":{}}}\n", code.as_u16());
         (code, [(header::CONTENT_TYPE, json)], body).into_response()
     };
-    if let Some((name, value)) = company(code) {
+    if let Some((name, value)) = required_headers(code) {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
@@ -53,7 +53,7 @@ pub fn is_bodiless(code: StatusCode) -> bool {
 }
 
 /// The header that a status must not come without (RFC 9110, 15), or that a client follows.
-pub fn company(code: StatusCode) -> Option<(HeaderName, &'static str)> {
+pub fn required_headers(code: StatusCode) -> Option<(HeaderName, &'static str)> {
     match code.as_u16() {
         301 | 302 | 303 | 307 | 308 => Some((header::LOCATION, "/health")),
         401 => Some((header::WWW_AUTHENTICATE, "Basic realm=\"quintain\"")),
