@@ -24,6 +24,7 @@ use crate::sys::readiness::Watched;
 use crate::sys::{clock, process};
 
 pub mod admin;
+mod checkpoint;
 pub mod columns;
 pub mod csv;
 mod files;
@@ -31,7 +32,6 @@ mod latency_log;
 pub mod live;
 mod loops;
 pub mod marks;
-mod notes;
 mod orders;
 mod planned;
 mod processes;
@@ -199,7 +199,7 @@ impl Observer {
         (files, live, status): (Option<RunFiles>, Option<Arc<Live>>, Option<StatusLine>),
     ) -> Result<Self, String> {
         let (board, mode) = (Arc::clone(&target.board), target.mode);
-        let generation = notes::arrive(&board);
+        let generation = checkpoint::arrive(&board);
         if let (Some(live), Some(files)) = (&live, files.as_ref().filter(|_| generation > 1)) {
             live.recall(&files.directory);
         }
@@ -209,7 +209,7 @@ impl Observer {
             Some(files) => Some(OpenFiles::open_again(files, mode, schedule.started_ns, &target.marks)),
         };
         let last_row = files.as_ref().and_then(OpenFiles::last_elapsed);
-        let earlier = notes::recall(&board, |tick_ns| {
+        let earlier = checkpoint::recall(&board, |tick_ns| {
             last_row.is_some_and(|last| last == columns::seconds(tick_ns.saturating_sub(schedule.started_ns)))
         });
         let planned = Planned::begin(phases, board.head(), &target.marks);
@@ -298,13 +298,13 @@ impl Observer {
         let reading = self.reader.read(due_ns, self.schedule.started_ns, depth);
         let sample = between(&self.earlier, &reading);
         self.earlier = Earlier::of(&sample);
-        notes::leave(&self.board, &self.earlier);
+        checkpoint::leave(&self.board, &self.earlier);
         let phase = self.target.marks.phase();
         if let Some(files) = &mut self.files {
             files.tick(&phase, &sample);
         }
         // At once: a successor goes on from the last row that is in the file.
-        notes::settle(&self.board);
+        checkpoint::settle(&self.board);
         if let Some(files) = &mut self.files {
             files.parts(&phase, &sample);
         }

@@ -8,7 +8,7 @@
 //! | [`Base`], [`Roster`], `state` of a slot | the supervisor (in single and threads the main thread) |
 //! | [`RouteTable`], when the run was ready and when it began to drain | the same |
 //! | orders page | the observer, through [`crate::control::publish`] |
-//! | [`ObserverNotes`], [`TickNotes`], [`SlotNotes`], [`EndedPlans`] | the observer |
+//! | [`ObserverCheckpoint`], [`TickCheckpoint`], [`SlotCheckpoint`], [`EndedPlans`] | the observer |
 //! | [`FaultTable`] | all workers, by `fetch_add`: the one deliberate exception |
 //!
 //! Atomics only. A counter with one writer is a load and a store. A worker writes a request's buckets first and
@@ -45,7 +45,7 @@ pub use rejection::{Rejection, Rejections};
 pub use route_record::RouteRecord;
 pub use route_table::{ROUTE_NAME, RouteTable};
 pub use seat_writer::{Finished, Outcome, SHED_STATUS, SeatWriter, Times};
-pub use slot::{Base, Roster, Seat, SeatState, Slot, SlotNotes, SlotState};
+pub use slot::{Base, Roster, Seat, SeatState, Slot, SlotCheckpoint, SlotState};
 
 /// Most routes of a target, the unmatched one included.
 pub const ROUTES: usize = 64;
@@ -71,7 +71,7 @@ pub struct Head {
     /// What workers share: the indices of fault plans and of routes.
     pub faults: FaultTable,
     /// What the observer must remember beyond its own death.
-    pub observer: ObserverNotes,
+    pub observer: ObserverCheckpoint,
     /// CPU that this process had used before the run began: whoever started us by exec, such as `cargo run`, has used it.
     cpu_before_ns: SharedFigure,
     /// CPU of ended observers. Written by the supervisor.
@@ -113,7 +113,7 @@ impl TextBuffer {
 /// The figures of a tick, from which a respawned observer goes on.
 #[derive(Zeroable)]
 #[repr(C)]
-pub struct TickNotes {
+pub struct TickCheckpoint {
     /// When the last row was taken (monotonic); 0 before the first.
     pub tick_ns: AtomicU64,
     /// CPU of the whole target at that time.
@@ -129,9 +129,9 @@ pub struct TickNotes {
 /// What an observer leaves for its successor.
 #[derive(Zeroable)]
 #[repr(C, align(128))]
-pub struct ObserverNotes {
+pub struct ObserverCheckpoint {
     /// The last tick that was written down, and the one that is being written.
-    pub ticks: [TickNotes; 2],
+    pub ticks: [TickCheckpoint; 2],
     /// Which of the two was written down.
     pub written: AtomicU64,
     /// Largest sum of resident memory in any tick; unknown before one was read.

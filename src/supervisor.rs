@@ -43,7 +43,7 @@ pub use signals::block_signals;
 pub use slot::SlotListeners;
 
 use command::Command;
-use events::Untold;
+use events::Outbox;
 use manager::Manager;
 use member::Member;
 use slot::SlotKeeper;
@@ -177,7 +177,7 @@ struct Supervisor {
     first_slots: usize,
     /// How many slots' listeners the present observer has.
     observed: usize,
-    untold: Untold,
+    outbox: Outbox,
     command: Option<Command>,
     /// Whether the log has told that the kernel refuses to wait.
     poll_refused: bool,
@@ -205,7 +205,7 @@ impl Supervisor {
             observer_history: policy::History::default(),
             observer_due_ns: Some(0),
             observers: 0,
-            untold: Untold::default(),
+            outbox: Outbox::default(),
             command: None,
             poll_refused: false,
             ignored_signals: BTreeSet::new(),

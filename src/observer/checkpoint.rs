@@ -1,23 +1,23 @@
-//! What an observer leaves on the scoreboard for its successor.
+//! The checkpoint: the figures of the last tick, kept on the scoreboard, from which a respawned observer goes on.
 //!
-//! An observer may die at any moment. So a tick is noted beside the one before it, then its row is written, then the
-//! notes are said to be those of the last row; when it dies in between, the last row itself tells which of the two it is.
+//! An observer may die at any moment. It stores a tick's figures in the spare one of two places, writes the tick's row,
+//! and then declares that place the valid one. If it dies in between, the last row in the file decides which place is valid.
 
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, compiler_fence};
 
 use crate::maybe_known::MaybeKnown;
 use crate::sample::{Account, Earlier, EarlierSlot, Host, StrainReading, Tally};
-use crate::scoreboard::{Counters, Scoreboard, SlotNotes, TickNotes};
+use crate::scoreboard::{Counters, Scoreboard, SlotCheckpoint, TickCheckpoint};
 
 /// Counts this observer and says how many the run has had, this one included.
 pub fn arrive(board: &Scoreboard) -> u64 {
     board.head().observer.generation.fetch_add(1, Relaxed) + 1
 }
 
-/// Notes the cumulative figures of a tick whose row is to be written next.
+/// Stores the cumulative figures of a tick in the spare place, before its row is written.
 pub fn leave(board: &Scoreboard, tick: &Earlier) {
     let place = 1 - written(board);
-    let TickNotes { tick_ns, cpu_ns, user_ns, system_ns, finished } = &board.head().observer.ticks[place];
+    let TickCheckpoint { tick_ns, cpu_ns, user_ns, system_ns, finished } = &board.head().observer.ticks[place];
     // Until all of it is there, it is no tick.
     tick_ns.store(0, Relaxed);
     compiler_fence(Release);
@@ -27,7 +27,7 @@ pub fn leave(board: &Scoreboard, tick: &Earlier) {
     finished.store(tick.finished, Relaxed);
     board.head().observer.rss_peak_bytes.store(tick.rss_peak_bytes);
     for (slot, noted) in board.slots().iter().zip(&tick.slots) {
-        let SlotNotes { seen, told, seen_lost, told_lost, cpu_ns } = &slot.notes[place];
+        let SlotCheckpoint { seen, told, seen_lost, told_lost, cpu_ns } = &slot.checkpoints[place];
         let EarlierSlot { account, cpu_ns: noted_cpu_ns, looped: _ } = noted;
         seen.note(&account.seen.counts);
         told.note(&account.told.counts);
@@ -39,7 +39,7 @@ pub fn leave(board: &Scoreboard, tick: &Earlier) {
     tick_ns.store(tick.tick_ns, Relaxed);
 }
 
-/// The row of the tick that was noted last is written.
+/// Declares the tick that was stored last the valid one: its row is written.
 pub fn settle(board: &Scoreboard) {
     board.head().observer.written.store(1 - written(board) as u64, Release);
 }
@@ -59,16 +59,16 @@ pub fn recall(board: &Scoreboard, is_last_row: impl FnOnce(u64) -> bool) -> Earl
         settle(board);
     }
     let place = written(board);
-    let TickNotes { tick_ns, cpu_ns, user_ns, system_ns, finished } = &ticks[place];
+    let TickCheckpoint { tick_ns, cpu_ns, user_ns, system_ns, finished } = &ticks[place];
     let tick_ns = tick_ns.load(Relaxed);
     if tick_ns == 0 {
         return Earlier::default();
     }
     let tally = |counters: &Counters, lost: &AtomicU64| Tally { counts: counters.read(), lost: lost.load(Relaxed) };
-    let recall_slot = |notes: &SlotNotes| EarlierSlot {
-        cpu_ns: notes.cpu_ns.load(),
+    let recall_slot = |slot: &SlotCheckpoint| EarlierSlot {
+        cpu_ns: slot.cpu_ns.load(),
         looped: MaybeKnown::UNKNOWN,
-        account: Account { seen: tally(&notes.seen, &notes.seen_lost), told: tally(&notes.told, &notes.told_lost) },
+        account: Account { seen: tally(&slot.seen, &slot.seen_lost), told: tally(&slot.told, &slot.told_lost) },
     };
     Earlier {
         tick_ns,
@@ -77,7 +77,7 @@ pub fn recall(board: &Scoreboard, is_last_row: impl FnOnce(u64) -> bool) -> Earl
         system_ns: system_ns.load(),
         finished: finished.load(Relaxed),
         rss_peak_bytes: board.head().observer.rss_peak_bytes.load(),
-        slots: board.slots().iter().map(|slot| recall_slot(&slot.notes[place])).collect(),
+        slots: board.slots().iter().map(|slot| recall_slot(&slot.checkpoints[place])).collect(),
         host: Host::default(),
         strain: StrainReading::default(),
         routes: None,

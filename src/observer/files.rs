@@ -89,7 +89,7 @@ impl OpenFiles {
         if !new.is_empty() {
             self.marked += new.len();
             let appended = self.marks.append(new);
-            self.heed(MARKS, appended);
+            self.log_on_error(MARKS, appended);
         }
     }
 
@@ -142,7 +142,7 @@ impl OpenFiles {
     pub fn tick(&mut self, phase: &str, sample: &Sample) {
         let Sample { moment, target, .. } = sample;
         let resources = self.resources.append([Row { moment, phase, mode: self.mode, figures: target }]);
-        self.heed(RESOURCES, resources);
+        self.log_on_error(RESOURCES, resources);
     }
 
     /// Appends a tick's rows of slots and routes, and its histograms.
@@ -150,18 +150,18 @@ impl OpenFiles {
         let Sample { moment, slots, routes, .. } = sample;
         let mode = self.mode;
         let workers = self.workers.append(slots.iter().map(|figures| Row { moment, phase, mode, figures }));
-        self.heed(WORKERS, workers);
+        self.log_on_error(WORKERS, workers);
         let routes = self.routes.append(routes.iter().map(|figures| Row { moment, phase, mode, figures }));
-        self.heed(ROUTES, routes);
+        self.log_on_error(ROUTES, routes);
         let latency = self.latency.append(sample);
-        self.heed(LATENCY, latency);
+        self.log_on_error(LATENCY, latency);
         if self.marks.rows_outside() > 0 {
             let marks = self.marks.append(Vec::<[&str; 0]>::new());
-            self.heed(MARKS, marks);
+            self.log_on_error(MARKS, marks);
         }
         if self.events.rows_outside() > 0 {
             let events = self.events.append(Vec::<[&str; 0]>::new());
-            self.heed(EVENTS, events);
+            self.log_on_error(EVENTS, events);
         }
     }
 
@@ -189,7 +189,7 @@ impl OpenFiles {
             detail.clone(),
             or_empty(plans.clone()),
         ]]);
-        self.heed(EVENTS, appended);
+        self.log_on_error(EVENTS, appended);
     }
 
     /// Writes the totals of the run: what had been counted at its end stands behind the marks, under no name.
@@ -198,7 +198,7 @@ impl OpenFiles {
         let figures = serde_json::to_string(figures).unwrap_or_default();
         let appended =
             self.marks.append([[String::new(), monotonic_ns.to_string(), realtime_ns.to_string(), figures]]);
-        self.heed(MARKS, appended);
+        self.log_on_error(MARKS, appended);
         for (name, rows) in self.outside().into_iter().filter(|(_, rows)| *rows > 0) {
             tracing::warn!("{rows} rows of {name} could not be written to the end");
         }
@@ -207,8 +207,8 @@ impl OpenFiles {
         }
     }
 
-    /// Says what is to be said of an append: once on the log when writing fails, and in `events.csv` when it works again.
-    fn heed(&mut self, name: &'static str, appended: Appended) {
+    /// Logs the first failure of an append, and enters the gap in `events.csv` when it works again.
+    fn log_on_error(&mut self, name: &'static str, appended: Appended) {
         match appended {
             Appended::Written | Appended::Kept => {}
             Appended::Failed(error) => self.complain(Path::new(name), &error),

@@ -41,17 +41,17 @@ impl Observer {
         });
     }
 
-    /// Writes down what happened, follows a changed profile, and notes then that it is done.
-    fn heed(&mut self, number: u64, news: News) {
+    /// Writes down what happened, follows a changed profile, and then notes that it is done.
+    fn carry_out(&mut self, number: u64, news: News) {
         let board = Arc::clone(&self.board);
-        let notes = &board.head().observer;
+        let checkpoint = &board.head().observer;
         match news {
             News::Happened(event) => {
                 if !self.files.as_mut().is_some_and(|files| files.was_last(&event)) {
                     self.write_down(&event);
                 }
                 if event.kind == "ready" {
-                    notes.ready_told.store(1, Relaxed);
+                    checkpoint.ready_told.store(1, Relaxed);
                 }
             }
             News::Faults { part, plans, more } => {
@@ -66,14 +66,14 @@ impl Observer {
                 self.follow_profile();
             }
         }
-        notes.news.store(number, Relaxed);
+        checkpoint.news.store(number, Relaxed);
     }
 
     /// Does what an order says.
     pub(super) fn obey(&mut self, order: Option<(Order, Vec<OwnedFd>)>) -> Then {
         match order {
             Some((Order::News { number, news }, _)) => {
-                self.heed(number, news);
+                self.carry_out(number, news);
                 Then::GoOn
             }
             Some((Order::Listeners { slot: _ }, listeners)) => {

@@ -66,7 +66,7 @@ macro_rules! counters {
                 Counts { client_gone, broken, closed, ..others }
             }
 
-            /// Writes down what somebody else has counted. For the observer's notes.
+            /// Writes down what somebody else has counted. For the observer's checkpoints.
             pub fn note(&self, counts: &Counts) {
                 self.answered.store(counts.answered(), Relaxed);
                 $(self.$name.store(counts.$name, Relaxed);)*

@@ -11,10 +11,10 @@ use super::{ROUTES, SEATS};
 use crate::histogram::add;
 use crate::maybe_known::{MaybeKnown, SharedFigure};
 
-/// Per slot, what [`super::TickNotes`] is for the target.
+/// Per slot, what [`super::TickCheckpoint`] is for the target.
 #[derive(Zeroable)]
 #[repr(C, align(128))]
-pub struct SlotNotes {
+pub struct SlotCheckpoint {
     /// Its counters as they were read at the last tick.
     pub seen: Counters,
     /// Its counters as they were told at the last tick: the same, unless they were implausible once.
@@ -34,8 +34,8 @@ pub struct Slot {
     pub(super) version: AtomicU64,
     pub(super) state: AtomicU64,
     pub(super) roster: [Roster; SEATS],
-    /// What the observer noted of the slot, beside [`super::ObserverNotes::ticks`].
-    pub notes: [SlotNotes; 2],
+    /// The slot's part of the observer's checkpoints, beside [`super::ObserverCheckpoint::ticks`].
+    pub checkpoints: [SlotCheckpoint; 2],
     pub(super) base: Base,
     pub(super) seats: [Seat; SEATS],
 }

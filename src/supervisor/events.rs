@@ -16,7 +16,7 @@ const KEPT_NEWS: usize = 1_000;
 /// News for the observer, the oldest first. They are kept until one has written them down: it may die with what it was
 /// sent, and then the next one is sent the same.
 #[derive(Default)]
-pub struct Untold {
+pub struct Outbox {
     news: VecDeque<(u64, News)>,
     /// The number of the newest.
     newest: u64,
@@ -24,7 +24,7 @@ pub struct Untold {
     sent: u64,
 }
 
-impl Untold {
+impl Outbox {
     fn push(&mut self, news: News) {
         if self.news.len() == KEPT_NEWS
             && let Some(oldest) = self.news.iter().position(|(_, news)| matches!(news, News::Happened(_)))
@@ -52,7 +52,7 @@ impl Untold {
 impl Supervisor {
     pub(super) fn note(&mut self, kind: &str, of: Option<(usize, usize)>, detail: String) {
         let roster = of.map(|(number, seat)| self.plan.board.slots()[number].roster(seat));
-        self.untold.push(News::Happened(Event {
+        self.outbox.push(News::Happened(Event {
             at_ns: clock::monotonic_ns(),
             realtime_ns: clock::realtime_ns(),
             kind: kind.to_owned(),
@@ -68,13 +68,13 @@ impl Supervisor {
     /// Has the observer put these in the place of all fault plans: a plan at a time, as a packet holds no more. What it
     /// has not done of an earlier change is out of date.
     pub(super) fn change_faults(&mut self, plans: Vec<Written>) {
-        self.untold.news.retain(|(_, news)| !matches!(news, News::Faults { .. }));
+        self.outbox.news.retain(|(_, news)| !matches!(news, News::Faults { .. }));
         let last = plans.len().saturating_sub(1);
         if plans.is_empty() {
-            self.untold.push(News::Faults { part: 0, plans, more: false });
+            self.outbox.push(News::Faults { part: 0, plans, more: false });
         } else {
             for (part, plan) in plans.into_iter().enumerate() {
-                self.untold.push(News::Faults { part, plans: vec![plan], more: part < last });
+                self.outbox.push(News::Faults { part, plans: vec![plan], more: part < last });
             }
         }
         self.tell_observer();
@@ -84,7 +84,7 @@ impl Supervisor {
     pub(super) fn tell_observer(&mut self) {
         if let Some(observer) = self.observer.as_ref().filter(|observer| observer.reached == Reached::Live) {
             let written = self.plan.board.head().observer.news.load(Relaxed);
-            self.untold
+            self.outbox
                 .tell(written, |number, news| observer.send(&Order::News { number, news: news.clone() }, &[]));
         }
     }
@@ -113,9 +113,9 @@ mod tests {
     }
 
     /// Which numbers are sent to an observer that takes so many.
-    fn sent(untold: &mut Untold, written: u64, takes: usize) -> Vec<u64> {
+    fn sent(outbox: &mut Outbox, written: u64, takes: usize) -> Vec<u64> {
         let numbers = RefCell::new(Vec::new());
-        untold.tell(written, |number, _| {
+        outbox.tell(written, |number, _| {
             let has_room = numbers.borrow().len() < takes;
             if has_room {
                 numbers.borrow_mut().push(number);
@@ -127,30 +127,30 @@ mod tests {
 
     #[test]
     fn an_observer_is_sent_everything_once_and_its_successor_what_is_not_written_down() {
-        let mut untold = Untold::default();
+        let mut outbox = Outbox::default();
         for number in 1..=4 {
-            untold.push(event(number));
+            outbox.push(event(number));
         }
-        assert_eq!(sent(&mut untold, 0, 3), [1, 2, 3]);
-        assert_eq!(sent(&mut untold, 1, 9), [4]);
-        assert_eq!(sent(&mut untold, 2, 9), [] as [u64; 0]);
-        untold.again();
-        assert_eq!(sent(&mut untold, 2, 9), [3, 4]);
-        untold.push(event(5));
-        assert_eq!(sent(&mut untold, 4, 9), [5]);
-        untold.again();
-        assert_eq!(sent(&mut untold, 5, 9), [] as [u64; 0]);
+        assert_eq!(sent(&mut outbox, 0, 3), [1, 2, 3]);
+        assert_eq!(sent(&mut outbox, 1, 9), [4]);
+        assert_eq!(sent(&mut outbox, 2, 9), [] as [u64; 0]);
+        outbox.again();
+        assert_eq!(sent(&mut outbox, 2, 9), [3, 4]);
+        outbox.push(event(5));
+        assert_eq!(sent(&mut outbox, 4, 9), [5]);
+        outbox.again();
+        assert_eq!(sent(&mut outbox, 5, 9), [] as [u64; 0]);
     }
 
     #[test]
     fn where_there_is_no_room_the_oldest_event_gives_way_and_no_plan() {
-        let mut untold = Untold::default();
-        untold.push(faults(0, true));
-        untold.push(faults(1, false));
+        let mut outbox = Outbox::default();
+        outbox.push(faults(0, true));
+        outbox.push(faults(1, false));
         for number in 0..KEPT_NEWS {
-            untold.push(event(number));
+            outbox.push(event(number));
         }
-        let sent = sent(&mut untold, 0, usize::MAX);
+        let sent = sent(&mut outbox, 0, usize::MAX);
         assert_eq!((sent.len(), &sent[..3]), (KEPT_NEWS, &[1, 2, 5][..]));
     }
 }

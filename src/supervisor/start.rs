@@ -37,7 +37,7 @@ impl Supervisor {
         self.observer_due_ns = None;
         self.observers += 1;
         self.observed = self.first_slots;
-        self.untold.again();
+        self.outbox.again();
         let (observer, generation) = (Arc::clone(&self.plan.observer), self.observers);
         let cause = if generation == 1 { Cause::Boot } else { Cause::Respawn };
         let duty: Duty = Box::new(move |end| observer(end));
