@@ -4,21 +4,16 @@
 #   scripts/generator-outputs.sh [--binary PATH]
 #
 # The target has exactly 0.5 % faults. The machine must be quiet: verify says so of a generator that was short of CPU.
-# oha comes by cargo and Locust by pip, both below target/tools; wrk comes from Debian.
+# oha comes by cargo, Locust by pip, loadtest and autocannon by npm, all below target/tools; the others come from Debian.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-binary=""
-case ${1:-} in
-    "") ;;
-    --binary) binary=${2:?--binary takes a path} ;;
-    *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
-esac
-
 . scripts/lib.sh
-need wrk jq
+binary_option "$@"
+need wrk jq ab=apache2-utils hey h2load=nghttp2-client
 with_oha
 with_locust
+with_npm
 program "$binary"
 export PATH=$work:$PATH
 
@@ -53,6 +48,16 @@ record wrk-late "wrk -t1 -c4 -d3s --timeout 1s '{url}/io?ms=1200' >out/wrk.txt"
 record locust-csv "locust --headless -f locustfile.py --users 10 --spawn-rate 10 --run-time 4s --csv out/locust --host {url} --loglevel ERROR >out/locust.txt 2>&1 || true"
 record locust-json "locust --headless -f locustfile.py --users 10 --spawn-rate 10 --run-time 3s --json --host {url} --loglevel ERROR >out/locust.json 2>/dev/null || true"
 record locust-refused "locust --headless -f locustfile.py --users 5 --spawn-rate 5 --run-time 3s --csv out/locust --host http://127.0.0.1:9 --loglevel ERROR >out/locust.txt 2>&1 || true"
+record loadtest "loadtest -n 2000 -c 10 -k --cores 1 {url}/plaintext >out/loadtest.txt"
+record loadtest-time "loadtest -t 2 -c 10 -k --cores 1 '{url}/io?ms=20' >out/loadtest.txt"
+record autocannon "autocannon --json -a 2000 -c 10 {url}/plaintext >out/autocannon.json 2>out/err"
+record ab "ab -q -k -l -n 2000 -c 10 {url}/plaintext >out/ab.txt"
+record ab-lengths "ab -q -n 2000 -c 10 {url}/plaintext >out/ab.txt"
+record hey "hey -n 2000 -c 10 {url}/plaintext >out/hey.txt"
+record hey-refused "hey -n 20 -c 2 http://127.0.0.1:9/ >out/hey.txt"
+record h2load "h2load --h1 -t1 -n 2000 -c 10 {url}/plaintext >out/h2load.txt"
+record h2load-time "h2load --h1 -t1 -D 2 -c 10 '{url}/io?ms=20' >out/h2load.txt"
+rm -f "$recorded/autocannon/err"
 # Only what the tests read.
-for one in oha-refused oha-text wrk-late locust-refused; do rm -r "$recorded/$one/run"; done
+for one in oha-refused oha-text wrk-late locust-refused hey-refused; do rm -r "$recorded/$one/run"; done
 rm "$recorded"/*/locust_exceptions.csv "$recorded/locust-refused/locust.txt"

@@ -61,6 +61,29 @@ with_locust() {
     export PATH=$tools/locust/bin:$PATH
 }
 
+# loadtest and autocannon, from npm, the same.
+with_npm() {
+    local tools=$PWD/target/tools/npm
+    need node=nodejs npm jq
+    if [ "$(jq -rs 'map(.version) | join(" ")' "$tools"/node_modules/{loadtest,autocannon}/package.json 2>/dev/null)" != "8.2.0 9.0.0" ]; then
+        echo "installing loadtest 8.2.0 and autocannon 9.0.0" >&2
+        mkdir -p "$tools"
+        npm install --prefix "$tools" --no-save --no-audit --no-fund --loglevel error loadtest@8.2.0 autocannon@9.0.0 >/dev/null
+    fi
+    export PATH=$tools/node_modules/.bin:$PATH
+}
+
+# The program of `--binary PATH`, in `binary`; without it none, for a release build. Everything else is answered with the
+# script's first lines.
+binary_option() { # argument...
+    binary=""
+    case ${1:-} in
+        "") ;;
+        --binary) binary=$(realpath "${2:?--binary takes a path}") ;;
+        *) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+    esac
+}
+
 # Writes a Locust file whose users ask for a path, one request after the other.
 locustfile() { # file path
     cat >"$1" <<PYTHON

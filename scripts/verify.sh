@@ -3,24 +3,19 @@
 #
 #   scripts/verify.sh [--binary PATH]
 #
-#   faults     a target with exactly 0.5 % faults under oha -n, wrk and Locust: to the request, or within those in flight
+#   faults     a target with exactly 0.5 % faults under each generator: to the request, or within those in flight
 #   drill      a target that stands still for 0.5 s in every 10: wrk is told that it omits, a paced oha that it does not
 #   ports      oha with fewer ports than connections, in a network namespace: the failures are the client's
 #   published  the five built-in systems: how many of their figures differ
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-binary=""
-case ${1:-} in
-    "") ;;
-    --binary) binary=${2:?--binary takes a path} ;;
-    *) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
-esac
-
 . scripts/lib.sh
-need wrk jq ip=iproute2
+binary_option "$@"
+need wrk jq ab=apache2-utils hey h2load=nghttp2-client ip=iproute2
 with_oha
 with_locust
+with_npm
 program "$binary"
 export PATH=$work:$PATH
 cd "$work"
@@ -52,6 +47,19 @@ compare counted counted.out faults.toml "$oha -n 20000 -c 20 -o counted.out {url
 line "oha -n 20000: requests" counted requests "" agrees
 figure "  how" "$(says counted requests "" cause)" "to the request" "is '$(says counted requests "" cause)' 'to the request'"
 figure "  500 seen, of 100 planned" "$(says counted faults "status 500 seen" theirs)" "oha: 100" "is '$(says counted faults "status 500 seen" theirs)' 'oha: 100'"
+# name command, whose output is NAME.out
+counted() {
+    compare "$1" "$1.out" faults.toml "$2 >$1.out"
+    line "$1, 20,000 requests" "$1" requests "" agrees
+    figure "  how" "$(says "$1" requests "" cause)" "to the request" "is '$(says "$1" requests "" cause)' 'to the request'"
+    figure "  500 seen, of 100 planned" "$(says "$1" faults "status 500 seen" theirs)" "$1: 100" "is '$(says "$1" faults "status 500 seen" theirs)' '$1: 100'"
+    figure "  checks that differ" "$(jq '[.checks[] | select(.verdict == "differs")] | length' "$1.json")" 0 "is 0 $(jq '[.checks[] | select(.verdict == "differs")] | length' "$1.json")"
+}
+counted loadtest "loadtest -n 20000 -c 20 -k --cores 1 {url}/plaintext"
+counted autocannon "autocannon --json -a 20000 -c 20 {url}/plaintext 2>autocannon.err"
+counted ab "ab -q -l -n 20000 -c 20 {url}/plaintext"
+counted hey "hey -n 20000 -c 20 {url}/plaintext"
+counted h2load "h2load --h1 -t1 -n 20000 -c 20 {url}/plaintext"
 compare wrk wrk.out faults.toml "wrk -t1 -c20 -d5s --latency {url}/plaintext >wrk.out"
 line "wrk, 5 s: requests, but for those in flight" wrk requests "" agrees
 line "  500 seen" wrk faults "status 500 seen" agrees

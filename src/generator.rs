@@ -3,11 +3,17 @@
 //! An output is recognised by its content, never by the name of its file. Everything in an [`Account`] may be unknown: no
 //! two generators tell the same.
 
+mod ab;
 mod account;
+mod autocannon;
 mod failure;
+mod h2load;
+mod hey;
 mod load;
+mod loadtest;
 mod locust;
 mod oha;
+mod text;
 mod wrk;
 
 use serde::de::DeserializeOwned;
@@ -51,7 +57,16 @@ pub trait Generator: Sync {
 }
 
 /// All that are known.
-pub static ALL: [&dyn Generator; 3] = [&oha::Oha, &wrk::Wrk, &locust::Locust];
+pub static ALL: [&dyn Generator; 8] = [
+    &oha::Oha,
+    &wrk::Wrk,
+    &locust::Locust,
+    &loadtest::Loadtest,
+    &autocannon::Autocannon,
+    &ab::Ab,
+    &hey::Hey,
+    &h2load::H2load,
+];
 
 /// In which unit a generator writes times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

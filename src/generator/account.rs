@@ -88,6 +88,12 @@ pub enum Statuses {
     From400(BTreeMap<u16, u64>),
     /// How many were 400 or more.
     CountFrom400(u64),
+    /// How many were not 2xx.
+    CountNot2xx(u64),
+    /// How many were 400 or more, with the requests that had no answer.
+    FailedOrFrom400(u64),
+    /// How many there were of each hundred: 2 stands for 200 to 299.
+    Classes(BTreeMap<u16, u64>),
 }
 
 /// What a generator counts as received.

@@ -57,6 +57,27 @@ pub(super) fn whole_seconds(generator: &str, duration: Duration) -> Result<u64, 
     Ok(duration.as_secs())
 }
 
+/// For generators that open all their connections at once, and send as fast as answers come.
+pub(super) fn as_fast_as_answers_come(generator: &str, load: &Load) -> Result<(), String> {
+    if load.rate.is_some() {
+        return Err(cannot(generator, "tells no latencies from a schedule on; oha does", "rate"));
+    }
+    if load.spawn_rate.is_some() {
+        return Err(cannot(generator, "opens all its connections at once", "spawn-rate"));
+    }
+    Ok(())
+}
+
+/// For generators that need a request for each connection.
+pub(super) fn enough_requests(generator: &str, load: &Load) -> Result<(), String> {
+    match load.amount {
+        Amount::Requests(count) if count < u64::from(load.concurrency) => {
+            Err(cannot(generator, "needs at least as many as connections (--concurrency)", "requests"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The program of this name: below `tools`, where `scripts/get-tools.sh` puts it, or on the search path; `None` where
 /// it is in neither. A name with a slash in it is a path.
 #[must_use]
@@ -64,7 +85,7 @@ pub fn find_program(name: &str, tools: &Path, search_path: &str) -> Option<std::
     if name.contains('/') {
         return Some(name.into());
     }
-    let own = ["bin", "locust/bin"].map(|folder| tools.join(folder));
+    let own = ["bin", "locust/bin", "npm/node_modules/.bin"].map(|folder| tools.join(folder));
     let folders = own.into_iter().chain(std::env::split_paths(search_path));
     folders.map(|folder| folder.join(name)).find(|path| is_executable(path))
 }

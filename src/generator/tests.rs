@@ -79,14 +79,117 @@ fn locust_tells_the_same_by_csv_and_by_json() {
     assert_eq!((alone.answered, alone.failures, alone.ended), (None, None, refused.ended));
 }
 
+/// An output of each shape that can be read, and whose it is.
+const WHOLE: [(&str, &str); 12] = [
+    ("oha-counted/oha.json", "oha"),
+    ("wrk/wrk.txt", "wrk"),
+    ("locust-csv/locust_stats.csv", "locust"),
+    ("locust-json/locust.json", "locust"),
+    ("loadtest/loadtest.txt", "loadtest"),
+    ("loadtest-time/loadtest.txt", "loadtest"),
+    ("autocannon/autocannon.json", "autocannon"),
+    ("ab/ab.txt", "ab"),
+    ("ab-lengths/ab.txt", "ab"),
+    ("hey/hey.txt", "hey"),
+    ("h2load/h2load.txt", "h2load"),
+    ("h2load-time/h2load.txt", "h2load"),
+];
+
+#[test]
+fn loadtest_tells_answers_from_400_on_and_failures_as_one() {
+    let counted = account("loadtest/loadtest.txt").unwrap();
+    assert_eq!((counted.ended, counted.answered, counted.failed()), (Some(2_000), None, None));
+    assert_eq!((&counted.statuses, counted.connections), (&Statuses::FailedOrFrom400(10), Some(10)));
+    let timed = account("loadtest-time/loadtest.txt").unwrap();
+    assert_eq!((timed.answered, timed.failed()), (timed.ended, Some(0)));
+    let (p50, p99) = (timed.latency.at(0.5).unwrap(), timed.latency.at(0.99).unwrap());
+    assert!((20e3..1e6).contains(&p50) && p50 <= p99, "in microseconds: {p50} {p99}");
+}
+
+#[test]
+fn autocannon_tells_each_status_and_whole_milliseconds() {
+    let account = account("autocannon/autocannon.json").unwrap();
+    assert_eq!((account.answered, account.failed(), account.connections), (Some(2_000), Some(0), Some(10)));
+    assert_eq!(account.statuses, Statuses::Each([(200, 1_990), (500, 10)].into()));
+    assert!(account.latency.at(0.975).is_some() && account.latency.rounding_us > 999.0);
+}
+
+#[test]
+fn ab_calls_an_answer_of_another_length_failed_and_it_is_none() {
+    for name in ["ab/ab.txt", "ab-lengths/ab.txt"] {
+        let account = account(name).unwrap();
+        assert_eq!((account.answered, account.failed()), (Some(2_000), Some(0)), "{name}");
+        assert_eq!(account.statuses, Statuses::CountNot2xx(10), "{name}");
+    }
+    let content = recorded("ab-lengths/ab.txt");
+    assert!(content.contains("Failed requests:        10"), "{content}");
+    let received = content.replace("Receive: 0, Length: 10", "Receive: 10, Length: 0");
+    let broken = read(&received, "output", |_| None).unwrap();
+    assert_eq!((broken.ended, broken.answered, broken.failed()), (Some(2_000), Some(1_990), Some(10)));
+    let other = wrong(&content.replace("Length: 10", "Length: 9"));
+    assert!(other.starts_with("is damaged"), "{other}");
+}
+
+#[test]
+fn hey_tells_each_status_and_failures_by_their_words() {
+    let counted = account("hey/hey.txt").unwrap();
+    assert_eq!(counted.statuses, Statuses::Each([(200, 1_990), (500, 10)].into()));
+    assert_eq!((counted.answered, counted.failed()), (Some(2_000), Some(0)));
+    assert!((50.0..1e5).contains(&counted.latency.at(0.5).unwrap()), "in microseconds: {:?}", counted.latency);
+    let refused = account("hey-refused/hey.txt").unwrap();
+    assert_eq!((refused.ended, refused.answered, refused.latency.mean_us), (Some(20), Some(0), None));
+    assert_eq!(refused.failures.unwrap()[0].kind, Kind::Refused);
+}
+
+#[test]
+fn h2load_tells_statuses_by_their_hundreds_and_percentiles_where_its_version_does() {
+    let counted = account("h2load/h2load.txt").unwrap();
+    assert_eq!((counted.answered, counted.failed(), counted.connections), (Some(2_000), Some(0), Some(10)));
+    assert_eq!(counted.statuses, Statuses::Classes([(2, 1_990), (3, 0), (4, 0), (5, 10)].into()));
+    let timed = account("h2load-time/h2load.txt").unwrap();
+    assert!((20e3..1e6).contains(&timed.latency.mean_us.unwrap()), "in microseconds: {:?}", timed.latency);
+    let content = recorded("h2load-time/h2load.txt");
+    let newer: Vec<String> = content
+        .lines()
+        .map(|line| match line.split_once("max         mean") {
+            Some((before, after)) => format!("{before}max median p95 p99 mean{after}"),
+            None if line.starts_with("time for request:") => {
+                "time for request: 1us 9us 2us 3us 4us 3us 1us 90.00%".to_owned()
+            }
+            None => line.to_owned(),
+        })
+        .collect();
+    let latency = read(&newer.join("\n"), "output", |_| None).unwrap().latency;
+    assert_eq!(latency.quantiles, [(0.5, 2.0), (0.95, 3.0), (0.99, 4.0)]);
+    assert_eq!((latency.max_us, latency.mean_us), (Some(9.0), Some(3.0)));
+}
+
+#[test]
+fn a_load_that_a_generator_can_t_make_is_a_sentence() {
+    let load = |amount| Load { amount, concurrency: 10, rate: None, spawn_rate: None, path: "/x".to_owned() };
+    for name in ["loadtest", "autocannon", "ab", "hey", "h2load"] {
+        let generator = named(name).unwrap();
+        let command = generator.invocation(&load(Amount::Requests(200)), "http://t").unwrap().command;
+        assert_eq!((command[0].as_str(), command.last().unwrap().as_str()), (name, "http://t/x"));
+        let paced = Load { rate: Some(5.0), ..load(Amount::Requests(200)) };
+        assert!(generator.invocation(&paced, "http://t").unwrap_err().starts_with(&format!("--rate: {name} ")));
+        let halves = load(Amount::Duration(std::time::Duration::from_millis(1_500)));
+        assert_eq!(
+            generator.invocation(&halves, "http://t").is_err(),
+            !["hey", "h2load"].contains(&name),
+            "{name}"
+        );
+    }
+    for name in ["ab", "hey", "h2load"] {
+        assert!(named(name).unwrap().invocation(&load(Amount::Requests(9)), "http://t").is_err(), "{name}");
+    }
+    let sentence = named("hey").unwrap().invocation(&load(Amount::Requests(15)), "http://t").unwrap_err();
+    assert!(sentence.contains("give a multiple of 10"), "{sentence}");
+}
+
 #[test]
 fn content_decides_and_not_the_name() {
-    for (name, generator) in [
-        ("oha-counted/oha.json", "oha"),
-        ("wrk/wrk.txt", "wrk"),
-        ("locust-csv/locust_stats.csv", "locust"),
-        ("locust-json/locust.json", "locust"),
-    ] {
+    for (name, generator) in WHOLE {
         let content = recorded(name);
         let by: Vec<_> = ALL.iter().filter(|one| one.recognise(&content)).map(|one| one.name()).collect();
         assert_eq!(by, [generator], "{name}");
@@ -95,7 +198,7 @@ fn content_decides_and_not_the_name() {
 
 #[test]
 fn an_output_that_is_cut_anywhere_is_refused_or_whole() {
-    for name in ["oha-counted/oha.json", "wrk/wrk.txt", "locust-csv/locust_stats.csv", "locust-json/locust.json"] {
+    for (name, _) in WHOLE {
         let content = recorded(name);
         let last = content.trim_end().len();
         for length in (0..last).filter(|length| content.is_char_boundary(*length)) {
@@ -113,8 +216,14 @@ fn what_is_no_output_is_refused_with_what_to_do() {
     for (content, sentence) in [
         ("", "is empty"),
         (" \n", "is empty"),
-        ("{}", "is no output of a generator that is known here (oha, wrk, locust)"),
-        ("\u{0}\u{1}", "is no output of a generator that is known here (oha, wrk, locust)"),
+        (
+            "{}",
+            "is no output of a generator that is known here (oha, wrk, locust, loadtest, autocannon, ab, hey, h2load)",
+        ),
+        (
+            "\u{0}\u{1}",
+            "is no output of a generator that is known here (oha, wrk, locust, loadtest, autocannon, ab, hey, h2load)",
+        ),
         (
             "unable to connect to 127.0.0.1:9 Connection refused\n",
             "says that wrk could not connect, and nothing else: it made no load",
@@ -122,6 +231,10 @@ fn what_is_no_output_is_refused_with_what_to_do() {
         (
             &recorded("oha-text/oha.txt"),
             "is oha's text for people, with rounded figures; ask oha for --output-format json",
+        ),
+        (
+            "response-time,DNS+dialup,DNS\n",
+            "is hey's CSV, which has no failures; give what hey prints without -o csv",
         ),
         (&recorded("locust-csv/locust.txt"), "is Locust's table for people; ask Locust for --json or --csv PREFIX"),
     ] {
@@ -133,7 +246,7 @@ fn what_is_no_output_is_refused_with_what_to_do() {
 
 #[test]
 fn two_runs_in_one_file_are_refused() {
-    for name in ["oha-counted/oha.json", "wrk/wrk.txt", "locust-csv/locust_stats.csv", "locust-json/locust.json"] {
+    for (name, _) in WHOLE {
         let twice = recorded(name).repeat(2);
         let sentence = wrong(&twice);
         assert!(sentence.contains("run") && sentence.ends_with("give one of them"), "{name}: {sentence}");
@@ -142,6 +255,18 @@ fn two_runs_in_one_file_are_refused() {
 
 #[test]
 fn another_locale_s_decimals_are_refused() {
+    for name in ["loadtest/loadtest.txt", "ab/ab.txt", "hey/hey.txt", "h2load/h2load.txt"] {
+        // A point between digits.
+        let content = recorded(name);
+        let letters: Vec<char> = content.chars().collect();
+        let is_decimal = |at: usize| {
+            let digit = |at: usize| letters.get(at).is_some_and(char::is_ascii_digit);
+            letters[at] == '.' && at > 0 && digit(at - 1) && digit(at + 1)
+        };
+        let commas: String = (0..letters.len()).map(|at| if is_decimal(at) { ',' } else { letters[at] }).collect();
+        let sentence = wrong(&commas);
+        assert!(sentence.contains("as") && sentence.contains("writes it"), "{name}: {sentence}");
+    }
     let content = recorded("locust-csv/locust_stats.csv");
     let (header, rows) = content.split_once('\n').unwrap();
     let commas = format!("{header}\n{}", rows.replace('.', ","));

@@ -3,6 +3,7 @@
 //! `--timeout` counts as a request and as a time-out, but not in the latencies.
 
 use super::load::{Amount, Invocation, Load, cannot, whole_seconds};
+use super::text::{Scale, TIMES};
 use super::{Account, Bytes, Failure, Generator, Kind, Latency, Statuses, Timing, Unit};
 
 /// The adapter.
@@ -142,19 +143,11 @@ fn latency(lines: &[&str]) -> Latency {
     }
 }
 
-/// The unit that a number ends with, and what it is worth. The longer ones first.
-type Scale = [(&'static str, f64)];
-
-/// In microseconds.
-const TIMES: &Scale = &[("us", 1.0), ("ms", 1e3), ("s", 1e6), ("m", 6e7), ("h", 3.6e9)];
-
 /// wrk counts in powers of two.
 const BYTES: &Scale =
     &[("KB", 1024.0), ("MB", 1_048_576.0), ("GB", 1_073_741_824.0), ("TB", 1_099_511_627_776.0), ("B", 1.0)];
 
-/// A number with its unit: its value, and how far it may be from what was counted.
+/// wrk writes hundredths: a number with its unit, and how far it may be from what was counted.
 fn scaled(text: &str, scale: &Scale) -> Option<(f64, f64)> {
-    let (number, factor) = scale.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, factor)))?;
-    let value: f64 = number.parse().ok().filter(|value: &f64| value.is_finite())?;
-    Some((value * factor, 0.005 * factor))
+    super::text::scaled(text, scale).map(|(value, factor)| (value, 0.005 * factor))
 }

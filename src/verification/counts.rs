@@ -90,11 +90,21 @@ pub fn statuses(account: &Account, target: &Target) -> Vec<Check> {
         let of = |counts: &BTreeMap<u16, u64>, status| counts.get(&status).copied().unwrap_or(0);
         all.into_iter().map(|status| check(status.to_string(), of(theirs, status), of(ours, status))).collect()
     };
+    let all = || ours.values().sum::<u64>();
+    let from_400 = || ours.range(400..).map(|(_, count)| count).sum::<u64>();
+    let hundred = |class: u16| ours.range(class * 100..(class + 1) * 100).map(|(_, count)| count).sum::<u64>();
     match &account.statuses {
         Statuses::Each(theirs) => each(theirs, 0),
         Statuses::From400(theirs) => each(theirs, 400),
-        Statuses::CountFrom400(theirs) => {
-            vec![check("≥ 400".to_owned(), *theirs, ours.range(400..).map(|(_, count)| count).sum())]
+        Statuses::CountFrom400(theirs) => vec![check("≥ 400".to_owned(), *theirs, from_400())],
+        Statuses::CountNot2xx(theirs) => vec![check("not 2xx".to_owned(), *theirs, all() - hundred(2))],
+        Statuses::FailedOrFrom400(theirs) => {
+            let unanswered = account.ended.map_or(0, |ended| ended.saturating_sub(all()));
+            vec![check("≥ 400, or no answer".to_owned(), *theirs, from_400() + unanswered)]
+        }
+        Statuses::Classes(theirs) => {
+            let classes = theirs.iter().filter(|(class, count)| **count > 0 || hundred(**class) > 0);
+            classes.map(|(class, count)| check(format!("{class}xx"), *count, hundred(*class))).collect()
         }
         Statuses::Unknown => {
             let told: Vec<String> =

@@ -39,15 +39,24 @@ fn seen_statuses(account: &Account, target: &Target) -> Vec<Check> {
             *executed.entry(status).or_default() += count;
         }
     }
+    // Where the target gave no other status that the count is about, it is the count of this one.
+    let alone = |status: u16, counted: &dyn Fn(u16) -> bool, count: u64| {
+        let mut others = target.statuses.as_ref()?.keys().filter(|other| **other != status && counted(**other));
+        (counted(status) && others.next().is_none()).then_some(count)
+    };
     let seen = |status: u16| match &account.statuses {
         Statuses::Each(all) => Some(all.get(&status).copied().unwrap_or(0)),
         Statuses::From400(all) if status >= 400 => Some(all.get(&status).copied().unwrap_or(0)),
-        // Where there is one status alone, it is the count.
-        Statuses::CountFrom400(count) => {
-            let others = target.statuses.as_ref()?.range(400..).filter(|(other, _)| **other != status).count();
-            (status >= 400 && others == 0).then_some(*count)
+        Statuses::CountFrom400(count) => alone(status, &|status| status >= 400, *count),
+        Statuses::CountNot2xx(count) => alone(status, &|status| status / 100 != 2, *count),
+        Statuses::FailedOrFrom400(count) if account.ended <= target.answered() => {
+            alone(status, &|status| status >= 400, *count)
         }
-        Statuses::From400(_) | Statuses::Unknown => None,
+        Statuses::Classes(classes) => {
+            let class = status / 100;
+            alone(status, &|status| status / 100 == class, classes.get(&class).copied().unwrap_or(0))
+        }
+        Statuses::From400(_) | Statuses::FailedOrFrom400(_) | Statuses::Unknown => None,
     };
     let check = |(status, executed): (u16, u64)| {
         let theirs = seen(status);

@@ -132,6 +132,22 @@ fn statuses_and_bytes_are_held_against_each_other() {
     for statuses in [Statuses::CountFrom400(50), Statuses::From400([(500, 50)].into())] {
         assert_eq!(one(Topic::Status, &Account { statuses, ..account() }, &target()).0, Verdict::Agrees);
     }
+    for (statuses, verdict) in [
+        (Statuses::CountNot2xx(50), Verdict::Agrees),
+        (Statuses::CountNot2xx(51), Verdict::Differs),
+        (Statuses::FailedOrFrom400(50), Verdict::Agrees),
+        (Statuses::FailedOrFrom400(49), Verdict::Differs),
+        (Statuses::Classes([(2, 9_950), (3, 0), (5, 50)].into()), Verdict::Agrees),
+        (Statuses::Classes([(2, 9_950), (4, 50), (5, 0)].into()), Verdict::Differs),
+    ] {
+        let account = Account { statuses, ..account() };
+        let checks = about(Topic::Status, &account, &target());
+        assert_eq!(
+            checks.iter().any(|check| check.verdict == Verdict::Differs),
+            verdict == Verdict::Differs,
+            "{checks:#?}"
+        );
+    }
     differs(
         Topic::Status,
         &Account { statuses: Statuses::CountFrom400(49), ..account() },

@@ -29,12 +29,20 @@ fn lines<'a>(text: &'a str, topic: &str) -> Vec<&'a str> {
 }
 
 /// The one file of a generator's that is compared.
-const OUTPUTS: [(&str, &str); 5] = [
+const OUTPUTS: [(&str, &str); 13] = [
     ("oha-counted", "oha.json"),
     ("oha-deadline", "oha.json"),
     ("wrk", "wrk.txt"),
     ("locust-csv", "locust_stats.csv"),
     ("locust-json", "locust.json"),
+    ("loadtest", "loadtest.txt"),
+    ("loadtest-time", "loadtest.txt"),
+    ("autocannon", "autocannon.json"),
+    ("ab", "ab.txt"),
+    ("ab-lengths", "ab.txt"),
+    ("hey", "hey.txt"),
+    ("h2load", "h2load.txt"),
+    ("h2load-time", "h2load.txt"),
 ];
 
 #[test]
@@ -54,6 +62,18 @@ fn a_count_of_requests_agrees_to_the_request_and_a_time_within_those_in_flight()
         assert!(lines(&said, topic)[0].ends_with("to the request"), "{topic}: {said}");
     }
     assert!(lines(&said, "faults: status 500 ")[0].contains("planned: 10"), "{said}");
+    for (name, file) in [
+        ("loadtest", "loadtest.txt"),
+        ("autocannon", "autocannon.json"),
+        ("ab", "ab.txt"),
+        ("hey", "hey.txt"),
+        ("h2load", "h2load.txt"),
+    ] {
+        let (_, said, _) = verify(&recorded(name).join("run"), &recorded(name).join(file), &[]);
+        for topic in ["requests", "status", "faults: status 500 seen"] {
+            assert!(lines(&said, topic)[0].ends_with("to the request"), "{name} {topic}: {said}");
+        }
+    }
     let (_, said, _) = verify(&recorded("wrk/run"), &recorded("wrk/wrk.txt"), &[]);
     assert!(lines(&said, "requests")[0].ends_with("at most 10 connections were open"), "{said}");
     let (_, said, _) = verify(&recorded("locust-csv/run"), &recorded("locust-csv/locust_stats.csv"), &[]);
@@ -88,7 +108,11 @@ fn what_can_t_be_compared_is_a_sentence_and_code_2() {
         (&run, &file("cut", &whole[..whole.len() / 2]), "is cut off in line"),
         (&run, &file("twice", &whole.repeat(2)), "give one of them"),
         (&run, &file("picture", &[0xff; 64]), "is no text"),
-        (&run, &run.join("resources.csv"), "is no output of a generator that is known here (oha, wrk, locust)"),
+        (
+            &run,
+            &run.join("resources.csv"),
+            "is no output of a generator that is known here (oha, wrk, locust, loadtest, autocannon, ab, hey, h2load)",
+        ),
         (&directory.path().join("no-run"), &output, "there is no such run directory"),
         (&output, &output, "is no directory"),
         (&directory.path().to_owned(), &output, "holds no run"),

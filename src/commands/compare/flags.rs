@@ -22,7 +22,7 @@ macro_rules! flags {
 flags! {
     "a" "KEY=VALUE,…" "Arm A: settings of `quintain serve`, as in mode=single or mode=cluster,workers=2",
     "b" "KEY=VALUE,…" "Arm B, which is judged against A",
-    "with" "GENERATOR" "The load generator that loads both: oha, wrk or locust [default: oha]",
+    "with" "GENERATOR" "The load generator that loads both: oha, wrk, locust, loadtest, autocannon, ab, hey or h2load [default: oha]",
     "load" "COMMAND" "Or a command of your own with {url} in it; its output is read if it can be",
     "requests" "N" "Ends the load of a round after so many requests (oha)",
     "duration" "TIME" "Ends it after so long [default: 3s]",
