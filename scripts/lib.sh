@@ -73,6 +73,16 @@ with_npm() {
     export PATH=$tools/node_modules/.bin:$PATH
 }
 
+# The first of these load generators that is there, in `generator`.
+a_generator() { # name...
+    export PATH=$PWD/target/tools/bin:$PATH
+    for generator in "$@"; do
+        ! command -v "$generator" >/dev/null || return 0
+    done
+    echo "there is none of $*; scripts/get-tools.sh $1 gets one" >&2
+    exit 2
+}
+
 # The program of `--binary PATH`, in `binary`; without it none, for a release build. Everything else is answered with the
 # script's first lines.
 binary_option() { # argument...

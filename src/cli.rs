@@ -43,6 +43,9 @@ Every setting is also an environment variable (QUINTAIN_MAX_BODY) and a key of t
 /// The one argument of `quintain profiles`.
 const NAME: &str = "NAME";
 
+/// The switch of `quintain profiles`.
+const LOCUSTFILE: &str = "locustfile";
+
 /// The one argument of `quintain health`.
 const URL: &str = "URL";
 
@@ -56,12 +59,12 @@ pub fn main() -> ExitCode {
     };
     let Asked { verb, flags, mut mistakes } = asked;
     match (&verb, &mistakes[..]) {
-        (Verb::Profiles(name), []) => return commands::profiles::run(name.as_deref()),
+        (Verb::Profiles(name, locustfile), []) => return commands::profiles::run(name.as_deref(), *locustfile),
         (Verb::Report(asked), []) => return commands::report::run(asked),
         (Verb::Verify(asked), []) => return commands::verify::run(asked),
         (Verb::Compare(asked), []) => return commands::compare::run(asked, &check_settings),
         (Verb::Health(url), []) => return commands::health::run(url),
-        (Verb::Report(_) | Verb::Profiles(_) | Verb::Verify(_) | Verb::Compare(_) | Verb::Health(_), _) => {
+        (Verb::Report(_) | Verb::Profiles(..) | Verb::Verify(_) | Verb::Compare(_) | Verb::Health(_), _) => {
             return exit_with(&report(&mistakes));
         }
         (Verb::Serve | Verb::Check, _) => {}
@@ -92,7 +95,7 @@ pub fn main() -> ExitCode {
                 )
             }
             Verb::Check
-            | Verb::Profiles(_)
+            | Verb::Profiles(..)
             | Verb::Report(_)
             | Verb::Verify(_)
             | Verb::Compare(_)
@@ -123,7 +126,7 @@ enum Verb {
     Serve,
     Check,
     /// With the name of the one to print.
-    Profiles(Option<String>),
+    Profiles(Option<String>, bool),
     Report(commands::report::Asked),
     Verify(commands::verify::Asked),
     Compare(commands::compare::Asked),
@@ -136,7 +139,7 @@ impl Verb {
         [
             Self::Serve,
             Self::Check,
-            Self::Profiles(None),
+            Self::Profiles(None, false),
             Self::Report(commands::report::Asked::default()),
             Self::Verify(commands::verify::Asked::default()),
             Self::Compare(commands::compare::Asked::default()),
@@ -148,7 +151,7 @@ impl Verb {
         match self {
             Self::Serve => "serve",
             Self::Check => "check",
-            Self::Profiles(_) => "profiles",
+            Self::Profiles(..) => "profiles",
             Self::Report(_) => "report",
             Self::Verify(_) => "verify",
             Self::Compare(_) => "compare",
@@ -162,7 +165,7 @@ impl Verb {
             Self::Check => {
                 "Resolve configuration and profile, say every mistake, and print the configuration as TOML"
             }
-            Self::Profiles(_) => "List the built-in profiles, or print the one that is named, to start from",
+            Self::Profiles(..) => "List the built-in profiles, or print the one that is named, to start from",
             Self::Report(_) => "Make a page of a run: what limited it, plots, tables",
             Self::Verify(_) => "Compare a load generator's output with a run: whether they agree, and who is wrong",
             Self::Health(_) => "Ask a target whether it answers: exit code 0, or 1; for probes and scripts",
@@ -191,7 +194,9 @@ fn parse(mut arguments: Vec<OsString>) -> Result<Asked, clap::Error> {
 fn asked(matches: &ArgMatches, mistakes: Vec<Mistake>) -> Asked {
     let (verb, behind) = match matches.subcommand() {
         Some((name, behind)) if name == Verb::Check.name() => (Verb::Check, Some(behind)),
-        Some(("profiles", behind)) => (Verb::Profiles(behind.get_one::<String>(NAME).cloned()), None),
+        Some(("profiles", behind)) => {
+            (Verb::Profiles(behind.get_one::<String>(NAME).cloned(), behind.get_flag(LOCUSTFILE)), None)
+        }
         Some(("report", behind)) => (Verb::Report(report::asked(behind)), None),
         Some(("verify", behind)) => (Verb::Verify(verify::asked(behind)), None),
         Some(("health", behind)) => {
@@ -279,7 +284,12 @@ fn program() -> Command {
         let command = Command::new(verb.name()).about(verb.help());
         match verb {
             Verb::Serve | Verb::Check => command.args(settings().map(flag)),
-            Verb::Profiles(_) => command.arg(Arg::new(NAME).help("Which one to print")),
+            Verb::Profiles(..) => {
+                let locustfile = Arg::new(LOCUSTFILE).long(LOCUSTFILE).action(ArgAction::SetTrue);
+                command
+                    .arg(Arg::new(NAME).help("Which one to print"))
+                    .arg(locustfile.help("Print a Locust file that runs its [load] (of a file, too)"))
+            }
             Verb::Report(_) => command.args(report::arguments()),
             Verb::Verify(_) => command.args(verify::arguments()),
             Verb::Health(_) => {

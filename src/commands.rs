@@ -3,6 +3,7 @@
 pub mod check;
 pub mod compare;
 pub mod health;
+mod intended;
 pub mod profiles;
 pub mod report;
 pub mod serve;

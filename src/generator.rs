@@ -12,6 +12,7 @@ mod hey;
 mod load;
 mod loadtest;
 mod locust;
+mod locustfile;
 mod oha;
 mod text;
 mod wrk;
@@ -21,6 +22,7 @@ use serde::de::DeserializeOwned;
 pub use account::{Account, Bytes, Latency, Statuses, Timing};
 pub use failure::{Failure, Kind};
 pub use load::{Amount, Invocation, Load, find_program};
+pub use locustfile::{Crowd, Mix, Weighted};
 
 /// What is known of one load generator.
 pub trait Generator: Sync {

@@ -263,6 +263,17 @@ fn read_file(path: &Path, most: u64) -> Result<String, String> {
     if read as u64 > most { Err(format!("it has more than {}", Bytes(most))) } else { Ok(text) }
 }
 
+/// What a profile is meant for, without holding it to any limit: what serves it does that.
+///
+/// # Errors
+/// Every mistake, a sentence each.
+pub fn intended(name: &str) -> Result<Profile, Vec<String>> {
+    let text = text_of(name).map_err(|error| vec![format!("--profile {name}: {error}")])?;
+    let beside = |file: &str| read_beside(name, file);
+    let rules = Rules { read: Some(&beside), ..Rules::without_limits(&[], usize::MAX) };
+    read(name, &text, &rules).map_err(|mistakes| mistakes.iter().map(Mistake::to_string).collect())
+}
+
 /// The line about a built-in profile.
 #[must_use]
 pub fn summary_of(text: &str) -> String {

@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::Mix;
+
 /// A load, whatever generator makes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Load {
@@ -16,6 +18,17 @@ pub struct Load {
     pub spawn_rate: Option<f64>,
     /// Path and query.
     pub path: String,
+    /// Several routes, in the place of the path.
+    pub mix: Option<Mix>,
+}
+
+impl Load {
+    /// The same for so long, without stages.
+    #[must_use]
+    pub fn for_a_time(&self, time: Duration) -> Self {
+        let mix = self.mix.clone().map(|mix| Mix { stages: Vec::new(), requests: None, ..mix });
+        Self { amount: Amount::Duration(time), mix, ..self.clone() }
+    }
 }
 
 /// When a load ends.
@@ -57,8 +70,21 @@ pub(super) fn whole_seconds(generator: &str, duration: Duration) -> Result<u64, 
     Ok(duration.as_secs())
 }
 
+/// For generators that ask for one path.
+pub(super) fn one_path(generator: &str, load: &Load) -> Result<(), String> {
+    match &load.mix {
+        Some(_) => Err(cannot(
+            generator,
+            "asks for one path; --with locust follows the weights and stages of [load], or name a --path",
+            "profile",
+        )),
+        None => Ok(()),
+    }
+}
+
 /// For generators that open all their connections at once, and send as fast as answers come.
 pub(super) fn as_fast_as_answers_come(generator: &str, load: &Load) -> Result<(), String> {
+    one_path(generator, load)?;
     if load.rate.is_some() {
         return Err(cannot(generator, "tells no latencies from a schedule on; oha does", "rate"));
     }

@@ -21,14 +21,11 @@ impl Generator for Loadtest {
     fn invocation(&self, load: &Load, url: &str) -> Result<Invocation, String> {
         as_fast_as_answers_come(self.name(), load)?;
         let amount = match load.amount {
-            Amount::Requests(count) => format!("-n{count}"),
-            Amount::Duration(time) => format!("-t{}", whole_seconds(self.name(), time)?),
+            Amount::Requests(count) => ["-n".to_owned(), count.to_string()],
+            Amount::Duration(time) => ["-t".to_owned(), whole_seconds(self.name(), time)?.to_string()],
         };
-        let clients = format!("-c{}", load.concurrency);
-        let url = format!("{url}{}", load.path);
-        Ok(Invocation::printing(
-            [self.name(), "-k", "--cores=1", &clients, &amount, &url].map(str::to_owned).into(),
-        ))
+        let words = [self.name(), "-k", "--cores", "1", "-c", &load.concurrency.to_string()].map(str::to_owned);
+        Ok(Invocation::printing(words.into_iter().chain(amount).chain([format!("{url}{}", load.path)]).collect()))
     }
 
     fn recognise(&self, content: &str) -> bool {

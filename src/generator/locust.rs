@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 
 use super::load::{Amount, Invocation, Load, cannot, whole_seconds};
-use super::{Account, Bytes, Failure, Generator, Latency, Statuses, Unit};
+use super::{Account, Bytes, Failure, Generator, Latency, Mix, Statuses, Unit};
 use crate::units::shown::float;
 
 /// The adapter.
@@ -36,36 +36,29 @@ impl Generator for Locust {
     }
 
     fn invocation(&self, load: &Load, url: &str) -> Result<Invocation, String> {
-        let Load { amount, concurrency, rate, spawn_rate, path } = load;
+        let Load { amount, concurrency, rate, spawn_rate, path, mix } = load;
         if rate.is_some() {
             return Err(cannot(self.name(), "has users and no common rate; oha paces", "rate"));
         }
-        let Amount::Duration(time) = amount else {
-            return Err(cannot(
-                self.name(),
-                "runs for a time and knows no number of requests; oha does",
-                "requests",
-            ));
-        };
-        let seconds = whole_seconds(self.name(), *time)?;
-        let spawn_rate = spawn_rate.unwrap_or_else(|| f64::from(*concurrency));
-        let command = [
-            "locust".to_owned(),
-            "--headless".to_owned(),
-            "--json".to_owned(),
-            format!("--locustfile={LOCUSTFILE}"),
-            format!("--users={concurrency}"),
-            format!("--spawn-rate={spawn_rate}"),
-            format!("--run-time={seconds}s"),
-            "--stop-timeout=10".to_owned(),
-            format!("--host={url}"),
-        ];
-        // A JSON string is a Python string, too.
-        let path = serde_json::to_string(path).map_err(|error| format!("--path: {error}"))?;
-        let file = format!(
-            "from locust import HttpUser, constant, task\n\n\nclass Client(HttpUser):\n    wait_time = constant(0)\n\n    @task\n    def ask(self):\n        self.client.get({path})\n"
-        );
-        Ok(Invocation { files: vec![(LOCUSTFILE, file)], ..Invocation::printing(command.into()) })
+        let mix = mix.clone().unwrap_or_else(|| Mix::of_path(path));
+        let mut command: Vec<String> =
+            ["locust", "--headless", "--json", "--stop-timeout=10"].map(str::to_owned).into();
+        command.extend([format!("--locustfile={LOCUSTFILE}"), format!("--host={url}")]);
+        match amount {
+            // The file ends it.
+            _ if !mix.stages.is_empty() => {}
+            Amount::Duration(time) => {
+                let seconds = whole_seconds(self.name(), *time)?;
+                let spawn_rate = spawn_rate.unwrap_or_else(|| f64::from(*concurrency));
+                command.extend([format!("--users={concurrency}"), format!("--spawn-rate={spawn_rate}")]);
+                command.push(format!("--run-time={seconds}s"));
+            }
+            Amount::Requests(_) => {
+                let what = "runs for a time and knows no number of requests; oha does";
+                return Err(cannot(self.name(), what, "requests"));
+            }
+        }
+        Ok(Invocation { files: vec![(LOCUSTFILE, mix.locustfile())], ..Invocation::printing(command) })
     }
 
     fn recognise(&self, content: &str) -> bool {

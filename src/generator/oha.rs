@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::load::{Amount, Invocation, Load, cannot};
+use super::load::{Amount, Invocation, Load, cannot, one_path};
 use super::{Account, Bytes, Failure, Generator, Kind, Latency, Statuses, Unit};
 
 /// The adapter.
@@ -43,7 +43,8 @@ impl Generator for Oha {
     }
 
     fn invocation(&self, load: &Load, url: &str) -> Result<Invocation, String> {
-        let Load { amount, concurrency, rate, spawn_rate, path } = load;
+        one_path(self.name(), load)?;
+        let Load { amount, concurrency, rate, spawn_rate, path, mix: _ } = load;
         if spawn_rate.is_some() {
             return Err(cannot(self.name(), "opens all its connections at once", "spawn-rate"));
         }

@@ -166,7 +166,8 @@ fn h2load_tells_statuses_by_their_hundreds_and_percentiles_where_its_version_doe
 
 #[test]
 fn a_load_that_a_generator_can_t_make_is_a_sentence() {
-    let load = |amount| Load { amount, concurrency: 10, rate: None, spawn_rate: None, path: "/x".to_owned() };
+    let load =
+        |amount| Load { amount, concurrency: 10, rate: None, spawn_rate: None, path: "/x".to_owned(), mix: None };
     for name in ["loadtest", "autocannon", "ab", "hey", "h2load"] {
         let generator = named(name).unwrap();
         let command = generator.invocation(&load(Amount::Requests(200)), "http://t").unwrap().command;
@@ -185,6 +186,39 @@ fn a_load_that_a_generator_can_t_make_is_a_sentence() {
     }
     let sentence = named("hey").unwrap().invocation(&load(Amount::Requests(15)), "http://t").unwrap_err();
     assert!(sentence.contains("give a multiple of 10"), "{sentence}");
+}
+
+#[test]
+fn locust_s_file_has_the_weights_and_the_stages() {
+    let route =
+        |method: &str, path: &str, weight| Weighted { method: method.to_owned(), path: path.to_owned(), weight };
+    let mix = Mix {
+        routes: vec![route("GET", "/users/{id}", 3.0), route("POST", "/a\"b", 0.5)],
+        stages: vec![Crowd { users: 10, spawn_rate: 2.0, seconds: Some(180.0) }],
+        requests: None,
+    };
+    let text = mix.locustfile();
+    for words in ["(\"POST\", \"/a\\\"b\")", "WEIGHTS = [3, 0.5]", "stages = [(10, 2, 180)]", "REQUESTS = None"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let load = Load {
+        amount: Amount::Duration(std::time::Duration::from_mins(3)),
+        concurrency: 10,
+        rate: None,
+        spawn_rate: Some(2.0),
+        path: "/".to_owned(),
+        mix: Some(mix),
+    };
+    let locust = named("locust").unwrap();
+    let whole = locust.invocation(&load, "http://t").unwrap();
+    assert!(!whole.command.iter().any(|word| word.starts_with("--users")), "the stages say it: {whole:?}");
+    let warmup = locust.invocation(&load.for_a_time(std::time::Duration::from_secs(1)), "http://t").unwrap();
+    assert!(warmup.command.contains(&"--run-time=1s".to_owned()), "{warmup:?}");
+    assert!(warmup.files[0].1.contains("WEIGHTS = [3, 0.5]") && !warmup.files[0].1.contains("stages ="));
+    for other in ["oha", "wrk", "loadtest", "autocannon", "ab", "hey", "h2load"] {
+        let sentence = named(other).unwrap().invocation(&load, "http://t").unwrap_err();
+        assert!(sentence.contains("--with locust follows the weights"), "{other}: {sentence}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! latencies: for each long wait it adds the times of the requests that would have fitted into it. An answer later than its
 //! `--timeout` counts as a request and as a time-out, but not in the latencies.
 
-use super::load::{Amount, Invocation, Load, cannot, whole_seconds};
+use super::load::{Amount, Invocation, Load, cannot, one_path, whole_seconds};
 use super::text::{Scale, TIMES};
 use super::{Account, Bytes, Failure, Generator, Kind, Latency, Statuses, Timing, Unit};
 
@@ -22,7 +22,8 @@ impl Generator for Wrk {
     }
 
     fn invocation(&self, load: &Load, url: &str) -> Result<Invocation, String> {
-        let Load { amount, concurrency, rate, spawn_rate, path } = load;
+        one_path(self.name(), load)?;
+        let Load { amount, concurrency, rate, spawn_rate, path, mix: _ } = load;
         if rate.is_some() {
             return Err(cannot(self.name(), "sends as fast as answers come; oha paces", "rate"));
         }

@@ -288,3 +288,35 @@ fn every_built_in_profile_can_be_written_down_and_checked() {
         assert_eq!((code, &*errors), (Some(0), ""), "{name}");
     }
 }
+
+/// Python's own parser reads it, where there is one; what it can't import is not looked at.
+#[test]
+fn the_load_of_a_profile_is_a_locust_file() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let print = |name: &str| outcome(&mut command(&["profiles", name, "--locustfile"], directory.path()));
+    for (name, words) in [
+        ("flask-locust", &["(\"GET\", \"/io\")", "WEIGHTS = [1, 1]", "(100, 10, 180)"][..]),
+        ("node-cluster", &["(\"GET\", \"/work\")", "REQUESTS = 10000", "(482, 482, float(\"inf\"))"]),
+    ] {
+        let (code, text, errors) = print(name);
+        assert_eq!((code, errors.as_str()), (Some(0), ""), "{name}");
+        assert!(words.iter().all(|word| text.contains(word)), "{name}: {text}");
+        let file = directory.path().join("locustfile.py");
+        std::fs::write(&file, text).unwrap();
+        let parsed = std::process::Command::new("python3")
+            .args(["-c", "import ast, sys; ast.parse(open(sys.argv[1]).read())"])
+            .arg(&file)
+            .output();
+        match parsed {
+            Ok(output) => assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr)),
+            Err(error) => eprintln!("its syntax is not checked: python3 can't be run ({error})"),
+        }
+    }
+    for (name, sentence) in [("default", "it has no [load]"), ("flask", "did you mean flask-locust?")] {
+        let (code, text, errors) = print(name);
+        assert_eq!((code, text.as_str()), (Some(2), ""), "{name}");
+        assert!(errors.contains(sentence), "{name}: {errors}");
+    }
+    let (code, _, errors) = outcome(&mut command(&["profiles", "--locustfile"], directory.path()));
+    assert!(code == Some(2) && errors.contains("name the profile"), "{errors}");
+}

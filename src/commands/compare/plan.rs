@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::bounds::{Bound, no_such_row};
+use crate::commands::intended;
 use crate::comparison::{Arm, Looks, Row, Scale, row_named};
 use crate::generator::{self, Amount, Generator, Load, find_program};
 use crate::observer::columns::timestamp;
+use crate::profile;
 use crate::spelling::nearest;
 use crate::sys::clock;
 use crate::units::parse_duration;
@@ -31,6 +33,9 @@ pub type Check = dyn Fn(&[Setting]) -> Result<(), Vec<String>>;
 
 /// Settings that a round sets itself.
 const OURS: [&str; 8] = ["listen", "admin", "run-dir", "while", "duration", "phases", "profile", "quiet"];
+
+/// Flags that say what the load is; without any of them, that of the profile runs.
+const OF_A_LOAD: [&str; 8] = ["load", "requests", "duration", "concurrency", "users", "rate", "spawn-rate", "path"];
 
 /// A comparison.
 pub struct Plan {
@@ -96,7 +101,7 @@ impl Plan {
     /// A load of this plan for so long, or as long as it was asked for.
     pub fn load_for(&self, warmup: Option<Duration>) -> Load {
         match warmup {
-            Some(duration) => Load { amount: Amount::Duration(duration), ..self.load.clone() },
+            Some(duration) => self.load.for_a_time(duration),
             None => self.load.clone(),
         }
     }
@@ -112,7 +117,7 @@ impl Plan {
             Source::Command(command) => return command.clone(),
             Source::Known(generator, _) => generator.name().to_owned(),
         };
-        let Load { amount, concurrency, rate, spawn_rate, path } = &self.load;
+        let Load { amount, concurrency, rate, spawn_rate, path, mix } = &self.load;
         // Writing to a string can't fail.
         let _ = match amount {
             Amount::Requests(count) => write!(text, ", {count} requests"),
@@ -125,7 +130,10 @@ impl Plan {
         if let Some(rate) = spawn_rate {
             let _ = write!(text, ", {rate} more a second");
         }
-        let _ = write!(text, ", {path}");
+        let _ = match mix {
+            Some(mix) => write!(text, ", {} routes by their weights", mix.routes.len()),
+            None => write!(text, ", {path}"),
+        };
         text
     }
 }
@@ -148,7 +156,10 @@ impl Reader<'_> {
                 check(&settings).err().into_iter().flatten().map(|one| format!("arm {}: {one}", arm.letter())),
             );
         }
-        let load = self.load();
+        let load = match &profile {
+            Some(name) if !self.has_any(&OF_A_LOAD) => self.load_of_profile(name),
+            _ => self.load(),
+        };
         let source = self.source(&load);
         let warmup = self.time("warmup").unwrap_or(Duration::from_secs(1));
         let looks = self.whole("rounds", Looks::LEAST as u64, Looks::MOST as u64);
@@ -299,6 +310,40 @@ impl Reader<'_> {
             rate: self.positive("rate"),
             spawn_rate: self.positive("spawn-rate"),
             path,
+            mix: None,
+        }
+    }
+
+    /// Whether a flag of these is given.
+    fn has_any(&self, names: &[&str]) -> bool {
+        names.iter().any(|name| self.text(name).is_some())
+    }
+
+    /// The `[load]` of the profile as it stands; where it has none, the default load.
+    fn load_of_profile(&mut self, name: &str) -> Load {
+        let plain = self.load();
+        // What is wrong with the profile is said by the check of the arms.
+        let Ok(profile) = profile::intended(name) else { return plain };
+        let mix = intended::mix(&profile).unwrap_or_else(|sentence| {
+            self.wrong.push(sentence);
+            None
+        });
+        let Some(mix) = mix else { return plain };
+        let [crowd, ..] = &mix.stages[..] else { return plain };
+        let seconds: Option<f64> = mix.stages.iter().map(|stage| stage.seconds).sum();
+        let amount = match (mix.requests, seconds) {
+            (Some(requests), _) => Amount::Requests(requests),
+            (None, Some(seconds)) => Amount::Duration(Duration::from_secs_f64(seconds)),
+            (None, None) => return plain,
+        };
+        let concurrency = u32::try_from(crowd.users).unwrap_or(u32::MAX);
+        match &mix.routes[..] {
+            // Any generator can ask for one path.
+            [one] if one.method == "GET" && !one.path.contains('{') && mix.stages.len() == 1 => {
+                let spawn_rate = mix.requests.is_none().then_some(crowd.spawn_rate);
+                Load { amount, concurrency, spawn_rate, path: one.path.clone(), ..plain }
+            }
+            _ => Load { amount, concurrency, spawn_rate: Some(crowd.spawn_rate), mix: Some(mix), ..plain },
         }
     }
 
@@ -316,7 +361,9 @@ impl Reader<'_> {
             }
             return Some(Source::Command(command));
         }
-        let name = self.text("with").unwrap_or_else(|| "oha".to_owned());
+        let name = self.text("with").unwrap_or_else(|| {
+            if load.mix.is_some() || load.spawn_rate.is_some() { "locust" } else { "oha" }.to_owned()
+        });
         let Some(known) = generator::named(&name) else {
             let names = generator::ALL.map(Generator::name);
             let hint = nearest(&name, names).map_or_else(String::new, |meant| format!("did you mean {meant}? "));
@@ -325,7 +372,10 @@ impl Reader<'_> {
             return None;
         };
         for amount in [load.amount, Amount::Duration(self.time("warmup").unwrap_or(Duration::from_secs(1)))] {
-            let asked = Load { amount, ..load.clone() };
+            let asked = match amount {
+                Amount::Duration(time) if amount != load.amount => load.for_a_time(time),
+                Amount::Duration(_) | Amount::Requests(_) => load.clone(),
+            };
             if let Err(sentence) = known.invocation(&asked, "http://127.0.0.1:1")
                 && !self.wrong.contains(&sentence)
             {
