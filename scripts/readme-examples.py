@@ -8,6 +8,7 @@ has to be in the output to the letter.
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
@@ -54,6 +55,10 @@ def run(body, program, target, admin, folder):
             raise SystemExit(f"exit code {ran.returncode}: {command}")
         printed = ran.stdout.replace("\r", "").replace(target, TARGET).replace(admin, ADMIN)
         printed = re.sub(r"addr=127\.0\.0\.1:\d+ admin=127\.0\.0\.1:\d+", f"addr={TARGET} admin={ADMIN}", printed)
+        # In a container the target has its host's name, which is not the reader's.
+        host = re.escape(socket.gethostname())
+        printed = re.sub(rf"(x-quintain-worker: ){host}/", r"\1", printed)
+        printed = re.sub(rf"(runs/[^ /]*Z-[a-z]+)-{host}(?=[ /\n])", r"\1", printed)
         lines.extend(printed.splitlines())
     return "\n".join(lines) + "\n"
 

@@ -7,6 +7,7 @@
 mod address;
 mod file;
 mod foreign;
+mod instance;
 mod layers;
 mod mistake;
 mod print;
@@ -138,6 +139,10 @@ pub struct Config {
     pub sample_interval: Duration,
     /// The run's own directory; none is `runs/<UTC>-<mode>`.
     pub run_dir: Option<PathBuf>,
+    /// What this target is called among others, where that was given; see [`Config::instance`].
+    pub named: Option<String>,
+    /// The host's name, in a container.
+    pub container_host: Option<String>,
     /// Whether CSV files are written.
     pub csv: bool,
     /// Directives that `tracing_subscriber::EnvFilter` takes.
@@ -166,6 +171,13 @@ impl Config {
             Mode::Single | Mode::Threads => self.workers,
             Mode::Cluster => self.max_workers,
         }
+    }
+
+    /// What this target is called among others of the same test: as it was given, or as its container is called. A
+    /// container's host may have a name that no instance can have; then there is none.
+    #[must_use]
+    pub fn instance(&self) -> Option<&str> {
+        self.named.as_deref().or_else(|| self.container_host.as_deref().filter(|host| instance::is_name(host)))
     }
 
     /// Whether a service manager has passed the target's sockets: all of them, or none.

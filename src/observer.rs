@@ -68,6 +68,8 @@ pub struct Observation {
     pub mode: &'static str,
     /// What is served: a built-in profile, or a file.
     pub profile: String,
+    /// What the target is called among others.
+    pub instance: Option<String>,
     /// Which processes there are.
     pub processes: Processes,
     /// What fault plans are held against, but for the routes.
@@ -101,6 +103,7 @@ pub fn run(observation: Observation) -> Result<(), String> {
         admin,
         mode,
         profile,
+        instance,
         processes,
         rules,
         listeners,
@@ -118,6 +121,7 @@ pub fn run(observation: Observation) -> Result<(), String> {
         version: VERSION.to_owned(),
         mode,
         profile,
+        instance,
         started_ns,
         started_realtime_ns: clock::realtime_ns().saturating_sub(clock::monotonic_ns().saturating_sub(started_ns)),
         interval_ns,

@@ -4,6 +4,7 @@
 //! returns what the kernel returned.
 
 pub mod clock;
+pub mod container;
 pub mod control_socket;
 pub mod inherited;
 pub mod listener;

@@ -209,7 +209,7 @@ impl Worker {
             spin: _,
             times,
         } = settings;
-        let seat = Arc::new(seat);
+        let seat = Arc::new(seat.of_instance(about.instance.as_deref()));
         let target = Target::new(*limits, about.clone(), Arc::clone(&seat));
         let routes = Arc::new(http::Routes::new(http::routes(profile), &target));
         let gauge = if *times { Gauge::default() } else { Gauge::without_times() };

@@ -7,11 +7,12 @@ use rustix::io::Errno;
 
 use crate::commands::serve::Dress;
 use crate::config::{Layers, Mistake, Source};
-use crate::sys::passed;
+use crate::sys::{container, passed};
 
 /// Flags and environment; the rest is still to be read.
 pub fn layers(flags: Vec<(String, String)>) -> Layers {
-    Layers { flags, environment: environment(), processors: processors(), ..Layers::default() }
+    let container_host = container::sign().and_then(|_| container::host_name());
+    Layers { flags, environment: environment(), processors: processors(), container_host, ..Layers::default() }
 }
 
 /// The sockets that a service manager has passed, with their names (`sd_listen_fds(3)`). None, if they are meant for another

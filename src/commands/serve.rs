@@ -167,6 +167,7 @@ fn worker_duty(config: &Config, profile: &Arc<Profile>) -> WorkerDuty {
             mode: config.mode.to_string(),
             workers: config.workers,
             seed: config.seed,
+            instance: config.instance().map(ToOwned::to_owned),
         },
         profile: Arc::clone(profile),
         own_process: config.mode == Mode::Cluster,
@@ -206,6 +207,7 @@ fn observer_duty(
             admin: (!admin.is_empty()).then_some(Admin { listeners: admin, token }),
             mode: config.mode.name(),
             profile: config.profile.clone(),
+            instance: config.instance().map(ToOwned::to_owned),
             processes: match config.mode {
                 Mode::Cluster => Processes::Cluster { supervisor },
                 Mode::Single | Mode::Threads => Processes::OneProcess { clocks: Arc::clone(&clocks) },
@@ -237,6 +239,7 @@ fn record(
         "version": VERSION,
         "commit": COMMIT,
         "command": command,
+        "instance": config.instance(),
         "started": timestamp(clock::realtime_ns()),
         "started_monotonic_ns": started_ns,
         "pid": std::process::id(),

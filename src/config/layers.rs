@@ -24,6 +24,8 @@ pub struct Layers {
     pub passed: Vec<(RawFd, String)>,
     /// How many CPUs this process may use: the default number of workers.
     pub processors: usize,
+    /// The host's name, where the program runs in a container: the default name of an instance.
+    pub container_host: Option<String>,
 }
 
 /// A configuration file that has been read.

@@ -92,6 +92,9 @@ impl Config {
             drain_delay,
             sample_interval,
             run_dir,
+            named,
+            // Another container's configuration must not call itself like this one.
+            container_host: _,
             csv,
             log,
             log_format,
@@ -127,6 +130,7 @@ impl Config {
             "spin-us" => Written::Number(u64::try_from(spin.as_micros()).unwrap_or(u64::MAX)),
             "sample-interval" => time(*sample_interval),
             "run-dir" => optional(run_dir.as_ref().map(|path| path.display())),
+            "instance" => optional(named.as_ref()),
             "no-csv" => Written::Switch(!csv),
             "log" => text(log),
             "log-format" => text(log_format),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
+use super::instance::is_name;
 use super::layers::{self, Given, Winners};
 use super::settings::setting;
 use super::{Address, Config, Kind, Layers, LogFormat, Mistake, Mode, Secret, Setting, Source};
@@ -46,6 +47,8 @@ pub fn resolve(layers: &Layers) -> Result<Config, Vec<Mistake>> {
         drain_delay: reader.read("drain-delay", duration),
         sample_interval: reader.read("sample-interval", duration),
         run_dir: reader.read_if_given("run-dir", |text, kind| some_text(text, kind).map(PathBuf::from)),
+        named: reader.read_if_given("instance", instance),
+        container_host: layers.container_host.clone(),
         csv: !reader.read("no-csv", switch),
         log: reader.read("log", filter),
         log_format: reader.read("log-format", |text, kind| one_of(&LogFormat::ALL, text, kind)),
@@ -274,6 +277,10 @@ fn switch(text: &str, kind: &Kind) -> Result<bool, String> {
 
 fn some_text(text: &str, kind: &Kind) -> Result<String, String> {
     if text.is_empty() { Err(must_be(kind)) } else { Ok(text.to_owned()) }
+}
+
+fn instance(text: &str, kind: &Kind) -> Result<String, String> {
+    if is_name(text) { Ok(text.to_owned()) } else { Err(must_be(kind)) }
 }
 
 fn filter(text: &str, kind: &Kind) -> Result<String, String> {

@@ -6,6 +6,8 @@ use std::time::Duration;
 use crate::phase::PHASES;
 use crate::units::{Bytes, Spelled};
 
+use super::instance::LONGEST_NAME;
+
 /// One setting, under its flag's name without the dashes.
 #[derive(Debug)]
 pub struct Setting {
@@ -46,6 +48,8 @@ pub enum Kind {
     Addresses,
     /// Where to listen, or `off`.
     AddressOrOff,
+    /// What an instance of the target is called.
+    Instance,
     /// Any text that is not empty.
     Text,
     /// Text that is shown nowhere.
@@ -74,6 +78,10 @@ impl fmt::Display for Kind {
             }
             Self::Addresses => formatter.write_str(ADDRESS),
             Self::AddressOrOff => write!(formatter, "{ADDRESS}, or off"),
+            Self::Instance => write!(
+                formatter,
+                "1 to {LONGEST_NAME} letters, digits, dots, underscores and hyphens, the first a letter or digit"
+            ),
             Self::Text | Self::Secret => formatter.write_str("a text that is not empty"),
             Self::Filter => formatter.write_str("a filter such as info or quintain=debug,warn"),
         }
@@ -336,6 +344,15 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Number(0, 1_000),
     },
     Setting {
+        name: "instance",
+        placeholder: "NAME",
+        default: "",
+        heading: RECORDS,
+        help: "What this target is called among others of the same test, in headers, metrics and the run directory's \
+               name; the host's name in a container, none elsewhere",
+        kind: Kind::Instance,
+    },
+    Setting {
         name: "sample-interval",
         placeholder: "DURATION",
         default: "1s",
@@ -348,7 +365,8 @@ pub const SETTINGS: &[Setting] = &[
         placeholder: "DIR",
         default: "",
         heading: RECORDS,
-        help: "Where the run's files go, runs/<UTC>-<mode> unless given; refused if it holds a run",
+        help: "Where the run's files go, runs/<UTC>-<mode>, with the instance behind it, unless given; refused if it \
+               holds a run",
         kind: Kind::Text,
     },
     Setting {

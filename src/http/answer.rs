@@ -17,7 +17,7 @@ use crate::work::io::Waited;
 use crate::work::memory::Held;
 use crate::work::upload::Uploaded;
 
-/// Which worker answered: `slot.generation`.
+/// Which worker answered: `slot.generation`, or `instance/slot.generation`.
 pub const WORKER: HeaderName = HeaderName::from_static("x-quintain-worker");
 
 /// <https://www.w3.org/TR/server-timing/>
@@ -147,8 +147,9 @@ pub struct Spent {
 impl Spent {
     /// Says so in the headers of a workload's response, and whose work it was.
     pub fn stamp(self, headers: &mut HeaderMap, exchange: &Exchange) {
-        for (name, value) in [(SERVER_TIMING, self.timing(exchange)), (WORKER, exchange.worker().into_bytes())] {
-            if let Ok(value) = HeaderValue::try_from(value) {
+        let timing = HeaderValue::try_from(self.timing(exchange));
+        for (name, value) in [(SERVER_TIMING, timing), (WORKER, HeaderValue::from_str(exchange.worker()))] {
+            if let Ok(value) = value {
                 headers.insert(name, value);
             }
         }

@@ -87,16 +87,21 @@ impl Added {
 }
 
 fn text(about: &About, added: &Added) -> String {
-    let About { version, mode, workers, seed: _ } = about;
+    let About { version, mode, workers, seed: _, instance } = about;
     let workers = of_workers(*workers);
+    let named = named(instance.as_deref());
     let heading = if added.heading.is_empty() { String::new() } else { format!("{}\n", added.heading) };
     let own = added.routes.iter().map(|(method, path, does)| line(method, path, does));
     let lines: String = own.chain(added.others().map(|(path, does)| line("GET", path, does))).collect();
-    format!("quintain {version}: a load-test target\nmode {mode}, {workers}\n{heading}\n{lines}")
+    format!("quintain {version}: a load-test target\nmode {mode}, {workers}{named}\n{heading}\n{lines}")
 }
 
 fn of_workers(workers: usize) -> String {
     amount(float(workers as u64), "worker")
+}
+
+fn named(instance: Option<&str>) -> String {
+    instance.map_or_else(String::new, |instance| format!(", instance {instance}"))
 }
 
 fn line(method: &str, path: &str, does: &str) -> String {
@@ -104,7 +109,7 @@ fn line(method: &str, path: &str, does: &str) -> String {
 }
 
 fn page(about: &About, added: &Added) -> String {
-    let About { version, mode, workers, seed: _ } = about;
+    let About { version, mode, workers, seed: _, instance } = about;
     let own = added.routes.iter().map(|(method, path, does)| {
         let (path, does) = (escaped(path), escaped(does));
         // A pattern is no address.
@@ -117,6 +122,7 @@ fn page(about: &About, added: &Added) -> String {
         version = version,
         mode = mode,
         workers = of_workers(*workers),
+        named = named(instance.as_deref()),
         heading = heading,
         rows = rows
     )

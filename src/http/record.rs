@@ -207,11 +207,10 @@ impl Exchange {
         self.connection.peer()
     }
 
-    /// The worker that serves it: `slot.generation`.
+    /// The worker that serves it.
     #[must_use]
-    pub fn worker(&self) -> String {
-        let seat = self.connection.seat();
-        format!("{}.{}", seat.slot(), seat.generation())
+    pub fn worker(&self) -> &str {
+        self.connection.seat().worker()
     }
 }
 

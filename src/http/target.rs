@@ -41,6 +41,8 @@ pub struct About {
     pub workers: usize,
     /// What all chance of this run is drawn from.
     pub seed: u64,
+    /// What the target is called among others.
+    pub instance: Option<String>,
 }
 
 /// The state that every handler shares.

@@ -55,6 +55,8 @@ pub struct About {
     pub mode: &'static str,
     /// The name of a built-in profile, or the file.
     pub profile: String,
+    /// What the target is called among others.
+    pub instance: Option<String>,
     /// When the run began (monotonic).
     pub started_ns: u64,
     /// The same, since the Unix epoch, by the clock as it stands now.
@@ -205,8 +207,16 @@ impl Live {
 
     /// What a page needs to know before its first tick.
     fn hello(&self, inner: &Inner) -> Bytes {
-        let About { version, mode, profile, started_ns: _, started_realtime_ns: _, interval_ns, has_run_directory } =
-            &self.about;
+        let About {
+            version,
+            mode,
+            profile,
+            instance,
+            started_ns: _,
+            started_realtime_ns: _,
+            interval_ns,
+            has_run_directory,
+        } = &self.about;
         let names: Vec<&str> = self.resources.iter().map(|column| column.name).collect();
         let now_ns = clock::monotonic_ns();
         let marks = self.marks.list().into_iter();
@@ -214,6 +224,7 @@ impl Live {
             "version": version,
             "mode": mode,
             "profile": profile,
+            "instance": instance,
             "has_run_directory": has_run_directory,
             "interval_s": row::seconds(*interval_ns),
             "cpus": std::thread::available_parallelism().map(usize::from).ok(),

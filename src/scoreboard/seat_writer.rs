@@ -56,6 +56,8 @@ pub struct SeatWriter {
     board: Arc<Scoreboard>,
     slot: usize,
     seat: usize,
+    /// See [`SeatWriter::worker`].
+    worker: String,
     /// Until when the open connections are counted over time (monotonic).
     connections_until_ns: AtomicU64,
     /// Requests begun until the beat before.
@@ -74,14 +76,30 @@ impl SeatWriter {
     /// For the supervisor, once for each [`super::Slot::occupy`].
     #[must_use]
     pub fn new(board: Arc<Scoreboard>, slot: usize, seat: usize) -> Self {
+        let generation = board.slots[slot].roster[seat].generation();
         Self {
             board,
             slot,
             seat,
+            worker: format!("{slot}.{generation}"),
             connections_until_ns: AtomicU64::new(0),
             started_before: AtomicU64::new(NONE),
             started_between: AtomicU64::new(NONE),
         }
+    }
+
+    /// The same, of a target that has a name among others.
+    #[must_use]
+    pub fn of_instance(self, instance: Option<&str>) -> Self {
+        let Self { worker, .. } = &self;
+        let worker = instance.map_or_else(|| worker.clone(), |instance| format!("{instance}/{worker}"));
+        Self { worker, ..self }
+    }
+
+    /// Which worker this is: `slot.generation`, with `instance/` before it where the target has a name.
+    #[must_use]
+    pub fn worker(&self) -> &str {
+        &self.worker
     }
 
     /// The slot's number.

@@ -30,6 +30,7 @@ mod held_memory;
 mod http_edges;
 mod ignored_signals;
 mod inherited_signals;
+mod instance;
 mod killed_worker;
 mod live_figures;
 mod live_page;

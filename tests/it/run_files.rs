@@ -219,15 +219,26 @@ fn a_row_every_50_ms() {
 }
 
 #[test]
-fn the_default_directory_is_named_for_time_and_mode() {
+fn the_default_directory_is_named_for_time_mode_and_instance() {
     let directory = tempfile::TempDir::new().unwrap();
-    let arguments = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--mode", "threads", "--workers", "1"];
+    let arguments = [
+        "--listen",
+        "127.0.0.1:0",
+        "--admin",
+        "127.0.0.1:0",
+        "--mode",
+        "threads",
+        "--workers",
+        "1",
+        "--instance",
+        "b",
+    ];
     let command = crate::support::target::command(&arguments, directory.path());
     let target = Target::start_with(command, directory);
     let name = target.ready["run"].clone();
     let time = name
         .strip_prefix("runs/")
-        .and_then(|name| name.strip_suffix("Z-threads"))
+        .and_then(|name| name.strip_suffix("Z-threads-b"))
         .unwrap_or_else(|| panic!("{name}"));
     assert_eq!(time.len(), "2026-01-02T03-04-05".len(), "{name}");
     let left = target.end();

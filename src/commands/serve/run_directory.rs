@@ -23,7 +23,7 @@ impl RunDirectory {
         }
         let made = match &config.run_dir {
             Some(named) => make_named(named).map(|()| named.clone()),
-            None => make_new(&config.mode.to_string()),
+            None => make_new(&what(config)),
         };
         made.map(|path| Self(Some(path)))
     }
@@ -55,8 +55,14 @@ fn make_named(path: &Path) -> Result<(), String> {
     fs::write(&probe, "").and_then(|()| fs::remove_file(&probe)).map_err(refuse)
 }
 
-/// `runs/<UTC>-<mode>`, with a number behind it when somebody was faster within the same second.
-fn make_new(mode: &str) -> Result<PathBuf, String> {
+/// What is run, within the name of a directory.
+fn what(config: &Config) -> String {
+    let mode = config.mode;
+    config.instance().map_or_else(|| mode.to_string(), |instance| format!("{mode}-{instance}"))
+}
+
+/// `runs/<UTC>-<what>`, with a number behind it when somebody was faster within the same second.
+fn make_new(what: &str) -> Result<PathBuf, String> {
     let time = timestamp(clock::realtime_ns());
     // To the second, and without colons, which some file systems refuse.
     let time = format!("{}Z", time.split('.').next().unwrap_or(&time).replace(':', "-"));
@@ -67,7 +73,7 @@ fn make_new(mode: &str) -> Result<PathBuf, String> {
     let mut attempt = 1;
     loop {
         let suffix = if attempt == 1 { String::new() } else { format!("-{attempt}") };
-        let path = PathBuf::from(format!("runs/{time}-{mode}{suffix}"));
+        let path = PathBuf::from(format!("runs/{time}-{what}{suffix}"));
         match fs::create_dir(&path) {
             Ok(()) => return Ok(path),
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => attempt += 1,

@@ -19,6 +19,7 @@ fn layers(flags: &[(&str, &str)], environment: &[(&str, &str)], file: Option<&st
         profile: Vec::new(),
         passed: Vec::new(),
         processors: 4,
+        container_host: None,
     }
 }
 

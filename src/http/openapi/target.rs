@@ -89,10 +89,10 @@ fn measured(says: &str, kind: &str, schema: impl Into<RefOr<Schema>>) -> Respons
 
 fn stamped(says: &str) -> ResponseBuilder {
     let timing = "Measured milliseconds: queue (but for unix sockets), loop, inject, pool, cpu, io, total";
-    ResponseBuilder::new()
-        .description(says)
-        .header("Server-Timing", header(timing, "total;dur=[0-9.]+$"))
-        .header("X-Quintain-Worker", header("Slot and generation of the worker", "^[0-9]+\\.[0-9]+$"))
+    ResponseBuilder::new().description(says).header("Server-Timing", header(timing, "total;dur=[0-9.]+$")).header(
+        "X-Quintain-Worker",
+        header("Instance, slot and generation of the worker", "^([0-9A-Za-z._-]+/)?[0-9]+\\.[0-9]+$"),
+    )
 }
 
 /// One of the routes that every target offers.

@@ -76,10 +76,12 @@ fn encoded(mut families: Vec<MetricFamily>) -> Vec<u8> {
 }
 
 fn of_run(about: &About) -> Vec<MetricFamily> {
-    let About { version, mode, profile, started_realtime_ns, .. } = about;
+    let About { version, mode, profile, instance, started_realtime_ns, .. } = about;
     let build = [("version", version.as_str()), ("mode", mode), ("profile", profile)];
+    let instance = instance.iter().map(|instance| labelled_gauge(&[("name", instance)], 1.0));
     vec![
         gauges("quintain_build_info", "What runs; always 1.", [labelled_gauge(&build, 1.0)]),
+        gauges("quintain_instance_info", "What this target is called among others; always 1.", instance),
         one_gauge(
             "process_start_time_seconds",
             "When the run began, since the Unix epoch.",

@@ -141,6 +141,7 @@ fn stats() -> ObjectBuilder {
     let all = [
         "age_ms",
         "since",
+        "instance",
         "mode",
         "phase",
         "quantile_error_pct",
@@ -158,6 +159,7 @@ fn stats() -> ObjectBuilder {
     let stats = object()
         .property("age_ms", number(Type::Integer))
         .property("since", string())
+        .property("instance", Option::<String>::schema())
         .property("mode", string())
         .property("phase", string())
         .property("quantile_error_pct", number(Type::Number))

@@ -54,6 +54,7 @@ pub async fn stats(State(target): State<Target>, RawQuery(query): RawQuery) -> R
     let mut told = json!({
         "age_ms": (now_ns - at_ns) / clock::MILLISECOND,
         "since": stretch.since.as_deref().unwrap_or(START),
+        "instance": target.live.about().instance,
         "mode": target.mode,
         "phase": phase,
         "quantile_error_pct": QUANTILE_ERROR_PCT,

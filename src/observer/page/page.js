@@ -31,10 +31,10 @@ let wanted = false;
 
 const HEARD = {
   hello(hello) {
-    const { columns, has_run_directory: hasRows, mode, profile, version } = hello;
+    const { columns, has_run_directory: hasRows, instance, mode, profile, version } = hello;
     find('rows').hidden = !hasRows;
     run.begin(hello);
-    find('mode').textContent = mode;
+    find('mode').textContent = instance ? `${mode}, instance ${instance}` : mode;
     // Of a path the name says enough, and leaves room.
     Object.assign(find('profile'), { textContent: profile.split('/').at(-1), title: profile });
     find('version').textContent = `quintain ${version}`;

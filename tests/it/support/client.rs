@@ -39,7 +39,9 @@ impl Response {
     /// Slot and generation of the worker that did the work.
     pub fn worker(&self) -> (usize, u64) {
         let name = self.header("x-quintain-worker").expect("a workload says whose work it is");
-        let (slot, generation) = name.split_once('.').unwrap();
+        // A target in a container has its host's name before it.
+        let worker = name.rsplit_once('/').map_or(name, |(_, worker)| worker);
+        let (slot, generation) = worker.split_once('.').unwrap();
         (slot.parse().unwrap(), generation.parse().unwrap())
     }
 
