@@ -8,9 +8,14 @@ use std::process::Command;
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=BUILT_FROM_COMMIT");
+    // An image is built from the sources without their repository: whoever builds it says the commit.
+    let told = std::env::var("BUILT_FROM_COMMIT").ok().filter(|commit| !commit.is_empty());
     // Only a checkout of this very crate counts: unpacked from a registry inside somebody else's repository, git
     // would name that repository's commit.
-    let commit = if Path::new(".git").exists() {
+    let commit = if told.is_some() {
+        told
+    } else if Path::new(".git").exists() {
         watch_head();
         git(&["rev-parse", "--short=12", "HEAD"])
     } else {
