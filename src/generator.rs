@@ -9,12 +9,14 @@ mod autocannon;
 mod failure;
 mod h2load;
 mod hey;
+mod k6;
 mod load;
 mod loadtest;
 mod locust;
 mod locustfile;
 mod oha;
 mod text;
+mod vegeta;
 mod wrk;
 
 use serde::de::DeserializeOwned;
@@ -59,7 +61,7 @@ pub trait Generator: Sync {
 }
 
 /// All that are known.
-pub static ALL: [&dyn Generator; 8] = [
+pub static ALL: [&dyn Generator; 10] = [
     &oha::Oha,
     &wrk::Wrk,
     &locust::Locust,
@@ -68,6 +70,8 @@ pub static ALL: [&dyn Generator; 8] = [
     &ab::Ab,
     &hey::Hey,
     &h2load::H2load,
+    &k6::K6,
+    &vegeta::Vegeta,
 ];
 
 /// In which unit a generator writes times.

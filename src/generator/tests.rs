@@ -164,6 +164,78 @@ fn h2load_tells_statuses_by_their_hundreds_and_percentiles_where_its_version_doe
     assert_eq!((latency.max_us, latency.mean_us), (Some(9.0), Some(3.0)));
 }
 
+/// k6 and vegeta can't be had here: these are the shapes that their documentation shows.
+#[test]
+fn k6_is_read_in_its_three_documented_shapes() {
+    let trend = r#""avg": 2.5, "min": 1, "med": 2, "max": 90, "p(90)": 4, "p(95)": 5"#;
+    let flat = format!(
+        r#"{{"metrics": {{"http_reqs": {{"count": 2000, "rate": 200}}, "http_req_duration": {{{trend}}},
+            "http_req_failed": {{"passes": 10, "fails": 1990, "value": 0.005}}, "vus_max": {{"value": 10, "min": 10, "max": 10}},
+            "data_received": {{"count": 266680, "rate": 26668}}}}}}"#
+    );
+    let nested = format!(
+        r#"{{"state": {{"testRunDurationMs": 10000}}, "metrics": {{"http_reqs": {{"type": "counter", "values": {{"count": 2000, "rate": 200}}}},
+            "http_req_duration": {{"type": "trend", "values": {{{trend}}}}}, "http_req_failed": {{"values": {{"rate": 0.005, "passes": 10}}}},
+            "vus_max": {{"values": {{"value": 10, "max": 10}}}}, "data_received": {{"values": {{"count": 266680}}}}}}}}"#
+    );
+    let listed = format!(
+        r#"{{"version": "1.0.0", "results": {{"metrics": [{{"name": "http_reqs", "type": "counter", "values": {{"count": 2000, "rate": 200}}}},
+            {{"name": "http_req_duration", "type": "trend", "values": {{{trend}}}}}, {{"name": "vus_max", "values": {{"max": 10}}}},
+            {{"name": "http_req_failed", "type": "rate", "values": {{"rate": 0.005}}}},
+            {{"name": "data_received", "values": {{"count": 266680}}}}]}}}}"#
+    );
+    for content in [&flat, &nested, &listed] {
+        let account = read(content, "output", |_| None).unwrap();
+        assert_eq!((account.generator, account.ended, account.answered), ("k6", Some(2_000), None), "{content}");
+        assert_eq!(
+            (&account.statuses, account.connections),
+            (&Statuses::FailedOrFrom400(10), Some(10)),
+            "{content}"
+        );
+        assert_eq!(account.latency.quantiles, [(0.5, 2_000.0), (0.9, 4_000.0), (0.95, 5_000.0)], "{content}");
+        assert_eq!(account.bytes, Some(Bytes::All { bytes: 266_680, within: 0 }), "{content}");
+        assert!(wrong(&content[..content.len() - 3]).starts_with("is cut off in line"), "{content}");
+        assert!(wrong(&content.repeat(2)).ends_with("give one of them"), "{content}");
+    }
+    let empty = wrong(r#"{"metrics": {"http_req_duration": {}}}"#);
+    assert!(empty.contains("no count of `http_reqs`"), "{empty}");
+}
+
+#[test]
+fn vegeta_is_read_in_its_two_documented_shapes() {
+    let json = r#"{"latencies": {"total": 1, "mean": 2000000, "50th": 1500000, "90th": 3000000, "95th": 4000000, "99th": 9000000,
+        "max": 90000000, "min": 1000000}, "bytes_in": {"total": 26610, "mean": 13.3}, "bytes_out": {"total": 0, "mean": 0},
+        "duration": 10000000000, "wait": 2000000, "requests": 2000, "rate": 200, "throughput": 198, "success": 0.99,
+        "status_codes": {"0": 5, "200": 1985, "500": 10}, "errors": ["500 Internal Server Error", "dial tcp: connection refused"]}"#;
+    let text = "Requests      [total, rate, throughput]         2000, 200.00, 198.00\n\
+        Duration      [total, attack, wait]             10.002s, 10s, 2ms\n\
+        Latencies     [min, mean, 50, 90, 95, 99, max]  1ms, 2ms, 1.5ms, 3ms, 4000µs, 9ms, 0m0.09s\n\
+        Bytes In      [total, mean]                     26610, 13.30\n\
+        Bytes Out     [total, mean]                     0, 0.00\n\
+        Success       [ratio]                           99.00%\n\
+        Status Codes  [code:count]                      0:5  200:1985  500:10\n\
+        Error Set:\n500 Internal Server Error\ndial tcp: connection refused\n";
+    let [one, other] = [json, text].map(|content| read(content, "output", |_| None).unwrap());
+    assert_eq!(
+        (one.generator, one.ended, one.answered, one.failed()),
+        ("vegeta", Some(2_000), Some(1_995), Some(5))
+    );
+    assert_eq!(one.statuses, Statuses::Each([(200, 1_985), (500, 10)].into()));
+    assert_eq!(one.failures.as_ref().unwrap()[0].kind, Kind::Refused);
+    assert_eq!((one.duration_s, one.latency.mean_us), (Some(10.0), Some(2_000.0)));
+    let rounded = |account: &Account| -> Vec<String> {
+        account.latency.quantiles.iter().map(|(at, us)| format!("{at} {us:.0}")).collect()
+    };
+    assert_eq!((rounded(&one), one.bytes, one.failures), (rounded(&other), other.bytes, other.failures));
+    assert_eq!((one.statuses, one.ended, one.requests_per_s), (other.statuses, other.ended, other.requests_per_s));
+    for length in 0..text.find("Error Set:").unwrap() + 9 {
+        assert!(!text.is_char_boundary(length) || read(&text[..length], "output", |_| None).is_err(), "{length}");
+    }
+    assert!(wrong(&text.repeat(2)).ends_with("give one of them"));
+    assert!(wrong(&text.replace("1.5ms", "1,5ms")).contains("as vegeta writes it"));
+    assert!(wrong(&json.replace("1985", "1984")).starts_with("is damaged"));
+}
+
 #[test]
 fn a_load_that_a_generator_can_t_make_is_a_sentence() {
     let load =
@@ -252,11 +324,11 @@ fn what_is_no_output_is_refused_with_what_to_do() {
         (" \n", "is empty"),
         (
             "{}",
-            "is no output of a generator that is known here (oha, wrk, locust, loadtest, autocannon, ab, hey, h2load)",
+            "is no output of a generator that is known here (oha, wrk, locust, loadtest, autocannon, ab, hey, h2load, k6, vegeta)",
         ),
         (
             "\u{0}\u{1}",
-            "is no output of a generator that is known here (oha, wrk, locust, loadtest, autocannon, ab, hey, h2load)",
+            "is no output of a generator that is known here (oha, wrk, locust, loadtest, autocannon, ab, hey, h2load, k6, vegeta)",
         ),
         (
             "unable to connect to 127.0.0.1:9 Connection refused\n",

@@ -371,6 +371,7 @@ impl Reader<'_> {
                 .push(format!("--with {name}: {hint}there are {}; --load takes any command", names.join(", ")));
             return None;
         };
+        let mistakes = self.wrong.len();
         for amount in [load.amount, Amount::Duration(self.time("warmup").unwrap_or(Duration::from_secs(1)))] {
             let asked = match amount {
                 Amount::Duration(time) if amount != load.amount => load.for_a_time(time),
@@ -381,6 +382,10 @@ impl Reader<'_> {
             {
                 self.wrong.push(sentence);
             }
+        }
+        // Nobody needs a program that can't make this load.
+        if self.wrong.len() > mistakes {
+            return None;
         }
         let found = find_program(&name, &PathBuf::from("target/tools"), &self.asked.search_path);
         if found.is_none() {
