@@ -22,6 +22,11 @@ pub const MARKS: &str = "marks.csv";
 /// What happened, and when.
 pub const EVENTS: &str = "events.csv";
 
+/// In `run.json`: the kernel's counters of TCP before the run.
+pub const TCP_BEFORE: &str = "tcp_before";
+/// The same, after it.
+pub const TCP_AFTER: &str = "tcp_after";
+
 /// All of them.
 pub const ALL: [&str; 7] = [RECORD, RESOURCES, WORKERS, ROUTES, LATENCY, MARKS, EVENTS];
 

@@ -24,11 +24,13 @@ use crate::http::{About, Limits};
 use crate::observer::columns::timestamp;
 use crate::observer::{self, Admin, AdminListener, Observation, Processes, RunFiles, run_record};
 use crate::profile::{Profile, fault_rules};
+use crate::run_files::TCP_BEFORE;
 use crate::scoreboard::{Counts, SEATS, Scoreboard};
 use crate::snapshot::Snapshot;
 use crate::supervisor::manager::Manager;
 use crate::supervisor::{self, Arrangement, ObserverDuty, Plan, WorkerDuty};
 use crate::sys::inherited::Inherited;
+use crate::sys::procfs::TcpCounters;
 use crate::sys::threads::ThreadGroup;
 use crate::sys::{clock, process, procfs};
 use crate::worker::{self, Assignment, Settings};
@@ -253,6 +255,7 @@ fn record(
         "limits": { "open_files": descriptors, "backlog": backlog(config) },
         "missing": sockets.missing(config),
         "machine": run_record::machine(),
+        TCP_BEFORE: TcpCounters::read(),
     })
 }
 

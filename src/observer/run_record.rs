@@ -9,9 +9,9 @@ use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
 use super::columns::timestamp;
 use crate::control::KnownFaults;
-use crate::run_files::RECORD;
+use crate::run_files::{RECORD, TCP_AFTER};
 use crate::sample::Sample;
-use crate::sys::procfs::{self, CgroupFiles};
+use crate::sys::procfs::{self, CgroupFiles, TcpCounters};
 
 /// The file, written at the start and again at the end.
 pub struct RunRecord {
@@ -41,6 +41,7 @@ impl RunRecord {
     pub fn write_with_totals(mut self, last: &Sample, faults: &KnownFaults) -> io::Result<()> {
         if let Some(record) = self.record.as_object_mut() {
             record.insert("totals".to_owned(), totals(last));
+            record.insert(TCP_AFTER.to_owned(), json!(TcpCounters::read()));
             let KnownFaults { in_force, ended } = faults;
             record.insert("faults".to_owned(), json!(in_force));
             record.insert("ended_faults".to_owned(), json!(ended));
@@ -82,7 +83,6 @@ fn totals(last: &Sample) -> Value {
         "rejections": requests.rejections,
         "refused": requests.refused,
         "accepts": requests.accepts,
-        "time_wait": procfs::time_wait(),
         "cpu_seconds": target.cpu_ns.map(|cpu_ns| cpu_ns as f64 / 1e9),
         "rss_peak_bytes": target.rss_peak_bytes,
         "duration_s": last.moment.elapsed_ns as f64 / 1e9,

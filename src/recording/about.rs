@@ -3,9 +3,11 @@
 use std::io::{self, Read};
 use std::path::Path;
 
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::run_files::{self, RECORD};
+use crate::run_files::{self, RECORD, TCP_AFTER, TCP_BEFORE};
+use crate::sys::procfs::TcpCounters;
 
 /// What `run.json` says; nothing where it can't be read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -61,6 +63,13 @@ impl About {
     #[must_use]
     pub fn number(&self, path: &str) -> Option<f64> {
         self.at(path)?.as_f64()
+    }
+
+    /// The kernel's counters of TCP, before the run and after it.
+    #[must_use]
+    pub fn tcp(&self) -> [TcpCounters; 2] {
+        let counters = |name| self.0.get(name).and_then(|counters| TcpCounters::deserialize(counters).ok());
+        [TCP_BEFORE, TCP_AFTER].map(|name| counters(name).unwrap_or_default())
     }
 
     /// The command line.

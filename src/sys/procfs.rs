@@ -7,7 +7,7 @@ mod cgroup;
 mod host;
 mod pressure;
 mod room;
-mod time_wait;
+mod tcp;
 mod tree;
 mod waiting;
 
@@ -29,7 +29,7 @@ use waiting::ThreadWaits;
 pub use cgroup::{Cgroup, CgroupFiles};
 pub use host::{HostCpu, HostFiles, HostMemory};
 pub use pressure::{Pressure, PressureFiles};
-pub use time_wait::time_wait;
+pub use tcp::TcpCounters;
 pub use tree::TreeCpu;
 pub use waiting::{ThreadFile, ThreadTimes};
 

@@ -2,24 +2,17 @@
 //! does not.
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 
 use rustix::process::{Pid, Signal, setpriority_process};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+use serde_json::Value;
 
-use crate::support::target::{Left, Target, command, outcome, rows, send};
+use crate::support::target::{Left, Target, metrics, rows, send};
 use crate::support::wait_for;
-
-/// The report of a run, in Markdown.
-fn report(left: &Left) -> String {
-    let run = left.directory.path().join("run");
-    let arguments = ["report", &run.to_string_lossy(), "--format", "md", "--output", "-"];
-    let (code, page, said) = outcome(&mut command(&arguments, left.directory.path()));
-    assert_eq!(code, Some(0), "{said}");
-    page
-}
 
 /// Whether the kernel says how long threads wait for a processor.
 fn has_schedstat() -> bool {
@@ -60,7 +53,7 @@ fn a_loop_that_never_sleeps_is_saturated() {
     }
     let target = one_worker();
     pipeline(&target, "/cpu?ms=10", 300);
-    let page = report(&target.end());
+    let page = target.end().report();
     assert!(loop_is_saturated(&page), "{page}");
 }
 
@@ -94,7 +87,7 @@ fn a_loop_that_waits_for_a_processor_is_saturated_and_more_cpu_would_have_helped
         pipeline(&target, "/cpu?ms=10", 150);
         ended.store(true, Relaxed);
     });
-    let page = report(&target.end());
+    let page = target.end().report();
     assert!(loop_is_saturated(&page), "{page}");
     assert!(
         page.contains("It waited for a processor for ") && page.contains("more CPU would have helped."),
@@ -114,7 +107,7 @@ fn a_loop_that_sleeps_is_not_saturated() {
         assert_eq!(client.get("/io?ms=300").unwrap().status, 200);
         (rows(&resources).len() >= 10).then_some(())
     });
-    let page = report(&target.end());
+    let page = target.end().report();
     assert!(!loop_is_saturated(&page), "{page}");
 }
 
@@ -144,7 +137,7 @@ fn a_stopped_worker_is_not_something_that_computed() {
     });
     send(worker.pid, Signal::CONT);
     came_late(&target, 1_500_000.0);
-    let page = report(&target.end());
+    let page = target.end().report();
     assert!(page.contains("A worker stood still for up to "), "{page}");
     assert!(
         !page.contains("something computed on it") && !page.contains("computed or blocked on the loop"),
@@ -161,13 +154,13 @@ fn what_computes_or_blocks_on_the_loop_is_no_stopped_worker() {
     let target = one_worker();
     assert_eq!(target.get("/io?mode=blocking&ms=3000").status, 200);
     came_late(&target, 1_500_000.0);
-    let page = report(&target.end());
+    let page = target.end().report();
     assert!(page.contains("a request with mode=blocking held it"), "{page}");
     assert!(!page.contains("A worker stood still"), "{page}");
     let target = one_worker();
     assert_eq!(target.get("/cpu?ms=1000").status, 200);
     came_late(&target, 500_000.0);
-    let page = report(&target.end());
+    let page = target.end().report();
     // On a machine that is busy elsewhere it may have waited for longer than it computed.
     assert!(page.contains("something computed on it") || page.contains("A worker was starved of CPU"), "{page}");
     assert!(!page.contains("A worker stood still"), "{page}");
@@ -193,9 +186,22 @@ fn a_starved_worker_wants_cpu_and_has_none() {
         came_late(&target, 100_000.0);
         ended.store(true, Relaxed);
     });
-    let page = report(&target.end());
+    let page = target.end().report();
     assert!(page.contains("A worker was starved of CPU"), "{page}");
     assert!(!page.contains("A worker stood still") && !page.contains("something computed on it"), "{page}");
+}
+
+/// What a counter of the kernel gained in a run, by `run.json`. It is of the whole network namespace: other tests count too.
+fn kernel_counted(left: &Left, counter: &str) -> u64 {
+    let record: Value = serde_json::from_slice(&fs::read(left.file("run.json")).unwrap()).unwrap();
+    let [before, after] = ["tcp_before", "tcp_after"].map(|when| record[when][counter].as_u64());
+    after.unwrap() - before.unwrap_or_else(|| panic!("{record}"))
+}
+
+/// How long connections were open so far, by `/metrics`.
+fn connection_seconds(target: &Target) -> f64 {
+    let name = "quintain_connection_seconds_total ";
+    metrics(target, name).trim().strip_prefix(name).expect("no such metric").parse().unwrap()
 }
 
 const CONNECTION_EACH: &str = "a client opened one for each request. This is how clients run out of ports.";
@@ -206,9 +212,15 @@ fn a_connection_for_each_request_is_named() {
     for _ in 0..1_000 {
         assert_eq!(target.get("/health").status, 200);
     }
+    wait_for("a tick that has counted the connections", || (connection_seconds(&target) > 0.0).then_some(()));
     let left = target.end();
-    let page = report(&left);
+    let page = left.report();
     assert!(page.contains(CONNECTION_EACH), "{page}");
+    if Path::new("/proc/self/net/snmp").exists() {
+        assert!(kernel_counted(&left, "passive_opens") >= 1_000);
+        let of_all = "connections of all programs in this network namespace during the run, by the kernel: opened ";
+        assert!(page.contains(of_all) && !page.contains("taken by listeners unknown"), "{page}");
+    }
     let last = &left.csv("resources.csv").pop().unwrap();
     assert!(last["conn_seconds_total"].parse::<f64>().unwrap() > 0.0, "{last:?}");
 }
@@ -217,6 +229,6 @@ fn a_connection_for_each_request_is_named() {
 fn connections_that_are_used_again_are_not_named() {
     let target = one_worker();
     pipeline(&target, "/health", 1_000);
-    let page = report(&target.end());
+    let page = target.end().report();
     assert!(!page.contains(CONNECTION_EACH), "{page}");
 }

@@ -176,6 +176,11 @@ fn of_target(target: &TargetSample) -> Vec<MetricFamily> {
         one_gauge("quintain_requests_in_flight", "Requests being served.", float(requests.in_flight)),
         one_gauge("quintain_connections", "Connections open.", float(requests.connections)),
         counters(
+            "quintain_connection_seconds_total",
+            "How long connections were open, all together: its rate is how many were open on average.",
+            [labelled_counter(&[], float(requests.connection_us) / 1e6)],
+        ),
+        counters(
             "process_cpu_seconds_total",
             "CPU of all processes of the target, ended ones too.",
             target.cpu_ns.get().map(|cpu_ns| labelled_counter(&[], seconds(cpu_ns))),
