@@ -134,3 +134,34 @@ build_image() { # tag
         --build-arg VERSION="$(version_of_the_crate)" --build-arg COMMIT="$(git rev-parse --short=12 HEAD)" . 2>"$work/build.err" >/dev/null ||
         { cat "$work/build.err" >&2; return 1; }
 }
+
+# The composition, and what is asked of it.
+target=http://127.0.0.1:8080
+compose() { docker-compose -f docker/compose.yaml "$@" 2>"$work/compose.err" || { cat "$work/compose.err" >&2; return 1; }; }
+load() { # name path requests [url]
+    inside "$(command -v oha)" -n "$3" -c 32 --no-tui --output-format json "${4:-$target}$2" >"$work/$1.json"
+}
+ok_of() { jq '.statusCodeDistribution."200" // 0' "$work/$1.json"; }
+failures_of() { jq '([.statusCodeDistribution | to_entries[] | select(.key != "200").value] + [.errorDistribution[]]) | add // 0' "$work/$1.json"; }
+
+# What the replicas have finished of a route, by their own files, and what the balancer has passed on.
+finished() { # route
+    awk -F, -v route="$1" 'FNR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; sum += last; last = 0; next } $at["route"] == route { last = $at["requests_total"] }
+        END { print sum + last }' "$(docker volume inspect --format '{{.Mountpoint}}' quintain_runs)"/*/routes.csv
+}
+balancer_says() { inside curl -s 'http://127.0.0.1:8404/;csv'; }
+answered_by_balancer() { balancer_says | awk -F, '$1 == "web" && $2 == "BACKEND" { print $41 }'; }
+replicas_up() { [ "$(balancer_says | awk -F, '$1 == "web" && $2 != "BACKEND" && $18 ~ /^UP/' | wc -l)" = "$1" ]; }
+
+# CPU of a service's containers in µs, by their control groups. Where both versions are mounted, both count the same.
+cpu_of() { # service
+    local one usage
+    for one in $(docker ps -q --no-trunc --filter "label=com.docker.compose.service=$1"); do
+        usage=$(find /sys/fs/cgroup -path "*$one/cpuacct.usage" -print -quit)
+        if [ -n "$usage" ]; then
+            awk '{ print $1 / 1000 }' "$usage"
+        else
+            find /sys/fs/cgroup -path "*$one/cpu.stat" -exec awk '/^usage_usec/ { print $2 }' {} \;
+        fi
+    done | awk '{ sum += $1 } END { printf "%.0f\n", sum }'
+}

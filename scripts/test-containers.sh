@@ -13,7 +13,6 @@ build_images
 compose_images
 build_image quintain:local
 
-compose() { docker-compose -f docker/compose.yaml "$@" 2>"$work/compose.err" || { cat "$work/compose.err" >&2; return 1; }; }
 field() { docker inspect --format "{{$2}}" "$1"; }
 failed=0
 holds() { # what condition...
@@ -72,8 +71,6 @@ export QUINTAIN_PATHS="/io?ms=20 /cpu?ms=2"
 begun=$(now_ms)
 compose up -d --wait --no-build
 figure "up until healthy, s" "$(ratio $(($(now_ms) - begun)) 1000)" "" ""
-target=http://127.0.0.1:8080
-replicas_up() { [ "$(inside curl -s 'http://127.0.0.1:8404/;csv' | awk -F, '$1 == "web" && $2 != "BACKEND" && $18 ~ /^UP/' | wc -l)" = "$1" ]; }
 holds "the balancer has one replica" await 20 replicas_up 1
 compose up -d --wait --no-build --no-recreate --scale web=4
 holds "scaled to four, the balancer has four" await 30 replicas_up 4
@@ -87,26 +84,14 @@ holds "Locust's worker loads the target without a failure" await 30 swarmed
 # Its users ask for other paths than the loads below; gone, they don't count in the balancer either.
 compose stop locust-worker locust >/dev/null
 
-load() { # name requests
-    inside "$(command -v oha)" -n "$2" -c 32 --no-tui --output-format json "$target/json" >"$work/$1.json"
-}
-ok_of() { jq '.statusCodeDistribution."200" // 0' "$work/$1.json"; }
-failures_of() { jq '([.statusCodeDistribution | to_entries[] | select(.key != "200").value] + [.errorDistribution[]]) | add // 0' "$work/$1.json"; }
 victims() { docker ps -q --filter label=com.docker.compose.service=web; }
 
-# What the replicas have finished, by their own files, and what the balancer has passed on.
-runs=$(docker volume inspect --format '{{.Mountpoint}}' quintain_runs)
-finished() {
-    awk -F, 'FNR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; sum += last; last = 0; next } $at["route"] == "/json" { last = $at["requests_total"] }
-        END { print sum + last }' "$runs"/*/routes.csv
-}
-answered_by_balancer() { inside curl -s 'http://127.0.0.1:8404/;csv' | awk -F, '$1 == "web" && $2 == "BACKEND" { print $41 }'; }
-files_have() { [ "$(finished)" = "$1" ]; }
+files_have() { [ "$(finished /json)" = "$1" ]; }
 
 # Drained: what is asked goes on being answered.
 requests=400000
 before=$(answered_by_balancer)
-load drained $requests &
+load drained /json $requests &
 loading=$!
 sleep 2
 victim=$(victims | head -n 1)
@@ -122,7 +107,7 @@ figure "passed on by the balancer" "$(($(answered_by_balancer) - before))" "$req
 
 # Killed: what was lost, on both sides.
 holds "three are left" await 20 replicas_up 3
-load killed $requests &
+load killed /json $requests &
 loading=$!
 sleep 2
 victim=$(victims | head -n 1)
@@ -135,7 +120,7 @@ holds "the balancer goes on with two" await 20 replicas_up 2
 # A killed replica can't write what it had finished since its last tick.
 compose stop >/dev/null
 both=$(($(ok_of drained) + $(ok_of killed)))
-figure "finished and in no file, since their replica was killed" "$((both - $(finished)))" "" ""
+figure "finished and in no file, since their replica was killed" "$((both - $(finished /json)))" "" ""
 
 # Nothing is left.
 compose down -v --remove-orphans
