@@ -57,24 +57,14 @@ impl Generator for Ab {
         if ["Connect", "Receive", "Length", "Exceptions"].into_iter().map(of_kind).sum::<u64>() != failed {
             return Err(format!("is damaged: the kinds of its {failed} failed requests are not all"));
         }
-        let failures = ["Connect", "Receive", "Exceptions"].map(|name| Failure {
-            kind: if name == "Receive" { Kind::Broken } else { Kind::Unsaid },
-            message: name.to_owned(),
-            count: of_kind(name),
-        });
-        let failures: Vec<Failure> = failures.into_iter().filter(|failure| failure.count > 0).collect();
+        let failures = [(Kind::Unsaid, "Connect"), (Kind::Broken, "Receive"), (Kind::Unsaid, "Exceptions")];
+        let failures = Failure::named(failures.map(|(kind, name)| (kind, name, of_kind(name))));
         let us = |ms: f64| self.unit().us(ms);
         let shown: Vec<f64> =
             lines.needed("Total:")?.split_whitespace().filter_map(|cell| cell.parse().ok()).collect();
         let [min, mean, _, _, max] = shown[..] else {
             return Err("is damaged: `Total:` has no five figures".to_owned());
         };
-        // The last line.
-        if !lines.needed("100%")?.ends_with("(longest request)") {
-            return Err("is cut off: ab's output has no `(longest request)`".to_owned());
-        }
-        let quantile =
-            |percent: u32| Some((f64::from(percent) / 100.0, us(lines.number(&format!("{percent}%")).ok()?)));
         Ok(Account {
             ended: Some(complete + of_kind("Connect")),
             answered: Some(complete.saturating_sub(of_kind("Receive") + of_kind("Exceptions"))),
@@ -93,7 +83,7 @@ impl Generator for Ab {
                 min_us: Some(us(min)),
                 mean_us: Some(us(mean)),
                 max_us: Some(us(max)),
-                quantiles: [50, 66, 75, 80, 90, 95, 98, 99].into_iter().filter_map(quantile).collect(),
+                quantiles: lines.quantiles([50, 66, 75, 80, 90, 95, 98, 99])?,
                 rounding_us: us(0.5),
                 ..Latency::default()
             },

@@ -86,16 +86,11 @@ impl Generator for Autocannon {
             (Kind::Unsaid, "errors", output.errors.saturating_sub(output.timeouts)),
             (Kind::OwnEnd, "sent and not answered", output.requests.sent.saturating_sub(answered + output.errors)),
         ];
-        let failures = failures.into_iter().filter(|(_, _, count)| *count > 0);
         Ok(Account {
             ended: Some(answered + output.errors),
             answered: Some(answered),
             statuses: Statuses::Each(statuses),
-            failures: Some(
-                failures
-                    .map(|(kind, message, count)| Failure { kind, message: message.to_owned(), count })
-                    .collect(),
-            ),
+            failures: Some(Failure::named(failures)),
             duration_s: Some(output.duration),
             bytes: Some(Bytes::All { bytes: output.throughput.total, within: 0 }),
             connections: Some(output.connections * output.pipelining),

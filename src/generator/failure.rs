@@ -17,6 +17,13 @@ impl Failure {
     pub fn told(message: &str, count: u64) -> Self {
         Self { kind: Kind::of(message), message: message.to_owned(), count }
     }
+
+    /// Of a generator that counts each reason under a name of its own: those that there were.
+    #[must_use]
+    pub fn named<'a>(counts: impl IntoIterator<Item = (Kind, &'a str, u64)>) -> Vec<Self> {
+        let those = counts.into_iter().filter(|(_, _, count)| *count > 0);
+        those.map(|(kind, message, count)| Self { kind, message: message.to_owned(), count }).collect()
+    }
 }
 
 /// Why a request got no answer.

@@ -66,7 +66,6 @@ impl Generator for H2load {
             (Kind::Unsaid, "errored", errored.saturating_sub(timeout)),
             (Kind::OwnEnd, "started and not done", started.saturating_sub(answered + errored)),
         ];
-        let failures = failures.into_iter().filter(|(_, _, count)| *count > 0);
         let connections = lines.all().iter().filter(|line| line.starts_with("spawning thread #"));
         let clients =
             connections.clone().filter_map(|line| line.split_once(": ")?.1.split(' ').next()?.parse::<u64>().ok());
@@ -74,11 +73,7 @@ impl Generator for H2load {
             ended: Some(answered + errored),
             answered: Some(answered),
             statuses: Statuses::Classes(classes),
-            failures: Some(
-                failures
-                    .map(|(kind, message, count)| Failure { kind, message: message.to_owned(), count })
-                    .collect(),
-            ),
+            failures: Some(Failure::named(failures)),
             duration_s: Some(duration_us / 1e6),
             requests_per_s: Some(per_s),
             bytes: bytes.map(|bytes| Bytes::All { bytes, within: 0 }),

@@ -36,17 +36,13 @@ impl Generator for Loadtest {
         let lines = Lines::of(self.name(), content, "Target URL:")?;
         let (ended, errors): (u64, u64) = (lines.number("Completed requests:")?, lines.number("Total errors:")?);
         let us = |ms: f64| self.unit().us(ms);
-        // The last line but for the errors, which have no number of their own.
+        // The last lines but for the errors, which have no number of their own.
+        let quantiles = lines.quantiles([50, 90, 95, 99])?;
         let longest: f64 = lines.number("100%")?;
-        if !lines.needed("100%")?.ends_with("(longest request)") {
-            return Err("is cut off: loadtest's output has no `(longest request)`".to_owned());
-        }
         let coded = |line: &str| line.split_once(':')?.1.trim().strip_suffix(" errors")?.parse::<u64>().ok();
         if lines.behind("100%").filter_map(coded).sum::<u64>() != errors {
             return Err("is cut off: the errors in loadtest's last lines are not all".to_owned());
         }
-        let quantile =
-            |percent: u32| Some((f64::from(percent) / 100.0, us(lines.number(&format!("{percent}%")).ok()?)));
         let is_good = errors == 0;
         Ok(Account {
             ended: Some(ended),
@@ -59,7 +55,7 @@ impl Generator for Loadtest {
             latency: Latency {
                 mean_us: Some(us(lines.number("Mean latency:")?)),
                 max_us: Some(us(longest)),
-                quantiles: [50, 90, 95, 99].into_iter().filter_map(quantile).collect(),
+                quantiles,
                 rounding_us: us(1.0),
                 has_failures: !is_good,
                 ..Latency::default()

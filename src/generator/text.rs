@@ -1,5 +1,7 @@
 //! What the outputs in text have in common: lines that begin with a name, and numbers with their units.
 
+use super::Unit;
+
 /// What a text says, line by line.
 pub(super) struct Lines<'a> {
     generator: &'static str,
@@ -7,7 +9,7 @@ pub(super) struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    /// Of a whole output, which has one line that begins with `once` for each run.
+    /// Splits an output into its lines. Each run has one line that begins with `once`, by which a second run is found.
     ///
     /// # Errors
     /// A clause, when it has several runs.
@@ -49,6 +51,22 @@ impl<'a> Lines<'a> {
         word.parse().ok().filter(|_| is_whole).ok_or_else(|| {
             format!("has `{rest}` after `{name}`, which is no number as {} writes it", self.generator)
         })
+    }
+
+    /// The table of ab, which loadtest has too: `  95%     14`, in milliseconds. Quantiles in microseconds of these
+    /// percentages, as far as they are there; its last line, the longest request, must be.
+    ///
+    /// # Errors
+    /// A clause, when the last line is not there.
+    pub fn quantiles<const N: usize>(&self, percents: [u32; N]) -> Result<Vec<(f64, f64)>, String> {
+        if !self.needed("100%")?.ends_with("(longest request)") {
+            return Err(format!("is cut off: {}'s output has no `(longest request)`", self.generator));
+        }
+        let quantile = |percent: u32| {
+            let ms: f64 = self.number(&format!("{percent}%")).ok()?;
+            Some((f64::from(percent) / 100.0, Unit::Milliseconds.us(ms)))
+        };
+        Ok(percents.into_iter().filter_map(quantile).collect())
     }
 
     /// The lines behind the one with this text.
