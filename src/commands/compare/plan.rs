@@ -1,16 +1,15 @@
 //! What is compared, under which load and by which rules: everything checked before the first round, every mistake named.
 
+mod load;
+
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::bounds::{Bound, no_such_row};
-use crate::commands::intended;
 use crate::comparison::{Arm, Looks, Row, Scale, row_named};
-use crate::generator::{self, Amount, Generator, Load, find_program};
+use crate::generator::{Amount, Generator, Load};
 use crate::observer::columns::timestamp;
-use crate::profile;
-use crate::spelling::nearest;
 use crate::sys::clock;
 use crate::units::parse_duration;
 
@@ -33,9 +32,6 @@ pub type Check = dyn Fn(&[Setting]) -> Result<(), Vec<String>>;
 
 /// Settings that a round sets itself.
 const OURS: [&str; 8] = ["listen", "admin", "run-dir", "while", "duration", "phases", "profile", "quiet"];
-
-/// Flags that say what the load is; without any of them, that of the profile runs.
-const OF_A_LOAD: [&str; 8] = ["load", "requests", "duration", "concurrency", "users", "rate", "spawn-rate", "path"];
 
 /// A comparison.
 pub struct Plan {
@@ -156,12 +152,9 @@ impl Reader<'_> {
                 check(&settings).err().into_iter().flatten().map(|one| format!("arm {}: {one}", arm.letter())),
             );
         }
-        let load = match &profile {
-            Some(name) if !self.has_any(&OF_A_LOAD) => self.load_of_profile(name),
-            _ => self.load(),
-        };
-        let source = self.source(&load);
+        let load = self.load(profile.as_deref());
         let warmup = self.time("warmup").unwrap_or(Duration::from_secs(1));
+        let source = self.source(&load, warmup);
         let looks = self.whole("rounds", Looks::LEAST as u64, Looks::MOST as u64);
         let looks = looks.and_then(|rounds| usize::try_from(rounds).ok()).map_or(Looks::Repeated, Looks::Once);
         let time_limit = self.time("time-limit");
@@ -285,115 +278,6 @@ impl Reader<'_> {
             });
         }
         settings.into_iter().filter(|(key, _)| !OURS.contains(&&**key)).collect()
-    }
-
-    fn load(&mut self) -> Load {
-        let concurrency = match (self.whole("concurrency", 1, 100_000), self.whole("users", 1, 100_000)) {
-            (Some(_), Some(_)) => {
-                self.wrong.push("--concurrency and --users are the same; give one of them".to_owned());
-                50
-            }
-            (one, other) => one.or(other).unwrap_or(50),
-        };
-        let (requests, duration) = (self.whole("requests", 1, 1_000_000_000), self.time("duration"));
-        if requests.is_some() && duration.is_some() {
-            self.wrong.push("--requests and --duration both end the load; give one of them".to_owned());
-        }
-        let path = self.text("path").unwrap_or_else(|| "/health".to_owned());
-        if !path.starts_with('/') || path.contains(|letter: char| letter.is_whitespace() || letter.is_control()) {
-            self.wrong.push(format!("--path {path:?}: allowed: a path that begins with / and has no spaces"));
-        }
-        Load {
-            amount: requests
-                .map_or_else(|| Amount::Duration(duration.unwrap_or(Duration::from_secs(3))), Amount::Requests),
-            concurrency: u32::try_from(concurrency).unwrap_or(u32::MAX),
-            rate: self.positive("rate"),
-            spawn_rate: self.positive("spawn-rate"),
-            path,
-            mix: None,
-        }
-    }
-
-    /// Whether a flag of these is given.
-    fn has_any(&self, names: &[&str]) -> bool {
-        names.iter().any(|name| self.text(name).is_some())
-    }
-
-    /// The `[load]` of the profile as it stands; where it has none, the default load.
-    fn load_of_profile(&mut self, name: &str) -> Load {
-        let plain = self.load();
-        // What is wrong with the profile is said by the check of the arms.
-        let Ok(profile) = profile::intended(name) else { return plain };
-        let mix = intended::mix(&profile).unwrap_or_else(|sentence| {
-            self.wrong.push(sentence);
-            None
-        });
-        let Some(mix) = mix else { return plain };
-        let [crowd, ..] = &mix.stages[..] else { return plain };
-        let seconds: Option<f64> = mix.stages.iter().map(|stage| stage.seconds).sum();
-        let amount = match (mix.requests, seconds) {
-            (Some(requests), _) => Amount::Requests(requests),
-            (None, Some(seconds)) => Amount::Duration(Duration::from_secs_f64(seconds)),
-            (None, None) => return plain,
-        };
-        let concurrency = u32::try_from(crowd.users).unwrap_or(u32::MAX);
-        match &mix.routes[..] {
-            // Any generator can ask for one path.
-            [one] if one.method == "GET" && !one.path.contains('{') && mix.stages.len() == 1 => {
-                let spawn_rate = mix.requests.is_none().then_some(crowd.spawn_rate);
-                Load { amount, concurrency, spawn_rate, path: one.path.clone(), ..plain }
-            }
-            _ => Load { amount, concurrency, spawn_rate: Some(crowd.spawn_rate), mix: Some(mix), ..plain },
-        }
-    }
-
-    fn source(&mut self, load: &Load) -> Option<Source> {
-        if let Some(command) = self.text("load") {
-            for flag in ["with", "requests", "concurrency", "users", "rate", "spawn-rate", "path"] {
-                if self.text(flag).is_some() {
-                    self.wrong
-                        .push(format!("--{flag}: --load is a whole command and takes no other flags of a load"));
-                }
-            }
-            if !command.contains("{url}") {
-                self.wrong
-                    .push(format!("--load {command:?}: there is no {{url}} in it, so it can't know the target"));
-            }
-            return Some(Source::Command(command));
-        }
-        let name = self.text("with").unwrap_or_else(|| {
-            if load.mix.is_some() || load.spawn_rate.is_some() { "locust" } else { "oha" }.to_owned()
-        });
-        let Some(known) = generator::named(&name) else {
-            let names = generator::ALL.map(Generator::name);
-            let hint = nearest(&name, names).map_or_else(String::new, |meant| format!("did you mean {meant}? "));
-            self.wrong
-                .push(format!("--with {name}: {hint}there are {}; --load takes any command", names.join(", ")));
-            return None;
-        };
-        let mistakes = self.wrong.len();
-        for amount in [load.amount, Amount::Duration(self.time("warmup").unwrap_or(Duration::from_secs(1)))] {
-            let asked = match amount {
-                Amount::Duration(time) if amount != load.amount => load.for_a_time(time),
-                Amount::Duration(_) | Amount::Requests(_) => load.clone(),
-            };
-            if let Err(sentence) = known.invocation(&asked, "http://127.0.0.1:1")
-                && !self.wrong.contains(&sentence)
-            {
-                self.wrong.push(sentence);
-            }
-        }
-        // Nobody needs a program that can't make this load.
-        if self.wrong.len() > mistakes {
-            return None;
-        }
-        let found = find_program(&name, &PathBuf::from("target/tools"), &self.asked.search_path);
-        if found.is_none() {
-            self.wrong.push(format!(
-                "--with {name}: {name} is not installed; scripts/get-tools.sh {name} puts it below target/tools"
-            ));
-        }
-        found.map(|program| Source::Known(known, program))
     }
 
     fn judged(&mut self, load: &Load) -> Option<&'static Row> {
