@@ -59,12 +59,14 @@ pub fn main() -> ExitCode {
     };
     let Asked { verb, flags, mut mistakes } = asked;
     match (&verb, &mistakes[..]) {
-        (Verb::Profiles(name, locustfile), []) => return commands::profiles::run(name.as_deref(), *locustfile),
+        (Verb::Profiles { name, as_locustfile }, []) => {
+            return commands::profiles::run(name.as_deref(), *as_locustfile);
+        }
         (Verb::Report(asked), []) => return commands::report::run(asked),
         (Verb::Verify(asked), []) => return commands::verify::run(asked),
         (Verb::Compare(asked), []) => return commands::compare::run(asked, &check_settings),
         (Verb::Health(url), []) => return commands::health::run(url),
-        (Verb::Report(_) | Verb::Profiles(..) | Verb::Verify(_) | Verb::Compare(_) | Verb::Health(_), _) => {
+        (Verb::Report(_) | Verb::Profiles { .. } | Verb::Verify(_) | Verb::Compare(_) | Verb::Health(_), _) => {
             return exit_with(&report(&mistakes));
         }
         (Verb::Serve | Verb::Check, _) => {}
@@ -95,7 +97,7 @@ pub fn main() -> ExitCode {
                 )
             }
             Verb::Check
-            | Verb::Profiles(..)
+            | Verb::Profiles { .. }
             | Verb::Report(_)
             | Verb::Verify(_)
             | Verb::Compare(_)
@@ -125,8 +127,12 @@ struct Asked {
 enum Verb {
     Serve,
     Check,
-    /// With the name of the one to print.
-    Profiles(Option<String>, bool),
+    Profiles {
+        /// The one to print.
+        name: Option<String>,
+        /// Whether its `[load]` is printed, as a Locust file.
+        as_locustfile: bool,
+    },
     Report(commands::report::Asked),
     Verify(commands::verify::Asked),
     Compare(commands::compare::Asked),
@@ -139,7 +145,7 @@ impl Verb {
         [
             Self::Serve,
             Self::Check,
-            Self::Profiles(None, false),
+            Self::Profiles { name: None, as_locustfile: false },
             Self::Report(commands::report::Asked::default()),
             Self::Verify(commands::verify::Asked::default()),
             Self::Compare(commands::compare::Asked::default()),
@@ -151,7 +157,7 @@ impl Verb {
         match self {
             Self::Serve => "serve",
             Self::Check => "check",
-            Self::Profiles(..) => "profiles",
+            Self::Profiles { .. } => "profiles",
             Self::Report(_) => "report",
             Self::Verify(_) => "verify",
             Self::Compare(_) => "compare",
@@ -165,7 +171,7 @@ impl Verb {
             Self::Check => {
                 "Resolve configuration and profile, say every mistake, and print the configuration as TOML"
             }
-            Self::Profiles(..) => "List the built-in profiles, or print the one that is named, to start from",
+            Self::Profiles { .. } => "List the built-in profiles, or print the one that is named, to start from",
             Self::Report(_) => "Make a page of a run: what limited it, plots, tables",
             Self::Verify(_) => "Compare a load generator's output with a run: whether they agree, and who is wrong",
             Self::Health(_) => "Ask a target whether it answers: exit code 0, or 1; for probes and scripts",
@@ -195,7 +201,8 @@ fn asked(matches: &ArgMatches, mistakes: Vec<Mistake>) -> Asked {
     let (verb, behind) = match matches.subcommand() {
         Some((name, behind)) if name == Verb::Check.name() => (Verb::Check, Some(behind)),
         Some(("profiles", behind)) => {
-            (Verb::Profiles(behind.get_one::<String>(NAME).cloned(), behind.get_flag(LOCUSTFILE)), None)
+            let name = behind.get_one::<String>(NAME).cloned();
+            (Verb::Profiles { name, as_locustfile: behind.get_flag(LOCUSTFILE) }, None)
         }
         Some(("report", behind)) => (Verb::Report(report::asked(behind)), None),
         Some(("verify", behind)) => (Verb::Verify(verify::asked(behind)), None),
@@ -284,7 +291,7 @@ fn program() -> Command {
         let command = Command::new(verb.name()).about(verb.help());
         match verb {
             Verb::Serve | Verb::Check => command.args(settings().map(flag)),
-            Verb::Profiles(..) => {
+            Verb::Profiles { .. } => {
                 let locustfile = Arg::new(LOCUSTFILE).long(LOCUSTFILE).action(ArgAction::SetTrue);
                 command
                     .arg(Arg::new(NAME).help("Which one to print"))
