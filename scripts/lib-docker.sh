@@ -63,7 +63,7 @@ debian() { # name suite package,package variant
     [ -e "$images/$1.tar" ] && return
     mkdir -p "$images"
     progress "making $1 out of Debian's packages"
-    mmdebstrap --quiet --variant="${4:-apt}" --include="$3" "$2" "$images/$1.part" && mv "$images/$1.part" "$images/$1.tar"
+    mmdebstrap --quiet --format=tar --variant="${4:-apt}" --include="$3" "$2" "$images/$1.part" && mv "$images/$1.part" "$images/$1.tar"
     progress ""
 }
 import() { # name tag change...
