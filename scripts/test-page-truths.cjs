@@ -39,11 +39,34 @@ const kept = (page) => page.evaluate(async () => {
   return { rates, marks: run.marks };
 });
 
+/** Where a browser that is at a place finds a listener at an address, if the one it talks to listens at another. */
+const reached = (page) => page.evaluate(async () => {
+  const { reach } = await import('/page/reach.js');
+  const from = (place, own, ...addresses) => reach(addresses, [own], new URL(place));
+  return [
+    from('http://127.0.0.1:80/', '127.0.0.1:80', 'unix:/q', '127.0.0.1:81'),
+    from('http://localhost:80/', '127.0.0.1:80', '0.0.0.0:81'),
+    from('http://target.test:8080/', '0.0.0.0:8080', '127.0.0.1:81', '0.0.0.0:82'),
+    from('http://[::1]:80/', '[::]:80', '[::]:81'),
+    from('http://10.0.0.1:8080/', '0.0.0.0:8080', '10.0.0.2:81'),
+    // On loopback of a machine that is another one; off; behind a forwarded port, a path of a proxy, TLS.
+    from('http://10.0.0.1:8080/', '0.0.0.0:8080', '127.0.0.1:81', '[::1]:81', 'unix:/q'),
+    from('http://127.0.0.1:80/', '127.0.0.1:80'),
+    from('http://127.0.0.1:9000/', '0.0.0.0:8080', '0.0.0.0:81'),
+    from('http://127.0.0.1:8080/target/', '0.0.0.0:8080', '0.0.0.0:81'),
+    from('https://target.test/', '0.0.0.0:443', '0.0.0.0:81'),
+  ];
+});
+
 exports.truths = async (page, open, { admin, pid, slow, small }) => {
   const { rates, marks } = await kept(page);
   const expected = [[1, null], [2, 5], [3, 5], [52, null], [101, null], [102, 5], [103, 5]];
   holds('rows that are missing are a gap, and no burst of errors', JSON.stringify(rates) === JSON.stringify(expected), rates);
   holds('a mark is one line, however late it is told', JSON.stringify(marks) === JSON.stringify([{ name: 'measure', elapsed_s: 103.5 }]), marks);
+
+  const places = await reached(page);
+  const linked = ['http://127.0.0.1:81/', 'http://localhost:81/', 'http://target.test:82/', 'http://[::1]:81/', 'http://10.0.0.2:81/'];
+  holds('a page links to another listener where a browser reaches it', JSON.stringify(places) === JSON.stringify([...linked, ...Array(5).fill(null)]), places);
 
   const { workers } = await (await fetch(`${admin}/stats`)).json();
   process.kill(workers[0].pid, 'SIGSTOP');

@@ -92,6 +92,10 @@ async function look(browser) {
   await index.goto(`${url}/`);
   await fits(index, 'the index');
   await index.screenshot({ path: `${pictures}/index.png`, fullPage: true });
+  await index.click('#live[href]');
+  await until('the index leads to the live page', () => index.url() === `${admin}/`);
+  await index.click('#target[href]');
+  await until('which leads back', () => index.url() === `${url}/`);
   await index.close();
   await stop();
   await truths(page, open.bind(null, browser), { admin, pid, slow, small });
@@ -106,6 +110,7 @@ async function look(browser) {
   await until('and live again', async () => (await text('#state-word')) === 'live');
   process.kill(Number(pid), 'SIGTERM');
   await until('a target that ends in order has ended', async () => /has ended \(signal TERM\).* requests /s.test(await text('#ended')) && (await text('#state-word')) === 'ended');
+  await until('and names the command that tells what limited it', async () => /quintain report \/.*\/page$/.test(await page.innerText('#ended-report')));
   await page.screenshot({ path: `${pictures}/ended.png`, fullPage: true });
   await endings(open.bind(null, browser), small, pictures);
 }

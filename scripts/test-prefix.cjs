@@ -37,6 +37,9 @@ async function look(browser) {
   if (!command.includes(`${proxy}/team/one/stats`)) wrong.push(`the command asks elsewhere: ${command}`);
 
   const index = await open(shared, '/target/');
+  // Where a proxy has put the one, nobody knows from the other.
+  await until('the index says where the live page is', async () => /^Live page and figures: http:\S+\/ on the target's machine$/.test(await index.innerText('#told')));
+  if ((await index.locator('#live[href]').count()) || (await two.locator('#target[href]').count())) wrong.push('a link leads past the proxy');
   await index.locator('a', { hasText: 'GET /health' }).click();
   await until('a link leads to the route', () => index.url() === `${proxy}/target/health`);
   if (wrong.length) throw new Error('see below');

@@ -10,9 +10,9 @@ with_browser
 program "${1:-}"
 
 at_admin=unix:$work/one.sock start one --mode single --sample-interval 200ms --profile flask-locust
-one=$pid one_url=$url
-at_admin=unix:$work/two.sock start two --mode single --sample-interval 200ms
-two=$pid
+one=$pid
+start two --mode single --sample-interval 200ms
+two=$pid two_url=$url two_admin=$admin
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 cat >"$work/nginx.conf" <<CONF
 daemon off;
@@ -32,8 +32,8 @@ http {
         proxy_set_header Host \$http_host;
         proxy_http_version 1.1;
         location /team/one/ { proxy_pass http://unix:$work/one.sock:/; }
-        location /team/two/ { proxy_pass http://unix:$work/two.sock:/; }
-        location /target/ { proxy_pass $one_url/; }
+        location /team/two/ { proxy_pass $two_admin/; }
+        location /target/ { proxy_pass $two_url/; }
     }
 }
 CONF

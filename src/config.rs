@@ -19,7 +19,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use address::Address;
+pub use address::{Address, Addresses};
 pub use file::{limit, place};
 pub use layers::{File, Layers, Limit};
 pub(crate) use layers::{unknown_flag, unknown_flag_among};

@@ -11,7 +11,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
-use crate::config::VERSION;
+use crate::config::{Addresses, VERSION};
 use crate::control::{Event, MemberEnd, Report, known_faults};
 use crate::fault::{Rules, Written};
 use crate::maybe_known::MaybeKnown;
@@ -70,6 +70,8 @@ pub struct Observation {
     pub profile: String,
     /// What the target is called among others.
     pub instance: Option<String>,
+    /// Where it and its admin routes listen.
+    pub addresses: Addresses,
     /// Which processes there are.
     pub processes: Processes,
     /// What fault plans are held against, but for the routes.
@@ -104,6 +106,7 @@ pub fn run(observation: Observation) -> Result<(), String> {
         mode,
         profile,
         instance,
+        addresses,
         processes,
         rules,
         listeners,
@@ -122,10 +125,11 @@ pub fn run(observation: Observation) -> Result<(), String> {
         mode,
         profile,
         instance,
+        addresses,
         started_ns,
         started_realtime_ns: clock::realtime_ns().saturating_sub(clock::monotonic_ns().saturating_sub(started_ns)),
         interval_ns,
-        has_run_directory: files.is_some(),
+        run_directory: files.as_ref().map(|files| files.directory.display().to_string()),
     };
     let started = start(&control, move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

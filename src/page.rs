@@ -18,6 +18,9 @@ pub const PLANS: &str = include_str!("page/plans.js");
 /// A module: a plot.
 pub const PLOT: &str = include_str!("page/plot.js");
 
+/// A module: where a browser reaches another listener of the same target.
+pub const REACH: &str = include_str!("page/reach.js");
+
 /// The library that draws them, a plain script, under its licence.
 pub const UPLOT: &str =
     concat!("/*\n", include_str!("page/uplot/LICENSE"), "*/\n", include_str!("page/uplot/uPlot.iife.min.js"));
@@ -51,7 +54,7 @@ mod tests {
 
     #[test]
     fn the_modules_are_written_for_it() {
-        for module in [WORDS, PLANS, PLOT] {
+        for module in [WORDS, PLANS, PLOT, REACH] {
             for line in module.lines().filter(|line| line.starts_with("import ")) {
                 assert!(line.contains(" from './") && line.ends_with("';") && !line.contains(" as "), "{line}");
             }

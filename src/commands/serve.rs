@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::config::{COMMIT, Config, Mode, VERSION};
+use crate::config::{Addresses, COMMIT, Config, Mode, VERSION};
 use crate::control;
 use crate::http::{About, Limits};
 use crate::observer::columns::timestamp;
@@ -99,6 +99,7 @@ fn serve(
         control::put_faults(&board, profile.faults.clone(), started_ns, None, false)
             .map_err(|error| format!("{}: its fault plans can't be followed: {error}", profile.name))?;
     }
+    let addresses = sockets.addresses();
     let directory = RunDirectory::make(config)?;
     let record = record(config, &profile, command, (descriptors, started_ns), &sockets);
     let arrangement = match config.mode {
@@ -114,8 +115,8 @@ fn serve(
         make_listeners: sockets.maker(config),
         board: Arc::clone(&board),
         clocks: Arc::clone(&clocks),
-        worker: worker_duty(config, &profile),
-        reread: reread::reread(config, profile, resolve, &board),
+        worker: worker_duty(config, &profile, &addresses),
+        reread: reread::reread(config, profile, resolve, &board, addresses.clone()),
         observer: observer_duty(config, &board, &clocks, &sockets, &directory, (record, started_ns, screen)),
         shutdown_timeout: config.shutdown_timeout,
         drain_delay: config.drain_delay,
@@ -124,12 +125,11 @@ fn serve(
         while_command: config.while_command.as_ref().map(|line| sockets.fill_in(line)),
         inherited,
     };
-    let ready = ready_line(config, &sockets, &directory);
-    let admin = sockets.admin_addresses();
+    let ready = ready_line(config, &addresses, &directory);
     let summary = supervisor::run(plan, signals, || {
         screen.say(&ready);
-        if let Some(admin) = admin.iter().find(|address| !address.starts_with("unix:")) {
-            screen.hint(&format!("live http://{admin}/"));
+        if let Some(live) = addresses.live_page() {
+            screen.hint(&format!("live {live}"));
         }
     });
     sockets.remove_files();
@@ -153,7 +153,7 @@ fn no_room(config: &Config, error: &io::Error) -> String {
     format!("no memory for {flag} {}: mmap of the scoreboard: {}", config.slots(), process::refusal(error))
 }
 
-fn worker_duty(config: &Config, profile: &Arc<Profile>) -> WorkerDuty {
+fn worker_duty(config: &Config, profile: &Arc<Profile>, addresses: &Addresses) -> WorkerDuty {
     let settings = Settings {
         limits: Limits {
             delay: config.max_delay,
@@ -170,6 +170,7 @@ fn worker_duty(config: &Config, profile: &Arc<Profile>) -> WorkerDuty {
             workers: config.workers,
             seed: config.seed,
             instance: config.instance().map(ToOwned::to_owned),
+            addresses: addresses.clone(),
         },
         profile: Arc::clone(profile),
         own_process: config.mode == Mode::Cluster,
@@ -198,6 +199,7 @@ fn observer_duty(
     let (admin, directory) = (Arc::clone(&sockets.admin), directory.path().map(ToOwned::to_owned));
     let listeners = sockets.every_listener();
     let drops_before = sockets.drops_before;
+    let addresses = sockets.addresses();
     let supervisor = std::process::id();
     Arc::new(move |control| {
         let admin: Result<Vec<_>, _> = admin.iter().map(AdminListener::try_clone).collect();
@@ -210,6 +212,7 @@ fn observer_duty(
             mode: config.mode.name(),
             profile: config.profile.clone(),
             instance: config.instance().map(ToOwned::to_owned),
+            addresses: addresses.clone(),
             processes: match config.mode {
                 Mode::Cluster => Processes::Cluster { supervisor },
                 Mode::Single | Mode::Threads => Processes::OneProcess { clocks: Arc::clone(&clocks) },
@@ -236,7 +239,7 @@ fn record(
     (descriptors, started_ns): (Option<u64>, u64),
     sockets: &Sockets,
 ) -> Value {
-    let (addresses, admin) = (sockets.addresses(), sockets.admin_addresses());
+    let [addresses, admin] = sockets.addresses().texts();
     json!({
         "version": VERSION,
         "commit": COMMIT,
@@ -270,13 +273,13 @@ fn backlog(config: &Config) -> Option<u32> {
 }
 
 /// A pair for each address, and what it runs.
-fn ready_line(config: &Config, sockets: &Sockets, directory: &RunDirectory) -> String {
-    let mut admin = sockets.admin_addresses();
+fn ready_line(config: &Config, addresses: &Addresses, directory: &RunDirectory) -> String {
+    let [listen, mut admin] = addresses.texts();
     if admin.is_empty() {
         admin.push(OFF.to_owned());
     }
     let (mode, workers, run) = (config.mode, config.workers, directory.name());
-    let listen = sockets.addresses().into_iter().map(|address| format!("addr={address}"));
+    let listen = listen.into_iter().map(|address| format!("addr={address}"));
     let admin = admin.into_iter().map(|address| format!("admin={address}"));
     let pairs: Vec<String> = listen.chain(admin).collect();
     format!("ready {} mode={mode} workers={workers} run={run}", pairs.join(" "))

@@ -21,6 +21,30 @@ pub enum Address {
     Passed(RawFd),
 }
 
+/// Where a target really listens: no port is 0, no name stands for several.
+#[derive(Clone, Debug, Default)]
+pub struct Addresses {
+    /// For load.
+    pub target: Vec<Address>,
+    /// For the admin routes; nowhere when they are off.
+    pub admin: Vec<Address>,
+}
+
+impl Addresses {
+    /// As texts, as they stand in `ready` and `run.json`: those of the target, and those of the admin routes.
+    #[must_use]
+    pub fn texts(&self) -> [Vec<String>; 2] {
+        [&self.target, &self.admin].map(|addresses| addresses.iter().map(Address::to_string).collect())
+    }
+
+    /// The URL of the live page for a browser on this machine; `None` without an admin listener that speaks TCP.
+    #[must_use]
+    pub fn live_page(&self) -> Option<String> {
+        let tcp = self.admin.iter().find(|address| !address.is_unix());
+        tcp.map(|address| format!("{}/", address.url()))
+    }
+}
+
 /// The kernel's `sun_path` has 108 bytes, the last of them a NUL.
 const LONGEST_PATH: usize = 107;
 
@@ -57,6 +81,12 @@ impl Address {
             Self::Unix(_) => true,
             Self::Passed(_) => false,
         }
+    }
+
+    /// Whether it is a unix socket, which no browser opens.
+    #[must_use]
+    pub fn is_unix(&self) -> bool {
+        matches!(self, Self::Unix(_))
     }
 
     /// Whether a service manager has passed it.

@@ -6,8 +6,12 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse};
 
+use serde_json::Value;
+
 use super::route::Route;
 use super::target::{About, Target};
+use crate::config::Addresses;
+use crate::page;
 use crate::profile::{DEFAULT, Profile};
 use crate::units::shown::{amount, float};
 
@@ -46,7 +50,7 @@ pub fn route(profile: &Profile) -> Route {
     Route::plain("/", move |State(target): State<Target>, headers: HeaderMap| async move {
         let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("");
         if accepts.contains("text/html") {
-            Html(page(&target.about, &added)).into_response()
+            Html(html(&target.about, &added)).into_response()
         } else {
             text(&target.about, &added).into_response()
         }
@@ -87,13 +91,15 @@ impl Added {
 }
 
 fn text(about: &About, added: &Added) -> String {
-    let About { version, mode, workers, seed: _, instance } = about;
+    let About { version, mode, workers, seed: _, instance, addresses } = about;
     let workers = of_workers(*workers);
     let named = named(instance.as_deref());
+    let live = addresses.live_page();
+    let live = live.map_or_else(String::new, |live| format!("live page and figures: {live}\n"));
     let heading = if added.heading.is_empty() { String::new() } else { format!("{}\n", added.heading) };
     let own = added.routes.iter().map(|(method, path, does)| line(method, path, does));
     let lines: String = own.chain(added.others().map(|(path, does)| line("GET", path, does))).collect();
-    format!("quintain {version}: a load-test target\nmode {mode}, {workers}{named}\n{heading}\n{lines}")
+    format!("quintain {version}: a load-test target\nmode {mode}, {workers}{named}\n{live}{heading}\n{lines}")
 }
 
 fn of_workers(workers: usize) -> String {
@@ -104,12 +110,23 @@ fn named(instance: Option<&str>) -> String {
     instance.map_or_else(String::new, |instance| format!(", instance {instance}"))
 }
 
+/// Where the live page is, and what a browser needs to know whether it gets there from here.
+fn live_html(addresses: &Addresses) -> String {
+    let Some(live) = addresses.live_page() else { return String::new() };
+    let [target, admin] = addresses.texts().map(|texts| escaped(&Value::from(texts).to_string()));
+    let live = escaped(&live);
+    format!(
+        "<p id=\"told\">Live page and figures: <a id=\"live\" data-target=\"{target}\" data-admin=\"{admin}\">{live}</a>\
+         <span> on the target's machine</span></p>"
+    )
+}
+
 fn line(method: &str, path: &str, does: &str) -> String {
     format!("  {:<34}{does}\n", format!("{method} {path} "))
 }
 
-fn page(about: &About, added: &Added) -> String {
-    let About { version, mode, workers, seed: _, instance } = about;
+fn html(about: &About, added: &Added) -> String {
+    let About { version, mode, workers, seed: _, instance, addresses } = about;
     let own = added.routes.iter().map(|(method, path, does)| {
         let (path, does) = (escaped(path), escaped(does));
         // A pattern is no address.
@@ -124,6 +141,8 @@ fn page(about: &About, added: &Added) -> String {
         workers = of_workers(*workers),
         named = named(instance.as_deref()),
         heading = heading,
+        live = live_html(addresses),
+        reach = page::one_script(&[page::REACH]),
         rows = rows
     )
 }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::in_force::Faults;
+use crate::config::Addresses;
 use crate::control::{OrdersReader, Standing};
 use crate::scoreboard::{RouteTable, Scoreboard, SeatWriter};
 use crate::sys::clock;
@@ -31,7 +32,7 @@ pub struct Limits {
 }
 
 /// What the target says of itself.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct About {
     /// Version and commit.
     pub version: String,
@@ -43,6 +44,8 @@ pub struct About {
     pub seed: u64,
     /// What the target is called among others.
     pub instance: Option<String>,
+    /// Where it and its admin routes listen.
+    pub addresses: Addresses,
 }
 
 /// The state that every handler shares.

@@ -57,7 +57,7 @@ async fn serve(listener: OwnedFd, seat: SeatWriter, mut stop: oneshot::Receiver<
         in_flight: 1_000,
         leak: 0,
     };
-    let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, seed: 0, instance: None };
+    let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, ..About::default() };
     let target = Target::new(limits, about, Arc::clone(&seat));
     let routes = Arc::new(Routes::new(table(), &target));
     let listener = Watched::new(listener).unwrap();

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 
 use super::columns::{self, Column, Row};
 use super::marks::Marks;
+use crate::config::Addresses;
 use crate::control::Event;
 use crate::histogram::add;
 use crate::run_files;
@@ -57,14 +58,16 @@ pub struct About {
     pub profile: String,
     /// What the target is called among others.
     pub instance: Option<String>,
+    /// Where the target and its admin routes listen.
+    pub addresses: Addresses,
     /// When the run began (monotonic).
     pub started_ns: u64,
     /// The same, since the Unix epoch, by the clock as it stands now.
     pub started_realtime_ns: u64,
     /// From one tick to the next.
     pub interval_ns: u64,
-    /// Whether its rows are written into a directory.
-    pub has_run_directory: bool,
+    /// The directory of its files, if it has any.
+    pub run_directory: Option<String>,
 }
 
 /// What a tick has read.
@@ -212,11 +215,13 @@ impl Live {
             mode,
             profile,
             instance,
+            addresses,
             started_ns: _,
             started_realtime_ns: _,
             interval_ns,
-            has_run_directory,
+            run_directory,
         } = &self.about;
+        let [listen, admin] = addresses.texts();
         let names: Vec<&str> = self.resources.iter().map(|column| column.name).collect();
         let now_ns = clock::monotonic_ns();
         let marks = self.marks.list().into_iter();
@@ -225,7 +230,9 @@ impl Live {
             "mode": mode,
             "profile": profile,
             "instance": instance,
-            "has_run_directory": has_run_directory,
+            "addrs": listen,
+            "admin_addrs": admin,
+            "run_directory": run_directory,
             "interval_s": row::seconds(*interval_ns),
             "cpus": std::thread::available_parallelism().map(usize::from).ok(),
             "columns": names,

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 mod broken_seat;
 
 use super::*;
+use crate::config::Addresses;
 use crate::control::{Event, News, Order};
 use crate::control::{Received, SupervisorEnd, channel, standing};
 use crate::scoreboard::{Finished, Outcome, SeatState, SeatWriter, Times};
@@ -61,6 +62,7 @@ fn observe(
         mode: "single",
         profile: "default".to_owned(),
         instance: None,
+        addresses: Addresses::default(),
         processes,
         rules: crate::fault::Rules::none(),
         listeners: Vec::new(),
@@ -232,6 +234,7 @@ fn a_directory_that_is_not_there_is_a_failed_start_with_its_reason() {
         mode: "single",
         profile: "default".to_owned(),
         instance: None,
+        addresses: Addresses::default(),
         processes: one_process(),
         rules: crate::fault::Rules::none(),
         listeners: Vec::new(),
@@ -383,6 +386,7 @@ fn a_unix_socket_needs_no_host() {
         mode: "single",
         profile: "default".to_owned(),
         instance: None,
+        addresses: Addresses::default(),
         processes: one_process(),
         rules: crate::fault::Rules::none(),
         listeners: Vec::new(),

@@ -97,8 +97,8 @@ fn nothing_comes_from_elsewhere_and_nothing_is_inline() {
     let mut files = named(&html, "src=\"");
     files.extend(named(&html, "href=\"").into_iter().filter(|path| path.starts_with("page/")));
     let modules = [
-        "dom", "faults", "figures", "listen", "marking", "plans", "plot", "plots", "run", "shared", "state",
-        "tables", "words",
+        "dom", "faults", "figures", "listen", "marking", "plans", "plot", "plots", "reach", "run", "shared",
+        "state", "tables", "words",
     ];
     files.extend(modules.map(|name| format!("page/{name}.js")));
     files.extend(["page/gone.svg".to_owned(), String::new()]);

@@ -137,6 +137,13 @@ fn the_root_is_text_for_a_terminal_and_a_page_for_a_browser() {
             assert_eq!(client.get(path).unwrap().status, 200, "{path}");
         }
     }
+    let live = format!("http://{}/", target.ready["admin"]);
+    assert!(text.text().contains(&format!("live page and figures: {live}\n")) && page.text().contains(&live));
+    let off = Target::start(&["--mode", "single", "--admin", "off"]);
+    for accept in ["Accept: */*", "Accept: text/html"] {
+        let index = asked(&mut off.connect(), "/", accept).text();
+        assert!(!index.to_lowercase().contains("live page"), "{index}");
+    }
     assert_eq!(text.text().matches("GET /").count(), page.text().matches("GET /").count());
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::worker_duty;
-use crate::config::{Config, Mistake};
+use crate::config::{Addresses, Config, Mistake};
 use crate::http;
 use crate::profile::Profile;
 use crate::scoreboard::{ROUTES, RouteTable, Scoreboard};
@@ -14,7 +14,13 @@ pub type Resolve = Box<dyn Fn() -> Result<(Config, Profile), Vec<Mistake>>>;
 
 /// What the supervisor does on HUP before it replaces the workers. Of the configuration only what the profile's
 /// `[limits]` decide can have changed; all of what a request may ask for comes to the new workers.
-pub fn reread(config: &Config, profile: Arc<Profile>, resolve: Resolve, board: &Arc<Scoreboard>) -> Reread {
+pub fn reread(
+    config: &Config,
+    profile: Arc<Profile>,
+    resolve: Resolve,
+    board: &Arc<Scoreboard>,
+    addresses: Addresses,
+) -> Reread {
     let (mut config, mut profile, board) = (config.clone(), profile, Arc::clone(board));
     Box::new(move || {
         let (new_config, new_profile) = resolve().map_err(|mistakes| sentences(&mistakes))?;
@@ -26,7 +32,7 @@ pub fn reread(config: &Config, profile: Arc<Profile>, resolve: Resolve, board: &
         (config, profile) = (new_config, Arc::new(new_profile));
         let Profile { name, routes, .. } = &*profile;
         let detail = format!("{name}: {} routes, {added} names are new", routes.len());
-        Ok(Some(Renewed { worker: worker_duty(&config, &profile), faults, detail }))
+        Ok(Some(Renewed { worker: worker_duty(&config, &profile, &addresses), faults, detail }))
     })
 }
 

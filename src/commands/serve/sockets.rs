@@ -6,7 +6,7 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
-use crate::config::{Address, Config};
+use crate::config::{Address, Addresses, Config};
 use crate::maybe_known::MaybeKnown;
 use crate::observer::AdminListener;
 use crate::supervisor::{MakeListeners, SlotListeners};
@@ -124,14 +124,10 @@ impl Sockets {
         self.entrances.iter().flat_map(of_one).collect()
     }
 
-    /// Where the target really listens.
-    pub fn addresses(&self) -> Vec<String> {
-        self.entrances.iter().map(|entrance| entrance.address.to_string()).collect()
-    }
-
-    /// Where the admin routes really listen; nowhere when they are off.
-    pub fn admin_addresses(&self) -> Vec<String> {
-        self.admin_addresses.iter().map(ToString::to_string).collect()
+    /// Where the target and its admin routes really listen.
+    pub fn addresses(&self) -> Addresses {
+        let target = self.entrances.iter().map(|entrance| entrance.address.clone()).collect();
+        Addresses { target, admin: self.admin_addresses.clone() }
     }
 
     /// A `--while` command with `{url}` and `{admin}` filled in.

@@ -20,7 +20,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Path, type and content.
-const FILES: [(&str, &str, &str); 21] = [
+const FILES: [(&str, &str, &str); 22] = [
     ("/", HTML, include_str!("../page/index.html")),
     ("/page/base.css", CSS, page::BASE_CSS),
     ("/page/page.css", CSS, include_str!("../page/page.css")),
@@ -33,6 +33,7 @@ const FILES: [(&str, &str, &str); 21] = [
     ("/page/plans.js", SCRIPT, page::PLANS),
     ("/page/plot.js", SCRIPT, page::PLOT),
     ("/page/plots.js", SCRIPT, include_str!("../page/plots.js")),
+    ("/page/reach.js", SCRIPT, page::REACH),
     ("/page/run.js", SCRIPT, include_str!("../page/run.js")),
     ("/page/shared.js", SCRIPT, include_str!("../page/shared.js")),
     ("/page/state.js", SCRIPT, include_str!("../page/state.js")),

@@ -4,6 +4,7 @@ import { figures } from './figures.js';
 import { EVENTS, listen } from './listen.js';
 import { marking } from './marking.js';
 import { Plots } from './plots.js';
+import { reach } from './reach.js';
 import { Run } from './run.js';
 import { Connection, show } from './state.js';
 import { events, latencies, plans, routes, workers } from './tables.js';
@@ -31,13 +32,16 @@ let wanted = false;
 
 const HEARD = {
   hello(hello) {
-    const { columns, has_run_directory: hasRows, instance, mode, profile, version } = hello;
-    find('rows').hidden = !hasRows;
+    const { columns, instance, mode, profile, version } = hello;
     run.begin(hello);
     find('mode').textContent = instance ? `${mode}, instance ${instance}` : mode;
     // Of a path the name says enough, and leaves room.
     Object.assign(find('profile'), { textContent: profile.split('/').at(-1), title: profile });
     find('version').textContent = `quintain ${version}`;
+    find('rows').hidden = !hello.run_directory;
+    const target = reach(hello.addrs, hello.admin_addrs, location);
+    find('target').textContent = target ? target.split('/')[2] : hello.addrs[0];
+    if (target) find('target').href = target;
     root.dataset.times = columns.includes('lat_p99_us') ? 'some' : 'none';
   },
   tick(row) {

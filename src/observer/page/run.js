@@ -19,7 +19,7 @@ const sameEvent = (one) => (other) => one.elapsed_s === other.elapsed_s && one.k
 export class Run {
   constructor() {
     Object.assign(this, { rows: [], last: null, events: [], marks: [], deaths: [], faults: new Faults(), workers: null, routes: null, allRoutes: null });
-    Object.assign(this, { moreRoutes: 0, began: null, ended: null, interval: 1, cpus: null, clock: { elapsed: 0, at: 0 } });
+    Object.assign(this, { moreRoutes: 0, directory: null, began: null, ended: null, interval: 1, cpus: null, clock: { elapsed: 0, at: 0 } });
   }
 
   /** The first message of every connection: what a page that was not there yet has missed. */
@@ -29,7 +29,7 @@ export class Run {
     const began = recent.length ? recent[0].epoch_ms - recent[0].elapsed_s * 1000 : null;
     // Another run, or the same after a while without us.
     if (this.began == null || began == null || Math.abs(began - this.began) > 2000) Object.assign(this, new Run());
-    Object.assign(this, { interval, cpus, ended: null, began: this.began ?? began });
+    Object.assign(this, { interval, cpus, directory: hello.run_directory, ended: null, began: this.began ?? began });
     this.marks = hello.marks.map(({ phase, elapsed_s: at }) => ({ name: phase, elapsed_s: at }));
     hello.events.filter((event) => !this.events.some(sameEvent(event))).forEach((event) => this.happened(event));
     recent.forEach((row) => this.keep(row));

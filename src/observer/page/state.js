@@ -100,7 +100,9 @@ function titled(word, last) {
 function ended(run) {
   find('ended').hidden = !run;
   if (!run) return;
-  const { last, drain } = run;
+  const { directory, last, drain } = run;
+  find('ended-report').hidden = !directory;
+  find('ended-report').lastElementChild.textContent = `quintain report ${directory}`;
   const why = drain?.detail ? ` (${drain.detail})` : '';
   find('ended-word').textContent = `The run has ended${why}`;
   if (!last) return;

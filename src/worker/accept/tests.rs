@@ -27,7 +27,7 @@ fn connections() -> (Arc<Connections>, impl Fn() -> u64) {
         in_flight: 1_000,
         leak: 0,
     };
-    let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, seed: 0, instance: None };
+    let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, ..About::default() };
     let target = Target::new(limits, about, Arc::clone(&seat));
     let routes = Arc::new(Routes::new(routes(&Profile::default()), &target));
     let connections = Connections::new(seat, target, routes, 100, None, Gauge::default());

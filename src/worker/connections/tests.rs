@@ -144,7 +144,7 @@ async fn serve_all(listener: OwnedFd, seat: SeatWriter, mut stop: oneshot::Recei
         in_flight: 1_000,
         leak: 0,
     };
-    let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, seed: 0, instance: None };
+    let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, ..About::default() };
     let target = Target::new(limits, about, Arc::clone(&seat));
     let routes = Arc::new(Routes::new(table(), &target));
     let connections = Connections::new(seat, target, routes, 100, None, Gauge::default());
