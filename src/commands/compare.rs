@@ -10,6 +10,7 @@ mod flags;
 mod load;
 mod plan;
 mod process;
+mod published;
 mod record;
 mod results;
 mod round;

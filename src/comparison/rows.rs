@@ -28,6 +28,14 @@ macro_rules! rows {
 }
 
 rows! {
+    /// The most connections that were open at once, in any row that touches the stretch.
+    clients: "concurrent clients", Count, Neither, Ratio;
+    /// Requests that were finished, with errors.
+    completed: "completed", Count, More, Ratio;
+    /// Requests that were not answered below status 400, and those that were lost or refused, in percent of all.
+    errors_pct: "errors", Percent, Less, Difference;
+    /// From the first request to the end of the load, in seconds.
+    total_time_s: "total time", Seconds, Less, Ratio;
     /// Requests finished a second.
     requests_per_s: "requests/s", Count, More, Ratio;
     /// Mean latency (arrival in the kernel to the last byte flushed), in microseconds.
@@ -42,8 +50,6 @@ rows! {
     p99_us: "p99", Microseconds, Less, Ratio;
     /// The longest latency, in microseconds.
     max_us: "max", Microseconds, Less, Ratio;
-    /// Requests that were not answered below status 400, and those that were lost or refused, in percent of all.
-    errors_pct: "errors", Percent, Less, Difference;
     /// CPU seconds of the workers for 1,000 requests.
     cpu_s_per_1000: "CPU s/1,000 requests", Seconds, Less, Ratio;
     /// The most resident memory in any row that touches the stretch, in bytes; pages that processes share count in each of them.
@@ -101,6 +107,8 @@ pub enum Wanted {
     More,
     /// Smaller is better.
     Less,
+    /// It belongs to the load: it can be seen to change, and not judged.
+    Neither,
 }
 
 /// How two figures are compared.
@@ -113,6 +121,15 @@ pub enum Scale {
 }
 
 impl Scale {
+    /// As JSON and CSV have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ratio => "log ratio",
+            Self::Difference => "difference",
+        }
+    }
+
     /// How far B is from A, on this scale; `None` where one is unknown or the scale has no place for it.
     #[must_use]
     pub fn distance(self, a: Option<f64>, b: Option<f64>) -> Option<f64> {

@@ -53,8 +53,11 @@ pub fn judge(row: &Row, change: Option<&Change>, floor: f64) -> Verdict {
     if interval.is_within(bound) {
         Verdict::Same
     } else if interval.excludes_zero() {
-        let is_more = interval.low > 0.0;
-        if is_more == (row.wanted == Wanted::More) { Verdict::Better } else { Verdict::Worse }
+        match (row.wanted, interval.low > 0.0) {
+            (Wanted::More, true) | (Wanted::Less, false) => Verdict::Better,
+            (Wanted::More, false) | (Wanted::Less, true) => Verdict::Worse,
+            (Wanted::Neither, _) => Verdict::Undecided { more_pairs: None },
+        }
     } else {
         Verdict::Undecided {
             more_pairs: more_pairs(change.pairs, change.estimate.abs(), interval.half_width(), bound),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Failure, Unit};
+use crate::units::shown::float;
 
 /// A generator's account; whatever it does not tell is unknown.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,6 +68,22 @@ impl Account {
     pub fn failed(&self) -> Option<u64> {
         let failures = self.failures.as_ref()?.iter().filter(|failure| failure.kind != super::Kind::OwnEnd);
         Some(failures.map(|failure| failure.count).sum())
+    }
+
+    /// Requests that had no answer below status 400, in percent of those that ended; `None` where it does not tell which.
+    #[must_use]
+    pub fn errors_pct(&self) -> Option<f64> {
+        let from_400 = |statuses: &BTreeMap<u16, u64>| statuses.range(400..).map(|(_, count)| count).sum::<u64>();
+        let errors = match &self.statuses {
+            Statuses::FailedOrFrom400(count) => *count,
+            Statuses::CountFrom400(count) => count + self.failed()?,
+            Statuses::Each(each) | Statuses::From400(each) => from_400(each) + self.failed()?,
+            Statuses::Classes(classes) => {
+                classes.range(4..).map(|(_, count)| count).sum::<u64>() + self.failed()?
+            }
+            Statuses::Unknown | Statuses::CountNot2xx(_) => return None,
+        };
+        self.ended.filter(|ended| *ended > 0).map(|ended| 100.0 * float(errors) / float(ended))
     }
 
     /// How many requests it gave up at its own end, where it counts them.

@@ -96,6 +96,23 @@ const WHOLE: [(&str, &str); 12] = [
 ];
 
 #[test]
+fn the_share_of_errors_is_told_where_the_statuses_are() {
+    let errors = |name: &str| account(name).unwrap().errors_pct();
+    for name in [
+        "oha-counted/oha.json",
+        "loadtest/loadtest.txt",
+        "autocannon/autocannon.json",
+        "hey/hey.txt",
+        "h2load/h2load.txt",
+    ] {
+        assert_eq!(errors(name), Some(0.5), "{name}");
+    }
+    assert_eq!(errors("loadtest-time/loadtest.txt"), Some(0.0));
+    assert_eq!(errors("hey-refused/hey.txt"), Some(100.0));
+    assert_eq!(errors("ab/ab.txt"), None, "ab counts 3xx among them");
+}
+
+#[test]
 fn loadtest_tells_answers_from_400_on_and_failures_as_one() {
     let counted = account("loadtest/loadtest.txt").unwrap();
     assert_eq!((counted.ended, counted.answered, counted.failed()), (Some(2_000), None, None));

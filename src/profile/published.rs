@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use super::entry::{Entry, ProfileErrors, Table};
 use super::plan::summary;
+use crate::config::Mode;
 
 /// Name and text of each system whose figures are built in, in the order in which they are listed. Those of which there is a
 /// profile stand in it.
@@ -34,6 +35,8 @@ pub struct Published {
     pub messages: BTreeMap<String, u64>,
     /// What the report says in words.
     pub claims: Vec<Claim>,
+    /// Our mode that arranges processes as this measurement had them.
+    pub mode: Option<Mode>,
 }
 
 /// Something that a report says in words, and that its figures can bear out or not.
@@ -105,7 +108,7 @@ pub fn published(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Vec<Publi
 
 fn figures(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<Published> {
     let known: Vec<&str> =
-        ["name", "status", "succeeded", "messages", "claims"].into_iter().chain(FIGURES).collect();
+        ["name", "status", "succeeded", "messages", "claims", "mode"].into_iter().chain(FIGURES).collect();
     let table = entry.table(&known, errors)?;
     let name = table.get("name").and_then(|name| summary(&name, errors)).unwrap_or_default();
     let mut figures = BTreeMap::new();
@@ -121,16 +124,23 @@ fn figures(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<Publishe
     let mut counts = |key| table.get(key).map_or_else(BTreeMap::new, |entry| counts(&entry, errors));
     let (succeeded, messages) = (counts("succeeded"), counts("messages"));
     let claims = table.get("claims").map_or_else(Vec::new, |claims| {
-        claims.list(errors).iter().filter_map(|entry| claim(entry, errors)).collect()
+        claims.list(errors).iter().filter_map(|entry| one_of(entry, Claim::ALL, errors)).collect()
     });
-    Some(Published { name, figures, status, succeeded, messages, claims })
+    let mode =
+        table.get("mode").and_then(|entry| one_of(&entry, Mode::ALL.map(|mode| (mode, mode.name())), errors));
+    Some(Published { name, figures, status, succeeded, messages, claims, mode })
 }
 
-fn claim(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<Claim> {
+/// A value out of a few that have names.
+fn one_of<Value: Copy, const COUNT: usize>(
+    entry: &Entry<'_>,
+    allowed: [(Value, &str); COUNT],
+    errors: &mut ProfileErrors<'_>,
+) -> Option<Value> {
     let text = entry.text(errors)?;
-    let found = Claim::ALL.iter().find(|(_, name)| *name == text).map(|(claim, _)| *claim);
+    let found = allowed.iter().find(|(_, name)| *name == text).map(|(value, _)| *value);
     if found.is_none() {
-        let names = Claim::ALL.map(|(_, name)| name).join(", ");
+        let names = allowed.map(|(_, name)| name).join(", ");
         errors.wrong_value(entry, format!("must be one of {names}"));
     }
     found

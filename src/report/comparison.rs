@@ -16,6 +16,8 @@ pub struct Comparison {
     pub facts: Vec<(&'static str, String)>,
     /// Reasons not to believe it, and other remarks.
     pub remarks: Vec<String>,
+    /// What stands above the lines.
+    pub header: Line,
     /// A line for each figure.
     pub lines: Vec<Line>,
     /// Of the judged row: its title, its scale, its floor on that scale.
@@ -31,14 +33,24 @@ pub struct Comparison {
 pub struct Line {
     /// What it is called.
     pub title: String,
-    /// Arm A's median.
-    pub a: String,
-    /// Arm B's median.
-    pub b: String,
+    /// Arm A's median and arm B's.
+    pub arms: [String; 2],
     /// The change from A to B.
     pub change: String,
     /// Its interval.
     pub interval: String,
+    /// What was published of the systems that the arms stand for.
+    pub published: Option<[String; 2]>,
+}
+
+impl Line {
+    /// From left to right.
+    #[must_use]
+    pub fn cells(&self) -> Vec<&str> {
+        let Self { title, arms: [a, b], change, interval, published } = self;
+        let published = published.iter().flatten();
+        [title, a, b, change, interval].into_iter().chain(published).map(String::as_str).collect()
+    }
 }
 
 /// A figure with its unit.
@@ -76,7 +88,7 @@ pub fn interval(scale: Scale, unit: Unit, interval: Interval) -> String {
 /// The page.
 #[must_use]
 pub fn write(comparison: &Comparison) -> String {
-    let Comparison { verdict, facts, remarks, lines, judged, dots, looks } = comparison;
+    let Comparison { verdict, facts, remarks, header, lines, judged, dots, looks } = comparison;
     let page = html! {
         (DOCTYPE)
         html lang="en" {
@@ -101,10 +113,10 @@ pub fn write(comparison: &Comparison) -> String {
                         h2 { "All figures" }
                         div.scroll {
                             table {
-                                thead { tr { th { "figure" } th { "A" } th { "B" } th { "change" } th { "interval" } } }
-                                tbody { @for line in lines { tr {
-                                    th scope="row" { (line.title) } td { (line.a) } td { (line.b) } td { (line.change) } td { (line.interval) }
-                                } } }
+                                thead { tr { @for cell in header.cells() { th { (cell) } } } }
+                                tbody { @for line in lines { tr { @for (place, cell) in line.cells().into_iter().enumerate() {
+                                    @if place == 0 { th scope="row" { (cell) } } @else { td { (cell) } }
+                                } } } }
                             }
                         }
                     }

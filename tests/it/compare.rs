@@ -213,6 +213,7 @@ fn wrong_usage_is_refused_before_the_first_round_with_every_mistake() {
         (&["--a", "", "--b", "", "--load", "curl localhost"], "there is no {url} in it"),
         (&["--a", "", "--b", "", "--load", "x {url}", "--rate", "5"], "--rate: --load is a whole command"),
         (&["--a", "", "--b", "", "--rounds", "5"], "--rounds 5: allowed: a whole number from 6 to 1000"),
+        (&["--a", "", "--b", "", "--judge", "clients"], "--judge clients: it belongs to the load"),
         (&["--a", "", "--b", "", "--judge", "rps"], "--judge rps: there is no row \"rps\""),
         (&["--a", "", "--b", "", "--judge", "p99_us"], "offer both arms the same --rate"),
         (&["--a", "", "--b", "", "--floor", "much"], "--floor much: allowed: a percentage"),

@@ -52,6 +52,7 @@ mod phases;
 mod pid_one;
 mod pool_waiting;
 mod profiles;
+mod published_beside;
 mod quantiles;
 mod readme;
 mod rejected;

@@ -134,7 +134,12 @@ fn limit(load: &Load) -> Duration {
 /// A generator's own figures, as far as it tells them.
 pub fn figures(account: &Account) -> Figures {
     let latency = &account.latency;
+    let count = |count: Option<u64>| count.map(float);
     Figures {
+        clients: count(account.connections),
+        completed: count(account.ended),
+        errors_pct: account.errors_pct(),
+        total_time_s: account.duration_s,
         requests_per_s: account.requests_per_s,
         mean_us: latency.mean_us,
         p50_us: latency.at(0.5),

@@ -7,9 +7,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::bounds::{Bound, no_such_row};
-use crate::comparison::{Arm, Looks, Row, Scale, row_named};
+use crate::comparison::{Arm, Looks, Row, Scale, Wanted, row_named};
 use crate::generator::{Amount, Generator, Load};
 use crate::observer::columns::timestamp;
+use crate::profile::{self, Published};
 use crate::sys::clock;
 use crate::units::parse_duration;
 
@@ -45,6 +46,8 @@ pub struct Plan {
     pub load: Load,
     /// The profile of both arms.
     pub profile: Option<String>,
+    /// What is published of the system that the profile stands for; nothing where the load asks for something else.
+    pub published: Vec<Published>,
     /// How long a target is loaded before it is measured.
     pub warmup: Duration,
     /// When it is looked at.
@@ -177,8 +180,9 @@ impl Reader<'_> {
             arms,
             arm_texts,
             source: source?,
-            load,
+            published: profile.as_deref().map_or_else(Vec::new, |name| published(name, &load)),
             profile,
+            load,
             warmup,
             looks,
             time_limit,
@@ -286,6 +290,10 @@ impl Reader<'_> {
             self.wrong.push(format!("--judge {name}: {}", no_such_row(&name)));
             return None;
         };
+        if row.wanted == Wanted::Neither {
+            self.wrong
+                .push(format!("--judge {name}: it belongs to the load, and neither more nor less of it is better"));
+        }
         if row.is_latency() && load.rate.is_none() && self.text("load").is_none() {
             self.wrong.push(format!(
                 "--judge {name}: at a fixed concurrency, mean latency is concurrency ÷ rate, so that it judges the rate again; offer both arms the same --rate"
@@ -353,6 +361,13 @@ impl Reader<'_> {
         flags.sort_unstable();
         flags.join(" ")
     }
+}
+
+/// What a profile has published of the routes that the load asks for.
+fn published(name: &str, load: &Load) -> Vec<Published> {
+    let profile = profile::intended(name).unwrap_or_default();
+    let is_asked = load.mix.is_some() || profile.routes.iter().any(|route| route.path == load.path);
+    if is_asked { profile.published } else { Vec::new() }
 }
 
 /// Flags of an arm with those of both.

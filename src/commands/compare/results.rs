@@ -1,5 +1,7 @@
 //! What a comparison says: as a table, JSON, CSV, Markdown, benchstat's input and an HTML page.
 
+mod csv;
+
 use std::fmt::Write;
 use std::fs;
 
@@ -8,6 +10,7 @@ use serde_json::{Value, json};
 use super::ended::Ended;
 use super::looked_at;
 use super::plan::{Plan, Source};
+use super::published::Published;
 use super::record::{Record, Round};
 use crate::comparison::{
     Arm, Change, Changes, Circumstances, Looks, Objection, Pair, ROWS, Row, Scale, Verdict, change, changes,
@@ -32,6 +35,7 @@ pub struct Results<'a> {
     verdict: Verdict,
     objections: Vec<Objection>,
     bounds: Vec<(String, State)>,
+    published: Option<Published>,
 }
 
 impl<'a> Results<'a> {
@@ -50,6 +54,7 @@ impl<'a> Results<'a> {
             changes: changes(&pairs, confidence),
             objections: objections(&circumstances),
             bounds: plan.bounds.iter().map(|bound| (bound.text.clone(), bound.state(&pairs, shared))).collect(),
+            published: Published::of(plan, rounds),
             plan,
             rounds,
             pairs,
@@ -72,7 +77,8 @@ impl<'a> Results<'a> {
             ("results.json", json),
             ("results.txt", self.table()),
             ("results.md", self.markdown()),
-            ("pairs.csv", self.csv()?),
+            ("pairs.csv", self.pairs_csv()?),
+            ("results.csv", self.results_csv()?),
             ("a.bench", self.bench(Arm::A)),
             ("b.bench", self.bench(Arm::B)),
             ("report.html", page::write(&self.comparison())),
@@ -160,23 +166,32 @@ impl<'a> Results<'a> {
                 State::Unknown => format!("--fail-if '{text}': can't tell."),
             });
         }
+        if let Some(published) = &self.published {
+            remarks.push(published.remark());
+            remarks.extend_from_slice(&published.contradictions);
+        }
         remarks
     }
 
     fn lines(&self) -> Vec<Line> {
         let mut lines = Vec::new();
+        let blank = || self.published.is_some().then_some([const { String::new() }; 2]);
         for (row, change) in &self.changes {
-            let line = |title: String, [a, b]: [Option<f64>; 2], change: Option<&Change>| Line {
+            let figures = |figures: [Option<f64>; 2]| {
+                figures.map(|value| value.map_or_else(unknown, |value| shown(row.unit, value)))
+            };
+            let line = |title: String, arms: [Option<f64>; 2], change: Option<&Change>| Line {
                 title,
-                a: a.map_or_else(unknown, |value| shown(row.unit, value)),
-                b: b.map_or_else(unknown, |value| shown(row.unit, value)),
+                arms: figures(arms),
                 change: change.map_or_else(unknown, |change| page::change(row.scale, row.unit, change.estimate)),
                 interval: change
                     .and_then(|change| change.interval)
                     .map_or_else(unknown, |interval| page::interval(row.scale, row.unit, interval)),
+                published: blank(),
             };
             let target = self.medians(|arm| (row.of)(&arm.figures));
-            lines.push(line(row.title.to_owned(), target, change.as_ref()));
+            let published = self.published.is_some().then(|| figures(self.published(row)));
+            lines.push(Line { published, ..line(row.title.to_owned(), target, change.as_ref()) });
             let client = self.medians(|arm| (row.of)(&arm.client));
             let is_apart = |(client, target): (&Option<f64>, &Option<f64>)| {
                 client.zip(*target).is_some_and(|(client, target)| (client / target).ln().abs() > APART)
@@ -189,14 +204,25 @@ impl<'a> Results<'a> {
         let order = effect_of_order(row, &self.pairs, self.confidence);
         lines.push(Line {
             title: format!("{}, second after first", row.title),
-            a: String::new(),
-            b: String::new(),
+            arms: [const { String::new() }; 2],
             change: order.map_or_else(unknown, |order| page::change(row.scale, row.unit, order.estimate)),
             interval: order
                 .and_then(|order| order.interval)
                 .map_or_else(unknown, |interval| page::interval(row.scale, row.unit, interval)),
+            published: blank(),
         });
         lines
+    }
+
+    /// A published figure beside both arms.
+    fn published(&self, row: &Row) -> [Option<f64>; 2] {
+        Arm::BOTH.map(|arm| (row.of)(&self.published.as_ref()?.arms[arm as usize].as_ref()?.figures))
+    }
+
+    /// The line above all others.
+    fn header(&self, title: String, arms: [String; 2], interval: String) -> Line {
+        let published = self.published.as_ref().map(|_| ["published A", "published B"].map(str::to_owned));
+        Line { title, arms, change: "change".to_owned(), interval, published }
     }
 
     /// The median of both arms over the rounds.
@@ -209,16 +235,16 @@ impl<'a> Results<'a> {
     /// For a terminal.
     pub fn table(&self) -> String {
         let lines = self.lines();
-        let header = Line {
-            title: format!("{} rounds", self.rounds.len()),
-            a: "A".to_owned(),
-            b: "B".to_owned(),
-            change: "change".to_owned(),
-            interval: format!("{} % interval", confidence_pct(self.confidence)),
-        };
-        let rows: Vec<[&str; 5]> = std::iter::once(&header).chain(&lines).map(cells).collect();
-        let width = |place: usize| rows.iter().map(|row| row[place].chars().count()).max().unwrap_or_default();
-        let widths: Vec<usize> = (0..5).map(width).collect();
+        let header = self.header(
+            format!("{} rounds", self.rounds.len()),
+            ["A", "B"].map(str::to_owned),
+            format!("{} % interval", confidence_pct(self.confidence)),
+        );
+        let rows: Vec<Vec<&str>> = std::iter::once(&header).chain(&lines).map(Line::cells).collect();
+        let of = |place: usize| rows.iter().filter_map(move |row| row.get(place));
+        let widths: Vec<usize> = (0..rows[0].len())
+            .map(|place| of(place).map(|cell| cell.chars().count()).max().unwrap_or_default())
+            .collect();
         let mut text = format!(
             "A: {}\nB: {}\nload: {}\n\n",
             named(&self.plan.arm_texts[0]),
@@ -227,8 +253,8 @@ impl<'a> Results<'a> {
         );
         for row in rows.into_iter().filter(|_| !self.rounds.is_empty()) {
             let _ = write!(text, "{:<width$}", row[0], width = widths[0]);
-            for place in 1..5 {
-                let _ = write!(text, "  {:>width$}", row[place], width = widths[place]);
+            for (cell, width) in row.iter().zip(&widths).skip(1) {
+                let _ = write!(text, "  {cell:>width$}");
             }
             text.truncate(text.trim_end().len());
             text.push('\n');
@@ -247,37 +273,14 @@ impl<'a> Results<'a> {
         for remark in self.remarks() {
             let _ = writeln!(text, "- {remark}");
         }
-        let [a, b] = self.plan.arm_texts.each_ref().map(|text| named(text));
-        let _ = write!(
-            text,
-            "\n| {} | A: `{a}` | B: `{b}` | change | interval |\n|---|--:|--:|--:|--:|\n",
-            self.plan.load_text()
-        );
-        for line in self.lines() {
-            let [title, a, b, change, interval] = cells(&line);
-            let _ = writeln!(text, "| {title} | {a} | {b} | {change} | {interval} |");
-        }
+        let arms =
+            Arm::BOTH.map(|arm| format!("{}: `{}`", arm.letter(), named(&self.plan.arm_texts[arm as usize])));
+        let header = self.header(self.plan.load_text(), arms, "interval".to_owned());
+        let row = |line: &Line| format!("| {} |\n", line.cells().join(" | "));
+        let rule = "--:|".repeat(header.cells().len() - 1);
+        let _ = write!(text, "\n{}|---|{rule}\n", row(&header));
+        text.extend(self.lines().iter().map(row));
         text
-    }
-
-    /// A row a pair and arm.
-    fn csv(&self) -> Result<String, String> {
-        let failed = |error: csv::Error| format!("pairs.csv can't be made: {error}");
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        let names = ROWS.iter().map(|row| row.name);
-        writer.write_record(["pair", "arm", "ran", "run"].into_iter().chain(names)).map_err(failed)?;
-        for (number, round) in self.rounds.iter().enumerate() {
-            for arm in Arm::BOTH {
-                let measured = &round.arms[arm as usize];
-                let ran = if round.first == arm { "first" } else { "second" };
-                let start = [(number + 1).to_string(), arm.name().to_owned(), ran.to_owned(), measured.run.clone()];
-                let values = ROWS.iter().map(|row| (row.of)(&measured.figures));
-                let cells = values.map(|value| value.map_or_else(String::new, |value| value.to_string()));
-                writer.write_record(start.into_iter().chain(cells)).map_err(failed)?;
-            }
-        }
-        let bytes = writer.into_inner().map_err(|error| format!("pairs.csv can't be made: {error}"))?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// benchstat's input: a line a round. benchstat compares two files by the names of their benchmarks.
@@ -318,6 +321,7 @@ impl<'a> Results<'a> {
             "confidence": self.confidence,
             "rows": rows_json(&self.changes),
             "looks": looks,
+            "published": self.published.as_ref().map(published_json),
             "objections": self.objections.iter().map(|one| json!({ "what": one.sentence, "evidence": one.evidence })).collect::<Vec<_>>(),
             "fail_if": self.bounds.iter().map(|(text, state)| json!({ "condition": text, "state": state })).collect::<Vec<_>>(),
             "rounds": self.rounds,
@@ -348,6 +352,7 @@ impl<'a> Results<'a> {
                 ("seed", self.plan.seed.to_string()),
             ],
             remarks: self.remarks(),
+            header: self.header("figure".to_owned(), ["A", "B"].map(str::to_owned), "interval".to_owned()),
             lines: self.lines(),
             judged: (judged.title, judged.scale, if judged.scale == Scale::Ratio { floor.ln_1p() } else { *floor }),
             dots: self.pairs.iter().filter_map(distance).collect(),
@@ -363,7 +368,7 @@ fn rows_json(changes: &Changes) -> Value {
                 "pairs": change.pairs,
                 "estimate": change.estimate,
                 "interval": change.interval.map(|interval| [interval.low, interval.high]),
-                "scale": match row.scale { Scale::Ratio => "log ratio", Scale::Difference => "difference" },
+                "scale": row.scale.name(),
             })
         });
         (row.name.to_owned(), value.unwrap_or(Value::Null))
@@ -371,9 +376,12 @@ fn rows_json(changes: &Changes) -> Value {
     Value::Object(changes.iter().map(row).collect())
 }
 
-fn cells(line: &Line) -> [&str; 5] {
-    let Line { title, a, b, change, interval } = line;
-    [title, a, b, change, interval]
+fn published_json(published: &Published) -> Value {
+    let [a, b] = published
+        .arms
+        .each_ref()
+        .map(|one| one.as_ref().map(|one| json!({ "name": one.name, "figures": one.figures })));
+    json!({ "a": a, "b": b, "contradictions": published.contradictions })
 }
 
 /// An arm without settings has the defaults.

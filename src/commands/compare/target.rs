@@ -208,8 +208,16 @@ fn figures(run: &Recording, stretch: &Phase, idle_s: f64) -> Option<Told> {
     };
     let by_worker: Vec<f64> = counted.slots.iter().map(|slot| float(slot.counts.finished)).collect();
     let busiest = by_worker.iter().copied().fold(0.0, f64::max);
+    let loaded_s = stretch.seconds() - idle_s;
     let figures = Figures {
-        requests_per_s: share(finished, stretch.seconds() - idle_s),
+        // Somebody was connected, even if no row has seen it.
+        clients: within(Figure::Connections)
+            .filter_map(|cell| cell.most())
+            .reduce(f64::max)
+            .filter(|most| *most > 0.0),
+        completed: Some(finished),
+        total_time_s: Some(loaded_s),
+        requests_per_s: share(finished, loaded_s),
         mean_us: latency.mean_ns().map(|ns| ns / 1e3),
         p50_us: quantiles.map(|of| us(of.p50_ns)),
         p90_us: quantiles.map(|of| us(of.p90_ns)),
