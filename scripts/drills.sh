@@ -69,7 +69,7 @@ whole() {
 # The end, and what the files say then.
 closes() {
     local gaps
-    gaps=$(sed -n 's/.*resources.csv could not be written: \([0-9]*\) rows are missing, \([0-9]*\) were written late.*/\1 rows missing, \2 late/p' "$run/events.csv")
+    gaps=$(sed -n 's/.*resources.csv could not be written: rows missing: \([0-9]*\), written late: \([0-9]*\).*/\1 rows missing, \2 late/p' "$run/events.csv")
     [ -z "$gaps" ] || saw "${gaps//$'\n'/, }"
     must "a row is torn, or a sum fell" whole
     end "$pid"

@@ -151,7 +151,7 @@ const ADDRESSES: &str = "Addresses";
 const WHAT: &str = "What is served";
 const WORKERS: &str = "Workers";
 pub(super) const LIMITS: &str = "Limits";
-const TIMES: &str = "Connections and shutdown";
+const TIMES: &str = "Timing";
 const RECORDS: &str = "Records";
 const RUN: &str = "Run";
 
@@ -306,7 +306,7 @@ pub const SETTINGS: &[Setting] = &[
         name: "backlog",
         placeholder: "N",
         default: "4096",
-        heading: TIMES,
+        heading: LIMITS,
         help: "Connections waiting to be accepted, per worker, and in all on a unix socket; the kernel caps it at \
                somaxconn",
         kind: Kind::Number(1, 65_535),

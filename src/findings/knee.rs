@@ -97,8 +97,8 @@ pub fn find(run: &Recording) -> Vec<Finding> {
         rule: Rule::Knee,
         weight: Weight::Limit,
         sentence: format!(
-            "The knee is {place} {} connections: with {} the target did {} {} requests/s, and the median latency went from {} to {}.",
-            number(knee.connections),
+            "The knee is {place} {}: with {} the target did {} {} requests/s, and the median latency went from {} to {}.",
+            amount(knee.connections, "connection"),
             number(last.connections),
             percent(gain.abs()),
             if gain < 0.0 { "fewer" } else { "more" },

@@ -119,7 +119,7 @@ mod tests {
     fn gaps_are_told_as_the_events_told_them() {
         let mut run = run(&[]);
         assert!(find(&run).is_empty());
-        let detail = "workers.csv could not be written: 3 rows are missing".to_owned();
+        let detail = "workers.csv could not be written: rows missing: 3, written late: 0".to_owned();
         run.events = vec![Event { elapsed_s: 4.0, kind: "gap".to_owned(), detail, ..Event::default() }];
         assert_eq!(find(&run)[0].evidence[0].0, "gap at 0:04");
     }

@@ -120,7 +120,7 @@ impl FromQuery for Payload {
 
 impl Describe for Payload {
     fn describe(limits: &Limits) -> Vec<Documented> {
-        vec![number_of_bytes(limits.bytes, FLAG).documented("n", "how many bytes", None), seed()]
+        vec![number_of_bytes(limits.bytes, FLAG).documented("n", "how many bytes", None).such_as("64KiB"), seed()]
     }
 }
 

@@ -44,7 +44,8 @@ impl Describe for Cpu {
         let time = milliseconds(limits.cpu, FLAG);
         vec![
             iterations.documented("iterations", "how much it computes, exactly", Some(DEFAULT_ITERATIONS)),
-            time.documented("ms", "instead of iterations: until the thread has used so much CPU time", None),
+            time.documented("ms", "instead of iterations: until the thread has used so much CPU time", None)
+                .such_as("10"),
             Documented::new("on", "the worker's loop, or a thread of its pool", words(&places()))
                 .or(Place::ALL[0].name()),
         ]

@@ -29,6 +29,6 @@ impl FromQuery for Delay {
 
 impl Describe for Delay {
     fn describe(limits: &Limits) -> Vec<Documented> {
-        vec![seconds(limits.delay, "--max-delay").documented("d", "how long it waits", None)]
+        vec![seconds(limits.delay, "--max-delay").documented("d", "how long it waits", None).such_as("0.5")]
     }
 }

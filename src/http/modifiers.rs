@@ -113,14 +113,18 @@ pub fn describe(own: &[Documented], limits: &Limits) -> Vec<Documented> {
     let share = "for all requests or a percentage of them, as in 503:20,404:10";
     let all = [
         Documented::delay("delay", "Waits before the work", limits),
-        Documented::new("status", format!("Replaces the status, {share}"), list("[2-5][0-9]{2}")),
+        Documented::new("status", format!("Replaces the status, {share}"), list("[2-5][0-9]{2}"))
+            .such_as("503:20,429:10"),
         Documented {
             most: Some((most.to_string(), FLAG)),
             ..Documented::new("size", format!("Replaces the body by so many bytes, {share}"), list(size))
+                .such_as("1KiB")
         },
-        Documented::new(HEADER, "Sets a header: Name:value. May be repeated", text("^[A-Za-z0-9-]+:[ -~]*$")),
-        Documented::new("gzip", "Compresses, where the client accepts it; or a percentage", switch()),
-        Documented::new("close", "Ends the connection after the answer; or a percentage", switch()),
+        Documented::new(HEADER, "Sets a header: Name:value. May be repeated", text("^[A-Za-z0-9-]+:[ -~]*$"))
+            .such_as("X-Test:yes"),
+        Documented::new("gzip", "Compresses, where the client accepts it; or a percentage", switch())
+            .such_as("true"),
+        Documented::new("close", "Ends the connection after the answer; or a percentage", switch()).such_as("10"),
     ];
     all.into_iter().filter(|one| own.iter().all(|other| other.name != one.name)).collect()
 }

@@ -53,7 +53,7 @@ pub fn docs_file(described: Described) -> Described {
         found.content(*kind, operation::content(operation::string()))
     });
     described
-        .takes(vec![Documented::new("file", "its name", names)], Some("file"))
+        .takes(vec![Documented::new("file", "its name", names).such_as("page.css")], Some("file"))
         .refuses(&[404])
         .response("200", found)
 }

@@ -122,7 +122,7 @@ impl Describe for Codes {
         const ITEM: &str = "[2-5][0-9]{2}(?::[1-9][0-9]{0,8}(?:\\.[0-9]{1,6})?)?";
         let pattern = format!("^{ITEM}(?:,{ITEM}){{0,{}}}$", MOST - 1);
         let does = format!("{ALLOWED}; each gets its share of the route's requests, exactly");
-        vec![Documented::new("codes", does, text(&pattern))]
+        vec![Documented::new("codes", does, text(&pattern)).such_as("200:0.9,503:0.1")]
     }
 }
 

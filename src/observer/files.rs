@@ -15,6 +15,7 @@ use crate::run_files::{EVENT_COLUMNS, EVENTS, LATENCY, MARK_COLUMNS, MARKS, RECO
 use crate::sample::{Moment, RouteSample, Sample, SlotSample, TargetSample};
 use crate::snapshot::Figures;
 use crate::sys::clock;
+use crate::units::shown::{amount, float};
 
 /// Where a run is written down, and as what.
 pub struct RunFiles {
@@ -200,7 +201,7 @@ impl OpenFiles {
             self.marks.append([[String::new(), monotonic_ns.to_string(), realtime_ns.to_string(), figures]]);
         self.log_on_error(MARKS, appended);
         for (name, rows) in self.outside().into_iter().filter(|(_, rows)| *rows > 0) {
-            tracing::warn!("{rows} rows of {name} could not be written to the end");
+            tracing::warn!("{} of {name} could not be written to the end", amount(float(rows), "row"));
         }
         if let Err(error) = self.record.write_with_totals(last, faults) {
             tracing::warn!("run.json stays without the totals of the run: {error}");
@@ -229,7 +230,7 @@ impl OpenFiles {
                     tracing::info!("{name} can be written again, and so can all files of the run");
                 }
                 self.note_gap(format!(
-                    "{name} could not be written: {missing} rows are missing, {late} were written late{gone}"
+                    "{name} could not be written: rows missing: {missing}, written late: {late}{gone}"
                 ));
             }
         }

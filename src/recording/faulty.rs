@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::events::Event;
 use crate::fault::{Plan, Rules, Window, Written, understand};
+use crate::units::shown::{amount, float};
 
 /// A plan whose window opens more often is shown as in force alone.
 const MOST_OPEN: u32 = 300;
@@ -169,8 +170,8 @@ pub(super) fn described(written: &Written) -> String {
             ("to", window.to.clone()),
             ("every", window.every.clone()),
             ("for", window.open.clone()),
-            ("after", window.after.map(|after| format!("{after} requests"))),
-            ("for", window.count.map(|count| format!("{count} requests"))),
+            ("after", window.after.map(|after| amount(float(after), "request"))),
+            ("for", window.count.map(|count| amount(float(count), "request"))),
         ];
         let known = parts.into_iter().filter_map(|(word, value)| Some(format!("{word} {}", value?)));
         format!(", {}", known.collect::<Vec<_>>().join(" "))

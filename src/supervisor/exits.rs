@@ -7,6 +7,7 @@ use super::{Stage, Supervisor};
 use crate::scoreboard::{SEATS, SlotState};
 use crate::sys::clock;
 use crate::sys::process::{self, Exit};
+use crate::units::shown::{amount, float};
 
 impl Supervisor {
     pub(super) fn take_exits(&mut self) {
@@ -56,7 +57,7 @@ impl Supervisor {
         } else {
             tracing::info!(slot = number, generation, pid, %exit, lost, "worker ended");
         }
-        self.note("worker-ended", Some((number, seat)), format!("{exit}, {lost} requests lost"));
+        self.note("worker-ended", Some((number, seat)), format!("{exit}, {} lost", amount(float(lost), "request")));
         if !matches!(self.stage, Stage::Booting | Stage::Serving) {
             return;
         }

@@ -7,7 +7,7 @@ use super::target::InFlight;
 use super::{Check, Target, Topic, exact};
 use crate::findings::Certainty;
 use crate::generator::{Account, Bytes, Statuses};
-use crate::units::shown::{bytes as shown_bytes, float};
+use crate::units::shown::{amount, bytes as shown_bytes, float};
 
 /// Sent against seen.
 pub fn requests(account: &Account, target: &Target) -> Check {
@@ -34,7 +34,7 @@ pub fn requests(account: &Account, target: &Target) -> Check {
         )),
         Ordering::Greater if what == "ended" => check.differs(
             Certainty::Likely,
-            format!("{} requests got no answer from the target; {name}'s --csv tells why", exact(count - ours)),
+            format!("{} got no answer from the target; {name}'s --csv tells why", amount(float(count - ours), "request")),
         ),
         Ordering::Greater => check.differs(
             Certainty::Certain,

@@ -6,6 +6,7 @@ use super::counts::missing;
 use super::{Check, Target, Topic, exact};
 use crate::findings::Certainty;
 use crate::generator::{Account, Statuses};
+use crate::units::shown::{amount, float};
 
 /// Lines about each kind of each plan, and about what reached the generator.
 pub fn faults(account: &Account, target: &Target) -> Vec<Check> {
@@ -20,7 +21,7 @@ pub fn faults(account: &Account, target: &Target) -> Vec<Check> {
             checks.push(match planned {
                 None => check.unknown("the plan leaves it to chance, or has no rate"),
                 Some(planned) if planned == *executed => {
-                    check.agrees(format!("of {} requests that it concerns", exact(outcome.drawn)))
+                    check.agrees(format!("of {} that it concerns", amount(float(outcome.drawn), "request")))
                 }
                 Some(_) => check.differs(Certainty::Certain, "another plan hit first, or a worker died meanwhile"),
             });

@@ -5,7 +5,7 @@ use super::{Check, Row, Target, Topic};
 use crate::findings::Certainty;
 use crate::generator::{Account, Timing};
 use crate::histogram::Distribution;
-use crate::units::shown::{float, microseconds, number, percent};
+use crate::units::shown::{amount, float, microseconds, number, percent};
 
 /// Beyond that, figures of one run do not fit together.
 const SLACK: f64 = 0.1;
@@ -36,7 +36,7 @@ pub fn littles_law(account: &Account, target: &Target) -> Check {
             microseconds(mean_us),
             number(in_flight)
         ),
-        format!("{} connections", number(connections)),
+        amount(connections, "connection"),
     );
     if at_least <= connections * (1.0 + SLACK) + 0.5 {
         return check.agrees("");

@@ -193,6 +193,33 @@ fn a_documented_limit_is_taken_and_what_is_over_it_refused() {
     assert_eq!(flags.iter().collect::<Vec<_>>(), all);
 }
 
+#[test]
+fn what_the_page_suggests_for_a_parameter_is_taken() {
+    let target = Target::start(&["--mode", "single"]);
+    let address = target.address();
+    let mut tried = 0;
+    for (method, path, operation) in operations(&document(&target)) {
+        for place in ["query", "path"] {
+            for parameter in parameters(&operation, place) {
+                let (name, schema) = (parameter["name"].as_str().unwrap(), &parameter["schema"]);
+                let Some(example) = schema["examples"][0].as_str() else {
+                    let is_told = schema.get("default").is_some() || schema.get("enum").is_some();
+                    assert!(place == "query" && is_told, "{method} {path} suggests no {name}");
+                    continue;
+                };
+                let asked = match place {
+                    "path" => path.replace(&format!("{{{name}}}"), example),
+                    _ => format!("{}?{name}={example}", filled(&path)),
+                };
+                let status = ask(address, &method, &asked).status;
+                assert!(![400, 404, 405].contains(&status), "{method} {asked}: {status}");
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 30, "{tried}");
+}
+
 /// A little more: of `20`, `20ms` and `64KiB`.
 fn over(most: &str) -> String {
     let unit_at = most.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(most.len());

@@ -60,7 +60,7 @@ fn a_limit_on_the_size_of_files_is_outlived() {
     allow(None);
     let events = target.run_directory().join("events.csv");
     let gap = wait_for("a gap row", || gaps(&events).into_iter().find(|gap| gap.starts_with("resources.csv")));
-    assert!(gap.contains(" 0 rows are missing, "), "{gap}");
+    assert!(gap.contains(" rows missing: 0, "), "{gap}");
     let left = target.end();
     said_once(&left);
     is_whole(&left.csv("resources.csv"));

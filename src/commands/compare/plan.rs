@@ -12,7 +12,7 @@ use crate::generator::{Amount, Generator, Load};
 use crate::observer::columns::timestamp;
 use crate::profile::{self, Published};
 use crate::sys::clock;
-use crate::units::parse_duration;
+use crate::units::{parse_duration, shown};
 
 /// What is asked for, values unread.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -119,7 +119,7 @@ impl Plan {
         let Load { amount, concurrency, rate, spawn_rate, path, mix } = &self.load;
         // Writing to a string can't fail.
         let _ = match amount {
-            Amount::Requests(count) => write!(text, ", {count} requests"),
+            Amount::Requests(count) => write!(text, ", {}", shown::amount(shown::float(*count), "request")),
             Amount::Duration(time) => write!(text, ", {} s", time.as_secs_f64()),
         };
         let _ = write!(text, ", {concurrency} at once");
@@ -130,7 +130,9 @@ impl Plan {
             let _ = write!(text, ", {rate} more a second");
         }
         let _ = match mix {
-            Some(mix) => write!(text, ", {} routes by their weights", mix.routes.len()),
+            Some(mix) => {
+                write!(text, ", {} by weight", shown::amount(shown::float(mix.routes.len() as u64), "route"))
+            }
             None => write!(text, ", {path}"),
         };
         text

@@ -18,6 +18,7 @@ use crate::comparison::{
 };
 use crate::report::comparison::{self as page, Comparison, Line, shown};
 use crate::statistics::median;
+use crate::units::shown::{amount, float};
 
 use super::bounds::State;
 
@@ -95,11 +96,18 @@ impl<'a> Results<'a> {
         let Plan { judged, floor, noise_floor, looks, .. } = self.plan;
         let Some((found, interval)) = self.judged().and_then(|found| Some((found, found.interval?))) else {
             if self.rounds.is_empty() {
-                return format!("No verdict: the first look is after {} rounds.", looks.pairs()[0]);
+                return format!(
+                    "No verdict: the first look is after {}.",
+                    amount(float(looks.pairs()[0] as u64), "round")
+                );
             }
             let known = self.judged().map_or(0, |found| found.pairs);
             let rounds = self.rounds.len();
-            return format!("No verdict: {} is known in both arms in {known} of {rounds} rounds.", judged.title);
+            return format!(
+                "No verdict: {} is known in both arms in {known} of {}.",
+                judged.title,
+                amount(float(rounds as u64), "round")
+            );
         };
         let seen = format!(
             "{} {} ({}, {} % confidence, {} pairs)",
@@ -236,7 +244,7 @@ impl<'a> Results<'a> {
     pub fn table(&self) -> String {
         let lines = self.lines();
         let header = self.header(
-            format!("{} rounds", self.rounds.len()),
+            amount(float(self.rounds.len() as u64), "round"),
             ["A", "B"].map(str::to_owned),
             format!("{} % interval", confidence_pct(self.confidence)),
         );

@@ -8,6 +8,7 @@ use crate::http;
 use crate::profile::Profile;
 use crate::scoreboard::{ROUTES, RouteTable, Scoreboard};
 use crate::supervisor::{Renewed, Reread};
+use crate::units::shown::{amount, float};
 
 /// Resolves configuration and profile from what the program was started with, as things are now.
 pub type Resolve = Box<dyn Fn() -> Result<(Config, Profile), Vec<Mistake>>>;
@@ -31,7 +32,8 @@ pub fn reread(
         let faults = (new_profile.faults != profile.faults).then(|| new_profile.faults.clone());
         (config, profile) = (new_config, Arc::new(new_profile));
         let Profile { name, routes, .. } = &*profile;
-        let detail = format!("{name}: {} routes, {added} names are new", routes.len());
+        let detail =
+            format!("{name}: {}, {added} of them with a new name", amount(float(routes.len() as u64), "route"));
         Ok(Some(Renewed { worker: worker_duty(&config, &profile, &addresses), faults, detail }))
     })
 }

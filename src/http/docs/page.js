@@ -18,11 +18,12 @@ const resolve = (part) => part.$ref ? part.$ref.slice(2).split("/").reduce((at, 
 function field(parameter) {
   const schema = parameter.schema ? resolve(parameter.schema) : {};
   const given = schema.default === undefined ? "" : String(schema.default);
+  const example = schema.examples?.[0];
   const input = schema.enum && schema.enum.length < 20
     ? make("select", {}, ...(parameter.required ? [] : [make("option", { value: "", textContent: given && `${given} (default)` })]),
       ...schema.enum.map((value) => make("option", { value, textContent: value })))
-    : make("input", { placeholder: given, spellcheck: false });
-  if (parameter.in === "path" && schema.examples) input.value = schema.examples[0];
+    : make("input", { placeholder: given || (example ? `such as ${example}` : ""), spellcheck: false });
+  if (parameter.in === "path" && example) input.value = example;
   input.required = parameter.required;
   const range = schema.type === "integer" && schema.maximum !== undefined && !schema["x-limit"] ? `: ${schema.minimum} to ${schema.maximum}` : "";
   const name = make("code", { textContent: parameter.name, className: parameter.required ? "needed" : "" });

@@ -47,13 +47,23 @@ pub struct Documented {
     pub most: Option<(String, &'static str)>,
     /// Whether it can't be left out.
     pub is_needed: bool,
+    /// A value to try it with.
+    pub example: Option<&'static str>,
 }
 
 impl Documented {
     /// One that no flag limits.
     #[must_use]
     pub fn new(name: impl Into<Cow<'static, str>>, does: impl Into<String>, schema: ObjectBuilder) -> Self {
-        Self { name: name.into(), does: does.into(), schema, default: None, most: None, is_needed: false }
+        Self {
+            name: name.into(),
+            does: does.into(),
+            schema,
+            default: None,
+            most: None,
+            is_needed: false,
+            example: None,
+        }
     }
 
     /// What it is when it is left out.
@@ -63,14 +73,21 @@ impl Documented {
         self
     }
 
+    /// A value to try it with: one that it takes within the usual limits.
+    #[must_use]
+    pub fn such_as(self, example: &'static str) -> Self {
+        Self { example: Some(example), ..self }
+    }
+
     /// In a path it always stands; elsewhere it may be left out.
     #[must_use]
     pub fn build(self, place: ParameterIn) -> Parameter {
-        let Self { name, does, schema, default, most, is_needed } = self;
+        let Self { name, does, schema, default, most, is_needed, example } = self;
         let mut schema = schema.build();
         let is_integer = schema.schema_type == SchemaType::Type(Type::Integer);
         let number = |text: &String| text.parse::<u64>().ok().filter(|_| is_integer).map(Value::from);
         schema.default = default.map(|text| number(&text).unwrap_or_else(|| text.into()));
+        schema.examples = example.into_iter().map(Value::from).collect();
         if let Some((most, flag)) = most {
             schema.extensions =
                 Some(ExtensionsBuilder::new().add("x-limit", json!({"most": most, "flag": flag})).build());
@@ -144,6 +161,6 @@ impl Documented {
             "{does}: item[,item…], item = (duration | distribution(…))[:percent], such as 20ms, 10ms:20,1s:0.5 or \
              lognormal(p50=20ms,p99=200ms):5; 0 to {most}; {FLAG} is the limit"
         );
-        Self { most: Some((most, FLAG)), ..Self::new(name, does, schema) }
+        Self { most: Some((most, FLAG)), ..Self::new(name, does, schema).such_as("lognormal(p50=20ms,p99=200ms)") }
     }
 }

@@ -199,7 +199,7 @@ fn unread(method: &str) -> &'static str {
 /// The part of a path that may be anything.
 fn rest(path: &str) -> Vec<Documented> {
     let is_there = path.ends_with("{*rest}");
-    is_there.then(|| Documented::new("rest", "any text", text("^.+$"))).into_iter().collect()
+    is_there.then(|| Documented::new("rest", "any text", text("^.+$")).such_as("some/path")).into_iter().collect()
 }
 
 /// An answer of whatever status was asked for. A refusal of the request itself may have the same status.
@@ -224,11 +224,15 @@ fn any_status(described: Described, kind: &str, schema: &RefOr<Schema>) -> Descr
 }
 
 /// The headers of RFC 9110, 13 and 14.
-const CONDITIONS: [(&str, &str); 4] = [
-    ("Range", "one range, such as bytes=0-99: 206, or 416 where there is none; several get the whole"),
-    ("If-None-Match", "tags, or *: 304 for who has it already"),
-    ("If-Match", "tags, or *: 412 for who wants another"),
-    ("If-Range", "the tag that the range is of"),
+const CONDITIONS: [(&str, &str, &str); 4] = [
+    (
+        "Range",
+        "one range, such as bytes=0-99: 206, or 416 where there is none; several get the whole",
+        "bytes=0-99",
+    ),
+    ("If-None-Match", "tags, or *: 304 for who has it already", "\"65536-0\""),
+    ("If-Match", "tags, or *: 412 for who wants another", "*"),
+    ("If-Range", "the tag that the range is of", "\"65536-0\""),
 ];
 
 fn conditional(described: Described) -> Described {
@@ -236,8 +240,10 @@ fn conditional(described: Described) -> Described {
     // Whatever they hold is taken: what is no range, or no tag of ours, asks for nothing or is another one's.
     CONDITIONS
         .iter()
-        .fold(described, |described, (name, does)| {
-            described.header(Documented::new(*name, *does, ObjectBuilder::new().schema_type(Type::String)))
+        .fold(described, |described, (name, does, example)| {
+            described.header(
+                Documented::new(*name, *does, ObjectBuilder::new().schema_type(Type::String)).such_as(example),
+            )
         })
         .response("200", answer("The bytes").content(BYTES, content(string())))
         .response("206", answer("The range of them").content(BYTES, content(string())))
@@ -252,7 +258,7 @@ fn of_profile(route: &profile::Route, path: &str) -> Described {
     let mut described = Described::new(route.to_string()).tag("profile");
     let parts = path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
     for part in parts {
-        let anything = Documented::new(part.to_owned(), "any text", text("^[^/]+$"));
+        let anything = Documented::new(part.to_owned(), "any text", text("^[^/]+$")).such_as("1");
         described = described.takes(vec![anything], Some(part));
     }
     let answer = match size {
