@@ -17,16 +17,17 @@ mod health;
 mod in_force;
 mod index;
 mod inject;
+mod instant;
 mod io;
 mod mem;
 mod modifiers;
 pub mod openapi;
 mod parameters;
-mod patience;
 mod profile_route;
 mod record;
 mod route;
 mod spoil;
+mod stack;
 mod status;
 mod stream;
 mod target;
@@ -41,6 +42,7 @@ pub use in_force::{Faults, ListenerFault, ListenerOrder};
 pub use record::{Recorded, adapted_to};
 pub use route::{Route, Routes, UNMATCHED};
 pub use spoil::{Broken, Spoil};
+pub use stack::Stack;
 pub use target::{About, Limits, Target};
 
 use axum::http::Method;
@@ -79,9 +81,9 @@ fn built_in(profile: &Profile) -> Vec<Route> {
         openapi::route(profile),
         Route::plain("/docs", docs::page),
         Route::plain("/docs/{file}", docs::file),
-        Route::plain("/health", health::health),
-        Route::plain("/healthz", health::health),
-        Route::plain("/readyz", health::readyz),
+        Route::instant("/health", health::health),
+        Route::instant("/healthz", health::health),
+        Route::instant("/readyz", health::readyz),
         Route::get("/io", io::io),
         Route::post("/io", io::io),
         Route::get("/cpu", cpu::cpu),
@@ -99,8 +101,8 @@ fn built_in(profile: &Profile) -> Vec<Route> {
         Route::any("/anything/{*rest}", anything::anything),
         Route::any("/status/{codes}", status::status),
         Route::any("/delay/{d}", delay::delay),
-        Route::plain("/plaintext", techempower::plaintext),
-        Route::plain("/json", techempower::json),
+        Route::instant("/plaintext", techempower::plaintext),
+        Route::instant("/json", techempower::json),
     ]
 }
 

@@ -10,13 +10,19 @@
 //! A [`Connection`] is what the socket, the requests on it and the worker's sweep share. All of them live on
 //! one thread; the atomics are there because the router wants `Send + Sync`, and cost plain loads and stores.
 
+mod answer;
 mod arrival;
+mod body;
+mod body_timeout;
 mod breakage;
+mod chunks;
 mod connection;
 mod departure;
 mod framing;
+mod head;
 mod http2;
 mod linger;
+mod link;
 mod standing;
 
 use std::io::{self, IoSlice};
@@ -24,14 +30,19 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+pub use answer::{Answered, Framed, push_head, push_instant};
+pub use body::{BodyFault, Incoming, Inlet};
+pub use body_timeout::BodyTimeout;
 pub use breakage::Breakage;
 pub use connection::{Connection, Ending, Gauge};
 pub use departure::Departure;
 use framing::Framing;
 pub use framing::{HEAD, HEADER_LINES, Refused, TARGET};
+pub use head::{BadHead, BodyLength, Head, Progress, Room, parse};
 pub use http2::go_away;
 use hyper::rt::{Read, ReadBufCursor, Write};
 pub use linger::{linger, read_some};
+pub use link::Outgoing;
 pub use standing::{Phase, Timeouts};
 
 use crate::scoreboard::Rejection;

@@ -70,11 +70,14 @@ impl Refusal {
         serde_json::to_string(self).unwrap_or_default() + "\n"
     }
 
-    /// The whole response, for a connection that hyper does not serve and that is closed behind it.
+    /// The whole response, for what is no request and whose connection is closed behind it; without the body for HEAD.
     #[must_use]
-    pub fn as_last_answer(&self) -> Vec<u8> {
-        let (status, body) = (self.status, self.body());
+    pub fn as_last_answer(&self, with_body: bool) -> Vec<u8> {
+        let (status, mut body) = (self.status, self.body());
         let length = body.len();
+        if !with_body {
+            body.clear();
+        }
         format!(
             "HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
         )

@@ -42,11 +42,14 @@ pub fn unread_head(refused: Refused) -> Vec<u8> {
             (StatusCode::BAD_REQUEST, sentence.to_owned())
         }
     };
-    Refusal::new(status, sentence).as_last_answer()
+    Refusal::new(status, sentence).as_last_answer(true)
 }
 
 /// The four forms of RFC 9112, 3.2.
-fn target(method: &Method, uri: &Uri) -> Result<(), Rejected> {
+///
+/// # Errors
+/// 400, 421 or 501; the connection is to be closed and the request counted as rejected.
+pub fn target(method: &Method, uri: &Uri) -> Result<(), Rejected> {
     let whole = uri.path_and_query().map_or("", |target| target.as_str());
     let (status, sentence) = if method == Method::CONNECT {
         (StatusCode::NOT_IMPLEMENTED, "this is no proxy: there is no CONNECT".to_owned())

@@ -1,23 +1,27 @@
 //! `GET /health`, `/healthz` and `/readyz`
 
-use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::error::Refusal;
+use super::instant::Instant;
 use super::target::Target;
 
+static TEXT: [(HeaderName, HeaderValue); 1] =
+    [(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))];
+
 /// The process answers. The smallest answer there is.
-pub async fn health() -> &'static str {
-    "OK"
+#[allow(clippy::unnecessary_wraps)] // other routes may refuse
+pub fn health(_: &Target) -> Result<Instant, Refusal> {
+    Ok(Instant { headers: &TEXT, body: b"OK".into() })
 }
 
 /// It wants traffic.
 ///
 /// # Errors
 /// 503 while it drains, or was told to say so.
-pub async fn readyz(State(target): State<Target>) -> Result<&'static str, Refusal> {
+pub fn readyz(target: &Target) -> Result<Instant, Refusal> {
     if target.is_ready() {
-        return Ok("ready");
+        return Ok(Instant { headers: &TEXT, body: b"ready".into() });
     }
     Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "not ready: draining, or told so by POST /ready"))
 }

@@ -121,7 +121,7 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    fn begin(connection: &Arc<Connection>, head_ns: u64) -> Self {
+    pub(super) fn begin(connection: &Arc<Connection>, head_ns: u64) -> Self {
         connection.seat().started();
         let (arrival_ns, stamped) = connection.arrival();
         Self { connection: Arc::clone(connection), head_ns, arrival_ns, stamped, injected_ns: 0 }
@@ -178,7 +178,7 @@ impl Exchange {
         self.connection.end_now(self.ending(Outcome::Broken, None));
     }
 
-    fn ending(&self, outcome: Outcome, fault: Option<FaultMark>) -> Ending {
+    pub(super) fn ending(&self, outcome: Outcome, fault: Option<FaultMark>) -> Ending {
         let Self { connection, head_ns, arrival_ns, stamped, injected_ns: _ } = self;
         let (head_ns, arrival_ns, stamped) = (*head_ns, *arrival_ns, *stamped);
         let loop_ns = connection.loop_ns();

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use axum::extract::State;
 use axum::handler::Handler;
 use axum::http::{Method, Request, Response, Uri};
 use axum::response::IntoResponse;
@@ -16,6 +17,7 @@ use tower::Service;
 
 use super::error;
 use super::inject::inject;
+use super::instant::MakeInstant;
 use super::modifiers;
 use super::record::Exchange;
 use super::target::Target;
@@ -37,6 +39,7 @@ pub struct Route {
     filter: Option<MethodFilter>,
     handler: Arc<dyn Endpoint>,
     asks_nothing: bool,
+    instant: Option<MakeInstant>,
 }
 
 impl Route {
@@ -56,6 +59,12 @@ impl Route {
         T: 'static,
     {
         Self { asks_nothing: true, ..Self::get(path, handler) }
+    }
+
+    /// A route that answers GET and HEAD, the former without making a request where nothing stands against it.
+    pub fn instant(path: &str, make: MakeInstant) -> Self {
+        let handler = move |State(target): State<Target>| async move { make(&target) };
+        Self { instant: Some(make), ..Self::plain(path, handler) }
     }
 
     /// A route that answers POST.
@@ -91,7 +100,14 @@ impl Route {
         T: 'static,
     {
         let handler = Arc::new(Handled(handler, PhantomData));
-        Self { method: method.to_owned(), path: path.to_owned(), filter, handler, asks_nothing: false }
+        Self {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            filter,
+            handler,
+            asks_nothing: false,
+            instant: None,
+        }
     }
 }
 
@@ -114,6 +130,7 @@ pub(super) struct Numbered {
     number: usize,
     handler: Arc<dyn Endpoint>,
     asks_nothing: bool,
+    instant: Option<MakeInstant>,
 }
 
 impl Numbered {
@@ -176,9 +193,9 @@ impl Routes {
         let name = |route: &Route| (route.method.clone(), route.path.clone());
         let known: BTreeSet<(String, String)> = routes.iter().map(name).collect();
         let mut numbered: BTreeMap<String, Vec<(Option<String>, usize)>> = BTreeMap::new();
-        for Route { method, path, filter, handler, asks_nothing } in routes {
+        for Route { method, path, filter, handler, asks_nothing, instant } in routes {
             let number = target.route_table().number(&method, &path).unwrap_or(UNMATCHED.0);
-            let route = Numbered { number, handler, asks_nothing };
+            let route = Numbered { number, handler, asks_nothing, instant };
             // A slash more or less at the end is the same route, unless that is one of its own.
             let other =
                 other_slash(&path).map(|other| (method.clone(), other)).filter(|other| !known.contains(other));
@@ -215,6 +232,12 @@ impl Routes {
         let Ok(found) = self.numbers.at(path) else { return UNMATCHED.0 };
         let of = |wanted: Option<&str>| found.value.iter().find(|(known, _)| known.as_deref() == wanted);
         of(Some(method)).or_else(|| of(None)).map_or(UNMATCHED.0, |(_, number)| *number)
+    }
+
+    /// The number of the route whose path is this target, if it answers GET at once, and what makes its answer.
+    pub(super) fn instant(&self, target: &str) -> Option<(usize, MakeInstant)> {
+        let route = self.literal.get(target)?;
+        Some((route.number, route.instant?))
     }
 
     /// Finds the route of a request, and begins to answer.

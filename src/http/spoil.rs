@@ -77,7 +77,7 @@ impl fmt::Display for Broken {
 
 impl Error for Broken {}
 
-type Polled = Poll<Option<Result<Frame<Bytes>, axum::Error>>>;
+pub type Polled = Poll<Option<Result<Frame<Bytes>, axum::Error>>>;
 
 /// A body that is being spoilt.
 pub(super) enum Spoiling {
@@ -164,7 +164,7 @@ impl Truncate {
     }
 }
 
-pub(super) struct Drip {
+pub struct Drip {
     /// When the head was there (monotonic).
     begun_ns: u64,
     delay: Duration,
@@ -183,14 +183,14 @@ pub(super) struct Drip {
 }
 
 impl Drip {
-    fn new(delay: Duration, length: Option<u64>) -> Self {
+    pub fn new(delay: Duration, length: Option<u64>) -> Self {
         let bytes = length.and_then(|length| u32::try_from(length).ok());
         let pieces = bytes.map_or(PIECES, |bytes| bytes.clamp(1, PIECES));
         let (begun_ns, alarm, held) = (clock::monotonic_ns(), None, Bytes::new());
         Self { begun_ns, delay, alarm, length, pieces, piece: 0, sent: 0, held, ended: false }
     }
 
-    fn poll_frame(&mut self, body: &mut Body, context: &mut Context<'_>) -> Polled {
+    pub fn poll_frame(&mut self, body: &mut Body, context: &mut Context<'_>) -> Polled {
         while self.held.is_empty() && !self.ended {
             match ready!(Pin::new(&mut *body).poll_frame(context)) {
                 Some(Ok(frame)) => match frame.into_data() {

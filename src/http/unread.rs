@@ -23,8 +23,8 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::error::Refusal;
-use super::patience::Patience;
-use crate::wire::Connection;
+
+use crate::wire::{BodyTimeout, Connection};
 
 /// From the moment when nobody wants a body until its connection is given up.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -37,7 +37,7 @@ pub struct Received {
     rest: Option<Rest>,
     /// How much the handler has read.
     read: u64,
-    patience: Patience,
+    patience: BodyTimeout,
 }
 
 /// What is done about the rest of a body.
@@ -54,7 +54,7 @@ impl Received {
     pub fn new(body: Incoming, connection: &Arc<Connection>, most: u64) -> (Self, oneshot::Receiver<Refusal>) {
         let (refuse, refused) = oneshot::channel();
         let rest = Rest { connection: Arc::clone(connection), most, refuse };
-        (Self { body: Some(body), rest: Some(rest), read: 0, patience: Patience::default() }, refused)
+        (Self { body: Some(body), rest: Some(rest), read: 0, patience: BodyTimeout::default() }, refused)
     }
 
     /// What is wrong with the next frame, or its lack.

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
+use bytes::BufMut;
 use hyper::rt::ReadBufCursor;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, connect_unspec, getpeername, send, shutdown, sockopt};
 
@@ -47,6 +48,23 @@ pub fn receive(
     let kept = follow(unsafe { std::slice::from_raw_parts(room.as_ptr().cast(), bytes) }).min(bytes);
     // SAFETY: at most that many.
     unsafe { buffer.advance(kept) };
+    Ok(Received { bytes, arrival_realtime_ns })
+}
+
+/// Reads into the room that `buffer` has; where `stamped`, with `recvmsg(2)`, so that the read has the kernel's arrival stamp.
+///
+/// # Errors
+/// As [`receive`].
+pub fn receive_into(socket: BorrowedFd<'_>, buffer: &mut impl BufMut, stamped: bool) -> io::Result<Received> {
+    // SAFETY: the bytes are only given to the kernel to write to; none is de-initialised.
+    let room: &mut [MaybeUninit<u8>] = unsafe { buffer.chunk_mut().as_uninit_slice_mut() };
+    let (bytes, arrival_realtime_ns) = if stamped {
+        read_stamped(socket, room)?
+    } else {
+        (rustix::net::recv(socket, &mut *room, RecvFlags::empty())?.1, None)
+    };
+    // SAFETY: the kernel has just initialised this many bytes at the start of the room.
+    unsafe { buffer.advance_mut(bytes) };
     Ok(Received { bytes, arrival_realtime_ns })
 }
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::Wire;
+use super::{Departure, Wire, linger};
 use crate::sys::socket;
 
 /// How much of what the client goes on to send is read, so that an end arrives as an end and not as a reset.
@@ -44,6 +44,20 @@ impl Breakage {
 impl Wire {
     /// Breaks the connection, and ends the records of its requests. hyper is gone, and its buffer empty.
     pub async fn break_off(&self, breakage: Breakage) {
+        self.departure().break_now(breakage).await;
+        self.connection().carried_out();
+        self.departure().see_off(breakage).await;
+    }
+
+    /// See [`Departure::send_last`].
+    pub async fn send_last(&self, bytes: &[u8]) {
+        self.departure().send_last(bytes).await;
+    }
+}
+
+impl Departure {
+    /// Breaks the connection. All that is to arrive before that has been written.
+    pub async fn break_now(&self, breakage: Breakage) {
         match breakage {
             Breakage::End => {}
             Breakage::Reset => {
@@ -58,9 +72,12 @@ impl Wire {
             // The client may be gone.
             let _ = socket::end_sending(self.connection().socket());
         }
-        self.connection().carried_out();
+    }
+
+    /// After that: has an end arrive as an end, and not as a reset.
+    pub async fn see_off(&self, breakage: Breakage) {
         if breakage != Breakage::Reset {
-            self.linger(LINGER_BYTES).await;
+            linger(&self.socket, LINGER_BYTES).await;
         }
     }
 
@@ -72,7 +89,7 @@ impl Wire {
         }
     }
 
-    /// Sends what hyper does not: the last that the client gets. One that does not read goes without it.
+    /// Sends the last that the client gets. One that does not read goes without it.
     pub async fn send_last(&self, bytes: &[u8]) {
         let _ = timeout(PATIENCE, self.send_all(bytes)).await;
     }
@@ -81,7 +98,6 @@ impl Wire {
         let mut sent = 0;
         while sent < bytes.len() {
             let more = self
-                .departure
                 .socket
                 .async_io(Interest::WRITABLE, |watched| socket::write(watched.socket(), &bytes[sent..]))
                 .await?;

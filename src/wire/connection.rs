@@ -247,7 +247,8 @@ impl Connection {
         self.unflushed.load(Relaxed)
     }
 
-    pub(super) fn set_unflushed(&self, unflushed: bool) {
+    /// See [`Connection::polling_body`].
+    pub fn set_unflushed(&self, unflushed: bool) {
         self.unflushed.store(unflushed, Relaxed);
     }
 
@@ -314,6 +315,20 @@ impl Connection {
         }
         self.waiting().endings.push(ending);
         self.awaited.store(true, Relaxed);
+    }
+
+    /// A request that was the only one ends now, as it says, and the connection is idle.
+    pub fn end_and_rest(&self, ending: Ending) {
+        let now_ns = clock::monotonic_ns();
+        self.end(ending, now_ns, ending.outcome);
+        self.standing.enter(Phase::Idle, now_ns);
+    }
+
+    /// The first byte of a request's head has come.
+    pub fn head_begun(&self) {
+        if self.phase() == Phase::Idle {
+            self.standing.enter(Phase::Head, clock::monotonic_ns());
+        }
     }
 
     /// A request ends here and now, as it says: its worker is about to.

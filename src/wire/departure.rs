@@ -28,7 +28,8 @@ const LOOK: Duration = Duration::from_millis(50);
 /// A connection's socket on the runtime, watched by what reads it and by what serves its requests. Both are the
 /// same task.
 pub struct Departure {
-    pub(super) socket: Watched<Arc<Connection>>,
+    /// The socket, on the runtime.
+    pub socket: Watched<Arc<Connection>>,
     ended: Mutex<Option<Ended>>,
 }
 
@@ -39,16 +40,21 @@ struct Ended {
 }
 
 impl Departure {
-    pub(super) fn new(connection: Arc<Connection>) -> io::Result<Self> {
+    /// Registers the connection's socket with the runtime.
+    ///
+    /// # Errors
+    /// What `epoll_ctl(2)` says.
+    pub fn new(connection: Arc<Connection>) -> io::Result<Self> {
         Ok(Self { socket: Watched::new(connection)?, ended: Mutex::default() })
     }
 
-    pub(super) fn connection(&self) -> &Arc<Connection> {
+    /// What its requests and the sweep share.
+    pub fn connection(&self) -> &Arc<Connection> {
         self.socket.get_ref()
     }
 
     /// Whether the client has ended its sending direction, as far as anybody has asked.
-    pub(super) fn is_suspected(&self) -> bool {
+    pub fn is_suspected(&self) -> bool {
         self.ended().is_some()
     }
 

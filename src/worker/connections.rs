@@ -8,10 +8,10 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 
 use super::turn_away::turn_away;
-use crate::http::{Recorded, Routes, Target, unread_head};
+use crate::http::{Recorded, Routes, Stack, Target, unread_head};
 use crate::scoreboard::SeatWriter;
 use crate::sys::{clock, lock};
-use crate::wire::{Connection, Gauge, HEAD, Timeouts, Wire};
+use crate::wire::{Connection, Departure, Gauge, HEAD, Timeouts, Wire};
 
 /// From a request's first byte to the end of its head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,6 +31,8 @@ pub struct Connections {
     most: u64,
     timeouts: Timeouts,
     gauge: Arc<Gauge>,
+    /// By our own loop, and not by hyper's.
+    is_own: bool,
     /// Ended ones are forgotten when the list is next walked.
     open: Mutex<Vec<Weak<Connection>>>,
 }
@@ -58,6 +60,7 @@ impl Connections {
             most,
             timeouts: Timeouts { head: HEAD_TIMEOUT, idle, stall: STALL_TIMEOUT },
             gauge: Arc::new(gauge),
+            is_own: std::env::var_os("QT_WIRE").is_some_and(|value| value == "own"),
             open: Mutex::default(),
         }
     }
@@ -81,6 +84,15 @@ impl Connections {
         }
         let connection = Connection::new(socket, Arc::clone(&self.seat), Arc::clone(&self.gauge));
         self.remember(&connection);
+        if self.is_own {
+            return match Departure::new(connection) {
+                Ok(link) => {
+                    let stack = Stack::new(Arc::clone(&self.routes), self.target.clone(), Arc::new(link));
+                    drop(tokio::spawn(stack.serve()));
+                }
+                Err(error) => tracing::warn!(%error, "a connection could not be watched and is closed"),
+            };
+        }
         let wire = match Wire::new(Arc::clone(&connection)) {
             Ok(wire) => wire,
             Err(error) => {

@@ -38,7 +38,7 @@ pub async fn turn_away(socket: OwnedFd, most: u64) {
     // A client that is too slow gets its answer all the same.
     let _ = timeout(PATIENCE, head).await;
     let sentence = format!("this worker has --max-connections {most} connections open");
-    let answer = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, sentence).as_last_answer();
+    let answer = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, sentence).as_last_answer(true);
     // Into an empty socket buffer, it always fits.
     let _ = socket::write(socket.get_ref().as_fd(), &answer);
     linger(&socket, DRAINED_BYTES).await;

@@ -10,6 +10,7 @@ mod departures;
 mod fields;
 mod half_closed;
 mod lengths;
+mod pieces;
 mod slow;
 mod start_lines;
 mod unread;

@@ -18,7 +18,7 @@ const SLOWEST: u64 = 1_000;
 
 /// See the module.
 #[derive(Default)]
-pub struct Patience {
+pub struct BodyTimeout {
     /// For how long the body was waited for until something came of it.
     waited: Duration,
     /// Since when it is waited for now.
@@ -27,7 +27,7 @@ pub struct Patience {
     alarm: Option<Pin<Box<Sleep>>>,
 }
 
-impl Patience {
+impl BodyTimeout {
     /// Something came.
     pub fn heard(&mut self) {
         if let Some(since) = self.since.take() {

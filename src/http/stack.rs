@@ -1,0 +1,305 @@
+//! One connection, from its first byte to its end: HTTP/1.1 by a loop of our own.
+//!
+//! ```text
+//! read → head → (bad: refuse) → an instant answer, or else an exchange → what is left of the body → the next one
+//! ```
+//!
+//! A turn of the loop works in buffers that belong to the worker's thread; a connection keeps bytes of its own only of
+//! what is incomplete. So an idle connection costs its task and its socket. A turn that has to wait for something ends,
+//! and what it waits for is boxed: an [`exchange`], what the client hasn't taken, a refusal.
+
+mod exchange;
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use axum::http::StatusCode;
+use bytes::{Buf, BytesMut};
+
+use super::error::Refusal;
+use super::route::Routes;
+use super::target::Target;
+use crate::scoreboard::{Outcome, Rejection};
+use crate::sys::clock;
+use crate::wire::{
+    BadHead, BodyLength, Departure, Ending, Head, Outgoing, Progress, Room, go_away, parse, push_instant,
+};
+use exchange::Asked;
+
+/// How much is read at once, as long as nothing is incomplete.
+const INPUT: usize = 64 * 1024;
+
+/// How much room there is for more of a head that is incomplete.
+const MORE: usize = 4 * 1024;
+
+/// Answered in a row before other connections get their turn.
+const IN_A_ROW: usize = 32;
+
+/// How much of what nobody asked for is read, so that a last answer arrives.
+const LINGER_BYTES: usize = 1024 * 1024;
+
+thread_local! {
+    /// Of the worker that runs on this thread: what is read, and what is written.
+    static BUFFERS: RefCell<(Vec<u8>, Vec<u8>)> = const { RefCell::new((Vec::new(), Vec::new())) };
+}
+
+/// A connection being served.
+pub struct Stack {
+    routes: Arc<Routes>,
+    target: Target,
+    link: Arc<Departure>,
+    /// Read, and not served: of a head that is incomplete, or behind a request that is served.
+    held: BytesMut,
+    /// Of the head in `held`.
+    progress: Progress,
+    /// Whether a head has come; until then a connection may turn out to speak another protocol.
+    is_opened: bool,
+}
+
+/// How a turn of the loop ends.
+enum Turn {
+    /// Others get theirs.
+    Yield,
+    /// There is nothing more to come, or nobody to send it to.
+    Closed,
+    /// An answer that the socket hasn't taken to its end.
+    Unsent(Box<Unsent>),
+    /// What is no request, and its answer.
+    Refused(Box<(Rejection, Vec<u8>)>),
+    /// A request that needs more than a few bytes.
+    Exchange(Box<Asked>),
+}
+
+/// What became of a request that may be answered at once.
+enum AtOnce {
+    /// It needs more.
+    Cannot,
+    Answered,
+    Ends(Turn),
+}
+
+/// The rest of an answer, and the record that ends with it.
+struct Unsent {
+    rest: Outgoing,
+    ending: Ending,
+}
+
+impl Stack {
+    /// Serves the connection behind `link`.
+    #[must_use]
+    pub fn new(routes: Arc<Routes>, target: Target, link: Arc<Departure>) -> Self {
+        Self { routes, target, link, held: BytesMut::new(), progress: Progress::default(), is_opened: false }
+    }
+
+    /// To its end.
+    pub async fn serve(mut self) {
+        loop {
+            let goes_on = match poll_fn(|context| self.poll_turn(context)).await {
+                Turn::Yield => {
+                    tokio::task::yield_now().await;
+                    true
+                }
+                Turn::Closed => false,
+                Turn::Unsent(unsent) => Box::pin(self.send_rest(unsent)).await,
+                Turn::Refused(refused) => {
+                    let (reason, answer) = *refused;
+                    Box::pin(self.refuse(reason, answer)).await;
+                    false
+                }
+                Turn::Exchange(asked) => Box::pin(self.exchange(asked)).await,
+            };
+            if !goes_on {
+                break;
+            }
+        }
+        if self.link.connection().has_unread() || !self.held.is_empty() {
+            Box::pin(crate::wire::linger(&self.link.socket, LINGER_BYTES)).await;
+        }
+    }
+
+    /// Reads, and answers what can be answered at once.
+    fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<Turn> {
+        BUFFERS.with_borrow_mut(|(input, output)| {
+            let mut budget = IN_A_ROW;
+            if !self.held.is_empty() && !self.progress.is_begun() {
+                let turn = self.take_held(output, &mut budget);
+                if let Some(turn) = turn {
+                    return Poll::Ready(turn);
+                }
+            }
+            loop {
+                if self.held.is_empty() {
+                    self.held = BytesMut::new();
+                    input.clear();
+                    input.reserve(INPUT);
+                    if !matches!(ready!(self.link.poll_receive(context, input)), Ok(1..)) {
+                        return Poll::Ready(Turn::Closed);
+                    }
+                    let (taken, turn) = self.take(input, output, &mut budget);
+                    self.held.extend_from_slice(&input[taken..]);
+                    if let Some(turn) = turn {
+                        return Poll::Ready(turn);
+                    }
+                } else {
+                    self.held.reserve(MORE);
+                    if !matches!(ready!(self.link.poll_receive(context, &mut self.held)), Ok(1..)) {
+                        // Half a request is none.
+                        self.held.clear();
+                        return Poll::Ready(Turn::Closed);
+                    }
+                    if let Some(turn) = self.take_held(output, &mut budget) {
+                        return Poll::Ready(turn);
+                    }
+                }
+            }
+        })
+    }
+
+    fn take_held(&mut self, output: &mut Vec<u8>, budget: &mut usize) -> Option<Turn> {
+        let held = std::mem::take(&mut self.held);
+        let (taken, turn) = self.take(&held, output, budget);
+        self.held = held;
+        self.held.advance(taken);
+        turn
+    }
+
+    /// Takes requests from the start of `bytes` until one is incomplete or ends the turn. Returns how many bytes that are.
+    fn take(&mut self, bytes: &[u8], output: &mut Vec<u8>, budget: &mut usize) -> (usize, Option<Turn>) {
+        let mut taken = 0;
+        while taken < bytes.len() {
+            let Some(left) = budget.checked_sub(1) else { return (taken, Some(Turn::Yield)) };
+            *budget = left;
+            let rest = &bytes[taken..];
+            let end = match self.find_end(rest) {
+                Ok(Some(end)) => end,
+                Ok(None) => return (taken, None),
+                Err(bad) => return (taken, Some(self.refused(bad, rest))),
+            };
+            self.progress = Progress::default();
+            let mut room: Room<'_> = [const { MaybeUninit::uninit() }; _];
+            let head = match parse(&rest[..end], &mut room) {
+                Ok(head) => head,
+                Err(bad) => return (taken, Some(self.refused(bad, rest))),
+            };
+            self.is_opened = true;
+            taken += end;
+            let now_ns = clock::monotonic_ns();
+            self.target.follow_orders();
+            match self.answer_at_once(&head, now_ns, output) {
+                AtOnce::Answered => {}
+                AtOnce::Ends(turn) => return (taken, Some(turn)),
+                AtOnce::Cannot => return (taken, Some(asked(&head, &rest[..end], now_ns))),
+            }
+        }
+        (taken, None)
+    }
+
+    fn find_end(&mut self, bytes: &[u8]) -> Result<Option<usize>, BadHead> {
+        let end = self.progress.find_end(bytes)?;
+        if end.is_none() {
+            self.progress.check(bytes)?;
+            if self.progress.has_begun() {
+                self.link.connection().head_begun();
+            }
+        }
+        Ok(end)
+    }
+
+    /// Writes the answer to a request that needs no more than that.
+    fn answer_at_once(&self, head: &Head<'_, '_>, head_ns: u64, output: &mut Vec<u8>) -> AtOnce {
+        let Self { routes, target, link, .. } = self;
+        let connection = link.connection();
+        let is_plain = head.is_http_11 && head.keep_alive && head.body == BodyLength::Known(0);
+        if !is_plain
+            || head.method != "GET"
+            || target.faults().are_active()
+            || target.closes_connections()
+            || connection.seat().in_flight() >= target.limits.in_flight
+            || link.is_suspected()
+        {
+            return AtOnce::Cannot;
+        }
+        let Some((route, make)) = routes.instant(head.target) else { return AtOnce::Cannot };
+        let Ok(instant) = make(target) else { return AtOnce::Cannot };
+        connection.seat().started();
+        output.clear();
+        push_instant(output, instant.headers, &instant.body);
+        let sent = link.send_now(output);
+        let (arrival_ns, stamped) = connection.arrival();
+        let outcome = Outcome::Answered(StatusCode::OK.as_u16());
+        let ending = Ending { route, outcome, fault: None, head_ns, arrival_ns, stamped, loop_ns: 0 };
+        match sent {
+            Ok(sent) if sent == output.len() => {
+                connection.end_and_rest(ending);
+                AtOnce::Answered
+            }
+            Ok(sent) => {
+                connection.head_parsed(head_ns, true);
+                let mut rest = Outgoing::default();
+                rest.write(|small| small.extend_from_slice(&output[sent..]));
+                AtOnce::Ends(Turn::Unsent(Box::new(Unsent { rest, ending })))
+            }
+            Err(_) => {
+                connection.end_now(Ending { outcome: Outcome::ClientGone, ..ending });
+                AtOnce::Ends(Turn::Closed)
+            }
+        }
+    }
+
+    async fn send_rest(&self, unsent: Box<Unsent>) -> bool {
+        let link = &self.link;
+        let mut unsent = Ended { link, unsent, is_sent: false };
+        unsent.is_sent = poll_fn(|context| link.poll_send(context, &mut unsent.unsent.rest)).await.is_ok();
+        unsent.is_sent
+    }
+
+    /// What is answered to a head that is none.
+    fn refused(&self, bad: BadHead, bytes: &[u8]) -> Turn {
+        let (reason, status, sentence) = bad.answer();
+        let reason = Rejection::of_opening(bytes).filter(|_| !self.is_opened).unwrap_or(reason);
+        let answer = match bad {
+            BadHead::Http2 => go_away(&sentence),
+            _ => Refusal::new(status, sentence).as_last_answer(!bytes.trim_ascii_start().starts_with(b"HEAD ")),
+        };
+        Turn::Refused(Box::new((reason, answer)))
+    }
+
+    /// Answers what never was a request: not started, counted as rejected. Whatever the client goes on to send, what it
+    /// means is in doubt.
+    async fn refuse(&mut self, reason: Rejection, answer: Vec<u8>) {
+        let connection = self.link.connection();
+        connection.seat().rejected(reason);
+        connection.leave_unread();
+        self.link.send_last(&answer).await;
+    }
+}
+
+/// How a turn ends with a request that needs more, whose head has these bytes.
+fn asked(head: &Head<'_, '_>, bytes: &[u8], head_ns: u64) -> Turn {
+    match Asked::of(head, bytes, head_ns) {
+        Ok(asked) => Turn::Exchange(Box::new(asked)),
+        Err((reason, refusal)) => Turn::Refused(Box::new((reason, refusal.as_last_answer(head.method != "HEAD")))),
+    }
+}
+
+/// An answer of which the rest is being sent. Whoever gives up on it leaves the client without it.
+struct Ended<'a> {
+    link: &'a Departure,
+    unsent: Box<Unsent>,
+    is_sent: bool,
+}
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        let ending = self.unsent.ending;
+        let connection = self.link.connection();
+        if self.is_sent && !self.link.had_left() {
+            connection.end_and_rest(ending);
+        } else {
+            connection.end_now(Ending { outcome: Outcome::ClientGone, ..ending });
+        }
+    }
+}

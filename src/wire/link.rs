@@ -1,0 +1,230 @@
+//! Reading and writing a connection's socket in its own task, with what is counted and timed of both.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use super::Departure;
+use crate::sys::socket;
+
+/// Up to this size, copying a piece costs less than having the kernel look at it by itself.
+const SMALL: usize = 2 * 1024;
+
+/// So many pieces are written at once.
+const PIECES: usize = 16;
+
+/// What is to be written, in order.
+#[derive(Debug, Default)]
+pub struct Outgoing {
+    pieces: VecDeque<Bytes>,
+    /// Small pieces in one, behind all others.
+    small: BytesMut,
+    bytes: usize,
+}
+
+impl Outgoing {
+    /// Where the next bytes are written to, whoever writes them, with their number counted afterwards.
+    pub fn write(&mut self, write: impl FnOnce(&mut BytesMut)) {
+        let before = self.small.len();
+        write(&mut self.small);
+        self.bytes += self.small.len() - before;
+    }
+
+    /// Appends a piece.
+    pub fn push(&mut self, piece: Bytes) {
+        if piece.len() <= SMALL {
+            return self.write(|small| small.extend_from_slice(&piece));
+        }
+        if !self.small.is_empty() {
+            self.pieces.push_back(self.small.split().freeze());
+        }
+        self.bytes += piece.len();
+        self.pieces.push_back(piece);
+    }
+
+    /// How much there is.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether there is nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    /// Whether it has as many pieces as are written at once.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.pieces.len() >= PIECES
+    }
+
+    fn send(&self, link: &Departure) -> io::Result<usize> {
+        let socket = link.connection().socket();
+        if self.pieces.is_empty() {
+            return socket::write(socket, &self.small);
+        }
+        let mut parts = [IoSlice::new(&[]); PIECES + 1];
+        let pieces = self.pieces.iter().take(PIECES).map(|piece| &piece[..]);
+        let small = (self.pieces.len() <= PIECES).then_some(&self.small[..]);
+        let mut count = 0;
+        for (part, piece) in parts.iter_mut().zip(pieces.chain(small)) {
+            *part = IoSlice::new(piece);
+            count += 1;
+        }
+        socket::write_vectored(socket, &parts[..count])
+    }
+
+    fn advance(&mut self, mut sent: usize) {
+        self.bytes -= sent;
+        while let Some(piece) = self.pieces.front_mut() {
+            if sent < piece.len() {
+                return piece.advance(sent);
+            }
+            sent -= piece.len();
+            self.pieces.pop_front();
+        }
+        self.small.advance(sent);
+    }
+}
+
+impl Departure {
+    /// Reads into the room that `buffer` has. 0 is the end of the stream.
+    ///
+    /// # Errors
+    /// What the kernel says: the client has reset the connection.
+    pub fn poll_receive(&self, context: &mut Context<'_>, buffer: &mut impl BufMut) -> Poll<io::Result<usize>> {
+        let connection = self.connection();
+        loop {
+            let mut ready = ready!(self.socket.poll_read_ready(context))?;
+            let room = buffer.chunk_mut().len();
+            match socket::receive_into(connection.socket(), buffer, connection.keeps_times()) {
+                Ok(received) => {
+                    let bytes = received.bytes;
+                    // With edge-triggered epoll a short read says that nothing is left: spares the read that
+                    // would only return EAGAIN. The end of the stream stays marked as ready.
+                    if bytes > 0 && bytes < room {
+                        ready.clear_ready();
+                    }
+                    if bytes > 0 {
+                        connection.received(received, false, false);
+                    }
+                    return Poll::Ready(Ok(bytes));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// Writes all of it.
+    ///
+    /// # Errors
+    /// What the kernel says: the client has left.
+    pub fn poll_send(&self, context: &mut Context<'_>, outgoing: &mut Outgoing) -> Poll<io::Result<()>> {
+        let connection = self.connection();
+        // Most of the time it has room, and nobody needs to have been told so.
+        let mut is_first = true;
+        while !outgoing.is_empty() {
+            let mut ready = None;
+            if !std::mem::replace(&mut is_first, false) {
+                let Poll::Ready(guard) = self.socket.poll_write_ready(context) else {
+                    connection.set_unflushed(true);
+                    connection.stalled();
+                    return Poll::Pending;
+                };
+                ready = Some(guard?);
+            }
+            match outgoing.send(self) {
+                Ok(bytes) => {
+                    connection.sent(bytes);
+                    outgoing.advance(bytes);
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if let Some(ready) = &mut ready {
+                        ready.clear_ready();
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+        connection.set_unflushed(false);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes some of it.
+    ///
+    /// # Errors
+    /// What the kernel says: the client has left.
+    pub fn poll_send_some(&self, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            let sent = self.send_now(bytes)?;
+            if sent > 0 {
+                return Poll::Ready(Ok(sent));
+            }
+            // It has no room: not even from before.
+            ready!(self.socket.poll_write_ready(context))?.clear_ready();
+        }
+    }
+
+    /// Writes what the socket has room for.
+    ///
+    /// # Errors
+    /// What the kernel says: the client has left.
+    pub fn send_now(&self, bytes: &[u8]) -> io::Result<usize> {
+        match socket::write(self.connection().socket(), bytes) {
+            Ok(sent) => {
+                self.connection().sent(sent);
+                Ok(sent)
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(0),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a client that was answered had left before: it resets what it is sent.
+    #[must_use]
+    pub fn had_left(&self) -> bool {
+        let connection = self.connection();
+        (self.is_suspected() || connection.has_unread()) && socket::has_failed(connection.socket())
+    }
+
+    /// Ends the sending direction. The client may be gone.
+    pub fn end_sending(&self) {
+        let _ = socket::end_sending(self.connection().socket());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_keep_their_order_whatever_is_sent_of_them() {
+        let large = |byte: u8| Bytes::from(vec![byte; SMALL + 1]);
+        for step in [1, 7, SMALL, 3 * SMALL] {
+            let mut outgoing = Outgoing::default();
+            outgoing.push("head".into());
+            outgoing.push(large(b'a'));
+            outgoing.push("\r\n".into());
+            outgoing.push("5\r\n".into());
+            outgoing.push(large(b'b'));
+            outgoing.write(|small| small.extend_from_slice(b"end"));
+            let mut sent = Vec::new();
+            while !outgoing.is_empty() {
+                let all: Vec<u8> = outgoing.pieces.iter().flatten().chain(&outgoing.small).copied().collect();
+                assert_eq!(all.len(), outgoing.len());
+                let taken = step.min(all.len());
+                sent.extend_from_slice(&all[..taken]);
+                outgoing.advance(taken);
+            }
+            let expected = [b"head", &large(b'a')[..], b"\r\n5\r\n", &large(b'b'), b"end"].concat();
+            assert_eq!(sent, expected, "steps of {step}");
+        }
+    }
+}
