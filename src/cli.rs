@@ -18,6 +18,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::commands;
+use crate::commands::serve::Remarks;
 use crate::config::{self, COMMIT, CONFIG, Kind, Layers, Mistake, REDACTED, SETTINGS, Setting, VERSION};
 use crate::http;
 use crate::profile;
@@ -80,6 +81,7 @@ pub fn main() -> ExitCode {
     let mut layers = Layers { passed, ..layers(flags) };
     mistakes.extend(layers.read_file().err());
     let warning = layers.foreign_variables();
+    let given = layers.clone();
     let resolve = move || profile::load(layers.clone(), &http::offered(), http::ROOM);
     match resolve() {
         Ok((config, profile)) if mistakes.is_empty() => match verb {
@@ -93,7 +95,7 @@ pub fn main() -> ExitCode {
                     &command,
                     dress(),
                     manager,
-                    warning.as_deref(),
+                    Remarks { warning, why_workers: given.why_workers(&config) },
                 )
             }
             Verb::Check
@@ -105,7 +107,7 @@ pub fn main() -> ExitCode {
                 if let Some(warning) = warning {
                     eprintln!("warning: {warning}");
                 }
-                commands::check::run(&config, &profile)
+                commands::check::run(&config, &profile, given.why_workers(&config).as_deref())
             }
         },
         result => {

@@ -6,7 +6,9 @@ use std::os::fd::RawFd;
 use rustix::io::Errno;
 
 use crate::commands::serve::Dress;
-use crate::config::{Layers, Mistake, Source};
+use crate::config::{Layers, Mistake, Processors, Source};
+use crate::sys::process::allowed_processors;
+use crate::sys::procfs::CgroupFiles;
 use crate::sys::{container, passed};
 
 /// Flags and environment; the rest is still to be read.
@@ -45,7 +47,11 @@ pub fn dress() -> Dress {
     }
 }
 
-/// The CPUs that this process may use: its affinity mask and its cgroup's quota are both looked at.
-pub fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
+/// What this process may use of the processors. Where the kernel refuses to show the affinity mask, all of them count.
+fn processors() -> Processors {
+    let allowed = match allowed_processors().len() {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        allowed => allowed,
+    };
+    Processors { allowed, quota: CgroupFiles::open().quota_cores() }
 }

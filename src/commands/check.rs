@@ -7,10 +7,11 @@ use crate::config::Config;
 use crate::profile::Profile;
 use crate::units::Bytes;
 
-/// Prints the configuration as TOML on stdout, to be kept or given to `--config`.
+/// Prints the configuration as TOML on stdout, to be kept or given to `--config`; and why it has so many workers, where
+/// that is worth a word.
 #[must_use]
-pub fn run(config: &Config, profile: &Profile) -> ExitCode {
-    match print(config, profile, &mut io::stdout().lock()) {
+pub fn run(config: &Config, profile: &Profile, why_workers: Option<&str>) -> ExitCode {
+    match print(config, profile, why_workers, &mut io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: can't write the configuration to stdout: {error}");
@@ -19,9 +20,12 @@ pub fn run(config: &Config, profile: &Profile) -> ExitCode {
     }
 }
 
-fn print(config: &Config, profile: &Profile, output: &mut impl Write) -> io::Result<()> {
+fn print(config: &Config, profile: &Profile, why_workers: Option<&str>, output: &mut impl Write) -> io::Result<()> {
     let Config { workers, max_connections, max_inflight, max_mem, .. } = config;
     output.write_all(config.to_toml().as_bytes())?;
+    if let Some(why) = why_workers {
+        writeln!(output, "# {why}")?;
+    }
     writeln!(output, "# max_connections × workers = {}", max_connections * workers)?;
     writeln!(output, "# max_inflight × workers = {}", max_inflight * workers)?;
     writeln!(output, "# max_mem × workers = {}", Bytes(max_mem.0.saturating_mul(*workers as u64)))?;

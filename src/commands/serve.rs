@@ -30,9 +30,10 @@ use crate::snapshot::Snapshot;
 use crate::supervisor::manager::Manager;
 use crate::supervisor::{self, Arrangement, ObserverDuty, Plan, WorkerDuty};
 use crate::sys::inherited::Inherited;
-use crate::sys::procfs::TcpCounters;
+use crate::sys::procfs::{CgroupFiles, TcpCounters};
 use crate::sys::threads::ThreadGroup;
 use crate::sys::{clock, process, procfs};
+use crate::units::Bytes;
 use crate::worker::{self, Assignment, Settings};
 pub use reread::Resolve;
 use run_directory::RunDirectory;
@@ -46,9 +47,17 @@ const OFF: &str = "off";
 /// The exit code of whatever is wrong before the start.
 const USAGE: u8 = 2;
 
+/// What is to be said of the configuration before the start.
+pub struct Remarks {
+    /// Of what was given and is ignored.
+    pub warning: Option<String>,
+    /// Why there are so many workers.
+    pub why_workers: Option<String>,
+}
+
 /// Runs the target. `resolve` is what HUP calls to read the profile again; `command` is the command line as it was typed,
 /// for `run.json`, with the token redacted; `manager` is where a service manager wants to be told, and how long it waits
-/// for a sign of life; `warning` is said once.
+/// for a sign of life; `remarks` are said once.
 #[must_use]
 pub fn run(
     config: &Config,
@@ -57,12 +66,16 @@ pub fn run(
     command: &[String],
     dress: Dress,
     manager: (Option<OsString>, Option<Duration>),
-    warning: Option<&str>,
+    remarks: Remarks,
 ) -> ExitCode {
     let screen = Screen::of(config, dress);
     log::start(config, screen);
-    if let Some(warning) = warning {
+    let Remarks { warning, why_workers } = remarks;
+    for warning in warning.into_iter().chain(short_of_memory(config)) {
         tracing::warn!("{warning}");
+    }
+    if let Some(why) = why_workers {
+        tracing::info!("{why}");
     }
     let manager = Manager::new(manager.0, manager.1);
     match serve(config, Arc::new(profile), resolve, command, screen, manager) {
@@ -145,6 +158,21 @@ fn serve(
         screen.complain(&failure);
     }
     Ok(summary.exit_code)
+}
+
+/// A warning where requests may ask for as much memory as the control group may have, which `--max-mem` is to keep them
+/// from.
+fn short_of_memory(config: &Config) -> Option<String> {
+    let limit = CgroupFiles::open().memory_limit_bytes().get()??;
+    let (max_mem, workers) = (config.max_mem, config.workers);
+    let asked = max_mem.0.saturating_mul(workers as u64);
+    (asked >= limit).then(|| {
+        format!(
+            "--max-mem {max_mem} in each of {workers} workers is no guard: the control group's memory limit is {}, and the \
+             kernel kills what needs more",
+            Bytes(limit)
+        )
+    })
 }
 
 /// Why there is no scoreboard.

@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 
 use super::foreign::{self, is_foreign};
 use super::settings::{PREFIX, PROFILE};
-use super::{CONFIG, Mistake, SETTINGS, Setting, Source, file};
+use super::{CONFIG, Config, Mistake, Mode, Processors, SETTINGS, Setting, Source, file};
 use crate::spelling::nearest;
 
 /// What was given, as text, before anything is understood of it.
@@ -22,8 +22,8 @@ pub struct Layers {
     pub profile: Vec<Limit>,
     /// The sockets that a service manager has passed: descriptors and names.
     pub passed: Vec<(RawFd, String)>,
-    /// How many CPUs this process may use: the default number of workers.
-    pub processors: usize,
+    /// What it may use of the processors, from which the default number of workers follows.
+    pub processors: Processors,
     /// The host's name, where the program runs in a container: the default name of an instance.
     pub container_host: Option<String>,
 }
@@ -112,6 +112,14 @@ impl Layers {
         });
         let names: Vec<&str> = foreign.map(|(variable, _)| variable.as_str()).collect();
         foreign::warning(&names)
+    }
+
+    /// Why a configuration made of them has so many workers, where nobody has said how many and the reason isn't plain.
+    #[must_use]
+    pub fn why_workers(&self, config: &Config) -> Option<String> {
+        let is_given = gather(self).0.contains_key("workers");
+        let is_by_default = !is_given && config.mode != Mode::Single && config.workers == self.processors.workers();
+        is_by_default.then(|| self.processors.why()).flatten()
     }
 }
 

@@ -29,7 +29,7 @@ pub fn resolve(layers: &Layers) -> Result<Config, Vec<Mistake>> {
         admin_token: reader.read_if_given("admin-token", |text, kind| some_text(text, kind).map(Secret::new)),
         profile: reader.read("profile", some_text),
         mode,
-        workers: workers(&mut reader, mode, max_workers, layers.processors),
+        workers: workers(&mut reader, mode, max_workers, layers.processors.workers()),
         max_workers,
         pool_threads: reader.read("pool-threads", number),
         seed: reader.read("seed", number),
@@ -139,8 +139,8 @@ impl Reader {
     }
 }
 
-/// One in `single`; otherwise what was asked for, or the CPUs there are.
-fn workers(reader: &mut Reader, mode: Mode, max_workers: usize, processors: usize) -> usize {
+/// One in `single`; otherwise what was asked for, or by default what the processors allow.
+fn workers(reader: &mut Reader, mode: Mode, max_workers: usize, by_default: usize) -> usize {
     let most = if reader.has_failed("max-workers") { 256 } else { max_workers };
     let is_single = mode == Mode::Single && !reader.has_failed("mode");
     let range = format!("must be 1 to {most} (--max-workers)");
@@ -155,7 +155,7 @@ fn workers(reader: &mut Reader, mode: Mode, max_workers: usize, processors: usiz
     match (given, is_single) {
         (Some(count), _) => count,
         (None, true) => 1,
-        (None, false) => processors.clamp(1, most),
+        (None, false) => by_default.min(most),
     }
 }
 

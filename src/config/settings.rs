@@ -210,8 +210,8 @@ pub const SETTINGS: &[Setting] = &[
         placeholder: "N",
         default: "",
         heading: WORKERS,
-        help: "How many workers: unless given, the CPUs this process may use, at most --max-workers; \
-               1 in mode single",
+        help: "How many workers: unless given, the whole CPUs that affinity and CPU quota allow this process, at least \
+               1 and at most --max-workers; 1 in mode single",
         kind: Kind::Number(1, 256),
     },
     Setting {

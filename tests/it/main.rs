@@ -16,6 +16,7 @@ mod client_gone;
 mod closed_terminal;
 mod columns;
 mod compare;
+mod control_groups;
 mod cpu_time;
 mod delays;
 mod descriptors;

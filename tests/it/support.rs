@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod client;
+pub mod control_group;
 pub mod faults;
 pub mod kernel;
 pub mod load;

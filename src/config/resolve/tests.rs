@@ -3,7 +3,8 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{File, SETTINGS};
+use crate::config::{File, Processors, SETTINGS};
+use crate::maybe_known::MaybeKnown;
 
 fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -18,7 +19,7 @@ fn layers(flags: &[(&str, &str)], environment: &[(&str, &str)], file: Option<&st
         file: file.map(|text| File { name: "q.toml".to_owned(), text: text.to_owned() }),
         profile: Vec::new(),
         passed: Vec::new(),
-        processors: 4,
+        processors: Processors { allowed: 4, quota: MaybeKnown::known(None) },
         container_host: None,
     }
 }

@@ -75,9 +75,12 @@ impl CgroupFiles {
     /// Finds the process's group and opens its files.
     #[must_use]
     pub fn open() -> Self {
-        let membership = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
-        let mounts = Mounts::parse(&fs::read_to_string("/proc/self/mountinfo").unwrap_or_default());
-        let find = |controller| Hierarchy::find(&membership, &mounts, controller);
+        Self::open_below(Path::new("/"))
+    }
+
+    /// The same in a system whose root directory is this.
+    fn open_below(root: &Path) -> Self {
+        let find = |controller| Hierarchy::find_below(root, controller);
         let mut files = Self { cpu: find("cpu"), memory: find("memory"), ..Self::default() };
         files.read_limits();
         files
@@ -113,6 +116,18 @@ impl CgroupFiles {
         }
     }
 
+    /// The tightest CPU quota, in processors' worth of time; `None` without one.
+    #[must_use]
+    pub fn quota_cores(&self) -> MaybeKnown<Option<f64>> {
+        self.quota.map(|quota| quota.map(Quota::cores))
+    }
+
+    /// The tightest limit of memory; `None` without one.
+    #[must_use]
+    pub fn memory_limit_bytes(&self) -> MaybeKnown<Option<u64>> {
+        self.memory_limit_bytes
+    }
+
     /// The tightest CPU quota as `cpu.max` of version 2 has it, quota and period in µs; `max` without one.
     #[must_use]
     pub fn cpu_max(&self) -> MaybeKnown<String> {
@@ -140,6 +155,17 @@ fn tightest<T>(
 }
 
 impl Hierarchy {
+    /// That of this process, in a system whose root directory is this.
+    fn find_below(root: &Path, controller: &str) -> Option<Self> {
+        let text = |path| fs::read_to_string(root.join(path)).unwrap_or_default();
+        let mounts = Mounts::parse(&text("proc/self/mountinfo"));
+        let mut found = Self::find(&text("proc/self/cgroup"), &mounts, controller)?;
+        for group in &mut found.groups {
+            *group = root.join(group.strip_prefix("/").unwrap_or(group));
+        }
+        Some(found)
+    }
+
     /// From `/proc/self/cgroup` and the mounts: `cgroups(7)`. A controller is in a hierarchy of version 1 or in that of
     /// version 2, never in both.
     fn find(membership: &str, mounts: &Mounts, controller: &str) -> Option<Self> {

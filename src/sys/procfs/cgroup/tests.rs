@@ -1,9 +1,9 @@
 use super::*;
 use tempfile::TempDir;
 
-const HYBRID_MEMBERSHIP: &str =
+pub(super) const HYBRID_MEMBERSHIP: &str =
     "9:name=systemd:/\n8:pids:/\n4:memory:/api/57c9\n3:cpuset:/\n2:cpuacct:/\n1:cpu:/\n0::/\n";
-const HYBRID_MOUNTS: &str = "\
+pub(super) const HYBRID_MOUNTS: &str = "\
 31 23 0:28 / /sys/fs/cgroup rw,relatime - tmpfs tmpfs rw,mode=755\n\
 32 31 0:29 / /sys/fs/cgroup/cpu rw,relatime - cgroup cgroup rw,cpu\n\
 33 31 0:30 / /sys/fs/cgroup/cpuacct rw,relatime - cgroup cgroup rw,cpuacct\n\
@@ -16,8 +16,8 @@ const DOCKER_MOUNTS: &str = "\
 700 690 0:33 /docker/3f2a /sys/fs/cgroup/cpu,cpuacct ro,nosuid - cgroup cgroup rw,cpu,cpuacct\n\
 701 690 0:34 /docker/3f2a /sys/fs/cgroup/memory ro,nosuid master:17 - cgroup cgroup rw,memory\n";
 
-const SYSTEMD_MEMBERSHIP: &str = "0::/user.slice/user-1000.slice/run-1.scope\n";
-const SYSTEMD_MOUNTS: &str =
+pub(super) const SYSTEMD_MEMBERSHIP: &str = "0::/user.slice/user-1000.slice/run-1.scope\n";
+pub(super) const SYSTEMD_MOUNTS: &str =
     "30 23 0:26 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate,memory_recursiveprot\n";
 
 fn groups(membership: &str, mounts: &str, controller: &str) -> (Version, Vec<String>) {
@@ -135,4 +135,74 @@ fn a_group_that_is_gone_has_no_figures() {
     fs::remove_dir(directory.path().join("group")).unwrap();
     files.read_limits();
     assert_eq!(files.read(), Cgroup::default());
+}
+
+/// A system as a process in it sees it: its membership, its mounts, and the files of control groups.
+pub(super) fn system(membership: &str, mounts: &str, files: &[(&str, &str)]) -> (TempDir, CgroupFiles) {
+    let root = TempDir::new().unwrap();
+    let of_self = [("proc/self/cgroup", membership), ("proc/self/mountinfo", mounts)];
+    for (name, text) in of_self.iter().chain(files) {
+        let path = root.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let files = CgroupFiles::open_below(root.path());
+    (root, files)
+}
+
+/// The controllers are version 1's, and beside them stands a tree of version 2 that has none: its files must not count.
+#[test]
+fn on_a_hybrid_machine_version_one_is_read() {
+    let (_root, mut found) = system(
+        HYBRID_MEMBERSHIP,
+        HYBRID_MOUNTS,
+        &[
+            ("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "50000\n"),
+            ("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"),
+            ("sys/fs/cgroup/cpu/cpu.stat", "nr_periods 9\nnr_throttled 4\nthrottled_time 1200\n"),
+            ("sys/fs/cgroup/memory/api/57c9/memory.limit_in_bytes", "67108864\n"),
+            ("sys/fs/cgroup/memory/api/57c9/memory.usage_in_bytes", "4096\n"),
+            ("sys/fs/cgroup/memory/api/memory.limit_in_bytes", "9223372036854771712\n"),
+            ("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n"),
+            ("sys/fs/cgroup/unified/cpu.max", "10000 100000\n"),
+            ("sys/fs/cgroup/unified/memory.max", "1\n"),
+        ],
+    );
+    let expected = Cgroup {
+        quota_cores: 0.5.into(),
+        throttled_ns: 1_200.into(),
+        memory_bytes: 4_096.into(),
+        memory_limit_bytes: (64 << 20).into(),
+    };
+    assert_eq!((found.read(), found.quota_cores()), (expected, Some(0.5).into()));
+}
+
+/// In a namespace of control groups, the container's own is `/`, and the mount shows it as its root.
+#[test]
+fn in_a_container_on_version_two_its_group_is_the_root() {
+    let (_root, mut found) = system(
+        "0::/\n",
+        SYSTEMD_MOUNTS,
+        &[
+            ("sys/fs/cgroup/cpu.max", "150000 100000\n"),
+            ("sys/fs/cgroup/cpu.stat", "usage_usec 9\nnr_throttled 1\nthrottled_usec 7\n"),
+            ("sys/fs/cgroup/memory.max", "67108864\n"),
+            ("sys/fs/cgroup/memory.current", "8192\n"),
+        ],
+    );
+    let expected = Cgroup {
+        quota_cores: 1.5.into(),
+        throttled_ns: 7_000.into(),
+        memory_bytes: 8_192.into(),
+        memory_limit_bytes: (64 << 20).into(),
+    };
+    assert_eq!((found.read(), found.cpu_max()), (expected, "150000 100000".to_owned().into()));
+}
+
+#[test]
+fn without_files_of_control_groups_a_quota_is_unknown_and_not_none() {
+    let (_root, found) = system(DOCKER_MEMBERSHIP, "", &[]);
+    assert_eq!((found.quota_cores(), found.memory_limit_bytes()), Default::default());
+    let (_root, found) = system("", "", &[]);
+    assert_eq!(found.quota_cores(), MaybeKnown::UNKNOWN);
 }

@@ -1,0 +1,100 @@
+//! In a control group with a quota or a limit, as a container is, the figures are those of the group, and the default number
+//! of workers follows from its quota. The groups are real ones, where the machine lets a test make any.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::support::control_group::ControlGroup;
+use crate::support::target::{Target, rows};
+use crate::support::wait_for;
+
+/// The group, or a sentence that says why the test can't be run here.
+fn or_skip(group: Result<ControlGroup, String>) -> Option<ControlGroup> {
+    group.inspect_err(|why| println!("skipped: no control group can be made here: {why}")).ok()
+}
+
+fn start_in(group: &ControlGroup, arguments: &[&str]) -> Target {
+    Target::start_in_shell(&format!("{} && exec", group.enter()), arguments)
+}
+
+/// A row of `resources.csv` of which this holds.
+fn row_with(
+    target: &Target,
+    what: &str,
+    holds: impl Fn(&HashMap<String, String>) -> bool,
+) -> HashMap<String, String> {
+    wait_for(what, || rows(&target.run_directory().join("resources.csv")).into_iter().find(&holds))
+}
+
+fn number(row: &HashMap<String, String>, column: &str) -> f64 {
+    row[column].parse().unwrap_or_else(|_| panic!("{column}: {:?}", row[column]))
+}
+
+#[test]
+fn the_default_number_of_workers_follows_from_the_quota_and_the_log_says_so() {
+    let processors = std::thread::available_parallelism().unwrap().get();
+    for (hundredths, quota) in [(50, "0.5"), (150, "1.5")] {
+        let Some(group) = or_skip(ControlGroup::with_cpu(hundredths)) else { return };
+        if processors < 2 {
+            println!("skipped: a quota of {quota} takes nothing away where there is one processor");
+            return;
+        }
+        for mode in ["threads", "cluster"] {
+            let target = start_in(&group, &["--mode", mode]);
+            assert_eq!(target.ready["workers"], "1", "{mode}, {quota}");
+            let said = format!("workers=1, since --workers is not given: the CPU quota is {quota} of ");
+            assert!(target.errors().contains(&said), "{}", target.errors());
+            target.end();
+            let target = start_in(&group, &["--mode", mode, "--workers", "2"]);
+            assert_eq!((&*target.ready["workers"], target.errors().contains("the CPU quota is")), ("2", false));
+            target.end();
+        }
+        let target = start_in(&group, &[]);
+        assert!(
+            !target.errors().contains("the CPU quota is"),
+            "one worker is what single has: {}",
+            target.errors()
+        );
+        target.end();
+    }
+}
+
+#[test]
+fn a_quota_and_what_it_keeps_from_running_are_in_the_rows() {
+    let Some(group) = or_skip(ControlGroup::with_cpu(25)) else { return };
+    let target = start_in(&group, &[]);
+    let mut client = target.connect();
+    client.send("GET /cpu?ms=500 HTTP/1.1\r\nHost: target\r\n\r\n").unwrap();
+    let throttled = row_with(&target, "a tick in which it was throttled", |row| {
+        row["cg_throttled_ms_total"].parse().is_ok_and(|total: f64| total > 0.0)
+    });
+    assert_eq!(client.receive().unwrap().status, 200);
+    let used = row_with(&target, "a tick in which it used its quota", |row| {
+        row["cpu_quota_pct"].parse().is_ok_and(|used: f64| used > 0.0)
+    });
+    // 100 is the quota, a quarter of a processor, and the cell has a tenth of a per cent.
+    let (of_quota, of_core) = (number(&used, "cpu_quota_pct"), number(&used, "cpu_pct"));
+    assert!((of_quota - 4.0 * of_core).abs() <= 0.3, "{of_quota} of the quota, {of_core} of a core");
+    assert!(number(&throttled, "cg_throttled_ms_total") > 0.0);
+    let left = target.end();
+    let record: Value = serde_json::from_slice(&std::fs::read(left.file("run.json")).unwrap()).unwrap();
+    assert_eq!(record["machine"]["cgroup_cpu_max"], "25000 100000");
+}
+
+#[test]
+fn a_limit_of_memory_is_in_the_rows_and_below_need_it_is_a_warning() {
+    const LIMIT: u32 = 96 << 20;
+    let Some(group) = or_skip(ControlGroup::with_memory(LIMIT)) else { return };
+    let target = start_in(&group, &[]);
+    let row = row_with(&target, "a row", |_| true);
+    assert_eq!(row["cg_mem_limit_bytes"], LIMIT.to_string());
+    let used = number(&row, "cg_mem_bytes");
+    assert!(used > 0.0 && used <= f64::from(LIMIT), "{used}");
+    let warning = "--max-mem 256MiB in each of 1 workers is no guard: the control group's memory limit is 96MiB";
+    assert!(target.errors().contains(warning), "{}", target.errors());
+    target.end();
+    let target = start_in(&group, &["--max-mem", "32MiB"]);
+    assert!(!target.errors().contains("no guard"), "{}", target.errors());
+    target.end();
+}
