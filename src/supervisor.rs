@@ -12,6 +12,7 @@ mod command;
 mod ending;
 mod events;
 mod exits;
+mod killer;
 pub mod manager;
 mod member;
 pub mod policy;
@@ -36,6 +37,7 @@ use crate::scoreboard::{SEATS, Scoreboard, SeatWriter};
 use crate::snapshot::Snapshot;
 use crate::sys::clock;
 use crate::sys::inherited::Inherited;
+use crate::sys::procfs::MemoryKillCount;
 use crate::sys::signals::Signals;
 use crate::sys::threads::ThreadGroup;
 pub use member::Arrangement;
@@ -44,6 +46,7 @@ pub use slot::SlotListeners;
 
 use command::Command;
 use events::Outbox;
+use killer::MemoryKills;
 use manager::Manager;
 use member::Member;
 use slot::SlotKeeper;
@@ -178,6 +181,10 @@ struct Supervisor {
     /// How many slots' listeners the present observer has.
     observed: usize,
     outbox: Outbox,
+    memory_kill_count: MemoryKillCount,
+    memory_kills: MemoryKills,
+    /// When the count of memory kills is looked at again (monotonic): where workers are processes.
+    look_due_ns: Option<u64>,
     command: Option<Command>,
     /// Whether the log has told that the kernel refuses to wait.
     poll_refused: bool,
@@ -194,6 +201,8 @@ struct Supervisor {
 impl Supervisor {
     fn new(mut plan: Plan, signals: Signals) -> Self {
         let slots: Vec<SlotKeeper> = plan.listeners.drain(..).map(SlotKeeper::new).collect();
+        let memory_kill_count = MemoryKillCount::find();
+        let look_due_ns = (plan.arrangement == Arrangement::Processes).then_some(0);
         Self {
             first_slots: slots.len(),
             observed: slots.len(),
@@ -206,6 +215,9 @@ impl Supervisor {
             observer_due_ns: Some(0),
             observers: 0,
             outbox: Outbox::default(),
+            memory_kills: MemoryKills::since(memory_kill_count.read()),
+            memory_kill_count,
+            look_due_ns,
             command: None,
             poll_refused: false,
             ignored_signals: BTreeSet::new(),
@@ -262,6 +274,7 @@ impl Supervisor {
             .chain(alive)
             .chain(starts)
             .chain(self.observer_due_ns)
+            .chain(self.look_due_ns)
             .chain(drains)
             .chain(ending)
             .min()
@@ -270,6 +283,9 @@ impl Supervisor {
     fn take_deadlines(&mut self) {
         let now = clock::monotonic_ns();
         self.plan.manager.beat(now);
+        if self.look_due_ns.is_some_and(|due| due <= now) {
+            self.look_for_memory_kills(now);
+        }
         if self.stage == Stage::Serving && self.ends_ns.is_some_and(|ends| ends <= now) {
             self.drain("--duration");
         }
@@ -287,6 +303,13 @@ impl Supervisor {
                 }
             }
         }
+    }
+
+    /// Looks at the kernel's count of memory kills: when a process is found dead, and once a second, so that it is known when
+    /// the count has grown.
+    fn look_for_memory_kills(&mut self, now: u64) {
+        self.memory_kills.look(self.memory_kill_count.read(), now);
+        self.look_due_ns = self.look_due_ns.map(|_| now + clock::SECOND);
     }
 
     /// Goes on to the next stage, if this one is done.

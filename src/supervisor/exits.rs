@@ -1,13 +1,18 @@
 //! Exits: folded, reaped, judged by the policy.
 
 use super::command::Command;
+use super::killer::Killer;
 use super::member::{Arrangement, Member};
 use super::policy::{Cause, Verdict, after_exit};
 use super::{Stage, Supervisor};
-use crate::scoreboard::{SEATS, SlotState};
+use crate::scoreboard::{SEATS, SeatState, SlotState};
 use crate::sys::clock;
 use crate::sys::process::{self, Exit};
+use crate::sys::procfs::CgroupFiles;
 use crate::units::shown::{amount, float};
+
+/// SIGKILL.
+const KILL: i32 = rustix::process::Signal::KILL.as_raw();
 
 impl Supervisor {
     pub(super) fn take_exits(&mut self) {
@@ -36,6 +41,18 @@ impl Supervisor {
         process::reap_others(|pid| self.is_own(pid));
     }
 
+    /// Who has sent SIGKILL to a process that it ended; nobody, where it was something else.
+    fn killer_of(&mut self, exit: Exit, is_abandoned: bool) -> Option<Killer> {
+        match exit {
+            Exit::Signal(KILL) if is_abandoned => Some(Killer::Supervisor),
+            Exit::Signal(KILL) => {
+                self.look_for_memory_kills(clock::monotonic_ns());
+                Some(self.memory_kills.killer(|| CgroupFiles::open().memory_limit_bytes()))
+            }
+            Exit::Signal(_) | Exit::Status(_) | Exit::Panic | Exit::Unknown => None,
+        }
+    }
+
     /// Whether a child is a worker, the observer or the command.
     fn is_own(&self, pid: u32) -> bool {
         self.members().any(|member| member.pid() == pid)
@@ -48,16 +65,22 @@ impl Supervisor {
             Arrangement::Processes => clock::process_cpu_ns(member.pid()),
             Arrangement::Threads => self.plan.clocks[number][seat].take(),
         };
-        let lost = self.plan.board.slots()[number].fold(seat, cpu_ns);
+        let slot = &self.plan.board.slots()[number];
+        let is_abandoned = slot.roster(seat).state() == SeatState::Abandoned;
+        let lost = slot.fold(seat, cpu_ns);
+        let killer = self.killer_of(exit, is_abandoned);
         let (generation, pid) = (member.generation, member.pid());
-        let ending = member.end(exit);
-        let exit = ending.exit;
+        let ending = member.end(exit, killer);
         if lost > 0 {
-            tracing::warn!(slot = number, generation, pid, %exit, lost, "worker ended with requests in flight, which got no answer");
+            tracing::warn!(slot = number, generation, pid, exit = %ending, lost, "worker ended with requests in flight, which got no answer");
         } else {
-            tracing::info!(slot = number, generation, pid, %exit, lost, "worker ended");
+            tracing::info!(slot = number, generation, pid, exit = %ending, lost, "worker ended");
         }
-        self.note("worker-ended", Some((number, seat)), format!("{exit}, {} lost", amount(float(lost), "request")));
+        self.note(
+            "worker-ended",
+            Some((number, seat)),
+            format!("{ending}, {} lost", amount(float(lost), "request")),
+        );
         if !matches!(self.stage, Stage::Booting | Stage::Serving) {
             return;
         }
@@ -87,12 +110,13 @@ impl Supervisor {
             let used = clock::process_cpu_ns(observer.pid());
             self.plan.board.head().add_observer_cpu(used);
         }
-        let ending = observer.end(exit);
+        let killer = self.killer_of(exit, false);
+        let ending = observer.end(exit, killer);
         if matches!(self.stage, Stage::Finishing(_)) {
             self.stage = Stage::Ended;
             return;
         }
-        tracing::warn!(exit = %ending.exit, "the observer ended");
+        tracing::warn!(exit = %ending, "the observer ended");
         let (verdict, history) = after_exit(&ending, self.observer_history, clock::monotonic_ns());
         self.observer_history = history;
         match verdict {

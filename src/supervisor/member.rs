@@ -4,6 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::thread::{self, JoinHandle};
 
+use super::killer::Killer;
 use super::policy::{Cause, Ending, Reached};
 use crate::control::{self, MemberEnd, Order, Received, Report, SupervisorEnd};
 use crate::sys::process::{self, Child, Exit, Fork};
@@ -141,15 +142,16 @@ impl Member {
         self.hung_up && matches!(self.handle, Handle::Thread(_))
     }
 
-    /// Collects what is left of it: its last words, and the zombie or how the thread really ended.
-    pub fn end(mut self, exit: Exit) -> Ending {
+    /// Collects what is left of it: its last words, and the zombie or how the thread really ended. `killer` is whoever has sent
+    /// SIGKILL, where that ended it.
+    pub fn end(mut self, exit: Exit, killer: Option<Killer>) -> Ending {
         for report in self.reports() {
             if let Report::Failed { reason } = report {
                 self.failure = Some(reason);
             }
         }
         let Self { failure, reached, cause, since_ns, handle, .. } = self;
-        Ending { exit: reap(handle, exit), failure, reached, cause, since_ns }
+        Ending { exit: reap(handle, exit), killer, failure, reached, cause, since_ns }
     }
 
     /// Ends it at once: a process by SIGKILL, a thread by asking.

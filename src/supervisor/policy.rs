@@ -1,7 +1,9 @@
 //! What to do about an exit: a pure function of how it ended, what went before, and the time.
 
+use std::fmt;
 use std::time::Duration;
 
+use super::killer::Killer;
 use crate::sys::process::Exit;
 use crate::units::nanoseconds;
 
@@ -44,6 +46,8 @@ pub enum Cause {
 pub struct Ending {
     /// What the kernel said, or the thread.
     pub exit: Exit,
+    /// Who sent SIGKILL, where that ended it.
+    pub killer: Option<Killer>,
     /// What it said itself, if it gave up.
     pub failure: Option<String>,
     /// How far it had come.
@@ -52,6 +56,13 @@ pub struct Ending {
     pub cause: Cause,
     /// Since when (monotonic).
     pub since_ns: u64,
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.exit.fmt(f)?;
+        self.killer.map_or(Ok(()), |killer| write!(f, ": {killer}"))
+    }
 }
 
 /// Respawns in a row, so far.
@@ -76,19 +87,19 @@ pub enum Verdict {
 /// Decides. The history that comes back is the one to give next time.
 #[must_use]
 pub fn after_exit(ending: &Ending, history: History, now_ns: u64) -> (Verdict, History) {
-    let Ending { exit, failure, reached, cause, since_ns } = ending;
+    let Ending { exit, killer: _, failure, reached, cause, since_ns } = ending;
     match (reached, failure, exit) {
         (Reached::Draining, _, _) => (Verdict::Expected, history),
         (Reached::Starting, Some(reason), _) => (at_boot(*cause, reason.clone()), history),
         // By itself, before it served: it could not start, whatever kept it from saying why.
         (Reached::Starting, None, Exit::Status(_) | Exit::Panic) => {
-            (at_boot(*cause, format!("it ended with {exit} before it served")), history)
+            (at_boot(*cause, format!("it ended with {ending} before it served")), history)
         }
         (Reached::Starting, None, Exit::Signal(_) | Exit::Unknown) if *cause == Cause::Reload => {
-            (Verdict::KeepPredecessor(format!("{exit} ended it before it served")), history)
+            (Verdict::KeepPredecessor(format!("it ended before it served: {ending}")), history)
         }
         (Reached::Starting, None, Exit::Signal(_) | Exit::Unknown) if history.in_a_row >= AT_ONCE => {
-            let sentence = format!("{exit} ended it before it served, and so it was {AT_ONCE} times before");
+            let sentence = format!("it ended before it served, as it had {AT_ONCE} times before: {ending}");
             (Verdict::GiveUp(sentence), history)
         }
         (Reached::Starting, None, Exit::Signal(_) | Exit::Unknown) | (Reached::Live, _, _) => {
@@ -124,7 +135,7 @@ mod tests {
 
     fn killed(since_ns: u64) -> Ending {
         let exit = Exit::Signal(9);
-        Ending { exit, failure: None, reached: Reached::Live, cause: Cause::Boot, since_ns }
+        Ending { exit, killer: None, failure: None, reached: Reached::Live, cause: Cause::Boot, since_ns }
     }
 
     /// The delays of that many deaths, each one at once after the start.
@@ -162,6 +173,7 @@ mod tests {
         let why = "no room".to_owned();
         let mut ending = Ending {
             exit: Exit::Status(1),
+            killer: None,
             failure: Some(why.clone()),
             reached: Reached::Starting,
             cause: Cause::Boot,

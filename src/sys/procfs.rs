@@ -26,7 +26,7 @@ use crate::maybe_known::MaybeKnown;
 use room::Room;
 use waiting::ThreadWaits;
 
-pub use cgroup::{Cgroup, CgroupFiles};
+pub use cgroup::{Cgroup, CgroupFiles, MemoryKillCount};
 pub use host::{HostCpu, HostFiles, HostMemory};
 pub use pressure::{Pressure, PressureFiles};
 pub use tcp::TcpCounters;

@@ -2,11 +2,13 @@
 //! of workers follows from its quota. The groups are real ones, where the machine lets a test make any.
 
 use std::collections::HashMap;
+use std::process::Command;
 
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::support::control_group::ControlGroup;
-use crate::support::target::{Target, rows};
+use crate::support::target::{Left, Target, Worker, rows, send};
 use crate::support::wait_for;
 
 /// The group, or a sentence that says why the test can't be run here.
@@ -97,4 +99,61 @@ fn a_limit_of_memory_is_in_the_rows_and_below_need_it_is_a_warning() {
     let target = start_in(&group, &["--max-mem", "32MiB"]);
     assert!(!target.errors().contains("no guard"), "{}", target.errors());
     target.end();
+}
+
+/// The events of a run that tell of a worker's end, in its order.
+fn ends(left: &Left) -> Vec<String> {
+    let events = left.csv("events.csv");
+    events
+        .into_iter()
+        .filter(|event| event["kind"] == "worker-ended")
+        .map(|event| event["detail"].clone())
+        .collect()
+}
+
+#[test]
+fn what_the_kernel_kills_for_memory_is_told_apart_from_what_somebody_kills() {
+    const LIMIT: u32 = 96 << 20;
+    let Some(group) = or_skip(ControlGroup::with_memory(LIMIT)) else { return };
+    let target = start_in(&group, &["--mode", "cluster", "--workers", "2"]);
+    // More than there is, in whichever worker takes the connection.
+    let mut client = target.connect();
+    client.send("GET /mem?bytes=256MiB HTTP/1.1\r\nHost: target\r\n\r\n").unwrap();
+    let replaced = |generation: u64| {
+        wait_for("a successor", || {
+            let workers = target.workers();
+            let is_one = |worker: &Worker| worker.generation == generation && worker.state == "live";
+            workers.into_iter().find(is_one).map(|worker| worker.pid)
+        })
+    };
+    let successor = replaced(2);
+    send(successor, Signal::KILL);
+    replaced(3);
+    let left = target.end();
+    let ends = ends(&left);
+    assert_eq!(ends[0], "signal 9: killed by the kernel for memory (limit 96MiB), 1 request lost");
+    assert_eq!(ends[1], "signal 9: by whom isn't known; not by the kernel for memory, 0 requests lost");
+    for end in &ends[..2] {
+        let sentence = end.rsplit_once(", ").unwrap().0;
+        assert!(left.errors.contains(&format!("exit={sentence}")), "{}", left.errors);
+    }
+}
+
+/// In mounts of its own that lack the files, as a container may.
+#[test]
+fn without_the_kernels_count_nobody_can_tell_who_killed() {
+    const HIDDEN: &str = "exec unshare -m sh -c 'mount -t tmpfs none /sys/fs/cgroup && exec \"$0\" \"$@\"'";
+    let can = Command::new("sh").args(["-c", &HIDDEN.replace("$0", "true")]).output().unwrap();
+    if !can.status.success() {
+        println!("skipped: no mounts can be made here: {}", String::from_utf8_lossy(&can.stderr));
+        return;
+    }
+    let target = Target::start_in_shell(HIDDEN, &["--mode", "cluster"]);
+    let said = "whether a CPU quota allows fewer can't be read";
+    assert!(target.errors().contains(said), "{}", target.errors());
+    let victim = target.worker(0);
+    send(victim.pid, Signal::KILL);
+    wait_for("a successor", || (target.worker(0).generation == 2).then_some(()));
+    let end = "signal 9: by whom isn't known; the control group's count of memory kills (oom_kill) can't be read, 0 requests lost";
+    assert_eq!(ends(&target.end())[0], end);
 }

@@ -4,6 +4,7 @@
 //! on the process's own group or on one above it, so the tightest is taken, and with it the figures of that group. What
 //! no mount shows is unknown: a group outside of the mount's part of the hierarchy, or below a mount on top of it.
 
+mod kills;
 mod mounts;
 
 use std::fs::{self, File};
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use super::room::Room;
 use crate::maybe_known::MaybeKnown;
+pub use kills::MemoryKillCount;
 use mounts::Mounts;
 
 /// What a version-1 kernel says for "no limit" is a little less than this, and no machine has as much memory.
