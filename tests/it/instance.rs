@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -135,5 +136,29 @@ fn a_name_that_would_need_quoting_is_refused() {
         assert_eq!((code, &*output), (Some(2), ""), "{name:?}: {errors}");
         let allowed = "must be 1 to 63 letters, digits, dots, underscores and hyphens, the first a letter or digit";
         assert!(errors.contains("--instance") && errors.contains(allowed), "{name:?}: {errors}");
+    }
+}
+
+/// They share a directory, as replicas share a volume. There is a run of every second that may be the one in which it begins.
+#[test]
+fn two_with_one_name_that_begin_in_the_same_second_are_a_warning() {
+    for (arguments, is_said) in [(&["--instance", "web-1"][..], true), (&["--instance", "web-2"], false)] {
+        let directory = TempDir::new().unwrap();
+        let now = Timestamp::now();
+        for seconds in 0..60 {
+            let name = (now + SignedDuration::from_secs(seconds)).strftime("%Y-%m-%dT%H-%M-%SZ-single-web-1");
+            fs::create_dir_all(directory.path().join("runs").join(name.to_string())).unwrap();
+        }
+        let ports = ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+        let command = command(&[arguments, &ports].concat(), directory.path());
+        let target = Target::start_with(command, directory);
+        assert_eq!(target.ready["run"].ends_with("-single-web-1-2"), is_said, "{:?}", target.ready);
+        let errors = target.errors();
+        assert_eq!(
+            errors.contains("another target called web-1 began here in the same second"),
+            is_said,
+            "{errors}"
+        );
+        target.end();
     }
 }

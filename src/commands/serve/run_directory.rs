@@ -23,7 +23,7 @@ impl RunDirectory {
         }
         let made = match &config.run_dir {
             Some(named) => make_named(named).map(|()| named.clone()),
-            None => make_new(&what(config)),
+            None => make_new(config),
         };
         made.map(|path| Self(Some(path)))
     }
@@ -61,8 +61,10 @@ fn what(config: &Config) -> String {
     config.instance().map_or_else(|| mode.to_string(), |instance| format!("{mode}-{instance}"))
 }
 
-/// `runs/<UTC>-<what>`, with a number behind it when somebody was faster within the same second.
-fn make_new(what: &str) -> Result<PathBuf, String> {
+/// `runs/<UTC>-<what>`, with a number behind it when somebody was faster within the same second. Of those that share an
+/// instance's name, that is told.
+fn make_new(config: &Config) -> Result<PathBuf, String> {
+    let what = what(config);
     let time = timestamp(clock::realtime_ns());
     // To the second, and without colons, which some file systems refuse.
     let time = format!("{}Z", time.split('.').next().unwrap_or(&time).replace(':', "-"));
@@ -75,7 +77,16 @@ fn make_new(what: &str) -> Result<PathBuf, String> {
         let suffix = if attempt == 1 { String::new() } else { format!("-{attempt}") };
         let path = PathBuf::from(format!("runs/{time}-{what}{suffix}"));
         match fs::create_dir(&path) {
-            Ok(()) => return Ok(path),
+            Ok(()) => {
+                if let Some(instance) = config.instance().filter(|_| attempt > 1) {
+                    tracing::warn!(
+                        "another target called {instance} began here in the same second, so this run is {}: give each an \
+                         --instance of its own, or their figures can't be told apart",
+                        path.display()
+                    );
+                }
+                return Ok(path);
+            }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => attempt += 1,
             Err(error) => return Err(refuse(error)),
         }
