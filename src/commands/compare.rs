@@ -4,16 +4,22 @@
 //! ended. A round runs both arms, each with a fresh target: ready, warm-up, measured stretch, drain. What a round has
 //! measured is a line of `rounds.jsonl` at once, so that an interrupted comparison loses nothing and can be resumed.
 
+mod arrangement;
+mod beside;
+mod binary;
 mod bounds;
 mod ended;
 mod flags;
 mod load;
+mod outside;
 mod plan;
 mod process;
 mod published;
 mod record;
 mod results;
 mod round;
+mod running;
+mod server;
 mod target;
 
 use std::io::{self, IsTerminal, Write};
@@ -22,6 +28,7 @@ use std::process::ExitCode;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::comparison::{Looks, Pair};
+use bounds::State;
 use ended::Ended;
 pub use flags::{FLAGS, Flag};
 use plan::Plan;
@@ -30,9 +37,10 @@ use process::Stop;
 use record::{Record, Round};
 use results::Results;
 
-/// Exit codes beside 0 (compared) and 2 (wrong usage).
+/// Exit codes beside 0 (compared) and 2 (wrong usage). There is no answer when a round fails, and to `--fail-if` when there are
+/// objections.
 const A_BOUND_IS_BROKEN: u8 = 1;
-const A_ROUND_FAILED: u8 = 3;
+const NO_ANSWER: u8 = 3;
 
 /// Compares. `check` says what is wrong with the settings of an arm.
 #[must_use]
@@ -54,12 +62,14 @@ pub fn run(asked: &Asked, check: &Check) -> ExitCode {
             let done = record.rounds.len();
             let _ = conclude(&plan, &record, Ended::ByAFailure);
             let kept = format!("{done} of the rounds are kept; --resume {} goes on", plan.directory.display());
-            return complain(&[sentence, kept], A_ROUND_FAILED);
+            return complain(&[sentence, kept], NO_ANSWER);
         }
     };
     match conclude(&plan, &record, ended) {
-        Ok(results) => ExitCode::from(if results.a_bound_is_broken() { A_BOUND_IS_BROKEN } else { 0 }),
-        Err(sentence) => complain(&[sentence], A_ROUND_FAILED),
+        Ok(results) if results.has_bound(State::Broken) => ExitCode::from(A_BOUND_IS_BROKEN),
+        Ok(results) if results.has_bound(State::Refused) => ExitCode::from(NO_ANSWER),
+        Ok(_) => ExitCode::SUCCESS,
+        Err(sentence) => complain(&[sentence], NO_ANSWER),
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Arm;
+use super::{Arm, Row};
 use crate::statistics::median;
 use crate::units::shown::{float, percent};
 
@@ -17,12 +17,16 @@ pub struct Circumstances {
     pub generator_cores_pct: Option<f64>,
     /// CPU time that the machine's hypervisor gave to others, in percent of the stretch.
     pub steal_pct: Option<f64>,
+    /// CPU time of processes that are no part of the comparison, in percent of the machine's.
+    pub others_pct: Option<f64>,
     /// Time in which the control group's quota stopped the target, in percent of the stretch.
     pub throttled_pct: Option<f64>,
     /// Requests that the generator counted as failed and that have no answer of this target.
     pub never_reached: Option<u64>,
     /// Requests that were finished.
     pub finished: Option<u64>,
+    /// Requests without an answer below status 400, in percent of all, where nothing tells each status.
+    pub errors_pct: Option<f64>,
     /// Status → how often it was answered.
     pub statuses: BTreeMap<u16, u64>,
     /// Bytes of answers a request, of those with a status below 400.
@@ -50,20 +54,21 @@ const NEVER_REACHED_PCT: f64 = 0.5;
 /// Shares of a status, in percentage points, and bytes a request, in percent, may differ by so much.
 const UNEQUAL: f64 = 1.0;
 
-/// What speaks against a verdict, by what is true of the median round of an arm.
+/// What speaks against a verdict, by what is true of the median round of an arm. Other processes may use `busy_pct` of the
+/// machine's CPU.
 #[must_use]
-pub fn objections(rounds: &[[Circumstances; 2]]) -> Vec<Objection> {
+pub fn objections(judged: &Row, rounds: &[[Circumstances; 2]], busy_pct: f64) -> Vec<Objection> {
     let mut found = Vec::new();
     for arm in Arm::BOTH {
         let of_arm: Vec<&Circumstances> = rounds.iter().map(|round| &round[arm as usize]).collect();
-        found.extend(of_an_arm(arm, &of_arm));
+        found.extend(of_an_arm(judged, arm, &of_arm, busy_pct));
     }
-    found.extend(unequal_statuses(rounds));
+    found.extend(unequal_statuses(rounds).or_else(|| unequal_errors(rounds)));
     found.extend(unequal_bytes(rounds));
     found
 }
 
-fn of_an_arm(arm: Arm, rounds: &[&Circumstances]) -> Vec<Objection> {
+fn of_an_arm(judged: &Row, arm: Arm, rounds: &[&Circumstances], busy_pct: f64) -> Vec<Objection> {
     let typical = |of: fn(&Circumstances) -> Option<f64>| {
         median(&rounds.iter().filter_map(|round| of(round)).collect::<Vec<_>>())
     };
@@ -74,13 +79,18 @@ fn of_an_arm(arm: Arm, rounds: &[&Circumstances]) -> Vec<Objection> {
         .map(|pct| format!("its busiest thread used {} of a core", percent(pct)));
     let cores = beyond(typical(|round| round.generator_cores_pct), OUT_OF_CPU_PCT)
         .map(|pct| format!("it used {} of the cores that it may use", percent(pct)));
-    found.extend(busiest.or(cores).map(|evidence| Objection {
+    let out_of_cpu = busiest.or(cores).filter(|_| judged.depends_on_the_generator());
+    found.extend(out_of_cpu.map(|evidence| Objection {
         sentence: format!("The load generator ran out of CPU against {letter}: it may have measured itself."),
         evidence,
     }));
     found.extend(beyond(typical(|round| round.steal_pct), TAKEN_PCT).map(|pct| Objection {
         sentence: format!("The machine gave CPU time to others while {letter} was measured."),
         evidence: format!("{} of it was stolen", percent(pct)),
+    }));
+    found.extend(beyond(typical(|round| round.others_pct), busy_pct).map(|pct| Objection {
+        sentence: format!("Other processes kept the machine busy while {letter} was measured."),
+        evidence: format!("they used {} of its CPU time; --busy allows {}", percent(pct), percent(busy_pct)),
     }));
     found.extend(beyond(typical(|round| round.throttled_pct), TAKEN_PCT).map(|pct| Objection {
         sentence: format!("The control group's CPU quota stopped {letter} while it was measured."),
@@ -126,11 +136,23 @@ fn unequal_statuses(rounds: &[[Circumstances; 2]]) -> Option<Objection> {
     })
 }
 
+fn unequal_errors(rounds: &[[Circumstances; 2]]) -> Option<Objection> {
+    let [a, b] = typical_of_both(rounds, |round| round.errors_pct);
+    let (a, b) = (a?, b?);
+    ((b - a).abs() > UNEQUAL).then(|| Objection {
+        sentence: "The arms did unequal work: they did not answer alike.".to_owned(),
+        evidence: format!("{} of the requests to A failed and {} of those to B", percent(a), percent(b)),
+    })
+}
+
+/// What is true of the median round of either arm.
+fn typical_of_both(rounds: &[[Circumstances; 2]], of: fn(&Circumstances) -> Option<f64>) -> [Option<f64>; 2] {
+    Arm::BOTH.map(|arm| median(&rounds.iter().filter_map(|round| of(&round[arm as usize])).collect::<Vec<_>>()))
+}
+
 fn unequal_bytes(rounds: &[[Circumstances; 2]]) -> Option<Objection> {
-    let typical = |arm: Arm| {
-        median(&rounds.iter().filter_map(|round| round[arm as usize].bytes_per_request).collect::<Vec<_>>())
-    };
-    let (a, b) = (typical(Arm::A)?, typical(Arm::B)?);
+    let [a, b] = typical_of_both(rounds, |round| round.bytes_per_request);
+    let (a, b) = (a?, b?);
     let apart_pct = 100.0 * (b - a).abs() / a.max(b);
     (apart_pct > UNEQUAL).then(|| Objection {
         sentence: "The arms did unequal work: their answers were not equally long.".to_owned(),

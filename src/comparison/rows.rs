@@ -52,8 +52,14 @@ rows! {
     max_us: "max", Microseconds, Less, Ratio;
     /// CPU seconds of the workers for 1,000 requests.
     cpu_s_per_1000: "CPU s/1,000 requests", Seconds, Less, Ratio;
+    /// CPU seconds of all the processes that the target runs, for 1,000 requests, seen from outside.
+    tree_cpu_s_per_1000: "CPU s/1,000 requests, all processes", Seconds, Less, Ratio;
     /// The most resident memory in any row that touches the stretch, in bytes; pages that processes share count in each of them.
     memory_bytes: "memory, most", Bytes, Less, Ratio;
+    /// The most resident memory of all processes in the stretch over that at its begin, in bytes, seen from outside.
+    memory_growth_bytes: "memory, growth", Bytes, Less, Ratio;
+    /// From the start of the first process to the first answer, in seconds.
+    start_s: "start", Seconds, Less, Ratio;
     /// Requests of the busiest worker over the mean of all workers; 1 is even.
     imbalance: "imbalance", Count, Less, Difference;
 }
@@ -78,6 +84,12 @@ pub struct Row {
 }
 
 impl Row {
+    /// Whether it says how much the generator got done, and how fast: a generator without CPU is seen in it.
+    #[must_use]
+    pub fn depends_on_the_generator(&self) -> bool {
+        self.is_latency() || self.name == "requests_per_s"
+    }
+
     /// Whether it is a latency, which follows from the rate where the concurrency is fixed.
     #[must_use]
     pub fn is_latency(&self) -> bool {

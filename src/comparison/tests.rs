@@ -195,32 +195,52 @@ fn a_verdict_is_refused_with_its_evidence_and_only_then() {
         generator_thread_pct: Some(60.0),
         generator_cores_pct: Some(30.0),
         steal_pct: Some(0.3),
+        others_pct: Some(2.0),
+        errors_pct: Some(0.5),
         throttled_pct: None,
         never_reached: Some(0),
         finished: Some(10_000),
         statuses: [(200, 9_950), (500, 50)].into(),
         bytes_per_request: Some(250.0),
     };
-    let told = |disturb: Disturb| {
+    let told_of = |row: &str, disturb: Disturb| {
         let mut b = calm();
         disturb(&mut b);
-        let found = objections(&[[calm(), b.clone()], [calm(), b.clone()], [calm(), calm()], [calm(), b]]);
+        let found = objections(
+            row_named(row).unwrap(),
+            &[[calm(), b.clone()], [calm(), b.clone()], [calm(), calm()], [calm(), b]],
+            10.0,
+        );
         found
             .into_iter()
             .map(|objection| format!("{} {}", objection.sentence, objection.evidence))
             .collect::<Vec<_>>()
     };
+    let told = |disturb| told_of("requests_per_s", disturb);
     assert_eq!(told(|_| ()), [""; 0]);
-    let cases: [(Disturb, &str); 7] = [
+    // What a request costs does not depend on how many a generator gets done.
+    assert_eq!(told_of("tree_cpu_s_per_1000", |b| b.generator_thread_pct = Some(99.0)), [""; 0]);
+    let cases: [(Disturb, &str); 9] = [
         (
             |b| b.generator_thread_pct = Some(99.0),
             "ran out of CPU against B: it may have measured itself. its busiest thread used 99 %",
         ),
         (|b| b.generator_cores_pct = Some(98.0), "it used 98 % of the cores"),
         (|b| b.steal_pct = Some(12.0), "12 % of it was stolen"),
+        (
+            |b| b.others_pct = Some(34.0),
+            "kept the machine busy while B was measured. they used 34 % of its CPU time; --busy",
+        ),
         (|b| b.throttled_pct = Some(40.0), "stopped for 40 % of the time"),
         (|b| b.never_reached = Some(500), "never reached B"),
         (|b| b.statuses = [(200, 9_000), (503, 1_000)].into(), "had status"),
+        (
+            |b| {
+                b.statuses.clear();
+                b.errors_pct = Some(100.0);
+            },
+            "of the requests to A failed and 100 % of those to B",
+        ),
         (|b| b.bytes_per_request = Some(100.0), "250.0 bytes a request from A, 100.0 from B"),
     ];
     for (disturb, expected) in cases {

@@ -60,7 +60,7 @@ pub fn shown(unit: Unit, value: f64) -> String {
         Unit::Count => number(value),
         Unit::Microseconds => microseconds(value),
         Unit::Percent => percent(value),
-        Unit::Seconds => format!("{} s", number(value)),
+        Unit::Seconds => microseconds(1e6 * value),
         Unit::Bytes => bytes(value),
     }
 }

@@ -6,9 +6,12 @@ use std::mem::MaybeUninit;
 
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, getppid, getrlimit, kill_process, kill_process_group,
-    set_parent_process_death_signal, setrlimit, test_kill_process, waitid,
+    Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, getpid, getppid, getrlimit, kill_process,
+    kill_process_group, set_child_subreaper, set_parent_process_death_signal, setrlimit, test_kill_process,
+    test_kill_process_group, waitid,
 };
+
+use super::procfs::own_children;
 
 /// What `fork` returns.
 pub enum Fork {
@@ -117,9 +120,35 @@ impl Child {
         let _ = raw(self.pid).map(|pid| kill_process_group(pid, Signal::TERM));
     }
 
+    /// Whether anything of the process group that the child leads is there, zombies included.
+    #[must_use]
+    pub fn has_group(&self) -> bool {
+        raw(self.pid).is_ok_and(|pid| test_kill_process_group(pid) != Err(Errno::SRCH))
+    }
+
     /// Sends SIGKILL to the process group that the child leads.
     pub fn kill_group(&self) {
         let _ = raw(self.pid).map(|pid| kill_process_group(pid, Signal::KILL));
+    }
+}
+
+/// Makes this process the parent of whatever its descendants leave behind, so that [`end_strays`] finds it. Where the
+/// kernel refuses, that is found by the process group alone.
+pub fn adopt_orphans() {
+    let _ = set_child_subreaper(Some(getpid()));
+}
+
+/// Kills every child of this process but the ones that are `kept`, and what they leave behind, until there is none.
+pub fn end_strays(kept: &[u32]) {
+    loop {
+        let strays: Vec<u32> = own_children().into_iter().filter(|pid| !kept.contains(pid)).collect();
+        if strays.is_empty() {
+            return;
+        }
+        for pid in strays {
+            Child { pid }.kill();
+            let _ = raw(pid).map(|pid| waitid(WaitId::Pid(pid), WaitIdOptions::EXITED));
+        }
     }
 }
 

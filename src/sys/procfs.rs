@@ -30,7 +30,7 @@ pub use cgroup::{Cgroup, CgroupFiles, MemoryKillCount};
 pub use host::{HostCpu, HostFiles, HostMemory};
 pub use pressure::{Pressure, PressureFiles};
 pub use tcp::TcpCounters;
-pub use tree::TreeCpu;
+pub use tree::{TreeCpu, TreeNow, own_children};
 pub use waiting::{ThreadFile, ThreadTimes};
 
 /// What /proc says of one process that is there; all of it is unknown where /proc does not show the process.
@@ -240,7 +240,9 @@ fn resident_in(text: &str) -> Option<u64> {
     text.split_ascii_whitespace().nth(1)?.parse().ok()
 }
 
-fn nanoseconds(ticks: u64) -> u64 {
+/// The kernel's ticks in nanoseconds.
+#[must_use]
+pub fn nanoseconds(ticks: u64) -> u64 {
     ticks * (SECOND / procfs::ticks_per_second().max(1))
 }
 

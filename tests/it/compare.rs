@@ -3,15 +3,12 @@
 //! The load is `quintain health` in a loop: a command that is there wherever the tests are.
 
 use std::fs;
-use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-
+use crate::support::comparison::{PROGRAM, command, compare, nothing_is_left, results, said};
 use crate::support::target::Target;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_quintain");
 const REQUESTS: u64 = 10;
 
 fn load() -> String {
@@ -21,41 +18,6 @@ fn load() -> String {
 fn load_of(path: &str) -> String {
     let requests: Vec<String> = (0..REQUESTS).map(|number| number.to_string()).collect();
     format!("for i in {}; do {PROGRAM} health '{{url}}{path}' || exit 1; done", requests.join(" "))
-}
-
-fn command(arguments: &[&str], directory: &Path) -> Command {
-    let mut command = Command::new(PROGRAM);
-    command.arg("compare").args(arguments).current_dir(directory).stdin(Stdio::null());
-    command
-}
-
-fn compare(arguments: &[&str], directory: &Path) -> Output {
-    command(arguments, directory).output().unwrap()
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr)
-}
-
-fn results(directory: &Path) -> Value {
-    serde_json::from_str(&fs::read_to_string(directory.join("results.json")).unwrap()).unwrap()
-}
-
-/// No target of a comparison is left: each has written in its `run.json` who it was.
-fn nothing_is_left(directory: &Path) {
-    let mut runs = 0;
-    for round in fs::read_dir(directory.join("rounds")).unwrap() {
-        for arm in ["a", "b"] {
-            let path = round.as_ref().unwrap().path().join(arm).join("run/run.json");
-            let Ok(text) = fs::read_to_string(&path) else { continue };
-            let Ok(record) = serde_json::from_str::<Value>(&text) else { continue };
-            let command = fs::read(format!("/proc/{}/cmdline", record["pid"])).unwrap_or_default();
-            let command = String::from_utf8_lossy(&command).into_owned();
-            assert!(!command.contains("serve"), "{} still runs: {command}", path.display());
-            runs += 1;
-        }
-    }
-    assert!(runs > 0, "no run was found");
 }
 
 #[test]
@@ -217,6 +179,13 @@ fn wrong_usage_is_refused_before_the_first_round_with_every_mistake() {
         (&["--a", "", "--b", "", "--judge", "rps"], "--judge rps: there is no row \"rps\""),
         (&["--a", "", "--b", "", "--judge", "p99_us"], "offer both arms the same --rate"),
         (&["--a", "", "--b", "", "--floor", "much"], "--floor much: allowed: a percentage"),
+        (&["--a", "", "--b", "", "--busy", "0%"], "--busy 0%: allowed: a percentage above 0%"),
+        (&["--a", "", "--b", "", "--hang-after", "soon"], "--hang-after soon: "),
+        (&["--a", "", "--b", "command=nginx"], "it takes both a command= and a url="),
+        (
+            &["--a", "", "--b", "command=x,url=http://127.0.0.1:1", "--load", "x {url} {admin}"],
+            "an arm that is not quintain has no {admin}",
+        ),
         (&["--a", "", "--b", "", "--fail-if", "requests_per_s = 5%"], "there is neither < nor >"),
         (&["--a", "", "--b", "", "--path", "health"], "a path that begins with /"),
         (&["--a", "", "--b", "", "--duration", "3s", "--requests", "5"], "give one of them"),

@@ -16,6 +16,8 @@ mod client_gone;
 mod closed_terminal;
 mod columns;
 mod compare;
+mod compare_refusals;
+mod compare_servers;
 mod control_groups;
 mod cpu_time;
 mod delays;

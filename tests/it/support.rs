@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod client;
+pub mod comparison;
 pub mod control_group;
 pub mod faults;
 pub mod kernel;

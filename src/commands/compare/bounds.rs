@@ -30,12 +30,14 @@ pub enum State {
     Held,
     /// The interval reaches across it, or there is none yet.
     Unknown,
+    /// There are objections: the figures don't bear an answer.
+    Refused,
 }
 
 impl State {
     /// Whether further rounds have nothing to say.
     pub fn is_decided(self) -> bool {
-        self != Self::Unknown
+        matches!(self, Self::Broken | Self::Held)
     }
 }
 

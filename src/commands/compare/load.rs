@@ -1,24 +1,23 @@
 //! The load generator of one arm in one round: started, watched, read.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::outside::Outside;
 use super::plan::{Plan, Source};
 use super::process::{Started, Stop, last_words};
-use super::target::{Target, pinned};
-use crate::comparison::Figures;
-use crate::generator::{self, Account, Amount, Invocation, Load};
+use super::running::Running;
+use super::target::pinned;
+use crate::comparison::{Circumstances, Figures};
+use crate::generator::{self, Account, Amount, Bytes, Invocation, Load, Statuses};
 use crate::sys::process::allowed_processors;
 use crate::sys::procfs::TreeCpu;
 use crate::units::shown::float;
 
 /// So often the generator's threads are looked at.
 const LOOK: Duration = Duration::from_millis(250);
-
-/// So much longer than its load a generator may take, and so long a load of requests may take at all.
-const SLACK: Duration = Duration::from_secs(30);
-const REQUESTS_WITHIN: Duration = Duration::from_mins(10);
 
 /// What came of a load.
 #[derive(Debug, Default)]
@@ -39,8 +38,9 @@ pub struct Loaded {
 /// A sentence that says what the generator did.
 pub fn run(
     plan: &Plan,
-    target: &Target,
+    target: &Running,
     warmup: Option<Duration>,
+    mut outside: Option<&mut Outside>,
     folder: &Path,
     stop: &Stop,
 ) -> Result<Option<Loaded>, String> {
@@ -60,14 +60,22 @@ pub fn run(
     let (out, err) = (format!("{name}.out"), format!("{name}.err"));
     let (begun, before) = (Instant::now(), target.started());
     let mut idle: Option<Duration> = None;
-    let mut process = Started::start(&words, folder, (&out, &err), stop)?;
+    let directory = match &plan.source {
+        Source::Known(..) => folder,
+        Source::Command(_) => Path::new("."),
+    };
+    let mut process = Started::start(&words, directory, folder, (&out, &err), stop)?;
     let mut tree = TreeCpu::of(process.pid());
     let mut looked: Option<Instant> = None;
     let mut exit = None;
     let mut watched = Duration::ZERO;
-    let ended = stop.wait_until(limit(&load), || {
+    let limit = plan.load_limit(&load);
+    let ended = stop.wait_until(limit, || {
         if looked.is_none_or(|last| last.elapsed() >= LOOK) {
             tree.look();
+            if let Some(outside) = outside.as_mut() {
+                outside.look();
+            }
             looked = Some(Instant::now());
             watched = begun.elapsed();
         }
@@ -82,7 +90,7 @@ pub fn run(
     }
     let generator = words.join(" ");
     if !ended {
-        return Err(format!("the load did not end within {} s: {generator}", limit(&load).as_secs()));
+        return Err(format!("the load did not end within {} s: {generator}", limit.as_secs_f64()));
     }
     match exit {
         Some(0) => {}
@@ -113,21 +121,18 @@ pub fn run(
     }))
 }
 
-fn invocation(plan: &Plan, load: &Load, target: &Target) -> Result<Invocation, String> {
+fn invocation(plan: &Plan, load: &Load, target: &Running) -> Result<Invocation, String> {
     match &plan.source {
         Source::Known(generator, _) => generator.invocation(load, target.url()),
         Source::Command(line) => {
-            let line = line.replace("{url}", target.url()).replace("{admin}", target.admin());
+            let seconds = match load.amount {
+                Amount::Duration(time) => time.as_secs(),
+                Amount::Requests(_) => 0,
+            };
+            let line = line.replace("{seconds}", &seconds.to_string());
+            let line = line.replace("{url}", target.url()).replace("{admin}", target.admin().unwrap_or_default());
             Ok(Invocation::printing(vec!["sh".to_owned(), "-c".to_owned(), line]))
         }
-    }
-}
-
-/// When a load has taken too long.
-fn limit(load: &Load) -> Duration {
-    match load.amount {
-        Amount::Duration(time) => time + SLACK,
-        Amount::Requests(_) => REQUESTS_WITHIN,
     }
 }
 
@@ -148,5 +153,26 @@ pub fn figures(account: &Account) -> Figures {
         p99_us: latency.at(0.99),
         max_us: latency.max_us,
         ..Figures::default()
+    }
+}
+
+/// What a generator knows of the answers of a server that does not count them itself.
+pub fn circumstances(account: &Account) -> Circumstances {
+    let statuses = match &account.statuses {
+        Statuses::Each(statuses) => statuses.clone(),
+        _ => BTreeMap::new(),
+    };
+    let bodies = match account.bytes {
+        Some(Bytes::Bodies(bytes)) => Some(bytes),
+        // Heads differ from server to server, and say nothing about the work.
+        Some(Bytes::All { .. }) | None => None,
+    };
+    let answered = account.answered.filter(|answered| *answered > 0);
+    Circumstances {
+        finished: account.answered,
+        errors_pct: account.errors_pct(),
+        bytes_per_request: bodies.zip(answered).map(|(bytes, answered)| float(bytes) / float(answered)),
+        statuses,
+        ..Circumstances::default()
     }
 }

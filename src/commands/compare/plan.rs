@@ -6,6 +6,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::arrangement::{Arrangement, Setting};
 use super::bounds::{Bound, no_such_row};
 use crate::comparison::{Arm, Looks, Row, Scale, Wanted, row_named};
 use crate::generator::{Amount, Generator, Load};
@@ -25,19 +26,13 @@ pub struct Asked {
     pub program: PathBuf,
 }
 
-/// A setting of `quintain serve` and its value; a switch has the value `true`.
-pub type Setting = (String, String);
-
 /// Says what is wrong with an arm's settings, each mistake a sentence.
 pub type Check = dyn Fn(&[Setting]) -> Result<(), Vec<String>>;
 
-/// Settings that a round sets itself.
-const OURS: [&str; 8] = ["listen", "admin", "run-dir", "while", "duration", "phases", "profile", "quiet"];
-
 /// A comparison.
 pub struct Plan {
-    /// Arm A's settings and arm B's.
-    pub arms: [Vec<Setting>; 2],
+    /// What arm A runs, and arm B.
+    pub arms: [Arrangement; 2],
     /// As they were written.
     pub arm_texts: [String; 2],
     /// Who makes the load.
@@ -54,10 +49,14 @@ pub struct Plan {
     pub looks: Looks,
     /// After how long it ends.
     pub time_limit: Option<Duration>,
+    /// What is ended when it takes longer: `--hang-after`.
+    pub hang_after: Option<Duration>,
     /// The row that the verdict is about.
     pub judged: &'static Row,
     /// The change that does not matter, as a share of A (or in the row's unit, for a difference).
     pub floor: f64,
+    /// How much of the machine's CPU other processes may use, in percent.
+    pub busy_pct: f64,
     /// Changes that must not happen.
     pub bounds: Vec<Bound>,
     /// Whether both arms are the same on purpose.
@@ -86,6 +85,16 @@ pub enum Source {
     Command(String),
 }
 
+impl Source {
+    /// Whether it can be run for a shorter time. What a command of one's own does is not known, unless it says `{seconds}`.
+    pub fn can_warm_up(&self) -> bool {
+        match self {
+            Self::Known(..) => true,
+            Self::Command(command) => command.contains("{seconds}"),
+        }
+    }
+}
+
 impl Plan {
     /// Understands what is asked for.
     ///
@@ -102,6 +111,24 @@ impl Plan {
         match warmup {
             Some(duration) => self.load.for_a_time(duration),
             None => self.load.clone(),
+        }
+    }
+
+    /// Whether both arms count their own requests, so that the figures can be theirs.
+    pub fn both_are_quintain(&self) -> bool {
+        self.arms.iter().all(Arrangement::is_quintain)
+    }
+
+    /// How long an arm may take until it serves.
+    pub fn start_limit(&self) -> Duration {
+        self.hang_after.unwrap_or(Duration::from_mins(1))
+    }
+
+    /// How long the load may take.
+    pub fn load_limit(&self, load: &Load) -> Duration {
+        match load.amount {
+            Amount::Duration(time) => time + self.hang_after.unwrap_or(Duration::from_secs(30)),
+            Amount::Requests(_) => self.hang_after.unwrap_or(Duration::from_mins(10)),
         }
     }
 
@@ -152,19 +179,25 @@ impl Reader<'_> {
         let seed = self.whole("seed", 0, u64::MAX).unwrap_or(1);
         let (arms, arm_texts) = self.arms(noise_floor);
         for arm in Arm::BOTH {
-            let settings = settings(&arms[arm as usize], profile.as_deref(), seed);
-            self.wrong.extend(
-                check(&settings).err().into_iter().flatten().map(|one| format!("arm {}: {one}", arm.letter())),
-            );
+            let mistakes = arms[arm as usize].mistakes(profile.as_deref(), seed, check);
+            self.wrong.extend(mistakes.into_iter().map(|one| format!("arm {}: {one}", arm.letter())));
         }
         let load = self.load(profile.as_deref());
         let warmup = self.time("warmup").unwrap_or(Duration::from_secs(1));
         let source = self.source(&load, warmup);
+        if let Some(Source::Command(command)) = &source
+            && command.contains("{admin}")
+            && !arms.iter().all(Arrangement::is_quintain)
+        {
+            self.wrong.push(format!("--load {command:?}: an arm that is not quintain has no {{admin}}"));
+        }
         let looks = self.whole("rounds", Looks::LEAST as u64, Looks::MOST as u64);
         let looks = looks.and_then(|rounds| usize::try_from(rounds).ok()).map_or(Looks::Repeated, Looks::Once);
         let time_limit = self.time("time-limit");
+        let hang_after = self.time("hang-after");
         let judged = self.judged(&load)?;
         let floor = self.floor(judged);
+        let busy_pct = self.percentage("busy", 10.0);
         let bounds = self.all("fail-if").into_iter().map(|text| Bound::read(&text)).collect::<Vec<_>>();
         let bounds =
             bounds.into_iter().filter_map(|bound| bound.map_err(|one| self.wrong.push(one)).ok()).collect();
@@ -188,8 +221,10 @@ impl Reader<'_> {
             warmup,
             looks,
             time_limit,
+            hang_after,
             judged,
             floor,
+            busy_pct,
             bounds,
             seed,
             pins,
@@ -251,7 +286,7 @@ impl Reader<'_> {
         }
     }
 
-    fn arms(&mut self, noise_floor: bool) -> ([Vec<Setting>; 2], [String; 2]) {
+    fn arms(&mut self, noise_floor: bool) -> ([Arrangement; 2], [String; 2]) {
         let a = self.text("a");
         let b = if noise_floor { a.clone().or_else(|| Some(String::new())) } else { self.text("b") };
         let a = if noise_floor { a.or_else(|| Some(String::new())) } else { a };
@@ -261,29 +296,18 @@ impl Reader<'_> {
         let texts = [("a", a), ("b", b)].map(|(name, text)| {
             text.unwrap_or_else(|| {
                 self.wrong.push(format!(
-                    "--{name} is missing: settings of `quintain serve`, as in mode=cluster,workers=2"
+                    "--{name} is missing: settings of `quintain serve`, as in mode=cluster,workers=2, or another server"
                 ));
                 String::new()
             })
         });
-        let arms = [("a", &texts[0]), ("b", &texts[1])].map(|(name, text)| self.arm(name, text));
+        let arms = [("a", &texts[0]), ("b", &texts[1])].map(|(name, text)| {
+            Arrangement::read(name, text).unwrap_or_else(|wrong| {
+                self.wrong.extend(wrong);
+                Arrangement::Quintain { binary: None, settings: Vec::new(), beside: None }
+            })
+        });
         (arms, texts)
-    }
-
-    fn arm(&mut self, name: &str, text: &str) -> Vec<(String, String)> {
-        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
-        let settings: Vec<(String, String)> = parts
-            .map(|part| part.split_once('=').unwrap_or((part, "true")))
-            .map(|(key, value)| (key.trim().trim_start_matches("--").to_owned(), value.trim().to_owned()))
-            .collect();
-        for (key, _) in settings.iter().filter(|(key, _)| OURS.contains(&&**key)) {
-            self.wrong.push(if key == "profile" {
-                format!("--{name} {key}=…: both arms have one profile; give it as --profile")
-            } else {
-                format!("--{name} {key}=…: compare sets it itself in each round")
-            });
-        }
-        settings.into_iter().filter(|(key, _)| !OURS.contains(&&**key)).collect()
     }
 
     fn judged(&mut self, load: &Load) -> Option<&'static Row> {
@@ -305,34 +329,45 @@ impl Reader<'_> {
     }
 
     fn floor(&mut self, judged: &Row) -> f64 {
-        let text = self.text("floor").unwrap_or_else(|| "2%".to_owned());
-        let number = text.strip_suffix('%').unwrap_or(&text).trim().parse::<f64>();
-        let Some(number) = number.ok().filter(|number| (0.0..=100.0).contains(number) && *number > 0.0) else {
-            self.wrong.push(format!("--floor {text}: allowed: a percentage above 0% and at most 100%"));
-            return 0.02;
-        };
+        let number = self.percentage("floor", 2.0);
         match judged.scale {
             Scale::Ratio => number / 100.0,
             Scale::Difference => number,
         }
     }
 
-    /// The generator's CPUs, and all others for the target.
+    fn percentage(&mut self, name: &str, default: f64) -> f64 {
+        let Some(text) = self.text(name) else { return default };
+        let number = text.strip_suffix('%').unwrap_or(&text).trim().parse::<f64>();
+        number.ok().filter(|number| (0.0..=100.0).contains(number) && *number > 0.0).unwrap_or_else(|| {
+            self.wrong.push(format!("--{name} {text}: allowed: a percentage above 0% and at most 100%"));
+            default
+        })
+    }
+
+    /// The generator's CPUs, and behind a slash the target's, which are all others unless they are said.
     fn pins(&mut self) -> Option<[String; 2]> {
         let text = self.text("pin")?;
         let all = crate::sys::process::allowed_processors();
-        let Some(chosen) = processors(&text).filter(|chosen| chosen.iter().all(|one| all.contains(one))) else {
+        let known = |text: &str| processors(text).filter(|chosen| chosen.iter().all(|one| all.contains(one)));
+        let (generator, target) = text.split_once('/').map_or((&*text, None), |(one, other)| (one, Some(other)));
+        let generator = known(generator);
+        let target = match (target, &generator) {
+            (Some(target), _) => known(target),
+            (None, Some(chosen)) => Some(all.iter().copied().filter(|one| !chosen.contains(one)).collect()),
+            (None, None) => None,
+        };
+        let Some((generator, target)) = generator.zip(target) else {
             self.wrong.push(format!(
-                "--pin {text}: allowed: numbers of CPUs that this process may use, as in 0,2-3; they are {}",
+                "--pin {text}: allowed: numbers of CPUs that this process may use, as in 0,2-3, and behind a slash those of the target, as in 1/0; they are {}",
                 listed(&all)
             ));
             return None;
         };
-        let others: Vec<usize> = all.iter().copied().filter(|one| !chosen.contains(one)).collect();
-        if others.is_empty() {
+        if target.is_empty() {
             self.wrong.push(format!("--pin {text}: no CPU is left for the target"));
         }
-        Some([listed(&chosen), listed(&others)])
+        Some([listed(&generator), listed(&target)])
     }
 
     fn directory(&mut self) -> (PathBuf, bool) {
@@ -357,7 +392,7 @@ impl Reader<'_> {
             .asked
             .flags
             .iter()
-            .filter(|(name, _)| !["output", "resume", "time-limit"].contains(&&**name))
+            .filter(|(name, _)| !["output", "resume", "time-limit", "hang-after"].contains(&&**name))
             .map(|(name, value)| format!("--{name}={value}"))
             .collect();
         flags.sort_unstable();
@@ -370,16 +405,6 @@ fn published(name: &str, load: &Load) -> Vec<Published> {
     let profile = profile::intended(name).unwrap_or_default();
     let is_asked = load.mix.is_some() || profile.routes.iter().any(|route| route.path == load.path);
     if is_asked { profile.published } else { Vec::new() }
-}
-
-/// Flags of an arm with those of both.
-pub fn settings(arm: &[(String, String)], profile: Option<&str>, seed: u64) -> Vec<(String, String)> {
-    let mut settings = arm.to_vec();
-    settings.extend(profile.map(|profile| ("profile".to_owned(), profile.to_owned())));
-    if !arm.iter().any(|(name, _)| name == "seed") {
-        settings.push(("seed".to_owned(), seed.to_string()));
-    }
-    settings
 }
 
 /// `0,2-3` as numbers.

@@ -9,15 +9,19 @@ use std::time::{Duration, Instant};
 
 use crate::sys::inherited::Inherited;
 use crate::sys::process;
+use crate::sys::procfs::own_children;
 use crate::sys::signals::Signals;
 
-/// How often a process is looked at that is waited for.
+/// How often a process is looked at that is waited for, and one whose start is being measured.
 const LOOK: Duration = Duration::from_millis(5);
+const LOOK_AT_START: Duration = Duration::from_micros(200);
 
 /// What a comparison watches while it waits.
 pub struct Stop {
     signals: Signals,
     inherited: Inherited,
+    /// Children that this process was started with: jobs of a shell that was replaced by it.
+    children: Vec<u32>,
     heard: std::cell::Cell<bool>,
 }
 
@@ -28,11 +32,18 @@ impl Stop {
     /// What the kernel says.
     pub fn watch() -> io::Result<Self> {
         let inherited = Inherited::read();
+        process::adopt_orphans();
         Ok(Self {
+            children: own_children(),
             signals: Signals::block(&[libc::SIGINT, libc::SIGTERM, libc::SIGHUP])?,
             inherited,
             heard: std::cell::Cell::new(false),
         })
+    }
+
+    /// Kills what a round has left behind outside of the groups that it ended.
+    pub fn end_strays(&self) {
+        process::end_strays(&self.children);
     }
 
     /// Whether somebody wants the comparison to end.
@@ -44,7 +55,18 @@ impl Stop {
     }
 
     /// Waits until it is so, somebody wants an end, or it is too late; says whether it is so.
-    pub fn wait_until(&self, limit: Duration, mut is_so: impl FnMut() -> bool) -> bool {
+    pub fn wait_until(&self, limit: Duration, is_so: impl FnMut() -> bool) -> bool {
+        self.look_until(limit, LOOK, is_so)
+    }
+
+    /// The same for a start, whose end has to be seen at once; says how long it waited.
+    pub fn wait_for_start(&self, limit: Duration, is_so: impl FnMut() -> bool) -> Duration {
+        let begun = Instant::now();
+        self.look_until(limit, LOOK_AT_START, is_so);
+        begun.elapsed()
+    }
+
+    fn look_until(&self, limit: Duration, pause: Duration, mut is_so: impl FnMut() -> bool) -> bool {
         let deadline = Instant::now() + limit;
         loop {
             if is_so() {
@@ -53,7 +75,7 @@ impl Stop {
             if self.is_heard() || Instant::now() >= deadline {
                 return false;
             }
-            std::thread::sleep(LOOK);
+            std::thread::sleep(pause);
         }
     }
 }
@@ -64,12 +86,13 @@ pub struct Started {
 }
 
 impl Started {
-    /// Starts it in `folder`, with its output in files there. A terminal's signals don't reach it.
+    /// Starts it in `directory`, with its output in files in `folder`. A terminal's signals don't reach it.
     ///
     /// # Errors
     /// A sentence that names the program.
     pub fn start(
         words: &[String],
+        directory: &Path,
         folder: &Path,
         (stdout, stderr): (&str, &str),
         stop: &Stop,
@@ -80,7 +103,7 @@ impl Started {
                 .map_err(|error| format!("{}: it can't be written ({error})", folder.join(name).display()))
         };
         let mut command = Command::new(program);
-        command.args(arguments).current_dir(folder).process_group(0);
+        command.args(arguments).current_dir(directory).process_group(0);
         command.stdin(Stdio::null()).stdout(file(stdout)?).stderr(file(stderr)?);
         stop.inherited.put_back_in(&mut command);
         let child = command.spawn().map_err(|error| format!("{program} can't be started: {error}"))?;
@@ -110,6 +133,21 @@ impl Started {
             std::thread::sleep(LOOK);
         }
         None
+    }
+
+    /// Tells its whole group to end, and waits until nothing of it is left, for at most so long.
+    pub fn end_group(mut self, limit: Duration) {
+        self.group().terminate_group();
+        let deadline = Instant::now() + limit;
+        // A process whose parent has ended is reaped by this one.
+        while {
+            let _ = self.ended();
+            process::reap_others(|_| false);
+            self.group().has_group()
+        } && Instant::now() < deadline
+        {
+            std::thread::sleep(LOOK);
+        }
     }
 
     fn group(&self) -> process::Child {

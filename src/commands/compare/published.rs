@@ -76,8 +76,6 @@ fn figures(set: &profile::Published) -> Figures {
         p95_us: us("p95_ms"),
         p99_us: us("p99_ms"),
         max_us: us("max_ms"),
-        cpu_s_per_1000: None,
-        memory_bytes: None,
-        imbalance: None,
+        ..Figures::default()
     }
 }

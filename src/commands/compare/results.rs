@@ -20,7 +20,7 @@ use crate::report::comparison::{self as page, Comparison, Line, shown};
 use crate::statistics::median;
 use crate::units::shown::{amount, float};
 
-use super::bounds::State;
+use super::bounds::{Bound, State};
 
 /// Client and target may differ by so much before both are shown.
 const APART: f64 = 0.02;
@@ -49,12 +49,17 @@ impl<'a> Results<'a> {
         let circumstances: Vec<[Circumstances; 2]> =
             rounds.iter().map(|round| round.arms.each_ref().map(|arm| arm.around.clone())).collect();
         let shared = plan.confidence_of_bounds();
+        let objections = objections(plan.judged, &circumstances, plan.busy_pct);
+        let state = |bound: &Bound| match &objections[..] {
+            [] => bound.state(&pairs, shared),
+            _ => State::Refused,
+        };
         Self {
             ended,
             verdict: judge(plan.judged, change(plan.judged, &pairs, confidence).as_ref(), plan.floor),
             changes: changes(&pairs, confidence),
-            objections: objections(&circumstances),
-            bounds: plan.bounds.iter().map(|bound| (bound.text.clone(), bound.state(&pairs, shared))).collect(),
+            bounds: plan.bounds.iter().map(|bound| (bound.text.clone(), state(bound))).collect(),
+            objections,
             published: Published::of(plan, rounds),
             plan,
             rounds,
@@ -63,9 +68,9 @@ impl<'a> Results<'a> {
         }
     }
 
-    /// Whether a change of `--fail-if` lies beyond its bound with the whole interval.
-    pub fn a_bound_is_broken(&self) -> bool {
-        self.bounds.iter().any(|(_, state)| *state == State::Broken)
+    /// What is true of one of the bounds of `--fail-if` at least.
+    pub fn has_bound(&self, wanted: State) -> bool {
+        self.bounds.iter().any(|(_, state)| *state == wanted)
     }
 
     /// Writes all files into the comparison's directory.
@@ -158,6 +163,7 @@ impl<'a> Results<'a> {
             .iter()
             .map(|Objection { sentence, evidence }| format!("{sentence} ({evidence})"))
             .collect();
+        remarks.extend(self.by_the_client());
         if self.ended != Ended::Decided {
             remarks.push(self.ended.sentence().to_owned());
         }
@@ -172,6 +178,7 @@ impl<'a> Results<'a> {
                 State::Broken => format!("--fail-if '{text}': it is so."),
                 State::Held => format!("--fail-if '{text}': it is not so."),
                 State::Unknown => format!("--fail-if '{text}': can't tell."),
+                State::Refused => format!("--fail-if '{text}': no answer, for the reasons above."),
             });
         }
         if let Some(published) = &self.published {
@@ -179,6 +186,38 @@ impl<'a> Results<'a> {
             remarks.extend_from_slice(&published.contradictions);
         }
         remarks
+    }
+
+    /// Whose figures these are, where an arm has none of its own, and what nobody can check then.
+    fn by_the_client(&self) -> Option<String> {
+        if self.plan.both_are_quintain() {
+            return None;
+        }
+        let others = Arm::BOTH.into_iter().filter(|arm| !self.plan.arms[*arm as usize].is_quintain());
+        let others: Vec<String> = others.map(|arm| arm.letter().to_string()).collect();
+        let is = if others.len() == 1 { "is" } else { "are" };
+        let around = || self.rounds.iter().flat_map(|round| &round.arms).map(|arm| &arm.around);
+        let checked = match (
+            around().any(|one| one.statuses.is_empty()),
+            around().any(|one| one.bytes_per_request.is_none()),
+        ) {
+            (false, false) => "Statuses and bytes are checked as far as the client counts them.",
+            (true, false) => {
+                "The client tells bytes and failures, and not each status: that the arms answered alike is checked by those."
+            }
+            (false, true) => {
+                "The client tells statuses, and not the bytes of bodies: whether those are equal is not checked."
+            }
+            (true, true) => {
+                "The client tells neither each status nor the bytes of bodies: whether the arms answered alike is checked by its failures alone."
+            }
+        };
+        let checked = if self.rounds.is_empty() { "" } else { checked };
+        let told = format!(
+            "{} {is} not quintain: the figures of both arms are the client's; CPU and memory are those of the process tree, seen from outside. {checked}",
+            others.join(" and ")
+        );
+        Some(told.trim_end().to_owned())
     }
 
     fn lines(&self) -> Vec<Line> {
@@ -309,7 +348,7 @@ impl<'a> Results<'a> {
     fn json(&self) -> Value {
         let looks: Vec<Value> = self
             .looks_so_far()
-            .map(|pairs| json!({ "pairs": pairs.len(), "rows": rows_json(&changes(pairs, self.confidence)) }))
+            .map(|pairs| json!({ "pairs": pairs.len(), "rows": rows_json(&changes(pairs, self.confidence), |_| None) }))
             .collect();
         let more_pairs = match self.verdict {
             Verdict::Undecided { more_pairs } => more_pairs,
@@ -326,8 +365,9 @@ impl<'a> Results<'a> {
             "b": self.plan.arm_texts[1],
             "load": self.plan.load_text(),
             "seed": self.plan.seed,
+            "figures_by": if self.plan.both_are_quintain() { "target" } else { "client" },
             "confidence": self.confidence,
-            "rows": rows_json(&self.changes),
+            "rows": rows_json(&self.changes, |row| Some(self.medians(|arm| (row.of)(&arm.figures)))),
             "looks": looks,
             "published": self.published.as_ref().map(published_json),
             "objections": self.objections.iter().map(|one| json!({ "what": one.sentence, "evidence": one.evidence })).collect::<Vec<_>>(),
@@ -369,10 +409,14 @@ impl<'a> Results<'a> {
     }
 }
 
-fn rows_json(changes: &Changes) -> Value {
+/// The change of each row, with the medians of both arms where they are told.
+fn rows_json(changes: &Changes, medians: impl Fn(&Row) -> Option<[Option<f64>; 2]>) -> Value {
     let row = |(row, change): &(&'static Row, Option<Change>)| {
         let value = change.map(|change| {
+            let [a, b] = medians(row).unwrap_or_default();
             json!({
+                "a": a,
+                "b": b,
                 "pairs": change.pairs,
                 "estimate": change.estimate,
                 "interval": change.interval.map(|interval| [interval.low, interval.high]),

@@ -5,14 +5,18 @@ use std::time::Instant;
 
 use indicatif::ProgressBar;
 
+use super::beside::Beside;
 use super::folder;
-use super::plan::{Plan, Source};
+use super::outside::{Outside, Seen};
+use super::plan::Plan;
 use super::process::Stop;
 use super::record::{Measured, Round};
-use super::target::{Target, Told};
+use super::running::Running;
+use super::target::Told;
 use super::{load, load::Loaded};
-use crate::comparison::{Arm, first_of_pair};
+use crate::comparison::{Arm, Circumstances, Figures, first_of_pair};
 use crate::generator::Account;
+use crate::units::shown::float;
 
 /// Runs the round of this number, counted from 0. `None`: the user wants an end.
 ///
@@ -27,7 +31,9 @@ pub fn run(plan: &Plan, number: usize, bar: &ProgressBar, stop: &Stop) -> Result
         let place = plan.directory.join("rounds").join(folder(number)).join(arm.name());
         // A round that was interrupted left half of one.
         let _ = std::fs::remove_dir_all(&place);
-        match one(plan, arm, &place, stop) {
+        let done = one(plan, arm, &place, stop);
+        stop.end_strays();
+        match done {
             Ok(Some(measured)) => arms[arm as usize] = measured,
             // Whatever an end in the middle of a round looks like, it is what the user wants.
             Ok(None) => return Ok(None),
@@ -39,30 +45,74 @@ pub fn run(plan: &Plan, number: usize, bar: &ProgressBar, stop: &Stop) -> Result
 }
 
 fn one(plan: &Plan, arm: Arm, place: &Path, stop: &Stop) -> Result<Option<Measured>, String> {
-    let target = Target::start(plan, arm, place, stop)?;
-    // What a command of one's own does is not known, so that it can't be run for a shorter time.
-    if matches!(plan.source, Source::Known(..))
-        && load::run(plan, &target, Some(plan.warmup), place, stop)?.is_none()
-    {
+    let (running, start_s) = Running::start(plan, arm, place, stop)?;
+    if plan.source.can_warm_up() && load::run(plan, &running, Some(plan.warmup), None, place, stop)?.is_none() {
         return Ok(None);
     }
-    target.begin()?;
-    let Some(Loaded { account, thread_pct, cores_pct, idle_s }) = load::run(plan, &target, None, place, stop)?
-    else {
+    let beside = Beside::start(plan, arm, &running, place, stop)?;
+    running.begin()?;
+    let mut outside = Outside::begin(running.pid());
+    let Some(loaded) = load::run(plan, &running, None, Some(&mut outside), place, stop)? else {
         return Ok(None);
     };
-    let Told { figures, mut around, failures_seen } = target.end(idle_s)?;
-    if around.finished == Some(0) {
-        return Err("the target saw no request of the load".to_owned());
-    }
-    around.generator_thread_pct = thread_pct;
-    around.generator_cores_pct = cores_pct;
-    let failed = account.as_ref().and_then(Account::failed);
-    around.never_reached = failed.map(|failed| failed.saturating_sub(failures_seen));
+    running.come_to_rest();
+    let seen = outside.end();
+    beside.end()?;
+    let told = running.end(loaded.idle_s)?;
+    let run = if told.is_some() { place.join("run") } else { place.to_owned() };
     Ok(Some(Measured {
-        figures,
-        client: account.as_ref().map(load::figures).unwrap_or_default(),
-        around,
-        run: place.strip_prefix(&plan.directory).unwrap_or(place).join("run").display().to_string(),
+        run: run.strip_prefix(&plan.directory).unwrap_or(&run).display().to_string(),
+        ..measured(plan, loaded, seen, start_s, told)?
     }))
+}
+
+/// Puts together what the target has told, where both arms tell it, what its client has, and what was seen from outside.
+fn measured(
+    plan: &Plan,
+    loaded: Loaded,
+    seen: Seen,
+    start_s: Option<f64>,
+    told: Option<Told>,
+) -> Result<Measured, String> {
+    let both_tell = plan.both_are_quintain();
+    let Loaded { account, thread_pct, cores_pct, idle_s: _ } = loaded;
+    let Seen { cpu_ns, memory_bytes, memory_growth_bytes, around: machine } = seen;
+    let client = account.as_ref().map(load::figures).unwrap_or_default();
+    let failed = account.as_ref().and_then(Account::failed);
+    let never_reached = failed.zip(told.as_ref()).map(|(failed, told)| failed.saturating_sub(told.failures_seen));
+    let is_unread = account.is_none() && !both_tell;
+    let (figures, around) = match (told, account) {
+        (Some(told), _) if both_tell => (told.figures, told.around),
+        (_, Some(account)) => (Figures { memory_bytes, ..client }, load::circumstances(&account)),
+        (_, None) => (Figures { memory_bytes, ..Figures::default() }, Circumstances::default()),
+    };
+    let requests = match around.finished {
+        Some(0) if both_tell => return Err("the target saw no request of the load".to_owned()),
+        Some(0) => return Err("no request of the load was answered".to_owned()),
+        requests => requests,
+    };
+    let per_1000 = |(ns, requests): (u64, u64)| float(ns) / 1e6 / float(requests);
+    let figures = Figures {
+        tree_cpu_s_per_1000: cpu_ns.zip(requests).map(per_1000),
+        memory_growth_bytes,
+        start_s,
+        ..figures
+    };
+    if is_unread && (plan.judged.of)(&figures).is_none() {
+        return Err(format!(
+            "the load's output can't be read, and one arm is not quintain: nothing tells {}",
+            plan.judged.title
+        ));
+    }
+    let Circumstances { steal_pct, others_pct, throttled_pct, .. } = machine;
+    let around = Circumstances {
+        generator_thread_pct: thread_pct,
+        generator_cores_pct: cores_pct,
+        steal_pct,
+        others_pct,
+        throttled_pct,
+        never_reached,
+        ..around
+    };
+    Ok(Measured { figures, client, around, run: String::new() })
 }

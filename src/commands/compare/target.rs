@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::plan::{Plan, settings};
+use super::arrangement::{Setting, complete, words};
+use super::plan::Plan;
 use super::process::{Started, Stop, last_words};
-use crate::comparison::{Arm, Circumstances, Figures};
+use crate::comparison::{Circumstances, Figures};
 use crate::recording::{self, Figure, Phase, Recording};
 use crate::units::shown::float;
 
@@ -16,8 +17,7 @@ use crate::units::shown::float;
 const MEASURED: &str = "measured";
 const AFTER: &str = "after";
 
-/// So long may a target take until it is ready, and until it has drained.
-const START: Duration = Duration::from_mins(1);
+/// So long may a target take until it has drained.
 const DRAIN: Duration = Duration::from_secs(45);
 
 /// So long at most is waited until nothing is in flight.
@@ -46,38 +46,44 @@ pub struct Told {
 }
 
 impl Target {
-    /// Starts the arm's target, and waits until it is ready.
+    /// Starts a target, and waits until it is ready; says after how long it answered, if it did.
     ///
     /// # Errors
     /// A sentence with what the target said.
-    pub fn start(plan: &Plan, arm: Arm, folder: &Path, stop: &Stop) -> Result<Self, String> {
+    pub fn start(
+        plan: &Plan,
+        program: &Path,
+        own: &[Setting],
+        folder: &Path,
+        stop: &Stop,
+    ) -> Result<(Self, Option<Duration>), String> {
         fs::create_dir_all(folder).map_err(|error| format!("{}: it can't be made ({error})", folder.display()))?;
-        let mut words = pinned(plan.pins.as_ref().map(|[_, target]| target));
-        words.push(plan.program.display().to_string());
-        words.push("serve".to_owned());
-        let arm_settings = settings(&plan.arms[arm as usize], plan.profile_path().as_deref(), plan.seed);
-        let has_interval = arm_settings.iter().any(|(name, _)| name == "sample-interval");
-        let interval = (!has_interval).then(|| ("sample-interval".to_owned(), SAMPLE_INTERVAL.to_owned()));
-        let free = |name: &str| (name.to_owned(), "127.0.0.1:0".to_owned());
-        let ours = [free("listen"), free("admin"), ("run-dir".to_owned(), "run".to_owned())];
-        for (name, value) in arm_settings.into_iter().chain(interval).chain(ours) {
-            words.push(format!("--{name}"));
-            if !(value == "true" && is_switch(&name)) {
-                words.push(value);
-            }
+        let mut settings = complete(own, plan.profile_path().as_deref(), plan.seed);
+        let mut set = |name: &str, value: &str| settings.push((name.to_owned(), value.to_owned()));
+        if !own.iter().any(|(name, _)| name == "sample-interval") {
+            set("sample-interval", SAMPLE_INTERVAL);
         }
-        let process = Started::start(&words, folder, ("target.out", "target.err"), stop)?;
+        set("listen", "127.0.0.1:0");
+        set("admin", "127.0.0.1:0");
+        set("run-dir", "run");
+        let command = vec![program.display().to_string(), "serve".to_owned()];
+        let pinned = pinned(plan.pins.as_ref().map(|[_, target]| target));
+        let words = [pinned, command, words(&settings)].concat();
+        let process = Started::start(&words, folder, folder, ("target.out", "target.err"), stop)?;
         let http = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(30))).build().into();
         let mut target =
             Self { process, folder: folder.to_owned(), url: String::new(), admin: String::new(), http };
-        target.wait_until_ready(stop)?;
-        Ok(target)
+        let took = target.wait_until_ready(plan.start_limit(), stop)?;
+        let ready = Instant::now();
+        // A fault plan may break this request, too.
+        let answer = target.http.get(format!("{}/health", target.url)).call();
+        Ok((target, answer.ok().map(|_| took + ready.elapsed())))
     }
 
-    fn wait_until_ready(&mut self, stop: &Stop) -> Result<(), String> {
+    fn wait_until_ready(&mut self, limit: Duration, stop: &Stop) -> Result<Duration, String> {
         let mut exit = None;
         let mut ready = None;
-        stop.wait_until(START, || {
+        let took = stop.wait_for_start(limit, || {
             let said = fs::read_to_string(self.folder.join("target.out")).unwrap_or_default();
             ready = said.lines().find(|line| line.starts_with("ready ")).map(str::to_owned);
             exit = self.process.ended();
@@ -91,7 +97,7 @@ impl Target {
             return Err(format!("the target did not become ready{}", self.last_words()));
         };
         (self.url, self.admin) = (url, admin);
-        Ok(())
+        Ok(took)
     }
 
     /// What the target said last, to follow a sentence.
@@ -109,6 +115,11 @@ impl Target {
         &self.admin
     }
 
+    /// The first process of its tree.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// The measured stretch begins.
     ///
     /// # Errors
@@ -120,7 +131,7 @@ impl Target {
 
     /// Waits until every request that was answered is recorded, too: a client has its answer a moment before. Requests
     /// that a generator has left behind may keep it waiting, so it does not wait for long.
-    fn come_to_rest(&self) {
+    pub fn come_to_rest(&self) {
         let deadline = Instant::now() + REST;
         while self.total("in_flight").is_none_or(|requests| requests > 0) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(2));
@@ -147,13 +158,12 @@ impl Target {
         serde_json::from_str::<Value>(&answer).ok()?["totals"][name].as_u64()
     }
 
-    /// The measured stretch ends; the target drains, and what it has recorded is read. For `idle_s` at its begin the
+    /// The measured stretch ends, at rest; the target drains, and what it has recorded is read. For `idle_s` at its begin the
     /// generator was still starting, which is no time of the target's.
     ///
     /// # Errors
     /// A sentence.
     pub fn end(self, idle_s: f64) -> Result<Told, String> {
-        self.come_to_rest();
         self.mark(AFTER)?;
         let (folder, said) = (self.folder.clone(), self.last_words());
         match self.process.end(DRAIN) {
@@ -182,10 +192,6 @@ pub fn pinned(processors: Option<&String>) -> Vec<String> {
     processors.map_or_else(Vec::new, |list| vec!["taskset".to_owned(), "-c".to_owned(), list.clone()])
 }
 
-fn is_switch(name: &str) -> bool {
-    crate::config::SETTINGS.iter().any(|setting| setting.name == name && setting.is_switch())
-}
-
 /// What the target counted and sampled in a stretch; `None` where its marks tell nothing.
 fn figures(run: &Recording, stretch: &Phase, idle_s: f64) -> Option<Told> {
     let counted = stretch.figures.as_ref()?;
@@ -201,10 +207,6 @@ fn figures(run: &Recording, stretch: &Phase, idle_s: f64) -> Option<Told> {
     let within = |figure| {
         let cells = run.target.of(figure).filter(|(row, _)| row.to_s > stretch.from_s && row.from_s < stretch.to_s);
         cells.map(|(_, cell)| cell)
-    };
-    let mean = |figure| {
-        let known: Vec<f64> = within(figure).filter_map(|cell| cell.mean()).collect();
-        share(known.iter().sum(), float(known.len() as u64))
     };
     let by_worker: Vec<f64> = counted.slots.iter().map(|slot| float(slot.counts.finished)).collect();
     let busiest = by_worker.iter().copied().fold(0.0, f64::max);
@@ -227,15 +229,12 @@ fn figures(run: &Recording, stretch: &Phase, idle_s: f64) -> Option<Told> {
         errors_pct: share(100.0 * (ended - float(good)), ended),
         cpu_s_per_1000: counted.totals.cpu_ns.get().and_then(|ns| share(float(ns) / 1e6, finished)),
         memory_bytes: within(Figure::Rss).filter_map(|cell| cell.most()).reduce(f64::max),
+        tree_cpu_s_per_1000: None,
+        memory_growth_bytes: None,
+        start_s: None,
         imbalance: share(busiest * float(by_worker.len() as u64), by_worker.iter().sum()),
     };
-    let throttled_ms = {
-        let mut known = within(Figure::ThrottledMs).filter_map(|cell| cell.last());
-        known.next().zip(known.last()).map(|(first, last)| last - first)
-    };
     let around = Circumstances {
-        steal_pct: mean(Figure::Steal),
-        throttled_pct: throttled_ms.and_then(|ms| share(ms / 10.0, stretch.seconds())),
         finished: Some(counts.finished),
         bytes_per_request: share(float(counts.bytes_out), finished),
         ..Circumstances::default()

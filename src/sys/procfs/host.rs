@@ -15,6 +15,8 @@ pub struct HostCpu {
     pub busy_ticks: u64,
     /// Of those, what other guests took; unknown on kernels that don't count it.
     pub steal_ticks: MaybeKnown,
+    /// Of those, what processes used, without interrupts.
+    pub process_ticks: u64,
     /// All.
     pub total_ticks: u64,
     /// Processors online.
@@ -72,6 +74,7 @@ fn cpu_in(text: &str) -> Option<HostCpu> {
     Some(HostCpu {
         busy_ticks,
         steal_ticks: steal.into(),
+        process_ticks: user + nice + system,
         total_ticks: busy_ticks + idle + counted(iowait),
         cpus: Some(cpus).filter(|cpus| *cpus > 0).into(),
     })
@@ -111,6 +114,7 @@ mod tests {
         let expected = HostCpu {
             busy_ticks,
             steal_ticks: 341.into(),
+            process_ticks: 191_893 + 24_848 + 49_332,
             total_ticks: busy_ticks + 722_181 + 2_417,
             cpus: 2.into(),
         };

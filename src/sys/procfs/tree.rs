@@ -1,10 +1,60 @@
-//! CPU of a process and of everything that it has started, thread by thread, as the scheduler counts it in
-//! `/proc/PID/task/TID/schedstat`. For processes that are not ours: a load generator, another server.
+//! CPU and memory of a process and of everything that it has started. For processes that are not ours: a load generator,
+//! another server.
 
 use std::collections::BTreeMap;
 use std::fs;
 
-/// The threads of a process tree between the first look and the last one.
+use super::{nanoseconds, resident_in, times_in};
+use crate::sys::clock;
+
+/// What a process tree has used until now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TreeNow {
+    /// CPU of its processes, to the nanosecond, and of all children that they have waited for, to 10 ms.
+    pub cpu_ns: u64,
+    /// Resident memory; pages that processes share count in each of them.
+    pub rss_bytes: u64,
+}
+
+impl TreeNow {
+    /// Of the tree below this process; `None` where the process can't be read.
+    #[must_use]
+    pub fn of(root: u32) -> Option<Self> {
+        let mut tree = Self { cpu_ns: 0, rss_bytes: 0 };
+        let mut is_read = false;
+        let mut processes = vec![root];
+        while let Some(process) = processes.pop() {
+            let read = |file: &str| fs::read_to_string(format!("/proc/{process}/{file}"));
+            let times = read("stat").ok().and_then(|text| times_in(&text));
+            if let Some((times, cpu_ns)) = times.zip(clock::process_cpu_ns(process).get()) {
+                tree.cpu_ns += cpu_ns + nanoseconds(times.reaped_user + times.reaped_system);
+                is_read |= process == root;
+            }
+            let pages = read("statm").ok().and_then(|text| resident_in(&text)).unwrap_or_default();
+            tree.rss_bytes += pages * procfs::page_size();
+            for task in fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten() {
+                processes.extend(children(&task.path()));
+            }
+        }
+        is_read.then_some(tree)
+    }
+}
+
+/// The processes that a thread has started, by its directory in `/proc`.
+fn children(task: &std::path::Path) -> Vec<u32> {
+    let children = fs::read_to_string(task.join("children")).unwrap_or_default();
+    children.split_whitespace().filter_map(|child| child.parse().ok()).collect()
+}
+
+/// The children of this process.
+#[must_use]
+pub fn own_children() -> Vec<u32> {
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
+    tasks.flat_map(|task| children(&task.path())).collect()
+}
+
+/// The threads of a process tree between the first look and the last one, as the scheduler counts their CPU in
+/// `/proc/PID/task/TID/schedstat`.
 #[derive(Debug)]
 pub struct TreeCpu {
     root: u32,
@@ -26,8 +76,7 @@ impl TreeCpu {
             let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else { continue };
             for task in tasks.flatten() {
                 let path = task.path();
-                let children = fs::read_to_string(path.join("children")).unwrap_or_default();
-                processes.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
+                processes.extend(children(&path));
                 let id = task.file_name().to_str().and_then(|name| name.parse().ok());
                 let used = fs::read_to_string(path.join("schedstat")).ok();
                 let used_ns = used.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok());
@@ -52,6 +101,19 @@ mod tests {
     use std::process::{Command, Stdio};
 
     use super::*;
+
+    #[test]
+    fn children_that_have_ended_count_in_their_tree() {
+        let before = TreeNow::of(std::process::id()).unwrap();
+        assert!(before.rss_bytes > 100_000, "{before:?}");
+        let spin = "i=0; while [ $i -lt 200000 ]; do i=$((i + 1)); done";
+        let mut shell = Command::new("sh").args(["-c", spin]).spawn().unwrap();
+        assert!(own_children().contains(&shell.id()));
+        shell.wait().unwrap();
+        let used_ns = TreeNow::of(std::process::id()).unwrap().cpu_ns - before.cpu_ns;
+        assert!(used_ns >= 20_000_000, "{used_ns}");
+        assert_eq!(TreeNow::of(0), None);
+    }
 
     #[test]
     fn a_busy_child_of_a_child_is_seen() {

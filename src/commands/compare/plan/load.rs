@@ -90,6 +90,14 @@ impl Reader<'_> {
                 self.wrong
                     .push(format!("--load {command:?}: there is no {{url}} in it, so it can't know the target"));
             }
+            if command.contains("{seconds}") {
+                let Amount::Duration(duration) = load.amount else { return None };
+                for (flag, time) in [("duration", duration), ("warmup", warmup)] {
+                    if time.subsec_nanos() > 0 {
+                        self.wrong.push(format!("--{flag}: {{seconds}} in --load takes whole seconds, from 1s on"));
+                    }
+                }
+            }
             return Some(Source::Command(command));
         }
         let name = self.text("with").unwrap_or_else(|| {
