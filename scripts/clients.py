@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
-"""Clients that no load generator offers, for drills, soak, crowd and peers. Standard library only.
+"""Clients that no load generator offers, for drills, soak, crowd and bench. Standard library only.
 
     clients.py queue URL COUNT SECONDS   open COUNT connections, wait, then ask on each in turn: prints the answers
     clients.py hold URL COUNT [ask]      open COUNT at once, ask once on each if told, print how many, hold until stdin ends
     clients.py burst URL COUNT           open COUNT as fast as the kernel does, ask on each: prints answered, failed, seconds to open
-    clients.py first PORT COMMAND...     start a command: prints the ms until /health on the port is answered, and ends it
     clients.py hostile URL SECONDS       every kind of bad client at once, until the time is over: prints what was done
     clients.py garbage PID               write garbage over the scoreboard seat of a worker
 """
@@ -16,7 +15,6 @@ import resource
 import select
 import socket
 import struct
-import subprocess
 import sys
 import time
 from urllib.parse import urlsplit
@@ -98,27 +96,6 @@ def wait_for(client):
     poll.poll(20_000)
     if error := client.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
         raise OSError(error, os.strerror(error))
-
-
-def first(port, *command):
-    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    began = time.monotonic()
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=all_processors)
-    while True:
-        try:
-            with socket.create_connection(("127.0.0.1", int(port)), timeout=20) as client:
-                client.sendall(REQUEST)
-                if is_ok(client.recv(4096)):
-                    break
-        except ConnectionError:
-            time.sleep(0.0001)
-    print(f"{(time.monotonic() - began) * 1000:.2f}")
-    child.terminate()
-    child.wait()
-
-
-def all_processors():
-    os.sched_setaffinity(0, range(os.cpu_count()))
 
 
 async def slowloris(reader, writer):
@@ -255,7 +232,7 @@ def garbage(pid):
 
 
 if __name__ == "__main__":
-    COMMANDS = {"queue": queue, "hold": hold, "burst": burst, "first": first, "garbage": garbage, "hostile": hostile}
+    COMMANDS = {"queue": queue, "hold": hold, "burst": burst, "garbage": garbage, "hostile": hostile}
     if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
         sys.exit(__doc__)
     as_many_descriptors_as_allowed()

@@ -1,23 +1,21 @@
 #!/usr/bin/env bash
-# Crowds: thousands of connections that wait, thousands that come at once, replacements under full load, both cores at work.
+# Crowds: thousands of connections that wait, thousands that come at once, replacements under full load.
 #
-#   scripts/crowd.sh [waiting|opening|hups|cores|all] [--seconds N] [--rounds N] [--binary PATH]
+#   scripts/crowd.sh [waiting|opening|hups|all] [--seconds N] [--binary PATH]
 #
 #   waiting   /io?ms=200 with 1,000 and 10,000 keep-alive connections in one worker
 #   opening   10,000 connections at once, and the kernel's overflow counters
 #   hups      ten HUPs in a cluster of 4 under full load
-#   cores     /cpu with one worker, a cluster of 2 and 2 threads
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-what=all seconds=10 rounds=5 binary=""
+what=all seconds=10 binary=""
 while [ $# -gt 0 ]; do
     case $1 in
-        waiting | opening | hups | cores | all) what=$1; shift; continue ;;
+        waiting | opening | hups | all) what=$1; shift; continue ;;
         --seconds) seconds=${2:?--seconds takes a number} ;;
-        --rounds) rounds=${2:?--rounds takes a number} ;;
         --binary) binary=${2:?--binary takes a path} ;;
-        *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+        *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
     esac
     shift 2
 done
@@ -98,34 +96,8 @@ hups() {
     end "$pid"
 }
 
-cores() {
-    local round name output
-    local -A at=() pid_of=()
-    start cores-single --mode single
-    at[single]=$url pid_of[single]=$pid
-    start cores-threads --mode threads --workers 2
-    at[threads]=$url pid_of[threads]=$pid
-    start cores-cluster --mode cluster --workers 2
-    at[cluster]=$url pid_of[cluster]=$pid
-    for ((round = 0; round <= rounds; round++)); do
-        for name in single threads cluster; do
-            progress "cores: $name, round $round of $rounds"
-            output=$(wrk -t1 -c32 -d"${seconds}s" --timeout 20s "${at[$name]}/cpu?iterations=1000000")
-            # The first is the warm-up.
-            [ "$round" = 0 ] || awk '/^Requests\/sec/ { print $2 }' <<<"$output" >>"$work/cores.$name"
-        done
-    done
-    progress ""
-    local single threads cluster
-    single=$(median <"$work/cores.single") threads=$(median <"$work/cores.threads") cluster=$(median <"$work/cores.cluster")
-    figure "/cpu?iterations=1000000, requests/s: single" "$single" "" ""
-    figure "  cluster of 2 : single" "$(ratio "$cluster" "$single")" "≥ 1.9" "at_least $cluster 1.9 $single"
-    figure "  2 threads : cluster of 2" "$(ratio "$threads" "$cluster")" "0.97 to 1.03" "at_least $threads 0.97 $cluster && at_most $threads 1.03 $cluster"
-    for name in single threads cluster; do end "${pid_of[$name]}"; done
-}
-
 table
-for one in waiting opening hups cores; do
+for one in waiting opening hups; do
     if [ "$what" = "$one" ] || [ "$what" = all ]; then "$one"; fi
 done
 exit $missed

@@ -188,20 +188,6 @@ column() { # name file
 
 median() { sort -n | awk '{ value[NR] = $1 } END { if (NR) print NR % 2 ? value[(NR + 1) / 2] : (value[NR / 2] + value[NR / 2 + 1]) / 2 }'; }
 
-# The median of numbers and the interval in which that of all such numbers lies with 95 %, by their order alone (as many as
-# at most one in 40 times lie below it, or above). Fewer than six have none: then their least and most.
-interval() {
-    sort -n | awk '
-        { value[NR] = $1 }
-        END {
-            term = 0.5 ^ NR; below = term
-            for (rank = 1; below <= 0.025 && rank <= NR / 2; rank++) { term *= (NR - rank + 1) / rank; below += term }
-            rank = rank > 1 ? rank - 1 : 1
-            middle = NR % 2 ? value[(NR + 1) / 2] : (value[NR / 2] + value[NR / 2 + 1]) / 2
-            printf "%.4f %.4f %.4f\n", middle, value[rank], value[NR + 1 - rank]
-        }'
-}
-
 # A process and everything that it has started.
 tree() { # pid
     local child
@@ -255,18 +241,6 @@ http {
 }
 CONF
 }
-# Starts it; sets pid and url.
-start_nginx() { # workers
-    local port=$((20000 + RANDOM % 10000))
-    nginx_conf "$1" "$port"
-    "${under[@]}" nginx -c "$work/nginx.conf" -p "$work" &
-    pid=$! url=http://127.0.0.1:$port
-    pids+=("$pid")
-    until_listening "$port"
-}
-until_listening() { # port
-    until (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; do kill -0 "$pid"; done
-}
 
 # A table of figures, each with its target; `missed` becomes 1 when one is not reached.
 missed=0
@@ -281,45 +255,3 @@ figure() { # what measured target condition
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f", b ? a / b : 0 }'; }
 at_most() { awk -v a="$1" -v most="$2" -v of="${3:-1}" 'BEGIN { exit !(a <= most * of) }'; }
 at_least() { awk -v a="$1" -v least="$2" -v of="${3:-1}" 'BEGIN { exit !(a >= least * of) }'; }
-
-# One measurement with wrk on CPU 1: CPU µs a request, requests/s, how busy one core was in %.
-measure() { # pid url connections route
-    local before after output options=() path=/health
-    case $4 in
-        new) options=(-H "Connection: close") ;;
-        bytes) path=/bytes/1048576 ;;
-        upload)
-            path=/upload options=(-s "$work/upload.lua")
-            echo 'wrk.method = "POST" wrk.body = string.rep("x", 1048576)' >"$work/upload.lua"
-            ;;
-    esac
-    before=$(cpu "$1")
-    output=$(taskset -c 1 wrk -t1 -c"$3" -d"${seconds}s" "${options[@]}" "$2$path")
-    after=$(cpu "$1")
-    awk -v used=$((after - before)) -v wall="$seconds" -v script="${0##*/}" '
-        /requests in/ { requests = $1 }
-        /Non-2xx|Socket errors/ { print script ": wrk saw " $0 > "/dev/stderr" }
-        END { printf "%.4f %.0f %.1f\n", used / 1000 / requests, requests / wall, used / 1e7 / wall }' <<<"$output"
-}
-
-# Measures two sides A B B A after a warm-up: a line a round in $work/rounds, ours before theirs.
-alternate() { # text ours_pid ours_url theirs_pid theirs_url connections route
-    local text=$1 round a b
-    shift
-    progress "$text: warm-up"
-    measure "$1" "$2" "$5" "$6" >/dev/null
-    measure "$3" "$4" "$5" "$6" >/dev/null
-    : >"$work/rounds"
-    for ((round = 1; round <= rounds; round++)); do
-        progress "$text: round $round of $rounds"
-        if ((round % 2)); then
-            a=$(measure "$1" "$2" "$5" "$6")
-            b=$(measure "$3" "$4" "$5" "$6")
-        else
-            b=$(measure "$3" "$4" "$5" "$6")
-            a=$(measure "$1" "$2" "$5" "$6")
-        fi
-        echo "$a $b" >>"$work/rounds"
-    done
-    progress ""
-}
