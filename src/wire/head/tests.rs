@@ -53,7 +53,7 @@ fn lines_are_neither_folded_nor_have_they_a_nul_or_a_bare_cr() {
     assert_eq!(line("X: a\rb"), Some(BadHead::HeaderValue));
     assert_eq!(line("\rX: a"), Some(BadHead::LineEnd));
     assert_eq!(both(b"GET /\0 HTTP/1.1\r\nHost: a\r\n\r\n"), Err(BadHead::RequestLine));
-    assert_eq!(both(b"GET / HTTP/1.1\rHost: a\r\n\r\n"), Err(BadHead::Version));
+    assert_eq!(both(b"GET / HTTP/1.1\rHost: a\r\n\r\n"), Err(BadHead::LineEnd));
 }
 
 #[test]
