@@ -22,8 +22,10 @@ mod pool;
 mod queueing;
 mod resources;
 mod room;
+mod routes;
 mod saturation;
 mod shed;
+mod split;
 mod steal;
 mod throttling;
 
@@ -32,6 +34,7 @@ mod sketch;
 
 use crate::recording::{Recording, Series};
 use crate::units::shown::count;
+pub use split::{Kind, Split};
 
 /// A sentence about a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -71,6 +74,8 @@ pub enum Rule {
     Knee,
     /// Waiting against service.
     Queueing,
+    /// Routes that compute, wait or queue, and behind whom.
+    Routes,
     /// Work that waited for a thread of the pool.
     Pool,
     /// A connection for each request.
@@ -106,6 +111,7 @@ impl Rule {
             Self::Saturation => "saturation",
             Self::Knee => "the knee",
             Self::Queueing => "queueing and service",
+            Self::Routes => "I/O against CPU",
             Self::Pool => "thread pool",
             Self::Connections => "connections per request",
             Self::LittlesLaw => "Little's law",
@@ -159,7 +165,7 @@ impl Certainty {
 /// Everything that can be said of a run, the weightiest first.
 #[must_use]
 pub fn of(run: &Recording) -> Vec<Finding> {
-    let rules: [fn(&Recording) -> Vec<Finding>; 18] = [
+    let rules: [fn(&Recording) -> Vec<Finding>; 19] = [
         lost::find,
         errors::find,
         shed::find,
@@ -167,6 +173,7 @@ pub fn of(run: &Recording) -> Vec<Finding> {
         saturation::find,
         knee::find,
         queueing::find,
+        routes::find,
         pool::find,
         connections::find,
         littles_law::find,

@@ -17,6 +17,7 @@
 //! is guarded by the slot's `version`: odd while it works.
 
 mod counters;
+mod effort;
 mod ended_plans;
 mod fault_table;
 mod loop_lag;
@@ -38,6 +39,7 @@ use crate::maybe_known::{MaybeKnown, SharedFigure};
 use crate::sys::shared::Shared;
 
 pub use counters::{Counters, Counts};
+pub use effort::{Effort, EffortRecord, Spent};
 pub use ended_plans::EndedPlans;
 pub use fault_table::{FAULT_KINDS, FAULT_PLACES, FaultMark, FaultRecord, FaultTable, SharedIndex};
 pub use loop_lag::{BEAT_NS, LagWindow, Late, LoopLag};

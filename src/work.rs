@@ -9,6 +9,7 @@
 pub mod cpu;
 pub mod drip;
 pub mod io;
+pub mod loop_hold;
 pub mod loop_wait;
 pub mod memory;
 pub mod payload;

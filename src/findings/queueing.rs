@@ -97,9 +97,9 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Findi
     })
 }
 
-/// `in measure, `, where there is more than one phase.
+/// `in phase "measure", `, where there is more than one.
 pub fn in_phase(run: &Recording, phase: &Phase) -> String {
-    if run.phases.len() > 1 { format!("in {}, ", phase.name) } else { String::new() }
+    if run.phases.len() > 1 { format!("in phase {:?}, ", phase.name) } else { String::new() }
 }
 
 /// As a sentence begins.

@@ -84,6 +84,15 @@ pub fn plan(plans: &str, (from_s, to_s): (f64, f64)) -> Faulty {
     }
 }
 
+/// So many requests that took so many microseconds each.
+pub fn distribution(requests: u64, us: u64) -> Distribution {
+    let histogram: Box<Histogram> = bytemuck::allocation::zeroed_box();
+    (0..requests).for_each(|_| histogram.record(us * 1_000));
+    let mut distribution = Distribution::default();
+    distribution.add(&histogram);
+    distribution
+}
+
 /// So many requests, each of which waited and was served for so many microseconds.
 pub fn figures(requests: u64, (queue_us, service_us): (u64, u64)) -> Figures {
     figures_behind_the_loop(requests, (queue_us, 0, service_us))
@@ -91,13 +100,7 @@ pub fn figures(requests: u64, (queue_us, service_us): (u64, u64)) -> Figures {
 
 /// The same, where each has waited for the loop too.
 pub fn figures_behind_the_loop(requests: u64, (queue_us, loop_us, service_us): (u64, u64, u64)) -> Figures {
-    let distribution = |us: u64| {
-        let histogram: Box<Histogram> = bytemuck::allocation::zeroed_box();
-        (0..requests).for_each(|_| histogram.record(us * 1_000));
-        let mut distribution = Distribution::default();
-        distribution.add(&histogram);
-        distribution
-    };
+    let distribution = |us: u64| distribution(requests, us);
     let route = RouteReading {
         path: "/io".to_owned(),
         method: "GET".to_owned(),

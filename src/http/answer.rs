@@ -9,6 +9,7 @@ use utoipa::openapi::{ObjectBuilder, RefOr};
 
 use super::figure::{push_json, push_null, push_timing};
 use super::record::Exchange;
+pub use crate::scoreboard::Spent;
 use crate::sys::clock;
 use crate::units::nanoseconds;
 use crate::work::Done;
@@ -126,27 +127,17 @@ impl IntoResponse for Answer {
         body.push(b'\n');
         let mut response = Response::new(Body::from(body));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let spent = Spent { cpu_ns: done.cpu_ns(), io_ns: done.io_ns(), pool_ns: done.pool_ns() };
+        let spent =
+            Spent { cpu_ns: done.cpu_ns(), io_ns: done.io_ns(), pool_ns: done.pool_ns(), ..Spent::default() };
         spent.stamp(response.headers_mut(), &exchange);
         response
     }
 }
 
-/// What a request took until its response's head.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[allow(clippy::struct_field_names)] // the unit
-pub struct Spent {
-    /// CPU time.
-    pub cpu_ns: u64,
-    /// Time waited on purpose, or for the client's body.
-    pub io_ns: u64,
-    /// Time waited for a thread of the pool.
-    pub pool_ns: u64,
-}
-
 impl Spent {
     /// Says so in the headers of a workload's response, and whose work it was.
     pub fn stamp(self, headers: &mut HeaderMap, exchange: &Exchange) {
+        exchange.spent(self);
         let timing = HeaderValue::try_from(self.timing(exchange));
         for (name, value) in [(SERVER_TIMING, timing), (WORKER, HeaderValue::from_str(exchange.worker()))] {
             if let Ok(value) = value {
@@ -158,7 +149,7 @@ impl Spent {
     /// Measured times in milliseconds, none of which is a part of another; `total` is from the arrival until now, and has
     /// what the target itself needs beside them. `queue` is left out where the socket has no arrival stamps.
     fn timing(self, exchange: &Exchange) -> Vec<u8> {
-        let Self { cpu_ns, io_ns, pool_ns } = self;
+        let Self { cpu_ns, io_ns, pool_ns, injected_ns: _ } = self;
         let total_ns = clock::monotonic_ns().saturating_sub(exchange.arrival_ns());
         let known = [
             ("loop;dur=", exchange.loop_ns()),

@@ -86,6 +86,7 @@ fn respond(response: &profile::Response, done: &[Done], exchange: &Exchange) -> 
         cpu_ns: prepared + done.iter().map(Done::cpu_ns).sum::<u64>(),
         io_ns: done.iter().map(Done::io_ns).sum(),
         pool_ns: done.iter().map(Done::pool_ns).sum(),
+        ..Spent::default()
     };
     let has_body = !is_bodiless(*status);
     let (body, kind) = match size {

@@ -33,7 +33,7 @@ use super::route::{Answering, Routes};
 use super::spoil::{Broken, Spoil, Spoiling};
 use super::target::Target;
 use super::unread::Received;
-use crate::scoreboard::{FaultMark, Outcome};
+use crate::scoreboard::{FaultMark, Outcome, Spent};
 use crate::sys::clock;
 use crate::wire::{Breakage, Connection, Departure, Ending, Wire};
 use crate::work::NoThread;
@@ -124,6 +124,9 @@ impl Exchange {
     pub(super) fn begin(connection: &Arc<Connection>, head_ns: u64) -> Self {
         connection.seat().started();
         let (arrival_ns, stamped) = connection.arrival();
+        if stamped {
+            connection.add_behind(arrival_ns, head_ns);
+        }
         Self { connection: Arc::clone(connection), head_ns, arrival_ns, stamped, injected_ns: 0 }
     }
 
@@ -156,6 +159,11 @@ impl Exchange {
         self.injected_ns
     }
 
+    /// Its handler says what it has spent, beside what faults and modifiers have.
+    pub(super) fn spent(&self, spent: Spent) {
+        self.connection.spent(Spent { injected_ns: self.injected_ns, ..spent });
+    }
+
     /// How long it has waited for the worker's loop until now, after a timer, a pool thread or a piece of its body was
     /// ready.
     #[must_use]
@@ -182,7 +190,8 @@ impl Exchange {
         let Self { connection, head_ns, arrival_ns, stamped, injected_ns: _ } = self;
         let (head_ns, arrival_ns, stamped) = (*head_ns, *arrival_ns, *stamped);
         let loop_ns = connection.loop_ns();
-        Ending { route: connection.route(), outcome, fault, head_ns, arrival_ns, stamped, loop_ns }
+        let effort = connection.take_effort();
+        Ending { route: connection.route(), outcome, fault, head_ns, arrival_ns, stamped, loop_ns, effort }
     }
 
     /// A handler asks for it on a route that has none.

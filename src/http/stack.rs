@@ -230,7 +230,11 @@ impl Stack {
         let sent = link.send_now(output);
         let (arrival_ns, stamped) = connection.arrival();
         let outcome = Outcome::Answered(StatusCode::OK.as_u16());
-        let ending = Ending { route, outcome, fault: None, head_ns, arrival_ns, stamped, loop_ns: 0 };
+        if stamped {
+            connection.add_behind(arrival_ns, head_ns);
+        }
+        let effort = connection.take_effort();
+        let ending = Ending { route, outcome, fault: None, head_ns, arrival_ns, stamped, loop_ns: 0, effort };
         match sent {
             Ok(sent) if sent == output.len() => {
                 connection.end_and_rest(ending);
@@ -294,7 +298,7 @@ struct Ended<'a> {
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {
-        let ending = self.unsent.ending;
+        let ending = self.unsent.ending.clone();
         let connection = self.link.connection();
         if self.is_sent && !self.link.had_left() {
             connection.end_and_rest(ending);

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Orderin
 
 use bytemuck::Zeroable;
 
+use super::effort::EffortRecord;
 use crate::histogram::{Histogram, Marks, add};
 
 /// Statuses are counted from 100 …
@@ -25,6 +26,8 @@ pub struct RouteRecord {
     /// Which statuses were ever answered.
     pub(super) answered: Marks<{ STATUSES.div_ceil(64) }>,
     pub(super) statuses: [AtomicU64; STATUSES],
+    /// What its requests have spent, and whom they have waited for.
+    pub effort: EffortRecord,
     /// Head parsed → flushed, the waits for the loop apart.
     pub service: Histogram,
     /// Arrival in the kernel → flushed.
@@ -91,6 +94,7 @@ impl RouteRecord {
             shed,
             answered,
             statuses,
+            effort,
             service,
             latency,
             queue,
@@ -104,6 +108,7 @@ impl RouteRecord {
             self.answered.set(place);
             add(&self.statuses[place], statuses[place].load(Relaxed));
         }
+        self.effort.absorb(effort);
         self.service.absorb(service);
         self.latency.absorb(latency);
         self.queue.absorb(queue);
@@ -123,6 +128,7 @@ impl RouteRecord {
             shed,
             answered,
             statuses,
+            effort,
             service,
             latency,
             queue,
@@ -137,6 +143,7 @@ impl RouteRecord {
         for count in statuses {
             count.store(0, Relaxed);
         }
+        effort.clear();
         service.clear();
         latency.clear();
         queue.clear();

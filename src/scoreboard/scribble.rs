@@ -38,13 +38,14 @@ impl RouteRecord {
             shed,
             answered,
             statuses,
+            effort,
             service,
             latency,
             queue,
             loop_wait,
         } = self;
         let counters = [touched, recorded, client_gone, broken, shed];
-        for place in counters.into_iter().chain(answered.words()).chain(statuses) {
+        for place in counters.into_iter().chain(answered.words()).chain(statuses).chain(effort.places()) {
             place.store(random(), Relaxed);
         }
         for histogram in [service, latency, queue, loop_wait] {

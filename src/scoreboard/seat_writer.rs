@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering, Ordering::Relaxed, Ordering::Releas
 
 use super::Scoreboard;
 use super::counters::Counters;
+use super::effort::Effort;
 use super::loop_lag::Late;
 use super::rejection::Rejection;
 use super::slot::{Roster, Seat, Slot, SlotState};
@@ -212,6 +213,15 @@ impl SeatWriter {
     /// A head was parsed and goes to the router.
     pub fn started(&self) {
         self.count(|counters| &counters.started, 1, Release);
+    }
+
+    /// What a request of this route has spent, which ends next.
+    pub fn spent(&self, route: usize, effort: &Effort) {
+        if self.counters().is_some() {
+            let record = &self.seat().routes[route];
+            record.touched.store(1, Release);
+            record.effort.record(effort);
+        }
     }
 
     /// A request ended: its buckets first, last the counter that makes it finished.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::add;
 use crate::histogram::Distribution;
-use crate::scoreboard::{RouteRecord, SEATS, Scoreboard, Slot, SlotState};
+use crate::scoreboard::{RouteRecord, SEATS, Scoreboard, Slot, SlotState, Spent};
 use crate::sys::lock;
 
 /// What was answered on one route, by all workers.
@@ -29,6 +29,18 @@ pub struct RouteReading {
     /// Requests answered 503 because `--max-inflight` was reached; they are among the statuses.
     #[serde(default)]
     pub shed: u64,
+    /// Requests whose handler has said what they have spent.
+    #[serde(default)]
+    pub told: u64,
+    /// What those have spent, all together.
+    #[serde(default)]
+    pub spent: Spent,
+    /// How long requests have held their worker's loop.
+    #[serde(default)]
+    pub held_ns: u64,
+    /// Route by its number → how long requests have waited for the loop while one of that route held it.
+    #[serde(default)]
+    pub behind: BTreeMap<usize, u64>,
     /// Head parsed → flushed, the waits for the loop apart.
     pub service: Distribution,
     /// Arrival → flushed.
@@ -121,6 +133,16 @@ fn add_record(sum: &mut RouteReading, record: &RouteRecord) {
     add(&mut sum.client_gone, record.client_gone());
     add(&mut sum.broken, record.broken());
     add(&mut sum.shed, record.shed());
+    let (told, Spent { cpu_ns, io_ns, pool_ns, injected_ns }) = record.effort.spent();
+    add(&mut sum.told, told);
+    add(&mut sum.spent.cpu_ns, cpu_ns);
+    add(&mut sum.spent.io_ns, io_ns);
+    add(&mut sum.spent.pool_ns, pool_ns);
+    add(&mut sum.spent.injected_ns, injected_ns);
+    add(&mut sum.held_ns, record.effort.held_ns());
+    for (route, waited_ns) in record.effort.behind() {
+        add(sum.behind.entry(route).or_default(), waited_ns);
+    }
     sum.service.add(&record.service);
     sum.latency.add(&record.latency);
     sum.queue.add(&record.queue);
@@ -145,21 +167,35 @@ impl RouteReading {
     /// broken worker has written can't be compared.
     #[must_use]
     pub fn since(&self, before: &Self) -> Option<Self> {
-        let Self { number, path, method, statuses, client_gone, broken, shed, service, latency, queue, loop_wait } =
-            self;
-        let more = |status: &u16, count: &u64| {
-            let more = count.checked_sub(before.statuses.get(status).copied().unwrap_or(0))?;
-            Some((*status, more))
-        };
-        let statuses: Option<BTreeMap<_, _>> = statuses.iter().map(|(status, count)| more(status, count)).collect();
+        let Self {
+            number,
+            path,
+            method,
+            statuses,
+            client_gone,
+            broken,
+            shed,
+            told,
+            spent,
+            held_ns,
+            behind,
+            service,
+            latency,
+            queue,
+            loop_wait,
+        } = self;
         let since = Self {
             number: *number,
             path: path.clone(),
             method: method.clone(),
-            statuses: statuses?.into_iter().filter(|(_, count)| *count > 0).collect(),
+            statuses: gained(statuses, &before.statuses)?,
             client_gone: client_gone.checked_sub(before.client_gone)?,
             broken: broken.checked_sub(before.broken)?,
             shed: shed.checked_sub(before.shed)?,
+            told: told.checked_sub(before.told)?,
+            spent: spent.since(&before.spent)?,
+            held_ns: held_ns.checked_sub(before.held_ns)?,
+            behind: gained(behind, &before.behind)?,
             service: service.since(&before.service)?,
             latency: latency.since(&before.latency)?,
             queue: queue.since(&before.queue)?,
@@ -167,4 +203,14 @@ impl RouteReading {
         };
         Some(since).filter(|since| since.finished() > 0)
     }
+}
+
+/// What each sum has gained since an earlier reading, those that have gained anything; `None` when one fell.
+fn gained<Key: Copy + Ord>(now: &BTreeMap<Key, u64>, before: &BTreeMap<Key, u64>) -> Option<BTreeMap<Key, u64>> {
+    let more = |(key, sum): (&Key, &u64)| {
+        let before = before.get(key).copied().unwrap_or(0);
+        sum.checked_sub(before).map(|more| (*key, more))
+    };
+    let all: Option<Vec<_>> = now.iter().map(more).collect();
+    Some(all?.into_iter().filter(|(_, more)| *more > 0).collect())
 }

@@ -11,10 +11,10 @@ use tokio::sync::Notify;
 use super::Breakage;
 use super::arrival::{Reading, WallClock};
 use super::standing::{Phase, Standing, Timeouts, Verdict};
-use crate::scoreboard::{FaultMark, Finished, Outcome, Rejection, SeatWriter, Times};
+use crate::scoreboard::{Effort, FaultMark, Finished, Outcome, Rejection, SeatWriter, Spent, Times};
 use crate::sys::socket::Received;
 use crate::sys::{clock, lock, socket};
-use crate::work::loop_wait;
+use crate::work::{loop_hold, loop_wait};
 
 /// What the connections of a worker share: it wakes the worker when the last one has ended.
 pub struct Gauge {
@@ -46,7 +46,7 @@ impl Gauge {
 }
 
 /// A request whose body hyper has taken, waiting for the flush.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Ending {
     /// The route's number.
     pub route: usize,
@@ -62,6 +62,8 @@ pub struct Ending {
     pub stamped: bool,
     /// How long it has waited for the loop since its head was parsed.
     pub loop_ns: u64,
+    /// What else is known of it.
+    pub effort: Option<Box<Effort>>,
 }
 
 /// Who waits until all that was written is with the kernel.
@@ -85,6 +87,9 @@ pub struct Connection {
     stamped: AtomicBool,
     /// How long the request in the router has waited for the loop.
     loop_ns: AtomicU64,
+    /// Whether anything else is known of it: most requests need no more than this look.
+    has_effort: AtomicBool,
+    effort: Mutex<Box<Effort>>,
     /// Since when its body is waited for (monotonic); 0 while it is not.
     awaits_body_ns: AtomicU64,
     route: AtomicUsize,
@@ -117,6 +122,8 @@ impl Connection {
             arrival_ns: AtomicU64::new(0),
             stamped: AtomicBool::new(false),
             loop_ns: AtomicU64::new(0),
+            has_effort: AtomicBool::new(false),
+            effort: Mutex::default(),
             awaits_body_ns: AtomicU64::new(0),
             route: AtomicUsize::new(0),
             index: AtomicU64::new(0),
@@ -181,6 +188,7 @@ impl Connection {
     pub fn head_parsed(&self, now_ns: u64, takes_interim: bool) {
         self.route.store(0, Relaxed);
         self.loop_ns.store(0, Relaxed);
+        self.has_effort.store(false, Relaxed);
         self.awaits_body_ns.store(0, Relaxed);
         self.takes_interim.store(takes_interim, Relaxed);
         self.is_serving.store(true, Relaxed);
@@ -190,9 +198,10 @@ impl Connection {
     /// Polls what works for the request in the router, and adds what it had waited for the loop to the request's account.
     pub fn polling<T>(&self, poll: impl FnOnce() -> T) -> T {
         // What is left there is no request's.
-        let _ = loop_wait::take();
+        loop_wait::discard();
         let polled = poll();
         self.add_loop_wait(loop_wait::take());
+        self.add_held();
         polled
     }
 
@@ -203,7 +212,8 @@ impl Connection {
             return self.polling(poll);
         }
         let polled = poll();
-        let _ = loop_wait::take();
+        loop_wait::discard();
+        self.add_held();
         polled
     }
 
@@ -214,10 +224,60 @@ impl Connection {
         self.loop_ns.load(Relaxed)
     }
 
+    /// What held the loop while the request in the router was polled was its work.
+    fn add_held(&self) {
+        if let Some(held_ns) = loop_hold::of_route(self.route()) {
+            self.effort().held_ns += held_ns;
+        }
+    }
+
+    /// Adds what was just taken from the thread.
     fn add_loop_wait(&self, waited_ns: u64) {
         if waited_ns > 0 {
             self.loop_ns.store(self.loop_ns.load(Relaxed).saturating_add(waited_ns), Relaxed);
+            for (route, waited_ns) in loop_wait::take_behind() {
+                self.effort().add_behind(route, waited_ns);
+            }
         }
+    }
+
+    /// The request in the router has waited for the loop from one moment to another (monotonic): adds up for whom.
+    pub fn add_behind(&self, from_ns: u64, to_ns: u64) {
+        if loop_hold::is_after(from_ns) {
+            loop_hold::each_between(from_ns, to_ns, |route, held_ns| self.effort().add_behind(route, held_ns));
+        }
+    }
+
+    /// The same, where that wait is not a part of the queue.
+    fn waited_for_loop(&self, from_ns: u64, to_ns: u64) {
+        let waited_ns = to_ns.saturating_sub(from_ns);
+        self.loop_ns.store(self.loop_ns.load(Relaxed).saturating_add(waited_ns), Relaxed);
+        self.add_behind(from_ns, to_ns);
+    }
+
+    /// The handler of the request in the router says what the request has spent.
+    pub fn spent(&self, spent: Spent) {
+        self.effort().spent = Some(spent);
+    }
+
+    /// What is known of the request in the router, beside its times.
+    fn effort(&self) -> MutexGuard<'_, Box<Effort>> {
+        let mut effort = lock(&self.effort);
+        if !self.has_effort.load(Relaxed) {
+            self.has_effort.store(true, Relaxed);
+            **effort = Effort::default();
+        }
+        effort
+    }
+
+    /// Takes that; `None` where there is nothing.
+    #[must_use]
+    pub fn take_effort(&self) -> Option<Box<Effort>> {
+        if !self.has_effort.load(Relaxed) {
+            return None;
+        }
+        self.has_effort.store(false, Relaxed);
+        Some(std::mem::take(&mut *lock(&self.effort)))
     }
 
     /// The request in the router waits for more of its body than has arrived.
@@ -286,7 +346,9 @@ impl Connection {
         let awaited_ns = self.awaits_body_ns.load(Relaxed);
         if awaited_ns > 0 {
             self.awaits_body_ns.store(0, Relaxed);
-            self.add_loop_wait(arrival.map_or(0, |arrival_ns| now.saturating_sub(arrival_ns.max(awaited_ns))));
+            if let Some(arrival_ns) = arrival {
+                self.waited_for_loop(arrival_ns.max(awaited_ns), now);
+            }
         }
         self.arrival_ns.store(arrival.unwrap_or(now), Relaxed);
         self.stamped.store(arrival.is_some(), Relaxed);
@@ -319,8 +381,8 @@ impl Connection {
 
     /// A request that was the only one ends now, as it says, and the connection is idle.
     pub fn end_and_rest(&self, ending: Ending) {
-        let now_ns = clock::monotonic_ns();
-        self.end(ending, now_ns, ending.outcome);
+        let (now_ns, outcome) = (clock::monotonic_ns(), ending.outcome);
+        self.end(ending, now_ns, outcome);
         self.standing.enter(Phase::Idle, now_ns);
     }
 
@@ -333,7 +395,8 @@ impl Connection {
 
     /// A request ends here and now, as it says: its worker is about to.
     pub fn end_now(&self, ending: Ending) {
-        self.end(ending, clock::monotonic_ns(), ending.outcome);
+        let outcome = ending.outcome;
+        self.end(ending, clock::monotonic_ns(), outcome);
     }
 
     /// Waits until the answers to all earlier requests are with the kernel. hyper goes on to a request before that when
@@ -414,13 +477,14 @@ impl Connection {
         let mut waiting = self.waiting();
         let any = !waiting.endings.is_empty();
         for ending in waiting.endings.drain(..) {
-            self.end(ending, now_ns, outcome(&ending));
+            let outcome = outcome(&ending);
+            self.end(ending, now_ns, outcome);
         }
         (any, [waiting.task.take(), waiting.reader.take()])
     }
 
     fn end(&self, ending: Ending, now_ns: u64, outcome: Outcome) {
-        let Ending { route, outcome: planned, fault, head_ns, arrival_ns, stamped, loop_ns } = ending;
+        let Ending { route, outcome: planned, fault, head_ns, arrival_ns, stamped, loop_ns, effort } = ending;
         if let Some(fault) = fault.filter(|_| outcome == planned) {
             self.seat.board().head().faults.carried_out(fault);
         }
@@ -430,6 +494,9 @@ impl Connection {
             service_ns: now_ns.saturating_sub(head_ns).saturating_sub(loop_ns),
             latency_ns: now_ns.saturating_sub(arrival_ns),
         });
+        if let Some(effort) = effort.filter(|_| times.is_some()) {
+            self.seat.spent(route, &effort);
+        }
         self.seat.finished(&Finished { route, outcome, times });
     }
 

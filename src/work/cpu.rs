@@ -14,6 +14,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
+use super::loop_hold;
 use super::pool::{Pooled, on_pool};
 use crate::sys::clock;
 
@@ -93,9 +94,13 @@ impl Cpu {
     /// Computes and measures.
     pub async fn run(self) -> Computed {
         match self.place {
-            Place::Loop => compute(self.amount),
+            Place::Loop => {
+                let (computed, begun_ns) = compute(self.amount);
+                loop_hold::held(begun_ns, begun_ns + computed.wall_ns);
+                computed
+            }
             Place::Pool => {
-                let Pooled { done, pool_ns, loop_ns: _ } = on_pool(move || compute(self.amount)).await;
+                let Pooled { done, pool_ns, loop_ns: _ } = on_pool(move || compute(self.amount).0).await;
                 Computed { pool_ns, ..done }
             }
         }
@@ -109,7 +114,8 @@ pub fn iterations_within(limit: Duration) -> u64 {
     u64::try_from(iterations).unwrap_or(u64::MAX)
 }
 
-fn compute(amount: Amount) -> Computed {
+/// Computes; when it began (monotonic).
+fn compute(amount: Amount) -> (Computed, u64) {
     let wall = clock::monotonic_ns();
     let cpu = clock::thread_cpu_ns();
     let (iterations, checksum) = match amount {
@@ -117,7 +123,7 @@ fn compute(amount: Amount) -> Computed {
         Amount::Time(time) => until(cpu + u64::try_from(time.as_nanos()).unwrap_or(u64::MAX / 2)),
     };
     let (cpu_ns, wall_ns) = (clock::thread_cpu_ns() - cpu, clock::monotonic_ns() - wall);
-    Computed { iterations, checksum, cpu_ns, wall_ns, pool_ns: 0 }
+    (Computed { iterations, checksum, cpu_ns, wall_ns, pool_ns: 0 }, wall)
 }
 
 /// Iterates until the thread's CPU clock shows `deadline`.

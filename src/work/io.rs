@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::thread;
 use std::time::Duration;
 
+use super::loop_hold;
 use super::pool::{Pooled, on_pool};
 use super::sleep;
 use crate::sys::clock;
@@ -86,7 +87,9 @@ impl Io {
             Mode::Async => (0, sleep::sleep(delay).await),
             Mode::Blocking => {
                 thread::sleep(delay);
-                BLOCKED_NS.with(|blocked| blocked.set(blocked.get() + (clock::monotonic_ns() - begun)));
+                let ended = clock::monotonic_ns();
+                BLOCKED_NS.with(|blocked| blocked.set(blocked.get() + (ended - begun)));
+                loop_hold::held(begun, ended);
                 (0, 0)
             }
             Mode::Pool => {

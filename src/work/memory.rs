@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::sleep;
+use super::{loop_hold, sleep};
 use crate::sys::clock;
 use crate::sys::pages::Pages;
 
@@ -96,17 +96,19 @@ impl Hold {
     pub async fn run(self, memory: &Memory) -> Result<Held, Unavailable> {
         let Self { bytes, time } = self;
         let share = memory.share(bytes)?;
-        let begun_cpu = clock::thread_cpu_ns();
+        let (taking, begun_cpu) = (clock::monotonic_ns(), clock::thread_cpu_ns());
         let length = usize::try_from(bytes).map_err(|_| Unavailable::Kernel(io::ErrorKind::OutOfMemory.into()))?;
         let mut pages = Pages::map(length).map_err(Unavailable::Kernel)?;
         let touched = pages.touch() as u64;
         let taking_cpu = clock::thread_cpu_ns() - begun_cpu;
         let begun = clock::monotonic_ns();
+        loop_hold::held(taking, begun);
         let loop_ns = sleep::sleep(time).await;
-        let held_ns = clock::monotonic_ns() - begun;
-        let freeing = clock::thread_cpu_ns();
+        let (ended, freeing) = (clock::monotonic_ns(), clock::thread_cpu_ns());
         drop((pages, share));
         let cpu_ns = taking_cpu + clock::thread_cpu_ns() - freeing;
+        loop_hold::held(ended, clock::monotonic_ns());
+        let held_ns = ended - begun;
         Ok(Held { bytes, pages: touched, held_ns, loop_ns, cpu_ns })
     }
 }

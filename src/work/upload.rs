@@ -1,5 +1,6 @@
 //! Reading what is sent: counted, timed, and reduced to a checksum. Nothing of it is kept.
 
+use super::loop_hold;
 use crate::sys::clock;
 
 /// What was read so far.
@@ -50,7 +51,9 @@ impl Reading {
         self.last_ns = Some(passed);
         self.bytes += piece.len() as u64;
         self.checksum.update(piece);
-        self.cpu_ns += clock::monotonic_ns() - now;
+        let ended = clock::monotonic_ns();
+        self.cpu_ns += ended - now;
+        loop_hold::held(now, ended);
     }
 
     /// There is no more. The request has spent so much time on it, its waits for the worker's loop apart.

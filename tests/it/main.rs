@@ -34,6 +34,7 @@ mod http_edges;
 mod ignored_signals;
 mod inherited_signals;
 mod instance;
+mod io_against_cpu;
 mod killed_worker;
 mod live_figures;
 mod live_page;

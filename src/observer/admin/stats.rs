@@ -13,7 +13,7 @@ use crate::control::faults_between;
 use crate::histogram::{Distribution, Quantiles};
 use crate::http::Refusal;
 use crate::phase::{START, is_name};
-use crate::scoreboard::Counts;
+use crate::scoreboard::{Counts, Spent};
 use crate::snapshot::{Figures, RouteReading, SlotFigures};
 use crate::sys::clock;
 
@@ -61,7 +61,7 @@ pub async fn stats(State(target): State<Target>, RawQuery(query): RawQuery) -> R
         "totals": totals(&figures),
         "status": statuses(&figures.statuses()),
         "rejections": figures.totals.counts.rejections,
-        "routes": routes.iter().map(route).collect::<Vec<_>>(),
+        "routes": routes.iter().map(|one| route(one, routes)).collect::<Vec<_>>(),
         "workers": slots.iter().map(|slot| worker(slot, at_ns)).collect::<Vec<_>>(),
         "faults": faults.in_force,
         "ended_faults": faults.ended,
@@ -159,7 +159,8 @@ fn pool(busy: u64, queued: u64, counts: &Counts) -> Value {
     })
 }
 
-fn route(route: &RouteReading) -> Value {
+/// Whom its requests have waited for is told by name, so it takes all routes.
+fn route(route: &RouteReading, all: &[RouteReading]) -> Value {
     let RouteReading {
         number: _,
         path,
@@ -168,11 +169,19 @@ fn route(route: &RouteReading) -> Value {
         client_gone,
         broken,
         shed,
+        told,
+        spent: Spent { cpu_ns, io_ns, pool_ns, injected_ns },
+        held_ns,
+        behind,
         service,
         latency,
         queue,
         loop_wait,
     } = route;
+    let behind = behind.iter().filter_map(|(number, waited_ns)| {
+        let RouteReading { method, path, .. } = all.iter().find(|route| route.number == *number)?;
+        Some(json!({ "method": method, "route": path, "seconds": seconds(*waited_ns) }))
+    });
     json!({
         "method": method,
         "route": path,
@@ -185,6 +194,15 @@ fn route(route: &RouteReading) -> Value {
         "lat_us": quantiles(latency),
         "queue_us": quantiles(queue),
         "loop_us": quantiles(loop_wait),
+        "work": {
+            "requests": told,
+            "cpu_seconds": seconds(*cpu_ns),
+            "io_seconds": seconds(*io_ns),
+            "pool_wait_seconds": seconds(*pool_ns),
+            "injected_seconds": seconds(*injected_ns),
+            "loop_held_seconds": seconds(*held_ns),
+            "waited_behind": behind.collect::<Vec<_>>(),
+        },
     })
 }
 

@@ -50,8 +50,16 @@ fn a_busy_one_stays_when_the_answer_before_is_flushed_meanwhile() {
         }
         let now = clock::monotonic_ns();
         let outcome = Outcome::Answered(200);
-        let ending =
-            Ending { route: 0, outcome, fault: None, head_ns: now, arrival_ns: now, stamped: false, loop_ns: 0 };
+        let ending = Ending {
+            route: 0,
+            outcome,
+            fault: None,
+            head_ns: now,
+            arrival_ns: now,
+            stamped: false,
+            loop_ns: 0,
+            effort: None,
+        };
         connection.body_ended(ending);
     }
     connection.flushed(false);
@@ -92,8 +100,16 @@ fn a_break_waits_for_the_flush_of_earlier_answers() {
     for (number, outcome) in [(1, Outcome::Answered(200)), (2, Outcome::Broken)] {
         connection.seat().started();
         let now = clock::monotonic_ns();
-        let ending =
-            Ending { route: 0, outcome, fault: None, head_ns: now, arrival_ns: now, stamped: false, loop_ns: 0 };
+        let ending = Ending {
+            route: 0,
+            outcome,
+            fault: None,
+            head_ns: now,
+            arrival_ns: now,
+            stamped: false,
+            loop_ns: 0,
+            effort: None,
+        };
         connection.body_ended(ending);
         assert!(connection.poll_earlier_flushed(&context).is_pending() && !woken());
         if number == 1 {
