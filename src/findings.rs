@@ -30,7 +30,7 @@ mod steal;
 mod throttling;
 
 #[cfg(test)]
-mod sketch;
+pub(crate) mod sketch;
 
 use crate::recording::{Recording, Series};
 use crate::units::shown::count;
@@ -53,6 +53,18 @@ pub struct Finding {
     pub certainty: Certainty,
     /// What the figures can't tell.
     pub unknown: &'static str,
+}
+
+/// Whichever test of a rule makes a finding, its sentences are short enough to be understood at once.
+#[cfg(test)]
+impl Drop for Finding {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            for said in [&self.sentence, &format!("It can't know {}.", self.unknown)] {
+                sketch::has_short_sentences(said);
+            }
+        }
+    }
 }
 
 /// What finds something; in the order in which they are asked.

@@ -2,10 +2,12 @@
 //!
 //! [`Report`] is put together once from a [`Recording`] and its findings; [`html`] and [`markdown`] write the same down.
 
+mod by_route;
 pub mod comparison;
 mod glance;
 pub mod html;
 pub mod markdown;
+mod peaks;
 mod phases;
 mod plots;
 mod spark;

@@ -16,6 +16,7 @@
 //! `started − finished − lost` is never negative. What the supervisor does to a slot between two reads of it
 //! is guarded by the slot's `version`: odd while it works.
 
+mod arrivals;
 mod counters;
 mod effort;
 mod ended_plans;
@@ -38,6 +39,7 @@ use bytemuck::Zeroable;
 use crate::maybe_known::{MaybeKnown, SharedFigure};
 use crate::sys::shared::Shared;
 
+pub use arrivals::Arrivals;
 pub use counters::{Counters, Counts};
 pub use effort::{Effort, EffortRecord, Spent};
 pub use ended_plans::EndedPlans;

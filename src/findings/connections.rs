@@ -52,7 +52,7 @@ pub fn find(run: &Recording) -> Vec<Finding> {
         ]),
         at: Some((first.from_s, last.to_s)),
         certainty: Certainty::Certain,
-        unknown: "who closed them: close=, HTTP/1.0 and faults make the target do it; and how many ports the client's machine has, where it is another one",
+        unknown: "who closed them: close=, HTTP/1.0 and faults make the target do it. Nor how many ports the client's machine has, where it is another one",
     }]
 }
 

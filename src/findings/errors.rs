@@ -1,5 +1,6 @@
 //! Requests that failed, by the target's own count.
 
+use super::queueing::capital;
 use super::{Certainty, Finding, Rule, Weight, evidence};
 use crate::recording::{Figure, Recording};
 use crate::scoreboard::{Rejection, SHED_STATUS};
@@ -30,7 +31,7 @@ fn failed(run: &Recording) -> Option<Finding> {
         evidence: by_kind(run, errors, requests),
         at: gained.map(|(_, first, last)| (first.from_s, last.to_s)),
         certainty: Certainty::Certain,
-        unknown: "what the clients made of it, and failures on their own side: a connection that never reached the target is in no figure here but the kernel's drops",
+        unknown: "what the clients made of it, and failures on their own side. A connection that never reached the target is in no figure but the kernel's drops",
     })
 }
 
@@ -56,8 +57,10 @@ fn whether_planned(run: &Recording, errors: f64) -> (Weight, String) {
     let some_unplanned =
         (unplanned > 0.0).then(|| format!("{} of them while no fault plan was in force", number(unplanned)));
     let some_unknown = (unknown > 0.5).then(|| {
-        let of = if unknown < errors { format!(" of {}", number(unknown)) } else { String::new() };
-        format!("and{of} it is not known whether a fault plan was in force then")
+        let of = if unknown < errors { format!("of {} ", number(unknown)) } else { String::new() };
+        let sentence = format!("{of}it is not known whether a fault plan was in force then");
+        // Beside the others it is a sentence of its own.
+        if unplanned > 0.0 { capital(&sentence) } else { format!("and {sentence}") }
     });
     let parts: Vec<String> = some_unplanned.into_iter().chain(some_unknown).collect();
     if parts.is_empty() {
@@ -65,7 +68,7 @@ fn whether_planned(run: &Recording, errors: f64) -> (Weight, String) {
     } else if unplanned >= errors {
         (Weight::Doubt, "while no fault plan was in force".to_owned())
     } else {
-        (Weight::Doubt, parts.join(", "))
+        (Weight::Doubt, parts.join(". "))
     }
 }
 
@@ -191,7 +194,7 @@ mod tests {
         rows.push(When { elapsed_s: 5.0, interval_s: 1.0, phase: 0 }, &numbers(200.0));
         rows.push(When { elapsed_s: 6.0, interval_s: 1.0, phase: 0 }, &numbers(201.0));
         let mut run = Recording { target: rows, ..started(&[]) };
-        let sentence = |run: &Recording| find(run).remove(0).sentence;
+        let sentence = |run: &Recording| find(run).remove(0).sentence.clone();
         assert!(sentence(&run).ends_with("no fault plan was in force."), "{}", sentence(&run));
         run.faulty = vec![plan("some on *", (5.5, 9.0))];
         assert!(

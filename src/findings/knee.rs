@@ -97,7 +97,7 @@ pub fn find(run: &Recording) -> Vec<Finding> {
         rule: Rule::Knee,
         weight: Weight::Limit,
         sentence: format!(
-            "The knee is {place} {}: with {} the target did {} {} requests/s, and the median latency went from {} to {}.",
+            "The knee is {place} {}. With {}, the target did {} {} requests/s, and the median latency went from {} to {}.",
             amount(knee.connections, "connection"),
             number(last.connections),
             percent(gain.abs()),
@@ -116,7 +116,7 @@ pub fn find(run: &Recording) -> Vec<Finding> {
             .collect(),
         at: last.at(),
         certainty: if levels.len() > 2 { Certainty::Likely } else { Certainty::Possible },
-        unknown: "where between two levels it lies, whether connections that were open were used, and whether the same was asked for at each level",
+        unknown: "where between two levels it lies, whether open connections were used, and whether each level was asked for the same",
     }]
 }
 
@@ -244,7 +244,7 @@ mod tests {
             find(&ramp(&[(8.0, 400.0, 20e3), (16.0, 790.0, 20e3), (32.0, 810.0, 40e3), (64.0, 805.0, 80e3)]));
         assert_eq!(
             found[0].sentence,
-            "The knee is at about 16 connections: with 64 the target did 1.9 % more requests/s, and the median latency went from 20 ms to 80 ms."
+            "The knee is at about 16 connections. With 64, the target did 1.9 % more requests/s, and the median latency went from 20 ms to 80 ms."
         );
         assert_eq!((found[0].certainty, found[0].at), (Certainty::Likely, Some((11.0, 15.0))));
         let from_the_first = find(&ramp(&[(16.0, 800.0, 20e3), (64.0, 790.0, 80e3)]));

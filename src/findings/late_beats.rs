@@ -91,7 +91,7 @@ fn of_cause(cause: Cause, beats: &[LateBeat]) -> Option<Finding> {
             Weight::Limit,
             Certainty::Certain,
             format!(
-                "A worker was starved of CPU: its event loop came up to {late} late, first at {at}, and waited for a processor meanwhile. Give the target more CPU, or the load generator a machine of its own."
+                "A worker was starved of CPU. Its event loop came up to {late} late, first at {at}, and waited for a processor meanwhile. Give the target more CPU, or the load generator a machine of its own."
             ),
         ),
         Cause::Blocked => (

@@ -64,7 +64,7 @@ fn late(run: &Recording) -> Option<Finding> {
         ]),
         at: Some((worst.from_s, worst.to_s)),
         certainty: Certainty::Certain,
-        unknown: "why: the observer got no processor, or was stopped by a signal, or the whole machine stood still; and what happened within a long interval: a short peak is spread over it",
+        unknown: "why: the observer had no processor, was stopped by a signal, or the machine stood still. A short peak is spread over a long interval",
     })
 }
 

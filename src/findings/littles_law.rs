@@ -5,7 +5,7 @@
 use super::queueing::{busiest, capital, in_phase};
 use super::{Certainty, Finding, Rule, Weight, evidence, or_unknown};
 use crate::recording::{Figure, Phase, Recording};
-use crate::scoreboard::Counts;
+use crate::scoreboard::Arrivals;
 use crate::snapshot::Recorded;
 use crate::units::shown::{amount, float, number, percent};
 
@@ -68,32 +68,32 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Findi
     // Work that is shorter than a row may come in step with the rows, and then each look at it is alike.
     let may_be_in_step = inside_s < run.interval_s();
     let place = in_phase(run, phase);
-    let arrivals = phase.figures.as_ref().and_then(|figures| Arrivals::of(&figures.totals.counts));
+    let arrivals = arrivals(phase);
     let (weight, sentence) = if !agrees {
-        let why = if may_be_in_step { ", which requests in step with the rows would explain" } else { "" };
+        let why = if may_be_in_step { " Requests in step with the rows would explain that." } else { "" };
         let sentence = format!(
-            "{place}the requests in flight and Little's law disagree: {} were seen, rate × time in flight gives {}{why}.",
+            "{place}the requests in flight and Little's law disagree. {} were seen; rate × time in flight gives {}.{why}",
             number(observed),
             number(served)
         );
         (if may_be_in_step { Weight::Note } else { Weight::Doubt }, sentence)
     } else if busy > MORE {
         let sentence = format!(
-            "{place}there were more requests in the target than connections to it ({} to {}): clients pipelined, or their connections waited to be accepted between two rows.",
+            "{place}there were more requests in the target than connections to it ({} to {}). Clients pipelined, or their connections waited to be accepted between two rows.",
             number(waiting_too),
             number(clients)
         );
         (Weight::Note, sentence)
-    } else if busy < IDLE && arrivals.as_ref().is_some_and(Arrivals::are_bursty) {
+    } else if busy < IDLE && arrivals.as_ref().is_some_and(are_bursty) {
         let sentence = format!(
-            "{place}requests came in bursts: of {} open connections {} had a request in the target on average, more within a burst and fewer between two.",
+            "{place}requests came in bursts. Of {} open connections {} had a request in the target on average, more within a burst and fewer between two.",
             number(clients),
             number(waiting_too)
         );
         (Weight::Note, sentence)
     } else if busy < IDLE {
         let sentence = format!(
-            "{place}of {} open connections {} had a request in the target on average: it waited for its clients more than they for it.",
+            "{place}of {} open connections {} had a request in the target on average. It waited for its clients more than they for it.",
             number(clients),
             number(waiting_too)
         );
@@ -127,29 +127,14 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Findi
     })
 }
 
-/// How unevenly requests came, from counts at the workers' beats.
-struct Arrivals {
-    /// Variance over mean.
-    dispersion: f64,
-    /// Variance over the square of the mean.
-    cv_squared: f64,
+/// How unevenly requests came in a phase, where enough beats tell it.
+fn arrivals(phase: &Phase) -> Option<Arrivals> {
+    let counts = &phase.figures.as_ref()?.totals.counts;
+    Arrivals::of(counts).filter(|_| counts.arrival_pairs >= PAIRS)
 }
 
-impl Arrivals {
-    /// The variance is half the mean square of the differences of neighbours, so that a slow rise of the load is no burst.
-    fn of(counts: &Counts) -> Option<Self> {
-        if counts.arrival_pairs < PAIRS || counts.arrivals_in_pairs == 0 {
-            return None;
-        }
-        let pairs = float(counts.arrival_pairs);
-        let (mean, variance) =
-            (float(counts.arrivals_in_pairs) / pairs, float(counts.arrival_squares) / 2.0 / pairs);
-        Some(Self { dispersion: variance / mean, cv_squared: variance / (mean * mean) })
-    }
-
-    fn are_bursty(&self) -> bool {
-        self.dispersion >= BURSTY && self.cv_squared >= BURSTY_CV_SQUARED
-    }
+fn are_bursty(arrivals: &Arrivals) -> bool {
+    arrivals.dispersion >= BURSTY && arrivals.cv_squared >= BURSTY_CV_SQUARED
 }
 
 /// How many connections were open in a phase on average, counted from accept to close.
@@ -221,12 +206,12 @@ mod tests {
             find(&run_with(columns, counted)).remove(0)
         };
         let bursts = found(200, 20 * 2 * 100 * 100);
-        assert!(bursts.sentence.starts_with("Requests came in bursts: of 50 open connections 9.99 "), "{bursts:?}");
+        assert!(bursts.sentence.starts_with("Requests came in bursts. Of 50 open connections 9.99 "), "{bursts:?}");
         assert_eq!(bursts.evidence[6].1, "100");
         for (pairs, squares, dispersion) in [(200, 200 * 2 * 10, "1"), (200, 200 * 2 * 50, "5"), (0, 0, "unknown")]
         {
             let even = found(pairs, squares);
-            assert!(even.sentence.contains("it waited for its clients"), "{even:?}");
+            assert!(even.sentence.contains("It waited for its clients"), "{even:?}");
             assert_eq!(even.evidence[6].1, dispersion);
         }
     }
@@ -234,7 +219,7 @@ mod tests {
     #[test]
     fn a_gauge_that_may_be_in_step_with_the_requests_proves_nothing() {
         let wrong = found(9.0, 10.0);
-        assert!(wrong.sentence.contains("disagree: 9 were seen, rate × time in flight gives 2"), "{wrong:?}");
+        assert!(wrong.sentence.contains("disagree. 9 were seen; rate × time in flight gives 2"), "{wrong:?}");
         assert_eq!(wrong.weight, Weight::Note);
         let columns: &[(Figure, &[f64])] = &[(Figure::InFlight, &[9.0; 61]), (Figure::Connections, &[10.0; 61])];
         let slow = find(&run_with(columns, figures(100, (0, 2_000_000)))).remove(0);
@@ -244,7 +229,7 @@ mod tests {
     #[test]
     fn more_requests_than_connections_came_before_these_were_accepted_or_were_pipelined() {
         let more = found(2.0, 5.0);
-        assert!(more.sentence.contains("clients pipelined, or their connections waited"), "{more:?}");
+        assert!(more.sentence.contains("Clients pipelined, or their connections waited"), "{more:?}");
         assert_eq!(more.certainty, Certainty::Possible);
         let columns: &[(Figure, &[f64])] =
             &[(Figure::InFlight, &[2.0; 21]), (Figure::Connections, &[5.0; 21]), (Figure::AcceptQueue, &[6.0; 21])];

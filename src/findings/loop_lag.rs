@@ -8,6 +8,7 @@
 //! [`super::late_beats`] says why it was late.
 
 use super::late_beats;
+use super::queueing::capital;
 use super::{Certainty, Finding, Rule, Weight, evidence, or_unknown, stretches};
 use crate::recording::{Figure, Recording};
 use crate::units::shown::{clock, count, float, microseconds, percent};
@@ -55,7 +56,7 @@ fn unexplained(run: &Recording, late: &[Late]) -> Option<Finding> {
             };
             (
                 format!(
-                    "{of}its threads waited for a processor for less than half of that: something computed or blocked on the loop"
+                    "{of}its threads waited for a processor for less than half of that. Something computed or blocked on the loop"
                 ),
                 Certainty::Likely,
             )
@@ -67,9 +68,10 @@ fn unexplained(run: &Recording, late: &[Late]) -> Option<Finding> {
         rule: Rule::LoopLag,
         weight: Weight::Limit,
         sentence: format!(
-            "An event loop came up to {} late, first at {}; {why}.",
+            "An event loop came up to {} late, first at {}. {}.",
             microseconds(worst_us),
-            clock(first.to_s)
+            clock(first.to_s),
+            capital(&why)
         ),
         evidence: evidence([
             ("in which a loop was 50 ms late or more", stretches(late.len(), &run.target)),
@@ -114,7 +116,7 @@ mod tests {
     fn it_points_at_work_on_the_loop_unless_threads_waited() {
         let worked = with(312.0, [3.0; 4]);
         assert!(
-            worked.sentence.starts_with("An event loop came up to 312 ms late, first at 0:02; in 1 of 2 rows its"),
+            worked.sentence.starts_with("An event loop came up to 312 ms late, first at 0:02. In 1 of 2 rows its"),
             "{worked:?}"
         );
         assert_eq!((worked.certainty, worked.evidence[0].1.as_str()), (Certainty::Likely, "2 rows"));

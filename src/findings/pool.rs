@@ -46,7 +46,7 @@ fn of_phase(run: &Recording, phase: &Phase) -> Option<(f64, Finding)> {
     let threads = run.about.number("/config/pool_threads");
     let of_so_many = threads.map_or_else(String::new, |threads| format!(" (--pool-threads {})", number(threads)));
     let sentence = format!(
-        "{}work on the pool waited {} for a thread{of_so_many} and then held it for {}, on average: {} of its time was waiting.",
+        "{}work on the pool waited {} for a thread{of_so_many} and then held it for {}, on average. Of its time {} was waiting.",
         in_phase(run, phase),
         microseconds(wait_us),
         microseconds(on_thread_us),
@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn it_tells_the_waiting_from_the_work() {
         let waiting = &found(1_000, 80, 20)[0];
-        let expected = "Work on the pool waited 80 ms for a thread and then held it for 20 ms, on average: 80 % of its time was waiting.";
+        let expected = "Work on the pool waited 80 ms for a thread and then held it for 20 ms, on average. Of its time 80 % was waiting.";
         assert_eq!((waiting.sentence.as_str(), waiting.weight), (expected, Weight::Limit), "{waiting:?}");
         assert_eq!(waiting.evidence[4].1, "40");
         assert_eq!(found(1_000, 5, 20)[0].weight, Weight::Note);

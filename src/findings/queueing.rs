@@ -21,7 +21,7 @@ const MOSTLY: f64 = 0.5;
 const HARDLY: f64 = 0.1;
 
 const UNREAD: &str = "before the target had read the request";
-const READY: &str = "after the request's timer, pool thread or body was ready";
+const READY: &str = "The request's timer, pool thread or body was ready";
 const WHERE: &str = "in the queue or for the event loop";
 
 /// So many phases are told of, those with the most requests.
@@ -63,10 +63,10 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Findi
         let whereabouts = match looped.filter(|looped| *looped >= HARDLY * waited) {
             None => format!("{} of it passed in the queue, {UNREAD}", of_it(waited)),
             Some(_) if queued < HARDLY * waited => {
-                format!("{} of it was waiting for the event loop, {READY}", of_it(waited))
+                format!("{} of it for the event loop. {READY} by then", of_it(waited))
             }
             Some(looped) => format!(
-                "{} of it passed in the queue, {UNREAD}, and {} was waiting for the event loop, {READY}",
+                "{} of it passed in the queue, {UNREAD}. Another {} was waiting for the event loop. {READY} by then",
                 of_it(queued),
                 of_it(looped)
             ),
@@ -130,10 +130,10 @@ mod tests {
             both.sentence.contains("30 % of it passed in the queue, before") && both.weight == Weight::Limit,
             "{both:?}"
         );
-        assert!(both.sentence.contains("and 40 % was waiting for the event loop, after"), "{both:?}");
-        let woken_late = found_behind_the_loop((100, 69_900), 30_000).sentence;
+        assert!(both.sentence.contains("Another 40 % was waiting for the event loop. The"), "{both:?}");
+        let woken_late = &found_behind_the_loop((100, 69_900), 30_000).sentence;
         assert!(
-            woken_late.starts_with("Most of the latency was waiting: 70 % of it was waiting for the event loop"),
+            woken_late.starts_with("Most of the latency was waiting: 70 % of it for the event loop. The"),
             "{woken_late}"
         );
         assert!(!found(900_000, 100_000, 1_000)[0].sentence.contains("event loop"));

@@ -23,15 +23,15 @@ pub fn find(run: &Recording, found: &[Finding]) -> Option<Finding> {
         rule: Rule::Saturation,
         weight: if is_calm { Weight::Sound } else { Weight::Note },
         sentence: if is_calm {
-            "Under load, no resource that is watched here came to its limit: the target could have done more, unless it waited for something that is not watched."
+            "Under load, no resource that is watched here came to its limit. The target could have done more, unless it waited for something that is not watched."
         } else {
-            "Under load, no resource that is watched here stayed at its limit; that does not mean that the target could have done more."
+            "Under load, no resource that is watched here stayed at its limit. That does not mean that the target could have done more."
         }
         .to_owned(),
         evidence: seen.iter().map(peak).collect(),
         at: None,
         certainty: if is_calm { Certainty::Possible } else { Certainty::Likely },
-        unknown: "what is not watched: threads of the pool (--pool-threads), which may all be busy without using CPU, an event loop that something blocks without computing, the network, disks, the load generator, and what a profile's steps wait for by themselves. A limit that is reached for less than three rows and a second is not seen to last",
+        unknown: "what is not watched: a full thread pool, an event loop that something blocks, the network, disks, and the load generator. Nor what a profile's steps wait for. A limit that is reached for less than three rows and a second is not seen to last",
     })
 }
 
@@ -52,7 +52,7 @@ mod tests {
     const LOAD: &[f64] = &[10.0; 6];
 
     fn more(found: Option<Finding>) -> Option<bool> {
-        found.map(|found| found.sentence.contains("limit: the target could have done more"))
+        found.map(|found| found.sentence.contains("limit. The target could have done more"))
     }
 
     #[test]

@@ -5,6 +5,18 @@ use crate::histogram::{Distribution, Histogram};
 use crate::recording::{Faulty, Figure, Level, Phase, Recording, Route, Series, When, Worker};
 use crate::snapshot::{Figures, RouteReading};
 
+/// What is understood at first reading has at most so many words a sentence.
+const WORDS: usize = 25;
+
+/// Fails for a sentence that has more. What is no letter and no digit is no word: `80 %` is one.
+pub fn has_short_sentences(text: &str) {
+    let is_word = |word: &&str| word.contains(char::is_alphanumeric);
+    for sentence in text.split_inclusive(". ") {
+        let words = sentence.split_whitespace().filter(is_word).count();
+        assert!(words <= WORDS, "{words} words: {sentence}");
+    }
+}
+
 /// Rows of several figures.
 fn several(columns: &[(Figure, &[f64])], levels: &[Level]) -> Series {
     let mut series = Series::new(Figure::ALL, 10_000).watching(levels);

@@ -51,6 +51,7 @@ pub struct Split {
 
 /// The mean service of a route's requests, in microseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[allow(clippy::struct_field_names)] // the unit
 pub struct Service {
     /// CPU time of the work.
     pub cpu_us: f64,

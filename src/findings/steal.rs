@@ -25,7 +25,7 @@ pub fn find(run: &Recording) -> Vec<Finding> {
         rule: Rule::Steal,
         weight: Weight::Doubt,
         sentence: format!(
-            "The hypervisor gave {} of the processors' time to others{at_first}: times are longer than on hardware of one's own, by chance.",
+            "The hypervisor gave {} of the processors' time to others{at_first}. Times are longer than on hardware of one's own, by chance.",
             percent(mean)
         ),
         evidence: evidence([
@@ -49,11 +49,11 @@ mod tests {
         assert!(find(&run(&[(Figure::Steal, &[f64::NAN, 0.0, 2.0, 0.0, 0.0])])).is_empty());
         assert!(find(&run(&[(Figure::Rps, &[1.0])])).is_empty());
         let found = find(&run(&[(Figure::Steal, &[f64::NAN, 0.0, 30.0, 0.0])]));
-        assert!(found[0].sentence.contains("gave 10 % of the processors' time to others: times"), "{found:?}");
+        assert!(found[0].sentence.contains("gave 10 % of the processors' time to others. Times"), "{found:?}");
         let mut long = [0.0; 1_000];
         long[500..504].fill(20.0);
         let found = find(&run(&[(Figure::Steal, &long)]));
-        assert!(found[0].sentence.contains("to others, from 8:19 on 20 % for 4 s: times"), "{found:?}");
+        assert!(found[0].sentence.contains("to others, from 8:19 on 20 % for 4 s. Times"), "{found:?}");
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::phases;
 use super::table::{Column, NONE, Table, numbers, shown, words};
+use super::{by_route, peaks, phases};
 use crate::histogram::{Distribution, Quantiles};
 use crate::recording::{Cell, Figure, Outcome, Recording};
 use crate::snapshot::RouteReading;
@@ -17,7 +17,16 @@ const EVENTS: usize = 200;
 
 /// All of them that have something to say.
 pub fn of(run: &Recording) -> Vec<Table> {
-    let tables = [phases::table(run), routes(run), workers(run), faults(run), over_time(run), events(run)];
+    let tables = [
+        phases::table(run),
+        by_route::table(run),
+        peaks::table(run),
+        routes(run),
+        workers(run),
+        faults(run),
+        over_time(run),
+        events(run),
+    ];
     tables.into_iter().filter(|table| !table.rows.is_empty()).collect()
 }
 
@@ -235,7 +244,8 @@ fn events(run: &Recording) -> Table {
     }
 }
 
-fn named(method: &str, path: &str) -> String {
+/// A route as a row begins with it.
+pub fn named(method: &str, path: &str) -> String {
     if method.is_empty() { path.to_owned() } else { format!("{method} {path}") }
 }
 

@@ -12,6 +12,7 @@ mod bad_input;
 mod bad_workload_input;
 mod boot_failure;
 mod broken_connections;
+mod bursts;
 mod client_gone;
 mod closed_terminal;
 mod columns;

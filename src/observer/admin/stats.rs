@@ -13,7 +13,7 @@ use crate::control::faults_between;
 use crate::histogram::{Distribution, Quantiles};
 use crate::http::Refusal;
 use crate::phase::{START, is_name};
-use crate::scoreboard::{Counts, Spent};
+use crate::scoreboard::{Arrivals, Counts, Spent};
 use crate::snapshot::{Figures, RouteReading, SlotFigures};
 use crate::sys::clock;
 
@@ -145,6 +145,10 @@ fn totals(figures: &Figures) -> Value {
         "accepts": counts.accepts,
         "listen_drops": listen_drops,
         "pool": pool(*pool_busy, *pool_queued, counts),
+        "arrivals": {
+            "beat_pairs": counts.arrival_pairs,
+            "dispersion": Arrivals::of(counts).map(|arrivals| arrivals.dispersion),
+        },
     })
 }
 

@@ -313,6 +313,13 @@ impl Left {
         let arguments = ["report", "run", "--format", "md", "--output", "-"];
         let (code, page, said) = outcome(&mut command(&arguments, self.directory.path()));
         assert_eq!(code, Some(0), "{said}");
+        let findings = page.lines().filter_map(|line| line.strip_prefix("- **")?.split_once("**"));
+        for (found, _) in findings {
+            for sentence in found.split(". ") {
+                let words = sentence.split_whitespace().filter(|word| word.contains(char::is_alphanumeric));
+                assert!(words.count() <= 25, "too long: {sentence}");
+            }
+        }
         page
     }
 
