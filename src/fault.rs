@@ -32,7 +32,7 @@ pub const KINDS: usize = 16;
 /// The route of a plan for every route that isn't exempt.
 pub const EVERY_ROUTE: &str = "*";
 
-/// Whoever watches the target must get through whatever faults there are.
+/// The routes by which a target is watched: no fault, no limit on requests in flight and no profile concerns them.
 pub const EXEMPT: [&str; 3] = ["/health", "/healthz", "/readyz"];
 
 /// A fault plan, checked.

@@ -11,6 +11,7 @@ mod overlap;
 mod plan;
 mod plans;
 mod published;
+mod response;
 mod route;
 
 use std::fs::File;
@@ -26,6 +27,7 @@ pub use builtin::{BUILT_IN, DEFAULT};
 pub use overlap::{is_literal, other_slash, shape};
 pub use plan::Stage;
 pub use published::{Claim, PUBLISHED, Published};
+pub use response::{OURS, is_bodiless};
 
 use crate::config::{self, Address, Config, Layers, Limit, Mistake, Mode, Source};
 use crate::delay::Delay;

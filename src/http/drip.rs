@@ -22,14 +22,12 @@ use super::openapi::parameter::{Describe, Documented};
 use super::parameters::{FromQuery, Params, Query, Range, bytes, seconds};
 use super::record::Exchange;
 use super::target::{Limits, Target};
+use crate::profile::is_bodiless;
 use crate::sys::clock;
 use crate::work::drip::Drip;
 use crate::work::io::{Io, Mode};
 use crate::work::payload::{self, DEFAULT_SEED, Payload};
 use crate::work::sleep::sleep;
-
-/// Statuses that have no body.
-const BODILESS: [u16; 3] = [204, 205, 304];
 
 const CODES: RangeInclusive<u64> = 200..=599;
 
@@ -143,10 +141,10 @@ fn code(query: &Query) -> Result<StatusCode, Refusal> {
         let allowed = "200 to 599 without 204, 205 and 304";
         Refusal::parameter("code", &code.to_string(), format!("code={code} {why}"), allowed)
     };
-    if BODILESS.contains(&code) {
-        return Err(refuse("has no body that could drip"));
+    match StatusCode::from_u16(code) {
+        Ok(code) if is_bodiless(code) => Err(refuse("has no body that could drip")),
+        known => known.map_err(|_| refuse("is no status")),
     }
-    StatusCode::from_u16(code).map_err(|_| refuse("is no status"))
 }
 
 impl Describe for Asked {
@@ -154,8 +152,8 @@ impl Describe for Asked {
         let time = seconds(limits.delay, "--max-delay");
         let size = bytes(limits.bytes, FLAG);
         let codes = ObjectBuilder::new().schema_type(Type::Integer);
-        let runs = CODES.filter(|code| !BODILESS.iter().any(|bodiless| u64::from(*bodiless) == *code));
-        let codes = codes.enum_values(Some(runs));
+        let drips = |code: &u16| StatusCode::from_u16(*code).is_ok_and(|code| !is_bodiless(code));
+        let codes = codes.enum_values(Some(CODES.filter_map(|code| u16::try_from(code).ok()).filter(drips)));
         vec![
             time.documented("duration", "from the first byte to the last", Some(DEFAULT_DURATION)),
             size.documented("numbytes", "how many bytes", Some(DEFAULT_BYTES)),

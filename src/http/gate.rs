@@ -7,6 +7,7 @@ use http_body::Body;
 
 use super::error::Refusal;
 use super::target::Limits;
+use crate::fault::EXEMPT;
 use crate::scoreboard::{Rejection, SHED_STATUS};
 use crate::wire::{HEAD, HEADER_LINES, Refused, TARGET, go_away};
 
@@ -168,13 +169,7 @@ fn shed_status() -> StatusCode {
 
 /// Whoever watches the target must get through when it is full.
 fn is_exempt(method: &Method, path: &str) -> bool {
-    (method == Method::GET || method == Method::HEAD) && is_watching(path)
-}
-
-/// The routes by which a target is watched, whatever else it does.
-pub fn is_watching(path: &str) -> bool {
-    let path = path.strip_suffix('/').unwrap_or(path);
-    matches!(path, "/health" | "/healthz" | "/readyz")
+    (method == Method::GET || method == Method::HEAD) && EXEMPT.contains(&path.strip_suffix('/').unwrap_or(path))
 }
 
 #[cfg(test)]

@@ -25,11 +25,12 @@ use super::openapi::parameter::{Documented, PERCENT_PATTERN, text};
 use super::parameters::{Query, bytes};
 use super::record::Exchange;
 use super::route::Answering;
-use super::status::{is_bodiless, read as read_status, required_headers};
+use super::status::{read as read_status, required_headers};
 use super::target::{Limits, Target};
 use crate::delay::Delay;
 use crate::distribution::Mistake;
 use crate::partition::hash;
+use crate::profile::{OURS, is_bodiless};
 use crate::shares::{PERCENT, Shares, percent};
 use crate::units::{self, Rate};
 use crate::work::io::{Io, Mode};
@@ -41,26 +42,9 @@ pub const NAMES: [&str; 6] = ["delay", "status", "size", "header", "gzip", "clos
 /// The only parameter that may come more than once.
 pub const HEADER: &str = "header";
 
-/// Headers that are the connection's, the body's or the measurement's, or that keep a browser from running what
-/// `/echo` gives back.
-const OURS: [&str; 16] = [
-    "connection",
-    "content-encoding",
-    "content-length",
-    "content-range",
-    "content-security-policy",
-    "date",
-    "keep-alive",
-    "proxy-connection",
-    "server-timing",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "vary",
-    "x-content-type-options",
-    "x-quintain-worker",
-];
+/// Headers that keep a browser from running what `/echo` gives back, and the one that `gzip=` writes. A profile sets them
+/// for its own routes.
+const GUARDED: [&str; 3] = ["content-security-policy", "vary", "x-content-type-options"];
 
 /// What draws by a route's index: each by a key of its own, so that it hits other requests than the others do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -290,9 +274,9 @@ fn read_header(text: &str) -> Result<(HeaderName, HeaderValue), Refusal> {
     let Ok(known) = HeaderName::from_bytes(name.as_bytes()) else {
         return refuse(format!("names no header: {name:?}"), ALLOWED.to_owned());
     };
-    if OURS.contains(&known.as_str()) {
+    if OURS.iter().chain(&GUARDED).any(|ours| known == *ours) {
         let why = format!("can't be set: {known} is the target's own to write");
-        return refuse(why, format!("any name but {}", OURS.join(", ")));
+        return refuse(why, format!("any name but {}", [&OURS[..], &GUARDED].concat().join(", ")));
     }
     let value = value.trim_matches(' ');
     let is_plain = value.bytes().all(|byte| matches!(byte, b' '..=b'~'));

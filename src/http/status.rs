@@ -12,6 +12,7 @@ use super::parameters::{FromQuery, Params, Query, millionths};
 use super::record::Exchange;
 use super::target::{Limits, Target};
 use crate::partition::{Partition, Spacing};
+use crate::profile::is_bodiless;
 use crate::units::Rate;
 
 /// Codes that one list may hold.
@@ -45,11 +46,6 @@ fn answer(code: StatusCode) -> Response {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
-}
-
-/// Statuses that come without a body.
-pub fn is_bodiless(code: StatusCode) -> bool {
-    matches!(code, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED)
 }
 
 /// The header that a status must not come without (RFC 9110, 15), or that a client follows.

@@ -12,7 +12,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,7 +28,7 @@ use crate::run_files;
 use crate::sample::{RouteSample, Sample, SlotSample, TargetSample};
 use crate::scoreboard::Scoreboard;
 use crate::snapshot::RouteReading;
-use crate::sys::clock;
+use crate::sys::{clock, lock};
 
 pub use faults::{Shown, past_faults, shown_faults};
 pub use feed::{Cut, Feed};
@@ -308,7 +308,7 @@ impl Live {
 
     /// Nobody panics while it is held.
     fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.inner)
     }
 }
 

@@ -4,10 +4,11 @@
 //! is sparse and there may be many of them; the same text is a row of `marks.csv`, from which a new observer has them again.
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::phase::MARKS;
 use crate::snapshot::Figures;
+use crate::sys::lock;
 
 /// The phase of everything before the first mark.
 const BEFORE_ALL: &str = "run";
@@ -64,7 +65,7 @@ impl Marks {
     pub fn find(&self, phase: &str) -> Option<Found> {
         let marks = self.all();
         let (index, mark) = marks.iter().enumerate().rev().find(|(_, mark)| mark.phase == phase)?;
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut asked = lock(&self.asked);
         let known = asked.iter().position(|known| known.index == index).map(|place| asked.remove(place));
         let found = match known {
             Some(known) => known,
@@ -124,6 +125,6 @@ impl Marks {
 
     /// No one leaves half a mark, whatever ends it.
     fn all(&self) -> MutexGuard<'_, Vec<Mark>> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.all)
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::entry::{Entry, ProfileErrors, Table};
+use super::response::{OURS, is_bodiless};
 use super::{Response, Route, Rules, Step};
 use crate::delay::Delay;
 use crate::distribution;
@@ -18,18 +19,6 @@ const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", 
 
 /// Longest path: with its method it must fit the route table.
 const PATH: usize = 200;
-
-/// Headers that are the connection's or the measurement's.
-const OURS: [&str; 8] = [
-    "connection",
-    "content-length",
-    "date",
-    "keep-alive",
-    "server-timing",
-    "transfer-encoding",
-    "upgrade",
-    "x-quintain-worker",
-];
 
 /// What a step can be.
 const STEPS: [&str; 4] = ["cpu", "io", "mem", "bytes"];
@@ -231,7 +220,7 @@ fn read_response(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileError
     let status = status.and_then(|status| StatusCode::from_u16(u16::try_from(status).ok()?).ok());
     let size = table.get("size").map(|size| (size.bytes(rules.bytes, "--max-bytes", errors), size));
     if let (Some(status), Some((Some(1..), entry))) = (status, &size)
-        && matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED)
+        && is_bodiless(status)
     {
         errors.wrong_value(entry, format!("must be 0: a {} has no body", status.as_u16()));
     }
@@ -248,8 +237,7 @@ fn read_headers(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Vec<(Heade
             continue;
         };
         if OURS.contains(&known.as_str()) {
-            let allowed =
-                "can't be set: the connection and the measurement write it; any header but these is allowed: ";
+            let allowed = "can't be set: the target itself writes it; any header but these is allowed: ";
             errors.wrong(span.start, &values.key, format!("{allowed}{}", OURS.join(", ")));
             continue;
         }
@@ -308,9 +296,7 @@ fn sum_up(
     }
     if response.size.is_some() {
         errors.wrong(at, &key, "a body's size is said once: by `bytes` steps or by `response.size`, not both");
-    } else if bytes > 0
-        && matches!(response.status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED)
-    {
+    } else if bytes > 0 && is_bodiless(response.status) {
         errors.wrong(at, &key, format!("must make no bytes: a {} has no body", response.status.as_u16()));
     } else {
         response.size = Some(bytes);

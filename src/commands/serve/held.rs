@@ -5,10 +5,10 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
-use crate::sys::terminal;
+use crate::sys::{lock, terminal};
 
 /// So many lines are kept, the newest.
 const KEPT: usize = 1_000;
@@ -36,7 +36,7 @@ pub fn write_out(patience: Duration) {
 }
 
 fn held() -> MutexGuard<'static, Held> {
-    let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut held = lock(&HELD);
     let process = std::process::id();
     if held.owner != process {
         *held = Held { owner: process, lines: VecDeque::new(), left_out: 0 };

@@ -14,7 +14,7 @@ use tokio::task::coop;
 use tower::{ServiceExt, service_fn};
 use tower_http::compression::{Compression, CompressionBody};
 
-use crate::http::status::is_bodiless;
+use crate::profile::is_bodiless;
 
 /// Compresses what is the whole of a body. `accepted` has the `Accept-Encoding` of its request.
 pub async fn compress(response: Response<Body>, accepted: &HeaderMap) -> Response<Body> {

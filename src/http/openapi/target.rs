@@ -11,7 +11,7 @@ use crate::http::parameters::Nothing;
 use crate::http::target::{About, Limits, Target};
 use crate::http::techempower::Message;
 use crate::http::{answer, delay, drip, io, modifiers, profile_route, routes, status};
-use crate::profile::{self, Profile, shape as shape_of};
+use crate::profile::{self, Profile, is_bodiless, shape as shape_of};
 use crate::units;
 use crate::work::Done;
 use crate::work::cpu::{Computed, Cpu};
@@ -262,7 +262,7 @@ fn of_profile(route: &profile::Route, path: &str) -> Described {
         described = described.takes(vec![anything], Some(part));
     }
     let answer = match size {
-        _ if status::is_bodiless(*status) => stamped("As the profile says"),
+        _ if is_bodiless(*status) => stamped("As the profile says"),
         Some(_) => measured("As the profile says", BYTES, string()),
         None => measured("What was done", JSON, profile_route::schema()),
     };

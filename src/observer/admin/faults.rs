@@ -10,7 +10,7 @@ use utoipa::ToSchema;
 
 use super::Target;
 use super::json::Json;
-use super::order::{read, until_applied};
+use super::order::{parse, read, refusal, until_applied};
 use crate::control::{Counted, Event, KnownFaults, known_faults, plans_in_force, put_faults, standing};
 use crate::fault::{Mistake, PLANS, Rules, Written, understand};
 use crate::http::Refusal;
@@ -143,20 +143,9 @@ fn rules(target: &Target) -> Rules {
     Rules { routes: (0..table.len()).filter_map(|number| table.name(number)).collect(), ..(*target.rules).clone() }
 }
 
-fn refusal(mistakes: &[Mistake]) -> Refusal {
-    let sentences: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-    let first = mistakes.first().cloned();
-    Refusal {
-        parameter: first.as_ref().map(|first| first.place.clone()),
-        value: first.as_ref().and_then(|first| first.value.clone()),
-        allowed: first.map(|first| first.allowed),
-        ..Refusal::new(StatusCode::BAD_REQUEST, sentences.join(" | "))
-    }
-}
-
 /// What a body asks for, or every mistake in it.
 fn understood(body: &[u8], rules: &Rules) -> Result<(Vec<Written>, Option<Duration>), Vec<Mistake>> {
-    let Wish { faults, ttl } = wish(body).map_err(|mistake| vec![mistake])?;
+    let Wish { faults, ttl } = parse(body, ALLOWED, &[]).map_err(|mistake| vec![mistake])?;
     let mut mistakes = Vec::new();
     let mut plans: Vec<Written> = Vec::new();
     for (number, written) in faults.iter().enumerate() {
@@ -187,24 +176,6 @@ fn lifetime(text: &str) -> Result<Duration, Mistake> {
     };
     let allowed = "a duration above 0, such as 30s".to_owned();
     Err(Mistake { place: "ttl".to_owned(), value: Some(format!("{text:?}")), wrong, allowed })
-}
-
-fn wish(body: &[u8]) -> Result<Wish, Mistake> {
-    let mut json = serde_json::Deserializer::from_slice(body);
-    let wish: Wish = serde_path_to_error::deserialize(&mut json).map_err(|error| {
-        let path = error.path().to_string();
-        mistake(if path == "." { "the body" } else { &path }, error.inner())
-    })?;
-    json.end().map_err(|error| mistake("the body", &error))?;
-    Ok(wish)
-}
-
-fn mistake(place: &str, error: &serde_json::Error) -> Mistake {
-    let text = error.to_string();
-    // The place says it better, unless it is no JSON at all.
-    let wrong = if error.is_data() { text.split(" at line ").next().unwrap_or(&text) } else { &text };
-    let (wrong, allowed) = wrong.split_once("; allowed: ").unwrap_or((wrong, ALLOWED));
-    Mistake { place: place.to_owned(), value: None, wrong: wrong.to_owned(), allowed: allowed.to_owned() }
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::Target;
 use super::json::Json;
-use super::order::read;
+use super::order::{parse, read, refusal};
 use crate::http::Refusal;
 use crate::phase::{ALLOWED, MARKS, is_name};
 
@@ -16,6 +16,7 @@ const BODY: &str = r#"{"phase": "a name"}"#;
 
 /// All that a body may hold.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Wish {
     phase: String,
 }
@@ -36,23 +37,8 @@ pub async fn post(State(target): State<Target>, body: Body) -> Result<(StatusCod
 
 /// The phase that a body names, or what is wrong with it.
 fn wish(body: &[u8]) -> Result<String, Refusal> {
-    let text = String::from_utf8_lossy(body);
-    let Ok(Value::Object(fields)) = serde_json::from_slice(body) else {
-        return Err(Refusal::bad("the body", &text, BODY));
-    };
-    if let Some((name, value)) = fields.iter().find(|(name, _)| *name != "phase") {
-        return Err(Refusal::bad(name, &value.to_string(), "no field but phase"));
-    }
-    match fields.get("phase") {
-        None => Err(Refusal::bad("the body", &text, BODY)),
-        Some(Value::String(name)) if is_name(name) => {
-            // A field that comes twice.
-            let wish = serde_json::from_slice(body).map_err(|_| Refusal::bad("the body", &text, BODY));
-            wish.map(|Wish { phase }| phase)
-        }
-        Some(Value::String(name)) => Err(Refusal::bad("phase", name, ALLOWED)),
-        Some(other) => Err(Refusal::bad("phase", &other.to_string(), ALLOWED)),
-    }
+    let Wish { phase } = parse(body, BODY, &[("phase", ALLOWED)]).map_err(|mistake| refusal(&[mistake]))?;
+    if is_name(&phase) { Ok(phase) } else { Err(Refusal::bad("phase", &phase, ALLOWED)) }
 }
 
 #[cfg(test)]

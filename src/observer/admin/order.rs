@@ -1,12 +1,14 @@
-//! What every write on the admin listener does: read a body, and wait for the workers to follow.
+//! What every write on the admin listener does: read a body, make out what it asks for, and wait for the workers to follow.
 
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::StatusCode;
 use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
 use tokio::time::{sleep, timeout};
 
+use crate::fault::Mistake;
 use crate::http::Refusal;
 use crate::scoreboard::{Scoreboard, SeatState};
 use crate::snapshot::Snapshot;
@@ -94,4 +96,40 @@ async fn collect(mut body: Body) -> Result<Vec<u8>, Refusal> {
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "a body has at most 65536 bytes here"));
     }
     Ok(bytes)
+}
+
+/// What a body asks for, which is one JSON value.
+///
+/// # Errors
+/// The first mistake in it, with its place and what is allowed there: of the fields that are named here, or of the whole.
+pub fn parse<T: DeserializeOwned>(body: &[u8], whole: &str, fields: &[(&str, &str)]) -> Result<T, Mistake> {
+    let allowed =
+        |place: &str| fields.iter().find(|(field, _)| *field == place).map_or(whole, |(_, allowed)| *allowed);
+    let mut json = serde_json::Deserializer::from_slice(body);
+    let asked = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        mistake(if path == "." { "the body" } else { &path }, error.inner(), allowed(&path))
+    })?;
+    json.end().map_err(|error| mistake("the body", &error, whole))?;
+    Ok(asked)
+}
+
+fn mistake(place: &str, error: &serde_json::Error, allowed: &str) -> Mistake {
+    let text = error.to_string();
+    // The place says it better, unless it is no JSON at all.
+    let wrong = if error.is_data() { text.split(" at line ").next().unwrap_or(&text) } else { &text };
+    let (wrong, allowed) = wrong.split_once("; allowed: ").unwrap_or((wrong, allowed));
+    Mistake { place: place.to_owned(), value: None, wrong: wrong.to_owned(), allowed: allowed.to_owned() }
+}
+
+/// The answer to a body with mistakes, in the order of the body.
+pub fn refusal(mistakes: &[Mistake]) -> Refusal {
+    let sentences: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+    let first = mistakes.first().cloned();
+    Refusal {
+        parameter: first.as_ref().map(|first| first.place.clone()),
+        value: first.as_ref().and_then(|first| first.value.clone()),
+        allowed: first.map(|first| first.allowed),
+        ..Refusal::new(StatusCode::BAD_REQUEST, sentences.join(" | "))
+    }
 }

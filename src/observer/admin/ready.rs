@@ -8,11 +8,13 @@ use utoipa::ToSchema;
 
 use super::Target;
 use super::json::Json;
-use super::order::{read, until_applied};
+use super::order::{parse, read, refusal, until_applied};
 use crate::control;
 use crate::http::Refusal;
 
 const ALLOWED: &str = r#"{"ready": true} or {"ready": false}"#;
+
+const VALUES: &[(&str, &str)] = &[("ready", "true or false")];
 
 /// What is ordered.
 #[derive(Deserialize, ToSchema)]
@@ -30,7 +32,7 @@ pub struct Applied {
 
 /// Publishes the order, and answers when every worker follows it.
 pub async fn ready(State(target): State<Target>, body: Body) -> Result<Json<Applied>, Refusal> {
-    let Wish { ready } = wish(&read(body).await?)?;
+    let Wish { ready } = parse(&read(body).await?, ALLOWED, VALUES).map_err(|mistake| refusal(&[mistake]))?;
     let (_, mut standing) = control::standing(&target.board);
     standing.ready = ready;
     let epoch = control::publish(&target.board, &standing)
@@ -39,41 +41,36 @@ pub async fn ready(State(target): State<Target>, body: Body) -> Result<Json<Appl
     Ok(Json(Applied { ready, epoch }))
 }
 
-/// What a body asks for, or what is wrong with it.
-fn wish(body: &[u8]) -> Result<Wish, Refusal> {
-    let text = String::from_utf8_lossy(body);
-    let Ok(serde_json::Value::Object(fields)) = serde_json::from_slice(body) else {
-        return Err(Refusal::bad("the body", &text, ALLOWED));
-    };
-    if let Some((name, value)) = fields.iter().find(|(name, _)| *name != "ready") {
-        return Err(Refusal::bad(name, &value.to_string(), "no field but ready"));
-    }
-    match fields.get("ready") {
-        None => Err(Refusal::bad("the body", &text, ALLOWED)),
-        Some(serde_json::Value::Bool(_)) => {
-            // A field that comes twice.
-            serde_json::from_slice(body).map_err(|_| Refusal::bad("the body", &text, ALLOWED))
-        }
-        Some(other) => Err(Refusal::bad("ready", &other.to_string(), "true or false")),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn wish(body: &str) -> Result<bool, String> {
+        let read: Result<Wish, _> = parse(body.as_bytes(), ALLOWED, VALUES);
+        read.map(|Wish { ready }| ready).map_err(|mistake| mistake.to_string())
+    }
+
     #[test]
     fn a_wish_is_exactly_one_boolean() {
-        assert!(wish(br#"{"ready": true}"#).is_ok_and(|wish| wish.ready));
-        assert!(wish(br#" {"ready":false} "#).is_ok_and(|wish| !wish.ready));
-        for bad in
-            ["", "{}", "[false]", "true", "{\"ready\": 1}", "{\"ready\": \"no\"}", "{\"ready\": null}", "\u{fffd}"]
-        {
-            assert!(wish(bad.as_bytes()).is_err_and(|refusal| refusal.status == StatusCode::BAD_REQUEST), "{bad}");
-        }
-        for bad in [r#"{"ready": true, "redy": 1}"#, r#"{"ready": true, "ready": false}"#, r#"{"ready": true} {}"#]
-        {
-            assert!(wish(bad.as_bytes()).is_err(), "{bad}");
+        assert_eq!(wish(r#"{"ready": true}"#), Ok(true));
+        assert_eq!(wish(r#" {"ready":false} "#), Ok(false));
+        for (bad, place) in [
+            ("", "the body: EOF"),
+            ("{}", "the body: missing field `ready`"),
+            ("true", "the body: invalid type: boolean `true`"),
+            ("\u{fffd}", "the body: expected value"),
+            (r#"{"ready": 1}"#, "ready: invalid type: integer `1`, expected a boolean; allowed: true or false"),
+            (
+                r#"{"ready": "no"}"#,
+                "ready: invalid type: string \"no\", expected a boolean; allowed: true or false",
+            ),
+            (r#"{"ready": null}"#, "ready: invalid type: null, expected a boolean; allowed: true or false"),
+            (r#"{"ready": true, "redy": 1}"#, "redy: unknown field `redy`, expected `ready`"),
+            (r#"{"ready": true, "ready": false}"#, "the body: duplicate field `ready`"),
+            (r#"{"ready": true} {}"#, "the body: trailing characters"),
+        ] {
+            let sentence = wish(bad).unwrap_err();
+            assert!(sentence.starts_with(place), "{bad}: {sentence}");
         }
     }
 }
