@@ -25,6 +25,7 @@ pub mod openapi;
 mod parameters;
 mod profile_route;
 mod record;
+mod request_state;
 mod route;
 mod spoil;
 mod stack;
@@ -46,7 +47,6 @@ pub use stack::Stack;
 pub use target::{About, Limits, Target};
 
 use axum::http::Method;
-use axum::routing::MethodFilter;
 
 use crate::fault::EXEMPT;
 use crate::profile::{Offered, Profile, shape};
@@ -78,7 +78,7 @@ pub fn routes(profile: &Profile) -> Vec<Route> {
 fn built_in(profile: &Profile) -> Vec<Route> {
     vec![
         index::route(profile),
-        Route::on(&Method::OPTIONS, MethodFilter::OPTIONS, "/", index::options),
+        Route::on(&Method::OPTIONS, "/", index::options),
         openapi::route(profile),
         Route::plain("/docs", docs::page),
         Route::plain("/docs/{file}", docs::file),
@@ -95,7 +95,7 @@ fn built_in(profile: &Profile) -> Vec<Route> {
         Route::get("/stream/{n}", stream::stream),
         Route::get("/drip", drip::drip),
         Route::post("/upload", upload::upload),
-        Route::on(&Method::PUT, MethodFilter::PUT, "/upload", upload::upload),
+        Route::on(&Method::PUT, "/upload", upload::upload),
         Route::any("/echo", echo::echo),
         Route::get("/headers", anything::headers),
         Route::any("/anything", anything::anything),

@@ -7,7 +7,7 @@ use utoipa::PartialSchema;
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{ObjectBuilder, RefOr};
 
-use super::figure::{push_json, push_null, push_timing};
+use super::figure::{push_hexadecimal, push_json, push_null, push_timing};
 use super::record::Exchange;
 pub use crate::scoreboard::Spent;
 use crate::sys::clock;
@@ -23,6 +23,9 @@ pub const WORKER: HeaderName = HeaderName::from_static("x-quintain-worker");
 
 /// <https://www.w3.org/TR/server-timing/>
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
+
+/// How long its value is, so that it is written into its place at once.
+const TIMING_LENGTH: usize = 155;
 
 /// A finished piece of work, and the request that asked for it.
 pub struct Answer {
@@ -79,13 +82,13 @@ impl Field {
     fn push(&self, text: &mut Vec<u8>) {
         match *self {
             Self::Count(number) => push_json(text, number, 0),
-            Self::Hexadecimal(number, digits) => text.extend(format!("\"{number:0digits$x}\"").bytes()),
+            Self::Hexadecimal(number, digits) => push_hexadecimal(text, number, digits),
             Self::Microseconds(nanoseconds) => push_json(text, nanoseconds, 3),
             Self::Milliseconds(nanoseconds) | Self::MaybeMilliseconds(Some(nanoseconds)) => {
                 push_json(text, nanoseconds, 6);
             }
             Self::MaybeMilliseconds(None) => push_null(text),
-            Self::Word(word) => text.extend(["\"", word, "\""].concat().bytes()),
+            Self::Word(word) => push_all(text, ["\"", word, "\""]),
         }
     }
 
@@ -99,11 +102,17 @@ impl Field {
     }
 }
 
+fn push_all(text: &mut Vec<u8>, parts: [&str; 3]) {
+    for part in parts {
+        text.extend_from_slice(part.as_bytes());
+    }
+}
+
 /// Appends what was done as a JSON object whose length does not depend on its figures.
 pub fn push_object(text: &mut Vec<u8>, done: &Done) {
     let mut before = "{\"";
     each_field(done, |name, field| {
-        text.extend([before, name, "\":"].concat().bytes());
+        push_all(text, [before, name, "\":"]);
         field.push(text);
         before = ",\"";
     });
@@ -122,7 +131,7 @@ pub fn schema(done: &Done) -> RefOr<Schema> {
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
         let Self { done, exchange } = self;
-        let mut body = Vec::with_capacity(128);
+        let mut body = Vec::with_capacity(160);
         push_object(&mut body, &done);
         body.push(b'\n');
         let mut response = Response::new(Body::from(body));
@@ -159,11 +168,11 @@ impl Spent {
             (", io;dur=", io_ns),
             (", total;dur=", total_ns),
         ];
-        let mut text = Vec::with_capacity(192);
+        let mut text = Vec::with_capacity(TIMING_LENGTH);
         if let Some(queue_ns) = exchange.queue_ns() {
-            text.extend(b"queue;dur=");
+            text.extend_from_slice(b"queue;dur=");
             push_timing(&mut text, queue_ns);
-            text.extend(b", ");
+            text.extend_from_slice(b", ");
         }
         for (name, nanoseconds) in known {
             text.extend_from_slice(name.as_bytes());

@@ -111,7 +111,7 @@ impl FromQuery for Payload {
     const NAMES: &'static [&'static str] = &["seed"];
     const IN_PATH: Option<&'static str> = Some("n");
 
-    fn from_query(query: &Query, limits: &Limits) -> Result<Self, Refusal> {
+    fn from_query(query: &Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
         let length = query.ranged("n", &number_of_bytes(limits.bytes, FLAG))?.unwrap_or(0);
         let seed = query.between("seed", SEEDS)?.unwrap_or(DEFAULT_SEED);
         Ok(Self::new(seed, length))

@@ -19,7 +19,7 @@ pub async fn cpu(Params(computation): Params<Cpu>, exchange: Exchange) -> Answer
 impl FromQuery for Cpu {
     const NAMES: &'static [&'static str] = &["iterations", "ms", "on"];
 
-    fn from_query(query: &Query, limits: &Limits) -> Result<Self, Refusal> {
+    fn from_query(query: &Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
         let iterations = whole(iterations_within(limits.cpu), FLAG);
         query.not_both("iterations", "ms")?;
         let count = query.ranged("iterations", &iterations)?;

@@ -21,7 +21,7 @@ impl FromQuery for Delay {
     const NAMES: &'static [&'static str] = &[];
     const IN_PATH: Option<&'static str> = Some("d");
 
-    fn from_query(query: &Query, limits: &Limits) -> Result<Self, Refusal> {
+    fn from_query(query: &Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
         let delay = query.ranged("d", &seconds(limits.delay, "--max-delay"))?.unwrap_or_default();
         Ok(Self(Io { delay, mode: Mode::Async }))
     }

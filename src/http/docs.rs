@@ -1,10 +1,9 @@
 //! `GET /docs`: a page that reads `/openapi.json` and lets one try each route. Of our own: what the well-known ones
 //! are made of is larger than the whole program, or comes from elsewhere when the page is opened.
 
-use axum::extract::Path;
-use axum::extract::rejection::PathRejection;
 use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use percent_encoding::percent_decode_str;
 
 use super::error::Refusal;
 
@@ -41,9 +40,10 @@ pub async fn page(uri: Uri) -> Response {
 ///
 /// # Errors
 /// 404 for any other name.
-pub async fn file(name: Result<Path<String>, PathRejection>) -> Result<Response, Refusal> {
+pub async fn file(uri: Uri) -> Result<Response, Refusal> {
+    let name = uri.path().trim_end_matches('/').rsplit('/').next().unwrap_or_default();
     // What is no text is no name of ours either.
-    let name = name.map_or_else(|rejection| rejection.body_text(), |Path(name)| name);
+    let name = percent_decode_str(name).decode_utf8_lossy();
     let (_, kind, text) = FILES.into_iter().find(|(known, ..)| *known == name).ok_or_else(|| {
         let names = FILES.map(|(name, ..)| name).join(", ");
         Refusal {

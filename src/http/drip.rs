@@ -112,7 +112,7 @@ impl http_body::Body for Dripping {
 impl FromQuery for Asked {
     const NAMES: &'static [&'static str] = &["duration", "numbytes", "delay", "code", "seed"];
 
-    fn from_query(query: &Query, limits: &Limits) -> Result<Self, Refusal> {
+    fn from_query(query: &Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
         let time = seconds(limits.delay, "--max-delay");
         let size = bytes(limits.bytes, FLAG);
         let duration = query.ranged("duration", &time)?;
@@ -127,7 +127,7 @@ impl FromQuery for Asked {
 }
 
 /// A plain number is seconds; all else is the one grammar for delays.
-fn delay(query: &Query, time: &Range<Duration>, limits: &Limits) -> Result<Wait, Refusal> {
+fn delay(query: &Query<'_>, time: &Range<Duration>, limits: &Limits) -> Result<Wait, Refusal> {
     const NAME: &str = "delay";
     if query.get(NAME).is_some_and(|text| text.contains([':', ',', '('])) {
         return Ok(query.delay(NAME, limits)?.map_or(Wait::Always(Duration::ZERO), Wait::from));
@@ -135,7 +135,7 @@ fn delay(query: &Query, time: &Range<Duration>, limits: &Limits) -> Result<Wait,
     Ok(Wait::Always(query.ranged(NAME, time)?.unwrap_or_default()))
 }
 
-fn code(query: &Query) -> Result<StatusCode, Refusal> {
+fn code(query: &Query<'_>) -> Result<StatusCode, Refusal> {
     let code = query.between("code", CODES)?.and_then(|code| u16::try_from(code).ok()).unwrap_or(200);
     let refuse = |why: &str| {
         let allowed = "200 to 599 without 204, 205 and 304";

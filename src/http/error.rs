@@ -1,7 +1,6 @@
 //! Refusals: a status and one sentence, as the same small JSON everywhere.
 
-use axum::extract::Request;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -98,15 +97,22 @@ impl IntoResponse for Refusal {
 }
 
 /// No route has the path.
-pub async fn not_found(request: Request) -> Response {
-    let sentence = format!("there is no {} here; GET / says what there is", request.uri().path());
+#[must_use]
+pub fn not_found(path: &str) -> Response {
+    let sentence = format!("there is no {path} here; GET / says what there is");
     Refusal::new(StatusCode::NOT_FOUND, sentence).into_response()
 }
 
-/// The path is there, the method is not; the router adds `Allow`.
-pub async fn method_not_allowed(request: Request) -> Refusal {
-    let sentence = format!("{} does not take {}; Allow says what it takes", request.uri().path(), request.method());
-    Refusal::new(StatusCode::METHOD_NOT_ALLOWED, sentence)
+/// The path is there, the method is not.
+#[must_use]
+pub fn method_not_allowed(path: &str, method: &Method, allowed: &str) -> Response {
+    let sentence = format!("{path} does not take {method}; Allow says what it takes");
+    let mut response = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, sentence).into_response();
+    // Names of methods always become a header.
+    if let Ok(allowed) = HeaderValue::from_str(allowed) {
+        response.headers_mut().insert(header::ALLOW, allowed);
+    }
+    response
 }
 
 /// The kernel refused the pool a thread.

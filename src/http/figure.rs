@@ -32,6 +32,17 @@ pub fn push_timing(text: &mut Vec<u8>, nanoseconds: u64) {
     push(text, nanoseconds.saturating_add(500) / 1_000, 3, (TIMING_WIDTH, b'0'));
 }
 
+/// A number of so many hexadecimal digits, at most 16, as a JSON text.
+pub fn push_hexadecimal(text: &mut Vec<u8>, number: u64, digits: usize) {
+    text.push(b'"');
+    for place in (0..digits).rev() {
+        let digit = (number >> (4 * place)) & 0xF;
+        // Below sixteen.
+        text.push(b"0123456789abcdef"[usize::try_from(digit).unwrap_or_default()]);
+    }
+    text.push(b'"');
+}
+
 /// In integers: floating-point formatting takes several times as long.
 fn push(text: &mut Vec<u8>, number: u64, decimals: usize, (width, padding): (usize, u8)) {
     let mut figure = [padding; LONGEST];
@@ -74,6 +85,12 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn hexadecimal_is_as_the_standard_library_has_it(number in any::<u64>(), short in any::<u32>()) {
+            prop_assert_eq!(text(|text| push_hexadecimal(text, number, 16)), format!("\"{number:016x}\""));
+            prop_assert_eq!(text(|text| push_hexadecimal(text, short.into(), 8)), format!("\"{short:08x}\""));
+        }
+
         #[test]
         fn a_figure_is_the_number_that_it_shows(number in any::<u64>(), shift in 0..64_u32, decimals in 0..7_usize) {
             let number = number >> shift;

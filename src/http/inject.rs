@@ -15,10 +15,10 @@ use axum::response::{IntoResponse, Response};
 use super::error::Refusal;
 use super::in_force::{Hit, OfPlan};
 use super::record::Exchange;
+use super::request_state::RequestState;
 use super::route::Numbered;
 use super::spoil::Spoil;
 use super::status::required_headers;
-use super::target::Target;
 use crate::fault::Kind;
 use crate::profile::is_bodiless;
 use crate::scoreboard::FaultMark;
@@ -29,13 +29,8 @@ use crate::work::io::{Io, Mode};
 const CRASHED: i32 = 70;
 
 /// Carries out a fault around a handler.
-pub(super) async fn inject(
-    hit: Hit,
-    target: Target,
-    route: Numbered,
-    request: Request,
-    mut exchange: Exchange,
-) -> Response {
+pub(super) async fn inject(hit: Hit, route: Numbered, request: Request, mut state: RequestState) -> Response {
+    let RequestState { target, exchange, .. } = &mut state;
     let Hit { kind, mark, index, closes_ns, plan } = hit;
     let begun_ns = exchange.service_ns();
     let carried_out = || target.board().head().faults.carried_out(mark);
@@ -59,7 +54,7 @@ pub(super) async fn inject(
             None
         }
         Kind::Status(code) => return marked(answer(code, &plan), mark),
-        Kind::Crash => crash(&exchange, carried_out),
+        Kind::Crash => crash(exchange, carried_out),
         Kind::Empty => return marked(Spoil::Empty.alone(), mark),
         Kind::Reset => return marked(Spoil::Reset.alone(), mark),
         Kind::Malformed => return marked(Spoil::Malformed.alone(), mark),
@@ -68,8 +63,8 @@ pub(super) async fn inject(
         // Theirs are not the requests.
         Kind::Freeze | Kind::Refuse => None,
     };
-    exchange.add_injected_since(begun_ns);
-    let mut response = route.handle(request, exchange, target).await;
+    exchange.add_injected(exchange.service_ns().saturating_sub(begun_ns));
+    let mut response = route.handle(request, state).await;
     if let Some(spoil) = spoil {
         response.extensions_mut().insert(spoil);
         response = marked(response, mark);

@@ -58,7 +58,7 @@ impl From<Delay> for Wait {
 impl FromQuery for Asked {
     const NAMES: &'static [&'static str] = &["ms", "delay", "mode"];
 
-    fn from_query(query: &Query, limits: &Limits) -> Result<Self, Refusal> {
+    fn from_query(query: &Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
         let milliseconds = milliseconds(limits.delay, "--max-delay");
         query.not_both("ms", "delay")?;
         let named = query.ranged("ms", &milliseconds)?;

@@ -39,7 +39,7 @@ pub fn unavailable(reason: &Unavailable, limits: &Limits) -> Refusal {
 impl FromQuery for Hold {
     const NAMES: &'static [&'static str] = &["bytes", "ms"];
 
-    fn from_query(query: &Query, limits: &Limits) -> Result<Self, Refusal> {
+    fn from_query(query: &Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
         let memory = bytes(limits.memory, "--max-mem");
         let time = milliseconds(limits.delay, "--max-delay");
         let named = (query.ranged("bytes", &memory)?, query.ranged("ms", &time)?);

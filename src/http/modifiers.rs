@@ -4,8 +4,8 @@
 //! parameters → index → delay waits → work → status → size → header → gzip → close
 //! ```
 //!
-//! The route leaves a [`Slot`] with a request whose query may hold modifiers. [`begin`] runs where the parameters are
-//! read: once they are all in order it decides what the request gets, says so in the slot, and waits. [`modify`] does
+//! The route makes a [`Slot`] for a request whose query may hold modifiers. [`begin`] runs where the parameters are
+//! read: once they are all in order it decides what the request gets, waits, and says so in the slot. [`modify`] does
 //! the rest to the response. What is refused is left as it is.
 
 mod gzip;
@@ -14,8 +14,6 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::Request;
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
 use super::answer::{WORKER, put};
@@ -24,6 +22,7 @@ use super::error::Refusal;
 use super::openapi::parameter::{Documented, PERCENT_PATTERN, text};
 use super::parameters::{Query, bytes};
 use super::record::Exchange;
+use super::request_state::RequestState;
 use super::route::Answering;
 use super::status::{read as read_status, required_headers};
 use super::target::{Limits, Target};
@@ -75,8 +74,17 @@ impl Draw {
 #[derive(Clone, Default)]
 pub struct Slot(Arc<OnceLock<Decided>>);
 
+impl Slot {
+    /// How long the request was made to wait before its work.
+    #[must_use]
+    pub fn waited_ns(&self) -> u64 {
+        self.0.get().map_or(0, |decided| decided.waited_ns)
+    }
+}
+
 /// What a request gets.
 struct Decided {
+    waited_ns: u64,
     status: Option<StatusCode>,
     size: Option<u64>,
     headers: Vec<(HeaderName, HeaderValue)>,
@@ -120,11 +128,8 @@ pub fn may_be_in(query: &str) -> bool {
     query.split('&').map(|pair| &pair[..name(pair)]).any(|name| name.contains('%') || NAMES.contains(&name))
 }
 
-/// Has a request handled whose query may hold modifiers.
-pub fn modify(mut request: Request, handle: impl FnOnce(Request) -> Answering) -> Answering {
-    let slot = Slot::default();
-    request.extensions_mut().insert(slot.clone());
-    let answering = handle(request);
+/// Modifies the response in the making, as is decided meanwhile.
+pub fn modify(slot: Slot, answering: Answering) -> Answering {
     Box::pin(async move {
         let response = answering.await;
         match slot.0.get() {
@@ -141,28 +146,28 @@ pub fn modify(mut request: Request, handle: impl FnOnce(Request) -> Answering) -
 /// # Errors
 /// A refusal that names the modifier, its value and what is allowed.
 pub async fn begin(
-    slot: Slot,
-    query: &Query,
+    slot: &Slot,
+    query: &Query<'_>,
     own: &[&str],
-    parts: &mut Parts,
-    target: &Target,
+    headers: &mut HeaderMap,
+    state: &RequestState,
 ) -> Result<(), Refusal> {
+    let RequestState { target, exchange, .. } = state;
     let asked = Asked::read(query, own, &target.limits)?;
-    let Some(exchange) = parts.extensions.get_mut::<Exchange>() else { return Err(Exchange::missing()) };
-    let (delay, decided) = asked.decide(target, exchange, &parts.headers);
+    let (delay, mut decided) = asked.decide(target, exchange, headers);
     if decided.status.is_some() || decided.size.is_some() {
         // A part of another body, or a condition on it, would mean nothing.
         for name in [header::RANGE, header::IF_RANGE, header::IF_MATCH, header::IF_NONE_MATCH] {
-            parts.headers.remove(name);
+            headers.remove(name);
         }
     }
-    // The slot is this request's, which is decided once.
-    let _ = slot.0.set(decided);
     if let Some(delay) = delay {
         let begun_ns = exchange.service_ns();
         Io { delay, mode: Mode::Async }.run().await;
-        exchange.add_injected_since(begun_ns);
+        decided.waited_ns = exchange.service_ns().saturating_sub(begun_ns);
     }
+    // The slot is this request's, which is decided once.
+    let _ = slot.0.set(decided);
     Ok(())
 }
 
@@ -177,7 +182,7 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(query: &Query, own: &[&str], limits: &Limits) -> Result<Self, Refusal> {
+    fn read(query: &Query<'_>, own: &[&str], limits: &Limits) -> Result<Self, Refusal> {
         let size = bytes(limits.bytes, FLAG);
         Ok(Self {
             delay: if own.contains(&"delay") { None } else { query.delay("delay", limits)? },
@@ -201,6 +206,7 @@ impl Asked {
             accepted.map(|value| (header::ACCEPT_ENCODING, value.clone())).collect()
         });
         let decided = Decided {
+            waited_ns: 0,
             status: draw.of(Draw::Status, status),
             size: draw.of(Draw::Size, size),
             headers: added,
@@ -229,7 +235,7 @@ impl Drawing<'_> {
     }
 }
 
-impl Query {
+impl Query<'_> {
     /// Values with percentages.
     fn shares<T>(
         &self,
@@ -288,7 +294,7 @@ fn read_header(text: &str) -> Result<(HeaderName, HeaderValue), Refusal> {
 
 impl Decided {
     async fn modify(&self, mut response: Response<Body>) -> Response<Body> {
-        let Self { status, size, headers, gzip, close } = self;
+        let Self { waited_ns: _, status, size, headers, gzip, close } = self;
         if let Some(status) = status {
             set_status(&mut response, *status);
         }

@@ -1,16 +1,18 @@
 //! Queries, strictly: each name known, each given once, each value in its range.
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use axum::extract::{FromRequestParts, RawPathParams};
+use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use utoipa::openapi::ObjectBuilder;
 
 use super::error::Refusal;
-use super::modifiers::{self, Slot};
+use super::modifiers;
 use super::openapi::parameter::{self as openapi, Documented};
-use super::target::{Limits, Target};
+use super::request_state::RequestState;
+use super::target::Limits;
 use crate::delay::Delay;
 use crate::distribution::{Mistake, Rules};
 use crate::spelling::nearest;
@@ -28,7 +30,7 @@ pub struct Nothing;
 impl FromQuery for Nothing {
     const NAMES: &'static [&'static str] = &[];
 
-    fn from_query(_: &Query, _: &Limits) -> Result<Self, Refusal> {
+    fn from_query(_: &Query<'_>, _: &Limits) -> Result<Self, Refusal> {
         Ok(Self)
     }
 }
@@ -45,40 +47,36 @@ pub trait FromQuery: Sized + Send {
     ///
     /// # Errors
     /// A refusal that names the parameter, its value and what is allowed.
-    fn from_query(query: &Query, limits: &Limits) -> Result<Self, Refusal>;
+    fn from_query(query: &Query<'_>, limits: &Limits) -> Result<Self, Refusal>;
 }
 
-impl<T: FromQuery> FromRequestParts<Target> for Params<T> {
+impl<T: FromQuery> FromRequestParts<RequestState> for Params<T> {
     type Rejection = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, target: &Target) -> Result<Self, Refusal> {
-        let mut query = Query::parse(parts.uri.query().unwrap_or(""), T::NAMES)?;
+    async fn from_request_parts(parts: &mut Parts, state: &RequestState) -> Result<Self, Refusal> {
+        let Parts { uri, headers, .. } = parts;
+        let mut query = Query::parse(uri.query().unwrap_or(""), T::NAMES)?;
         if let Some(name) = T::IN_PATH {
-            query.0.push((name.to_owned(), in_path(parts, name).await?));
+            query.0.push((name.into(), in_path(uri.path(), name, state)?));
         }
-        let asked = T::from_query(&query, &target.limits)?;
-        if parts.uri.query().is_some()
-            && let Some(slot) = parts.extensions.remove::<Slot>()
-        {
+        let asked = T::from_query(&query, &state.target.limits)?;
+        if let Some(slot) = &state.modifiers {
             // In a box, so that whoever asks for no modifier has no place for them.
-            Box::pin(modifiers::begin(slot, &query, T::NAMES, parts, target)).await?;
+            Box::pin(modifiers::begin(slot, &query, T::NAMES, headers, state)).await?;
         }
         Ok(Self(asked))
     }
 }
 
 /// A parameter of the path, decoded.
-async fn in_path(parts: &mut Parts, name: &str) -> Result<String, Refusal> {
-    if let Some(place) = broken_encoding(parts.uri.path()) {
+fn in_path<'a>(path: &'a str, name: &str, state: &RequestState) -> Result<Cow<'a, str>, Refusal> {
+    if let Some(place) = broken_encoding(path) {
         let sentence = format!("the path's percent-encoding is broken at {place:?}");
         return Err(Refusal::parameter(name, place, sentence, HEXADECIMAL));
     }
-    let all = RawPathParams::from_request_parts(parts, &()).await.ok();
-    let found = all.as_ref().and_then(|all| all.iter().find(|(known, _)| *known == name));
-    found.map(|(_, value)| value.to_owned()).ok_or_else(|| {
-        let path = parts.uri.path();
-        Refusal::parameter(name, path, format!("{name} in {path} is not UTF-8"), "text in UTF-8")
-    })
+    state
+        .open_part(path)
+        .ok_or_else(|| Refusal::parameter(name, path, format!("{name} in {path} is not UTF-8"), "text in UTF-8"))
 }
 
 /// The values that a parameter takes: from 0 up to a limit that has a flag.
@@ -187,16 +185,16 @@ pub fn whole(most: u64, flag: &'static str) -> Range<u64> {
 
 /// The pairs of a query.
 #[derive(Debug)]
-pub struct Query(Vec<(String, String)>);
+pub struct Query<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
-impl Query {
+impl<'a> Query<'a> {
     /// Splits and decodes, and refuses names that are not known or come twice.
-    fn parse(text: &str, known: &[&str]) -> Result<Self, Refusal> {
+    fn parse(text: &'a str, known: &[&str]) -> Result<Self, Refusal> {
         if let Some(place) = broken_encoding(text) {
             let sentence = format!("the query's percent-encoding is broken at {place:?}");
             return Err(Refusal::parameter(place, place, sentence, HEXADECIMAL));
         }
-        let mut pairs: Vec<(String, String)> = Vec::new();
+        let mut pairs: Vec<(Cow<'a, str>, Cow<'a, str>)> = Vec::new();
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
             let is_modifier = modifiers::NAMES.contains(&name.as_ref());
             if !known.contains(&name.as_ref()) && !is_modifier {
@@ -206,7 +204,7 @@ impl Query {
                 let sentence = format!("{name} is given more than once");
                 return Err(Refusal::parameter(&name, &value, sentence, "once"));
             }
-            pairs.push((name.into_owned(), value.into_owned()));
+            pairs.push((name, value));
         }
         Ok(Self(pairs))
     }
@@ -214,12 +212,12 @@ impl Query {
     /// A parameter's value, if it was given.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(given, _)| given == name).map(|(_, value)| value.as_str())
+        self.0.iter().find(|(given, _)| given == name).map(|(_, value)| &**value)
     }
 
     /// All values of a parameter.
-    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(given, _)| given == name).map(|(_, value)| value.as_str())
+    pub fn all<'b>(&'b self, name: &'b str) -> impl Iterator<Item = &'b str> {
+        self.0.iter().filter(move |(given, _)| given == name).map(|(_, value)| &**value)
     }
 
     /// A value in a range.
@@ -297,10 +295,8 @@ fn read_milliseconds(text: &str) -> Option<Duration> {
 pub fn millionths(text: &str) -> Option<u64> {
     const DECIMALS: usize = 6;
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    if fraction.is_empty() || fraction.len() > DECIMALS {
-        return None;
-    }
-    let fraction = read_whole(&format!("{fraction:0<DECIMALS$}"))?;
+    let missing = DECIMALS.checked_sub(fraction.len()).filter(|_| !fraction.is_empty())?;
+    let fraction = read_whole(fraction)? * 10_u64.pow(u32::try_from(missing).ok()?);
     read_whole(whole)?.checked_mul(1_000_000)?.checked_add(fraction)
 }
 

@@ -6,7 +6,6 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::MethodFilter;
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, OneOfBuilder, RefOr};
 
@@ -28,13 +27,12 @@ use crate::work::{Done, Work};
 pub fn routes(profile: &Profile) -> Vec<Route> {
     let of = |route: &profile::Route| {
         let route = Arc::new(route.clone());
-        let methods = route.methods.iter().filter_map(|method| {
-            let filter = MethodFilter::try_from(method.clone()).ok()?;
+        let methods = route.methods.iter().map(|method| {
             let plan = Arc::clone(&route);
             let handler = move |State(target): State<Target>, exchange: Exchange| async move {
                 serve(&plan, &target, &exchange).await
             };
-            Some(Route::on(method, filter, &route.path, handler))
+            Route::on(method, &route.path, handler)
         });
         methods.collect::<Vec<_>>()
     };

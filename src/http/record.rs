@@ -18,9 +18,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
-use axum::http::{HeaderValue, Request, Response, StatusCode, Version, header};
+use axum::http::{HeaderValue, Request, Response, Version, header};
 use axum::response::IntoResponse;
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
@@ -176,9 +174,9 @@ impl Exchange {
         clock::monotonic_ns().saturating_sub(self.head_ns).saturating_sub(self.loop_ns())
     }
 
-    /// A fault or modifier has kept it from its handler since it was served for so long.
-    pub(super) fn add_injected_since(&mut self, service_ns: u64) {
-        self.injected_ns += self.service_ns().saturating_sub(service_ns);
+    /// A fault or modifier has kept it from its handler for so long.
+    pub(super) fn add_injected(&mut self, nanoseconds: u64) {
+        self.injected_ns += nanoseconds;
     }
 
     /// Ends its record at once, as broken by a fault: the process ends next.
@@ -192,11 +190,6 @@ impl Exchange {
         let loop_ns = connection.loop_ns();
         let effort = connection.take_effort();
         Ending { route: connection.route(), outcome, fault, head_ns, arrival_ns, stamped, loop_ns, effort }
-    }
-
-    /// A handler asks for it on a route that has none.
-    pub(super) fn missing() -> Refusal {
-        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "this handler runs outside of a connection")
     }
 
     /// The router has found its route.
@@ -220,14 +213,6 @@ impl Exchange {
     #[must_use]
     pub fn worker(&self) -> &str {
         self.connection.seat().worker()
-    }
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for Exchange {
-    type Rejection = Refusal;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        parts.extensions.get().cloned().ok_or_else(Self::missing)
     }
 }
 

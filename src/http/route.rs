@@ -1,42 +1,41 @@
 //! A route: a method, a path, a handler; and how a request finds its own.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::future::Future;
+use std::future::{Future, ready};
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::State;
 use axum::handler::Handler;
-use axum::http::{Method, Request, Response, Uri};
-use axum::response::IntoResponse;
-use axum::routing::{MethodFilter, any, on};
-use tower::Service;
+use axum::http::{Method, Request, Response, Uri, header};
 
 use super::error;
 use super::inject::inject;
 use super::instant::MakeInstant;
-use super::modifiers;
+use super::modifiers::{self, Slot};
 use super::record::Exchange;
+use super::request_state::RequestState;
 use super::target::Target;
 use crate::profile::{is_literal, other_slash, shape};
 
 /// The number and name of what matched no route.
 pub const UNMATCHED: (usize, &str) = (0, "(none)");
 
+/// The method of a route that takes every one.
+const ANY: &str = "ANY";
+
 /// A response in the making.
 pub type Answering = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
 /// One entry of the route table.
 pub struct Route {
-    /// Its method; HEAD is answered wherever GET is, and counts as GET.
+    /// Its method, or `ANY`; HEAD is answered wherever GET is, and counts as GET.
     pub method: String,
     /// Its path.
     pub path: String,
-    /// `None` takes every method.
-    filter: Option<MethodFilter>,
     handler: Arc<dyn Endpoint>,
     asks_nothing: bool,
     instant: Option<MakeInstant>,
@@ -46,16 +45,16 @@ impl Route {
     /// A route that answers GET and HEAD.
     pub fn get<H, T>(path: &str, handler: H) -> Self
     where
-        H: Handler<T, Target, Future = Answering>,
+        H: Handler<T, RequestState, Future = Answering>,
         T: 'static,
     {
-        Self::on(&Method::GET, MethodFilter::GET, path, handler)
+        Self::on(&Method::GET, path, handler)
     }
 
-    /// A route that answers GET and HEAD, whose handler does not ask for the `Exchange`: it is spared to make one.
+    /// A route that answers GET and HEAD, and that has no modifiers.
     pub fn plain<H, T>(path: &str, handler: H) -> Self
     where
-        H: Handler<T, Target, Future = Answering>,
+        H: Handler<T, RequestState, Future = Answering>,
         T: 'static,
     {
         Self { asks_nothing: true, ..Self::get(path, handler) }
@@ -70,57 +69,50 @@ impl Route {
     /// A route that answers POST.
     pub fn post<H, T>(path: &str, handler: H) -> Self
     where
-        H: Handler<T, Target, Future = Answering>,
+        H: Handler<T, RequestState, Future = Answering>,
         T: 'static,
     {
-        Self::on(&Method::POST, MethodFilter::POST, path, handler)
-    }
-
-    /// A route of any one method.
-    pub fn on<H, T>(method: &Method, filter: MethodFilter, path: &str, handler: H) -> Self
-    where
-        H: Handler<T, Target, Future = Answering>,
-        T: 'static,
-    {
-        Self::new(method.as_str(), Some(filter), path, handler)
+        Self::on(&Method::POST, path, handler)
     }
 
     /// A route that answers every method; they count together.
     pub fn any<H, T>(path: &str, handler: H) -> Self
     where
-        H: Handler<T, Target, Future = Answering>,
+        H: Handler<T, RequestState, Future = Answering>,
         T: 'static,
     {
-        Self::new("ANY", None, path, handler)
+        Self::new(ANY, path, handler)
     }
 
-    fn new<H, T>(method: &str, filter: Option<MethodFilter>, path: &str, handler: H) -> Self
+    /// A route of any one method.
+    pub fn on<H, T>(method: &Method, path: &str, handler: H) -> Self
     where
-        H: Handler<T, Target, Future = Answering>,
+        H: Handler<T, RequestState, Future = Answering>,
+        T: 'static,
+    {
+        Self::new(method.as_str(), path, handler)
+    }
+
+    fn new<H, T>(method: &str, path: &str, handler: H) -> Self
+    where
+        H: Handler<T, RequestState, Future = Answering>,
         T: 'static,
     {
         let handler = Arc::new(Handled(handler, PhantomData));
-        Self {
-            method: method.to_owned(),
-            path: path.to_owned(),
-            filter,
-            handler,
-            asks_nothing: false,
-            instant: None,
-        }
+        Self { method: method.to_owned(), path: path.to_owned(), handler, asks_nothing: false, instant: None }
     }
 }
 
 /// A handler, whatever its arguments.
 trait Endpoint: Send + Sync {
-    fn answer(&self, request: Request<Body>, target: Target) -> Answering;
+    fn answer(&self, request: Request<Body>, state: RequestState) -> Answering;
 }
 
 struct Handled<H, T>(H, PhantomData<fn() -> T>);
 
-impl<H: Handler<T, Target, Future = Answering>, T> Endpoint for Handled<H, T> {
-    fn answer(&self, request: Request<Body>, target: Target) -> Answering {
-        self.0.clone().call(request, target)
+impl<H: Handler<T, RequestState, Future = Answering>, T> Endpoint for Handled<H, T> {
+    fn answer(&self, request: Request<Body>, state: RequestState) -> Answering {
+        self.0.clone().call(request, state)
     }
 }
 
@@ -135,49 +127,55 @@ pub(super) struct Numbered {
 
 impl Numbered {
     /// The pipeline from here on: number, faults, handler.
-    fn answer(&self, request: Request<Body>, exchange: Exchange, target: &Target) -> Answering {
+    fn answer(&self, request: Request<Body>, state: RequestState) -> Answering {
+        let RequestState { target, exchange, .. } = &state;
         exchange.set_route(self.number);
         // Most of the time that is one load.
         match target.faults().hit(target.board(), self.number, request.method(), exchange.head_ns()) {
-            None => self.handle(request, exchange, target.clone()),
-            Some(hit) => Box::pin(inject(hit, target.clone(), self.clone(), request, exchange)),
+            None => self.handle(request, state),
+            Some(hit) => Box::pin(inject(hit, self.clone(), request, state)),
         }
     }
 
     /// Has the request handled, faults apart: modifiers around the handler.
-    pub(super) fn handle(&self, mut request: Request<Body>, exchange: Exchange, target: Target) -> Answering {
-        if self.asks_nothing {
-            return self.handler.answer(request, target);
+    pub(super) fn handle(&self, request: Request<Body>, mut state: RequestState) -> Answering {
+        if self.asks_nothing || !request.uri().query().is_some_and(modifiers::may_be_in) {
+            return self.handler.answer(request, state);
         }
-        request.extensions_mut().insert(exchange);
-        if request.uri().query().is_some_and(modifiers::may_be_in) {
-            return modifiers::modify(request, |request| self.handler.answer(request, target));
-        }
-        self.handler.answer(request, target)
+        let slot = Slot::default();
+        state.modifiers = Some(slot.clone());
+        modifiers::modify(slot, self.handler.answer(request, state))
     }
 }
 
-/// In axum's router: the request carries its exchange as an extension.
-impl Handler<(), Target> for Numbered {
-    type Future = Answering;
+/// The routes of one pattern, by their methods.
+#[derive(Default)]
+struct Place {
+    methods: Vec<(Method, Numbered)>,
+    any: Option<Numbered>,
+}
 
-    fn call(self, request: Request<Body>, target: Target) -> Answering {
-        match request.extensions().get::<Exchange>().cloned() {
-            Some(exchange) => self.answer(request, exchange, &target),
-            None => Box::pin(async { Exchange::missing().into_response() }),
-        }
+impl Place {
+    /// HEAD is answered wherever GET is.
+    fn find(&self, method: &Method) -> Option<&Numbered> {
+        let method = if method == Method::HEAD { &Method::GET } else { method };
+        let own = self.methods.iter().find(|(known, _)| known == method).map(|(_, route)| route);
+        own.or(self.any.as_ref())
+    }
+
+    /// The methods that it takes, as `Allow` lists them.
+    fn allowed(&self) -> String {
+        let name = |method: &Method| if method == Method::GET { "GET,HEAD".to_owned() } else { method.to_string() };
+        self.methods.iter().map(|(method, _)| name(method)).collect::<Vec<_>>().join(",")
     }
 }
 
 /// All routes of a worker.
 pub struct Routes {
-    /// GET of a path without parameters, which is most requests, finds its route here: a look into a map costs less
-    /// than the router's boxes, which were 8 % of `/health`.
+    /// GET of a path without parameters, which is most requests, finds its route here.
     literal: HashMap<String, Numbered>,
-    /// All others, with 404 and 405.
-    router: Router,
-    /// Method and number of each route of a path, as the router would find it; no method is any.
-    numbers: matchit::Router<Vec<(Option<String>, usize)>>,
+    /// All, by their patterns.
+    patterns: matchit::Router<Place>,
 }
 
 impl Routes {
@@ -186,52 +184,41 @@ impl Routes {
     #[must_use]
     pub fn new(routes: Vec<Route>, target: &Target) -> Self {
         let mut literal = HashMap::new();
-        let mut others = Router::new();
-        // Two methods of one pattern may name its parts differently, which axum's router can't have: the first one's
-        // names stand for both.
-        let mut spellings: BTreeMap<String, String> = BTreeMap::new();
+        // Two methods of one pattern may name its parts differently, which one router can't have: the first one's names
+        // stand for both.
+        let mut places: BTreeMap<String, (String, Place)> = BTreeMap::new();
         let name = |route: &Route| (route.method.clone(), route.path.clone());
         let known: BTreeSet<(String, String)> = routes.iter().map(name).collect();
-        let mut numbered: BTreeMap<String, Vec<(Option<String>, usize)>> = BTreeMap::new();
-        for Route { method, path, filter, handler, asks_nothing, instant } in routes {
+        for Route { method, path, handler, asks_nothing, instant } in routes {
             let number = target.route_table().number(&method, &path).unwrap_or(UNMATCHED.0);
             let route = Numbered { number, handler, asks_nothing, instant };
             // A slash more or less at the end is the same route, unless that is one of its own.
             let other =
                 other_slash(&path).map(|other| (method.clone(), other)).filter(|other| !known.contains(other));
             for path in std::iter::once(path).chain(other.map(|(_, path)| path)) {
-                if filter == Some(MethodFilter::GET) && is_literal(&path) {
+                if method == Method::GET.as_str() && is_literal(&path) {
                     literal.insert(path.clone(), route.clone());
                 }
-                let place = shape(&path);
-                let counted_method = filter.is_some().then(|| method.clone());
-                numbered.entry(place.clone()).or_default().push((counted_method, number));
-                let spelling = spellings.entry(place).or_insert(path);
-                let handler = match filter {
-                    Some(method) => on(method, route.clone()),
-                    None => any(route.clone()),
-                };
-                others = others.route(spelling, handler);
+                let (_, place) = places.entry(shape(&path)).or_insert_with(|| (path, Place::default()));
+                match method.parse::<Method>() {
+                    Ok(method) if method != ANY => place.methods.push((method, route.clone())),
+                    _ => place.any = Some(route.clone()),
+                }
             }
         }
-        let rest = others
-            .fallback(error::not_found)
-            .method_not_allowed_fallback(error::method_not_allowed)
-            .with_state(target.clone());
-        let mut numbers = matchit::Router::new();
-        for (path, of_path) in numbered {
-            // The router took the same paths.
-            let _ = numbers.insert(path, of_path);
+        let mut patterns = matchit::Router::new();
+        for (pattern, place) in places.into_values() {
+            // A profile is checked for patterns that can't be told apart, and the built-in ones by a test.
+            let inserted = patterns.insert(pattern, place);
+            debug_assert!(inserted.is_ok(), "{inserted:?}");
         }
-        Self { literal, router: rest, numbers }
+        Self { literal, patterns }
     }
 
     /// The number of the route that a request would be answered by. HEAD counts as GET.
     pub(super) fn number(&self, method: &Method, path: &str) -> usize {
-        let method = if method == Method::HEAD { "GET" } else { method.as_str() };
-        let Ok(found) = self.numbers.at(path) else { return UNMATCHED.0 };
-        let of = |wanted: Option<&str>| found.value.iter().find(|(known, _)| known.as_deref() == wanted);
-        of(Some(method)).or_else(|| of(None)).map_or(UNMATCHED.0, |(_, number)| *number)
+        let found = self.patterns.at(path).ok().and_then(|found| found.value.find(method));
+        found.map_or(UNMATCHED.0, |route| route.number)
     }
 
     /// The number of the route whose path is this target, if it answers GET at once, and what makes its answer.
@@ -242,17 +229,45 @@ impl Routes {
 
     /// Finds the route of a request, and begins to answer.
     pub(super) fn answer(&self, mut request: Request<Body>, exchange: Exchange, target: &Target) -> Answering {
+        let mut state = RequestState { target: target.clone(), exchange, open_part: None, modifiers: None };
         if request.method() == Method::GET
             && let Some(route) = self.literal.get(request.uri().path())
         {
-            return route.answer(request, exchange, target);
+            return route.answer(request, state);
         }
         if request.uri().path() == "*" {
             // Of the gate, only OPTIONS has it. It asks after the target as a whole.
             *request.uri_mut() = Uri::from_static("/");
         }
-        request.extensions_mut().insert(exchange);
-        let answer = self.router.clone().call(request);
-        Box::pin(async { answer.await.unwrap_or_else(|never| match never {}) })
+        let (path, method) = (request.uri().path(), request.method());
+        let answering: Answering = match self.patterns.at(path) {
+            Err(_) => Box::pin(ready(error::not_found(path))),
+            Ok(found) => match found.value.find(method) {
+                None => Box::pin(ready(error::method_not_allowed(path, method, &found.value.allowed()))),
+                Some(route) => {
+                    state.open_part = found.params.iter().next().map(|(_, part)| place_of(part, path));
+                    let is_head = method == Method::HEAD;
+                    let answering = route.answer(request, state);
+                    return if is_head { Box::pin(without_body(answering)) } else { answering };
+                }
+            },
+        };
+        if method == Method::HEAD { Box::pin(without_body(answering)) } else { answering }
     }
+}
+
+/// Where in a text one of its parts stands.
+fn place_of(part: &str, whole: &str) -> Range<usize> {
+    let begin = (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize);
+    begin..begin + part.len()
+}
+
+/// The answer to HEAD: what GET would have got, with the body's length and without the body.
+async fn without_body(answering: Answering) -> Response<Body> {
+    let mut response = answering.await;
+    if let Some(length) = response.body().size_hint().exact() {
+        response.headers_mut().entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
+    }
+    *response.body_mut() = Body::empty();
+    response
 }

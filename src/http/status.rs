@@ -1,8 +1,9 @@
 //! `/status/{code[:weight],…}`, by any method: a status, as httpbin users expect.
 
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 
 use super::answer::Spent;
 use super::error::Refusal;
@@ -35,13 +36,12 @@ pub async fn status(State(target): State<Target>, Params(codes): Params<Codes>, 
 }
 
 fn answer(code: StatusCode) -> Response {
-    let mut response = if is_bodiless(code) {
-        code.into_response()
-    } else {
-        let json = HeaderValue::from_static("application/json");
-        let body = format!("{{\"status\":{}}}\n", code.as_u16());
-        (code, [(header::CONTENT_TYPE, json)], body).into_response()
-    };
+    let mut response = Response::default();
+    *response.status_mut() = code;
+    if !is_bodiless(code) {
+        *response.body_mut() = Body::from(["{\"status\":", code.as_str(), "}\n"].concat());
+        response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    }
     if let Some((name, value)) = required_headers(code) {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
@@ -91,7 +91,7 @@ impl FromQuery for Codes {
     const NAMES: &'static [&'static str] = &[];
     const IN_PATH: Option<&'static str> = Some("codes");
 
-    fn from_query(query: &Query, _: &Limits) -> Result<Self, Refusal> {
+    fn from_query(query: &Query<'_>, _: &Limits) -> Result<Self, Refusal> {
         let text = query.get("codes").unwrap_or("");
         let refuse = |why: String| Refusal::parameter("codes", text, format!("codes={text}: {why}"), ALLOWED);
         let codes: Vec<_> = text.split(',').map(item).collect::<Result<_, _>>().map_err(refuse)?;
@@ -124,8 +124,9 @@ impl Describe for Codes {
 
 /// `code` or `code:weight`.
 fn item(text: &str) -> Result<(StatusCode, u64), String> {
-    let (code, weight) = text.split_once(':').unwrap_or((text, "1"));
+    let (code, weight) = text.split_once(':').map_or((text, None), |(code, weight)| (code, Some(weight)));
     let known = read(code).ok_or_else(|| format!("{code:?} is not a status from 200 to 599"))?;
+    let Some(weight) = weight else { return Ok((known, MILLION)) };
     let weight = millionths(weight)
         .filter(|&weight| weight <= HEAVIEST)
         .ok_or_else(|| format!("the weight {weight:?} is not a number from 0 to 10⁹ with up to six decimals"))?;

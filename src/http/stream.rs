@@ -52,7 +52,7 @@ impl FromQuery for Chunked {
     const NAMES: &'static [&'static str] = &["chunk", "seed"];
     const IN_PATH: Option<&'static str> = Payload::IN_PATH;
 
-    fn from_query(query: &Query, limits: &Limits) -> Result<Self, Refusal> {
+    fn from_query(query: &Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
         let chunk = query.between("chunk", CHUNKS)?.unwrap_or(CHUNK);
         let payload = Payload::from_query(query, limits)?;
         Ok(Self(payload.in_slices(usize::try_from(chunk).unwrap_or(usize::MAX))))
