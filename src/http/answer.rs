@@ -7,7 +7,7 @@ use utoipa::PartialSchema;
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{ObjectBuilder, RefOr};
 
-use super::figure::{push_hexadecimal, push_json, push_null, push_timing};
+use super::figure::{push_hexadecimal, push_json, push_null, put_timing};
 use super::record::Exchange;
 pub use crate::scoreboard::Spent;
 use crate::sys::clock;
@@ -24,8 +24,28 @@ pub const WORKER: HeaderName = HeaderName::from_static("x-quintain-worker");
 /// <https://www.w3.org/TR/server-timing/>
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
-/// How long its value is, so that it is written into its place at once.
-const TIMING_LENGTH: usize = 155;
+/// Its value, whose figures are put into their places.
+const TIMING: &[u8] =
+    b"queue;dur=0000000.000, loop;dur=0000000.000, inject;dur=0000000.000, pool;dur=0000000.000, \
+    cpu;dur=0000000.000, io;dur=0000000.000, total;dur=0000000.000";
+
+/// Where its figures have their points.
+const POINTS: [usize; 7] = points();
+
+/// Where in it `loop` begins.
+const BEHIND_QUEUE: usize = POINTS[0] + ".000, ".len();
+
+const fn points() -> [usize; 7] {
+    let (mut points, mut found, mut at) = ([0; 7], 0, 0);
+    while at < TIMING.len() {
+        if TIMING[at] == b'.' {
+            points[found] = at;
+            found += 1;
+        }
+        at += 1;
+    }
+    points
+}
 
 /// A finished piece of work, and the request that asked for it.
 pub struct Answer {
@@ -160,23 +180,16 @@ impl Spent {
     fn timing(self, exchange: &Exchange) -> Vec<u8> {
         let Self { cpu_ns, io_ns, pool_ns, injected_ns: _ } = self;
         let total_ns = clock::monotonic_ns().saturating_sub(exchange.arrival_ns());
-        let known = [
-            ("loop;dur=", exchange.loop_ns()),
-            (", inject;dur=", exchange.injected_ns()),
-            (", pool;dur=", pool_ns),
-            (", cpu;dur=", cpu_ns),
-            (", io;dur=", io_ns),
-            (", total;dur=", total_ns),
-        ];
-        let mut text = Vec::with_capacity(TIMING_LENGTH);
-        if let Some(queue_ns) = exchange.queue_ns() {
-            text.extend_from_slice(b"queue;dur=");
-            push_timing(&mut text, queue_ns);
-            text.extend_from_slice(b", ");
+        let queue_ns = exchange.queue_ns();
+        let (loop_ns, injected_ns) = (exchange.loop_ns(), exchange.injected_ns());
+        let figures = [queue_ns.unwrap_or(0), loop_ns, injected_ns, pool_ns, cpu_ns, io_ns, total_ns];
+        let mut text = TIMING.to_vec();
+        // The last first: a figure that needs more room moves what stands behind it.
+        for (figure, point) in figures.into_iter().zip(POINTS).rev() {
+            put_timing(&mut text, point, figure);
         }
-        for (name, nanoseconds) in known {
-            text.extend_from_slice(name.as_bytes());
-            push_timing(&mut text, nanoseconds);
+        if queue_ns.is_none() {
+            text.drain(..BEHIND_QUEUE);
         }
         text
     }

@@ -8,44 +8,14 @@ const DIGITS: usize = 13;
 /// The digits and a decimal point.
 const WIDTH: usize = DIGITS + 1;
 
-/// Microseconds below 2 h 46 min with a decimal point, as in `Server-Timing`.
-const TIMING_WIDTH: usize = 11;
-
 /// A `u64` has 20 digits.
 const LONGEST: usize = 21;
 
 /// A figure of a JSON document, padded with spaces, which JSON allows before a value. The last `decimals` digits of
 /// `number` are its fraction.
-pub fn push_json(text: &mut Vec<u8>, number: u64, decimals: usize) {
-    push(text, number, decimals, (WIDTH, b' '));
-}
-
-/// The `null` that stands where a figure is unknown, as wide as one.
-pub fn push_null(text: &mut Vec<u8>) {
-    text.extend([b' '; WIDTH - 4]);
-    text.extend(b"null");
-}
-
-/// A duration of `Server-Timing`: milliseconds, rounded to three decimals. Padded with zeros, since not every reader of
-/// the header takes a space after the `=`.
-pub fn push_timing(text: &mut Vec<u8>, nanoseconds: u64) {
-    push(text, nanoseconds.saturating_add(500) / 1_000, 3, (TIMING_WIDTH, b'0'));
-}
-
-/// A number of so many hexadecimal digits, at most 16, as a JSON text.
-pub fn push_hexadecimal(text: &mut Vec<u8>, number: u64, digits: usize) {
-    text.push(b'"');
-    for place in (0..digits).rev() {
-        let digit = (number >> (4 * place)) & 0xF;
-        // Below sixteen.
-        text.push(b"0123456789abcdef"[usize::try_from(digit).unwrap_or_default()]);
-    }
-    text.push(b'"');
-}
-
 /// In integers: floating-point formatting takes several times as long.
-fn push(text: &mut Vec<u8>, number: u64, decimals: usize, (width, padding): (usize, u8)) {
-    let mut figure = [padding; LONGEST];
+pub fn push_json(text: &mut Vec<u8>, number: u64, decimals: usize) {
+    let mut figure = [b' '; LONGEST];
     let (mut at, mut rest, mut placed) = (LONGEST, number, 0);
     while rest > 0 || placed <= decimals {
         if placed == decimals && decimals > 0 {
@@ -58,7 +28,43 @@ fn push(text: &mut Vec<u8>, number: u64, decimals: usize, (width, padding): (usi
         rest /= 10;
         placed += 1;
     }
-    text.extend_from_slice(&figure[at.min(LONGEST - width)..]);
+    text.extend_from_slice(&figure[at.min(LONGEST - WIDTH)..]);
+}
+
+/// The `null` that stands where a figure is unknown, as wide as one.
+pub fn push_null(text: &mut Vec<u8>) {
+    text.extend([b' '; WIDTH - 4]);
+    text.extend(b"null");
+}
+
+/// Writes a duration of `Server-Timing`, in milliseconds rounded to three decimals, into the `0000000.000` that has its
+/// point at `point`: below 2 h 46 min no figure takes more. Padded with zeros, since not every reader of the header takes
+/// a space after the `=`.
+pub fn put_timing(text: &mut Vec<u8>, point: usize, nanoseconds: u64) {
+    let begin = point - 7;
+    let (mut at, mut rest) = (point + 4, nanoseconds.saturating_add(500) / 1_000);
+    while rest > 0 {
+        // Below ten.
+        let digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        if at == begin {
+            text.insert(begin, digit);
+        } else {
+            at -= if at == point + 1 { 2 } else { 1 };
+            text[at] = digit;
+        }
+        rest /= 10;
+    }
+}
+
+/// A number of so many hexadecimal digits, at most 16, as a JSON text.
+pub fn push_hexadecimal(text: &mut Vec<u8>, number: u64, digits: usize) {
+    text.push(b'"');
+    for place in (0..digits).rev() {
+        let digit = (number >> (4 * place)) & 0xF;
+        // Below sixteen.
+        text.push(b"0123456789abcdef"[usize::try_from(digit).unwrap_or_default()]);
+    }
+    text.push(b'"');
 }
 
 #[cfg(test)]
@@ -80,8 +86,24 @@ mod tests {
         assert_eq!(text(|text| push_json(text, 0, 0)), "             0");
         assert_eq!(text(|text| push_json(text, u64::MAX, 3)), "18446744073709551.615");
         assert_eq!(text(push_null), "          null");
-        assert_eq!(text(|text| push_timing(text, 201_937_618)), "0000201.938");
-        assert_eq!(text(|text| push_timing(text, 499)), "0000000.000");
+    }
+
+    #[test]
+    fn a_duration_takes_its_place() {
+        for (nanoseconds, shown) in [
+            (0, "0000000.000"),
+            (499, "0000000.000"),
+            (500, "0000000.001"),
+            (999_500, "0000001.000"),
+            (201_937_618, "0000201.938"),
+            (9_999_999_999_499, "9999999.999"),
+            (9_999_999_999_500, "10000000.000"),
+            (u64::MAX, "18446744073709.551"),
+        ] {
+            let mut text = b"a;dur=0000000.000, b".to_vec();
+            put_timing(&mut text, 13, nanoseconds);
+            assert_eq!(String::from_utf8(text).unwrap(), format!("a;dur={shown}, b"), "{nanoseconds}");
+        }
     }
 
     proptest! {
