@@ -18,7 +18,7 @@ mod understand;
 mod window;
 mod written;
 
-pub use kind::{Delay, Kind};
+pub use kind::{Delay, Kind, ROWS, Reach, Row};
 pub use understand::{Rules, understand};
 pub use window::Window;
 pub use written::{Faults, Placed, Written, WrittenKind, WrittenWindow};
@@ -81,7 +81,7 @@ impl Plan {
         let index = self.window.index(draw)?;
         match self.kinds.as_slice() {
             // It has no rate: it concerns every request.
-            [Kind::Stall | Kind::Freeze | Kind::Refuse] => Some(0),
+            [kind] if !kind.row().has_rate() => Some(0),
             _ => self.partition.kind_at(index),
         }
     }
@@ -95,8 +95,8 @@ impl Plan {
             Window::Always | Window::Between { .. } | Window::Periods { .. } => draws,
         };
         match self.kinds.as_slice() {
-            [Kind::Stall] => Some(vec![indices]),
-            [Kind::Freeze | Kind::Refuse] => None,
+            [kind] if kind.row().reach == Reach::Listeners => None,
+            [kind] if !kind.row().has_rate() => Some(vec![indices]),
             _ => self.partition.planned(indices),
         }
     }
@@ -104,7 +104,7 @@ impl Plan {
     /// What the listeners of all workers do while the window is open, if the plan is for them.
     #[must_use]
     pub fn of_listeners(&self) -> Option<&Kind> {
-        self.kinds.iter().find(|kind| matches!(kind, Kind::Freeze | Kind::Refuse))
+        self.kinds.iter().find(|kind| kind.row().reach == Reach::Listeners)
     }
 }
 

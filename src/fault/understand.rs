@@ -4,7 +4,7 @@ mod window;
 
 use std::time::Duration;
 
-use super::kind::{Delay, Kind};
+use super::kind::{Delay, Kind, Needs, ROWS, Reach, Row};
 use super::window::Window;
 use super::written::{Written, WrittenKind};
 use super::{EVERY_ROUTE, EXEMPT, KINDS, Mistake, Plan, takes};
@@ -15,21 +15,6 @@ use crate::units::{Bytes, Rate, Spelled};
 
 /// Longest name of a plan.
 const NAME: usize = 64;
-
-const KIND_NAMES: [&str; 12] = [
-    "delay",
-    "status",
-    "empty",
-    "reset",
-    "truncate",
-    "drip",
-    "malformed",
-    "stall",
-    "freeze",
-    "refuse",
-    "crash",
-    "leak",
-];
 
 /// What a plan is held against.
 #[derive(Clone, Debug)]
@@ -215,61 +200,47 @@ impl Reading<'_> {
 
     fn kind(&mut self, written: &WrittenKind) -> Option<Kind> {
         let WrittenKind { kind: name, rate, code, delay, bytes } = written;
-        if !KIND_NAMES.contains(&name.as_str()) {
-            let nearest = spelling::nearest(name, KIND_NAMES);
+        let Some(row) = Row::of(name) else {
+            let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
+            let nearest = spelling::nearest(name, names.iter().copied());
             let hint = nearest.map_or_else(String::new, |nearest| format!(" (did you mean {nearest}?)"));
-            self.wrong(
-                "kind",
-                Some(format!("{name:?}")),
-                format!("is no kind of fault{hint}"),
-                KIND_NAMES.join(", "),
-            );
+            self.wrong("kind", Some(format!("{name:?}")), format!("is no kind of fault{hint}"), names.join(", "));
             return None;
-        }
+        };
         let before = self.mistakes.len();
-        let stands_alone = matches!(name.as_str(), "stall" | "freeze" | "refuse");
         match rate {
-            None if !stands_alone => self.wrong("rate", None, "is missing", "0 to 1, such as 0.003"),
-            Some(rate) if stands_alone => {
+            None if row.has_rate() => self.wrong("rate", None, "is missing", "0 to 1, such as 0.003"),
+            Some(rate) if !row.has_rate() => {
                 let wrong = format!("has no meaning for {name}, which concerns everything");
                 self.wrong("rate", Some(rate.to_string()), wrong, "no rate");
             }
             None | Some(_) => {}
         }
-        for (field, is_there, of) in [
-            ("code", code.is_some(), &["status"][..]),
-            ("delay", delay.is_some(), &["delay", "drip"]),
-            ("bytes", bytes.is_some(), &["truncate", "leak"]),
-        ] {
-            let wanted = of.contains(&name.as_str());
+        for (field, is_there) in [("code", code.is_some()), ("delay", delay.is_some()), ("bytes", bytes.is_some())]
+        {
+            let wanted = row.needs.field() == Some(field);
             if wanted && !is_there {
                 self.wrong(field, None, format!("is missing: {name} needs it"), example(field));
             } else if is_there && !wanted {
-                self.wrong(
-                    field,
-                    None,
-                    format!("has no meaning for {name}"),
-                    format!("only for {}", of.join(" and ")),
-                );
+                let of = ROWS.iter().filter(|row| row.needs.field() == Some(field)).map(|row| row.name);
+                let of = of.collect::<Vec<_>>().join(" and ");
+                self.wrong(field, None, format!("has no meaning for {name}"), format!("only for {of}"));
             }
         }
         if self.mistakes.len() > before {
             return None;
         }
-        match name.as_str() {
-            "delay" => self.delay(delay.as_deref()?).map(Kind::Delay),
-            "drip" => self.delay(delay.as_deref()?).map(Kind::Drip),
-            "status" => self.code((*code)?).map(Kind::Status),
-            "truncate" => Some(Kind::Truncate(bytes.as_ref()?.0)),
-            "leak" => self.leak((*bytes)?).map(Kind::Leak),
-            "empty" => Some(Kind::Empty),
-            "reset" => Some(Kind::Reset),
-            "malformed" => Some(Kind::Malformed),
-            "stall" => Some(Kind::Stall),
-            "freeze" => Some(Kind::Freeze),
-            "refuse" => self.unless(self.rules.no_refuse, name, Kind::Refuse),
-            "crash" => self.unless(self.rules.no_crash, name, Kind::Crash),
-            _ => None,
+        let kind = match row.needs {
+            Needs::Nothing(make) => make(),
+            Needs::Code(make) => make(self.code((*code)?)?),
+            Needs::Delay(make) => make(self.delay(delay.as_deref()?)?),
+            Needs::Bytes(make) => make(bytes.as_ref()?.0),
+        };
+        match kind {
+            Kind::Refuse => self.unless(self.rules.no_refuse, name, kind),
+            Kind::Crash => self.unless(self.rules.no_crash, name, kind),
+            Kind::Leak(bytes) => self.leak(Bytes(bytes)).map(Kind::Leak),
+            kind => Some(kind),
         }
     }
 
@@ -309,9 +280,8 @@ impl Reading<'_> {
 
     /// What must hold of the parts of a plan taken together.
     fn together(&mut self, kinds: &[Kind], window: &Window, written: &Written, route: &str, method: Option<&str>) {
-        let alone = |kind: &&Kind| matches!(kind, Kind::Stall | Kind::Freeze | Kind::Refuse);
-        let Some(kind) = kinds.iter().find(alone) else { return };
-        let name = kind.name();
+        let Some(row) = kinds.iter().map(Kind::row).find(|row| !row.has_rate()) else { return };
+        let name = row.name;
         if kinds.len() > 1 {
             self.wrong("kinds", None, format!("has {name} beside others"), format!("{name} alone in its plan"));
         }
@@ -321,14 +291,14 @@ impl Reading<'_> {
                 let value = if written.window.is_none() { "is missing" } else { "has no end in time" };
                 self.wrong("window", None, format!("{value}: {name} holds while it is open"), allowed);
             }
-            Some(longest) if *kind == Kind::Stall && longest > self.rules.max_delay => {
+            Some(longest) if row.reach == Reach::Requests && longest > self.rules.max_delay => {
                 let (longest, most) = (Spelled(longest), Spelled(self.rules.max_delay));
                 let wrong = "is a longer wait than --max-delay";
                 self.wrong("window", Some(longest.to_string()), wrong, format!("up to {most} at a stretch"));
             }
             Some(_) => {}
         }
-        if *kind == Kind::Stall {
+        if row.reach == Reach::Requests {
             return;
         }
         let wrong = format!("has no meaning for {name}, which concerns the listeners");

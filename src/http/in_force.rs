@@ -211,16 +211,8 @@ impl Active {
             match known.plan.of_listeners()? {
                 Kind::Freeze => Some((&**known, ListenerFault::Freeze(mark))),
                 Kind::Refuse => Some((&**known, ListenerFault::Refuse(mark))),
-                Kind::Delay(_)
-                | Kind::Status(_)
-                | Kind::Empty
-                | Kind::Reset
-                | Kind::Truncate(_)
-                | Kind::Drip(_)
-                | Kind::Malformed
-                | Kind::Stall
-                | Kind::Crash
-                | Kind::Leak(_) => None,
+                // The others are not for listeners.
+                _ => None,
             }
         })
     }

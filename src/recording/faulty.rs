@@ -6,17 +6,11 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::events::Event;
-use crate::fault::{Plan, Rules, Window, Written, understand};
+use crate::fault::{Plan, ROWS, Row, Rules, Window, Written, understand};
 use crate::units::shown::{amount, float};
 
 /// A plan whose window opens more often is shown as in force alone.
 const MOST_OPEN: u32 = 300;
-
-/// Kinds of faults that keep memory.
-const LEAKING: &[&str] = &["leak"];
-
-/// Kinds that let requests or connections wait before the target takes them: nothing is accepted, or nothing is answered.
-const HOLDING: &[&str] = &["stall", "freeze"];
 
 /// A stretch in which the same fault plans were in force.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,13 +91,13 @@ fn stretch((from_s, to_s): (f64, f64), plans: &Value, detail: &str) -> Option<Fa
         .collect();
     if understood.is_empty() {
         let is_none = detail.is_empty() || detail == "none" || detail.starts_with("none, ");
-        let says = |kinds: &[&str]| kinds.iter().any(|kind| detail.contains(kind));
+        let says = |is: fn(&Row) -> bool| ROWS.iter().any(|row| is(row) && detail.contains(row.name));
         return (!is_none).then(|| Faulty {
             from_s,
             to_s,
             plans: detail.to_owned(),
-            leaks: says(LEAKING),
-            holds_up: says(HOLDING),
+            leaks: says(|row| row.leaks),
+            holds_up: says(|row| row.holds_up),
             is_open_throughout: true,
             open: Vec::new(),
         });
@@ -119,13 +113,13 @@ fn stretch((from_s, to_s): (f64, f64), plans: &Value, detail: &str) -> Option<Fa
         }
     }
     let kinds = understood.iter().flat_map(|(_, written, _)| &written.kinds);
-    let has = |among: &[&str]| kinds.clone().any(|kind| among.contains(&&*kind.kind));
+    let has = |is: fn(&Row) -> bool| kinds.clone().filter_map(|kind| Row::of(&kind.kind)).any(is);
     Some(Faulty {
         from_s,
         to_s,
         plans: understood.iter().map(|(_, written, _)| described(written)).collect::<Vec<_>>().join("; "),
-        leaks: has(LEAKING),
-        holds_up: has(HOLDING),
+        leaks: has(|row| row.leaks),
+        holds_up: has(|row| row.holds_up),
         is_open_throughout,
         open,
     })

@@ -5,6 +5,7 @@
 //! explains it: each explains at most as many failures as it has counted.
 
 use super::{Check, Target, Topic, exact};
+use crate::fault;
 use crate::findings::Certainty;
 use crate::generator::{Account, Failure, Kind};
 
@@ -121,7 +122,7 @@ struct Split {
 impl Split {
     fn of(failures: &[&Failure], target: &Target) -> Self {
         let mut split = Self::default();
-        let refusals = executed(target, "refuse") > 0;
+        let refusals = executed(target, fault::Kind::Refuse.name()) > 0;
         let mut broken = Pool::new(
             target.broken.unwrap_or(0) + target.lost.unwrap_or(0) + target.refused.unwrap_or(0),
             "it broke connections by faults, lost requests with a worker, or turned connections away",

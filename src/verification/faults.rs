@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::counts::missing;
 use super::{Check, Target, Topic, exact};
+use crate::fault;
 use crate::findings::Certainty;
 use crate::generator::{Account, Statuses};
 use crate::units::shown::{amount, float};
@@ -36,7 +37,7 @@ pub fn faults(account: &Account, target: &Target) -> Vec<Check> {
 fn seen_statuses(account: &Account, target: &Target) -> Vec<Check> {
     let mut executed: BTreeMap<u16, u64> = BTreeMap::new();
     for (kind, count) in target.outcomes.iter().flat_map(|outcome| &outcome.executed) {
-        if let Some(status) = kind.strip_prefix("status ").and_then(|status| status.parse().ok()) {
+        if let Some(status) = fault::Kind::status_of(kind) {
             *executed.entry(status).or_default() += count;
         }
     }

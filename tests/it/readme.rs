@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use quintain::config::{CONFIG, SETTINGS, Setting};
+use quintain::fault::{ROWS, Row};
 use quintain::observer::columns::{markdown, resources, routes, workers};
 use quintain::verification::Topic;
 
@@ -36,6 +37,7 @@ fn its_tables_are_the_code_s() {
     for (page, name, table) in [
         ("docs/settings.md", "settings", settings()),
         ("docs/verify.md", "checks", checks()),
+        ("docs/faults.md", "kinds", kinds()),
         ("docs/run-files.md", "resources", markdown(&resources())),
         ("docs/run-files.md", "workers", markdown(&workers())),
         ("docs/run-files.md", "routes", markdown(&routes())),
@@ -87,6 +89,12 @@ fn it_leads_to_every_page() {
 fn checks() -> String {
     let rows = Topic::ALL.iter().map(|topic| format!("| {} | {} |\n", topic.name(), topic.compares()));
     "| check | compares |\n|---|---|\n".to_owned() + &rows.collect::<String>()
+}
+
+fn kinds() -> String {
+    let (by_rate, of_all): (Vec<&Row>, Vec<&Row>) = ROWS.iter().partition(|row| row.has_rate());
+    let rows = by_rate.iter().chain(&of_all).map(|row| format!("| `{}` | {} |\n", row.example(), row.doc));
+    "| kind | what the request gets |\n|---|---|\n".to_owned() + &rows.collect::<String>()
 }
 
 fn settings() -> String {
