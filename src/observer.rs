@@ -39,6 +39,7 @@ pub mod run_record;
 mod schedule;
 mod status;
 mod strain;
+mod unread;
 
 pub use admin::{Admin, AdminListener};
 pub use files::RunFiles;

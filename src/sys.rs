@@ -17,6 +17,7 @@ pub mod readiness;
 pub mod shared;
 pub mod signals;
 pub mod socket;
+pub mod socket_diagnosis;
 pub mod terminal;
 pub mod threads;
 pub mod timer;

@@ -299,7 +299,7 @@ mod tests {
              host_mem_used_pct,requests_total,rps,errors_total,lost_total,rejected_total,inflight,connections,\
              accepts_total,refused_total,client_gone_total,broken_total,shed_total,conn_seconds_total,cpu_quota_pct,runq_wait_pct,ctx_vol_per_s,ctx_invol_per_s,majflt_per_s,\
              uss_bytes,host_steal_pct,host_mem_avail_bytes,cg_throttled_ms_total,cg_mem_bytes,cg_mem_limit_bytes,\
-             psi_cpu_some_pct,psi_mem_some_pct,psi_io_some_pct,acceptq_depth,acceptq_max,listen_drops_total,\
+             psi_cpu_some_pct,psi_mem_some_pct,psi_io_some_pct,acceptq_depth,acceptq_max,listen_drops_total,unread_connections,\
              loop_lag_max_us,loop_lag_ran_us,loop_lag_wait_us,loop_lag_blocked_us,\
              loop_busy_pct,loop_runq_pct,worker_imbalance,svc_p50_us,svc_p95_us,svc_p99_us,svc_max_us,lat_p50_us,lat_p90_us,\
              lat_p95_us,lat_p99_us,lat_max_us,queue_p50_us,queue_p99_us,loop_p50_us,loop_p99_us,\

@@ -4,6 +4,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 
 use super::processes::Depth;
+use super::unread::UnreadReader;
 use crate::maybe_known::MaybeKnown;
 use crate::sample::StrainReading;
 use crate::scoreboard::{BEAT_NS, Late, Scoreboard, SeatState};
@@ -18,16 +19,19 @@ pub struct StrainReader {
     pressure: PressureFiles,
     listeners: Vec<Arc<OwnedFd>>,
     drops_before: MaybeKnown,
+    unread: UnreadReader,
 }
 
 impl StrainReader {
     /// Opens the files. `drops_before` is what the listeners had dropped before the run.
     pub fn new(listeners: Vec<Arc<OwnedFd>>, drops_before: MaybeKnown) -> Self {
-        Self { cgroup: CgroupFiles::open(), pressure: PressureFiles::open(), listeners, drops_before }
+        let unread = UnreadReader::new(&listeners);
+        Self { cgroup: CgroupFiles::open(), pressure: PressureFiles::open(), listeners, drops_before, unread }
     }
 
     /// Shows the accept queue of one listener more.
     pub fn watch(&mut self, listener: OwnedFd) {
+        self.unread.watch(&listener);
         self.listeners.push(Arc::new(listener));
     }
 
@@ -46,6 +50,7 @@ impl StrainReader {
             pressure: self.pressure.read(),
             accept_queue: self.accept_queue(),
             listen_drops: self.listen_drops(),
+            unread: self.unread.read(now_ns),
             latest_beat: beats.max_by_key(|late| late.lag_ns).into(),
         }
     }

@@ -41,6 +41,7 @@ export const PLANS = {
     lines: [
       { name: 'connections', column: () => 'connections', colour: 'other' },
       { name: 'in flight', column: () => 'inflight', colour: 'work', fill: true },
+      { name: 'unread', column: () => 'unread_connections', colour: 'wait', dash: [4, 3] },
       { name: 'accept queue', column: () => 'acceptq_depth', colour: 'wait' },
     ],
   },

@@ -63,6 +63,7 @@ figures! {
     AcceptQueue "acceptq_depth",
     AcceptQueueLimit "acceptq_max",
     ListenDrops "listen_drops_total",
+    Unread "unread_connections",
     LoopLagUs "loop_lag_max_us",
     LoopLagRan "loop_lag_ran_us",
     LoopLagWait "loop_lag_wait_us",

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::recording::{Cell, Figure, Recording};
 
 /// What is drawn, each as its column in `resources.csv` is called.
-const DRAWN: [Figure; 19] = [
+const DRAWN: [Figure; 20] = [
     Figure::Rps,
     Figure::LatencyP50,
     Figure::LatencyP95,
@@ -23,6 +23,7 @@ const DRAWN: [Figure; 19] = [
     Figure::InFlight,
     Figure::Connections,
     Figure::AcceptQueue,
+    Figure::Unread,
     Figure::LoopLagUs,
     Figure::Steal,
 ];

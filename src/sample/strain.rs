@@ -22,6 +22,8 @@ pub struct StrainReading {
     pub accept_queue: MaybeKnown<AcceptQueue>,
     /// What all accept queues together have dropped.
     pub listen_drops: MaybeKnown,
+    /// Connections in which bytes wait that nobody has read.
+    pub unread: MaybeKnown,
     /// The latest beat of any worker since the tick before.
     pub latest_beat: MaybeKnown<Late>,
 }
@@ -53,6 +55,8 @@ pub struct StrainSample {
     pub accept_queue: MaybeKnown<AcceptQueue>,
     /// What all accept queues together have dropped.
     pub listen_drops: MaybeKnown,
+    /// Connections in which bytes wait that nobody has read.
+    pub unread: MaybeKnown,
     /// The latest beat of any worker. What its loop did meanwhile is unknown while the beat is still to come.
     pub latest_beat: MaybeKnown<Late>,
     /// The event loop that slept least.
@@ -68,7 +72,7 @@ pub(super) fn between(
     (cores, interval_ns): (MaybeKnown<f64>, Option<u64>),
     slots: &[SlotSample],
 ) -> StrainSample {
-    let StrainReading { waited_ns, usage, cgroup, pressure, accept_queue, listen_drops, latest_beat } = now;
+    let StrainReading { waited_ns, usage, cgroup, pressure, accept_queue, listen_drops, unread, latest_beat } = now;
     let switched =
         |count: fn(Usage) -> u64| rate_per_second(earlier.usage.map(count), usage.map(count), interval_ns);
     let stalled = |before: MaybeKnown, now: MaybeKnown| {
@@ -90,6 +94,7 @@ pub(super) fn between(
         io_pressure: stalled(earlier.pressure.io_us, pressure.io_us),
         accept_queue,
         listen_drops,
+        unread,
         latest_beat,
         busiest_loop: busiest_loop(slots),
         imbalance: imbalance(slots),

@@ -96,6 +96,12 @@ pub fn address_of(listener: &OwnedFd) -> io::Result<SocketAddr> {
     rustix::net::getsockname(listener)?.try_into().map_err(|_| io::ErrorKind::Unsupported.into())
 }
 
+/// What the kernel calls a socket in its lists.
+#[must_use]
+pub fn inode(socket: &OwnedFd) -> Option<u64> {
+    rustix::fs::fstat(socket).ok().map(|status| status.st_ino)
+}
+
 /// Takes one connection from the accept queue: non-blocking and closed on exec.
 ///
 /// # Errors

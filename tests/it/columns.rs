@@ -18,7 +18,9 @@ fn is_offered(column: &str) -> bool {
     let is_there = |path: &str| std::fs::read(path).is_ok_and(|text| !text.is_empty());
     match column {
         // The group may have no limit, or be the root of version 2, which has no figures; PSS and USS are read every 10 s.
-        "cpu_quota_pct"
+        // The kernel may list no sockets, or be asked again only after some rows.
+        "unread_connections"
+        | "cpu_quota_pct"
         | "cg_mem_limit_bytes"
         | "cg_throttled_ms_total"
         | "cg_mem_bytes"

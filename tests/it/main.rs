@@ -82,6 +82,7 @@ mod true_causes;
 mod unescaped;
 mod unix_paths;
 mod unknown_figures;
+mod unread_requests;
 mod unwritable_files;
 mod uploads;
 mod verify;

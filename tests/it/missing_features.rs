@@ -8,13 +8,15 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::target::{MODES, Target, command, outcome, send, with_free_ports};
+use crate::support::target::{MODES, Target, command, metrics, outcome, send, with_free_ports};
 use crate::support::wait_for;
 
-/// Refuses a socket option as an unknown one, system calls as unknown ones, or system calls as forbidden ones.
+/// Refuses a socket option as an unknown one, sockets of a family, system calls as unknown ones, or system calls as
+/// forbidden ones.
 #[derive(Clone, Copy)]
 enum Lack {
     Option(libc::c_int),
+    Family(libc::c_int),
     Calls(&'static [libc::c_long]),
     Forbidden(&'static [libc::c_long]),
 }
@@ -56,8 +58,9 @@ fn filter(lack: Lack) -> Vec<libc::sock_filter> {
     let give = |action: u32| step(libc::BPF_RET | libc::BPF_K, 0, 0, action);
     let fails = |error: libc::c_int| give(libc::SECCOMP_RET_ERRNO | number(error));
     let passes = give(libc::SECCOMP_RET_ALLOW);
-    // Of `struct seccomp_data`: the call's number, and the low half of its third argument.
-    let (call, third_argument) = (0, if cfg!(target_endian = "little") { 32 } else { 36 });
+    // Of `struct seccomp_data`: the call's number, and the low halves of two arguments.
+    let (call, low) = (0, if cfg!(target_endian = "little") { 0 } else { 4 });
+    let (first_argument, third_argument) = (16 + low, 32 + low);
     match lack {
         Lack::Option(option) => vec![
             load(call),
@@ -65,6 +68,14 @@ fn filter(lack: Lack) -> Vec<libc::sock_filter> {
             load(third_argument),
             equals(number(option), 0, 1),
             fails(libc::ENOPROTOOPT),
+            passes,
+        ],
+        Lack::Family(family) => vec![
+            load(call),
+            equals(number(libc::SYS_socket), 0, 3),
+            load(first_argument),
+            equals(number(family), 0, 1),
+            fails(libc::EAFNOSUPPORT),
             passes,
         ],
         Lack::Calls(calls) | Lack::Forbidden(calls) => {
@@ -203,4 +214,19 @@ fn a_sandbox_that_forbids_processes_and_threads_gets_a_sentence() {
 fn nothing_is_missing_on_a_whole_kernel() {
     assert_eq!(missing(&Target::start(&["--mode", "single"])), json!([]));
     assert_eq!(missing(&Target::start(&["--mode", "single", "--without-times"])), json!([]), "not asked for");
+}
+
+#[test]
+fn where_the_kernel_lists_no_sockets_the_unread_are_unknown() {
+    let lack = Lack::Family(libc::AF_NETLINK);
+    if !filters_work(lack) {
+        return;
+    }
+    let target = start(&["--mode", "cluster", "--workers", "1"], lack);
+    wait_for("a tick", || (!metrics(&target, "quintain_requests_in_flight ").is_empty()).then_some(()));
+    assert_eq!(target.stats()["unread_connections"], Value::Null);
+    assert_eq!(metrics(&target, "quintain_unread_connections "), "");
+    let left = target.end();
+    let rows = left.csv("resources.csv");
+    assert!(!rows.is_empty() && rows.iter().all(|row| row["unread_connections"].is_empty()), "{rows:?}");
 }

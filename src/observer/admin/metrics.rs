@@ -201,6 +201,11 @@ fn of_target(target: &TargetSample) -> Vec<MetricFamily> {
             strain.accept_queue.map(|queue| queue.depth),
         ),
         (
+            "quintain_unread_connections",
+            "Connections, taken or not, in which bytes wait that nobody has read.",
+            strain.unread,
+        ),
+        (
             "process_resident_memory_bytes",
             "Resident memory of all processes of the target; shared pages count in each.",
             group.rss_bytes,

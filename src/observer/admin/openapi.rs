@@ -154,6 +154,7 @@ fn stats() -> ObjectBuilder {
         "ended_faults",
         "marks",
         "sse_dropped",
+        "unread_connections",
     ];
     let counts = || object().additional_properties(Some(Schema::Object(number(Type::Integer).build())));
     let stats = object()
@@ -171,7 +172,8 @@ fn stats() -> ObjectBuilder {
         .property("faults", ArrayBuilder::new().items(counted()))
         .property("ended_faults", ArrayBuilder::new().items(counted()))
         .property("marks", list())
-        .property("sse_dropped", number(Type::Integer));
+        .property("sse_dropped", number(Type::Integer))
+        .property("unread_connections", Option::<u64>::schema());
     all.into_iter().fold(stats, ObjectBuilder::required)
 }
 

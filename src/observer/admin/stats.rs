@@ -12,6 +12,7 @@ use super::json::Json;
 use crate::control::faults_between;
 use crate::histogram::{Distribution, Quantiles};
 use crate::http::Refusal;
+use crate::maybe_known::MaybeKnown;
 use crate::phase::{START, is_name};
 use crate::scoreboard::{Arrivals, Counts, Spent};
 use crate::snapshot::{Figures, RouteReading, SlotFigures};
@@ -60,6 +61,7 @@ pub async fn stats(State(target): State<Target>, RawQuery(query): RawQuery) -> R
         "quantile_error_pct": QUANTILE_ERROR_PCT,
         "totals": totals(&figures),
         "status": statuses(&figures.statuses()),
+        "unread_connections": target.live.last().map_or(MaybeKnown::UNKNOWN, |tick| tick.sample.target.strain.unread),
         "rejections": figures.totals.counts.rejections,
         "routes": routes.iter().map(|one| route(one, routes)).collect::<Vec<_>>(),
         "workers": slots.iter().map(|slot| worker(slot, at_ns)).collect::<Vec<_>>(),

@@ -6,7 +6,7 @@ use crate::sample::TargetSample;
 
 /// In `resources.csv`, after the columns that every target needs.
 #[rustfmt::skip]
-pub fn columns() -> [Column<TargetSample>; 24] {
+pub fn columns() -> [Column<TargetSample>; 25] {
     [
         column("cpu_quota_pct", "%, 100 = the quota", "cgroup cpu.max or cpu.cfs_quota_us", "CPU of the target, of what its control group may use; empty without a quota",
             |row| percent(row.figures.strain.quota_share)),
@@ -42,6 +42,8 @@ pub fn columns() -> [Column<TargetSample>; 24] {
             |row| known(row.figures.strain.accept_queue.map(|queue| queue.limit))),
         column("listen_drops_total", "count", "SO_MEMINFO of the listeners", "connection attempts that all accept queues together have dropped",
             |row| known(row.figures.strain.listen_drops)),
+        column("unread_connections", "count", "sock_diag", "connections, taken or not, in which bytes wait that nobody has read; empty on a unix socket, where the kernel does not tell, and in a row in which a list of all sockets would cost more than 1 % of a core",
+            |row| known(row.figures.strain.unread)),
         column("loop_lag_max_us", "µs", "scoreboard", "how late the latest beat of any worker's loop was, in steps of about 1 ms; the same waiting hits requests",
             |row| known(row.figures.strain.latest_beat.map(|late| late.lag_ns / 1_000))),
         column("loop_lag_ran_us", "µs", "/proc/thread-self/schedstat, at each worker's beat", "what that loop computed between that beat and the one before; empty while the beat is still to come",

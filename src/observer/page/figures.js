@@ -26,7 +26,7 @@ export function figures({ last: row, cpus }) {
   put('memory', bytes(row.rss_bytes), row.pss_bytes == null ? '' : `${joined(bytes(row.pss_bytes))} but for sharing`);
   find('also-memory').title = `shared pages counted once: ${joined(bytes(row.pss_bytes))}; left on the machine: ${joined(bytes(row.host_mem_avail_bytes))}`;
   put('inflight', [number(row.inflight), ''], `${number(row.connections)} connections`);
-  put('queue', [number(row.acceptq_depth), ''], `${number(row.listen_drops_total)} dropped`, row.acceptq_depth > 0 ? 'wait' : 'zero');
+  put('unread', [number(row.unread_connections), ''], `${number(row.acceptq_depth)} to accept, ${number(row.listen_drops_total)} dropped`, row.unread_connections > 0 ? 'wait' : 'zero');
   set(find('phase'), row.phase);
 }
 
