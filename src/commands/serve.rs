@@ -34,6 +34,7 @@ use crate::sys::procfs::{CgroupFiles, TcpCounters};
 use crate::sys::threads::ThreadGroup;
 use crate::sys::{clock, process, procfs};
 use crate::units::Bytes;
+use crate::units::shown::{amount, float};
 use crate::worker::{self, Assignment, Settings};
 pub use reread::Resolve;
 use run_directory::RunDirectory;
@@ -168,8 +169,9 @@ fn short_of_memory(config: &Config) -> Option<String> {
     let asked = max_mem.0.saturating_mul(workers as u64);
     (asked >= limit).then(|| {
         format!(
-            "--max-mem {max_mem} in each of {workers} workers is no guard: the control group's memory limit is {}, and the \
-             kernel kills what needs more",
+            "--max-mem {max_mem} in each of {} is no guard: the control group's memory limit is {}, and the kernel kills what \
+             needs more",
+            amount(float(workers as u64), "worker"),
             Bytes(limit)
         )
     })

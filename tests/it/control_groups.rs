@@ -64,10 +64,11 @@ fn the_default_number_of_workers_follows_from_the_quota_and_the_log_says_so() {
 
 #[test]
 fn a_quota_and_what_it_keeps_from_running_are_in_the_rows() {
-    let Some(group) = or_skip(ControlGroup::with_cpu(25)) else { return };
+    // So little that it is used up in each period, also where others keep the machine busy.
+    let Some(group) = or_skip(ControlGroup::with_cpu(3)) else { return };
     let target = start_in(&group, &[]);
     let mut client = target.connect();
-    client.send("GET /cpu?ms=500 HTTP/1.1\r\nHost: target\r\n\r\n").unwrap();
+    client.send("GET /cpu?ms=50 HTTP/1.1\r\nHost: target\r\n\r\n").unwrap();
     let throttled = row_with(&target, "a tick in which it was throttled", |row| {
         row["cg_throttled_ms_total"].parse().is_ok_and(|total: f64| total > 0.0)
     });
@@ -75,13 +76,13 @@ fn a_quota_and_what_it_keeps_from_running_are_in_the_rows() {
     let used = row_with(&target, "a tick in which it used its quota", |row| {
         row["cpu_quota_pct"].parse().is_ok_and(|used: f64| used > 0.0)
     });
-    // 100 is the quota, a quarter of a processor, and the cell has a tenth of a per cent.
+    // 100 is the quota, 3 % of a core; the cells have a tenth of a per cent.
     let (of_quota, of_core) = (number(&used, "cpu_quota_pct"), number(&used, "cpu_pct"));
-    assert!((of_quota - 4.0 * of_core).abs() <= 0.3, "{of_quota} of the quota, {of_core} of a core");
+    assert!((of_quota * 0.03 - of_core).abs() <= 0.1, "{of_quota} of the quota, {of_core} of a core");
     assert!(number(&throttled, "cg_throttled_ms_total") > 0.0);
     let left = target.end();
     let record: Value = serde_json::from_slice(&std::fs::read(left.file("run.json")).unwrap()).unwrap();
-    assert_eq!(record["machine"]["cgroup_cpu_max"], "25000 100000");
+    assert_eq!(record["machine"]["cgroup_cpu_max"], "3000 100000");
 }
 
 #[test]
@@ -93,7 +94,7 @@ fn a_limit_of_memory_is_in_the_rows_and_below_need_it_is_a_warning() {
     assert_eq!(row["cg_mem_limit_bytes"], LIMIT.to_string());
     let used = number(&row, "cg_mem_bytes");
     assert!(used > 0.0 && used <= f64::from(LIMIT), "{used}");
-    let warning = "--max-mem 256MiB in each of 1 workers is no guard: the control group's memory limit is 96MiB";
+    let warning = "--max-mem 256MiB in each of 1 worker is no guard: the control group's memory limit is 96MiB";
     assert!(target.errors().contains(warning), "{}", target.errors());
     target.end();
     let target = start_in(&group, &["--max-mem", "32MiB"]);
