@@ -123,7 +123,40 @@ compose_images() {
         rm -rf "$root"
         progress ""
     fi
+    postgres_image
     import locust locustio/locust:2.47.0 'ENTRYPOINT ["/opt/locust/bin/locust"]' 'ENV PATH=/opt/locust/bin:/usr/bin:/bin' 'USER 1000'
+}
+
+# The official image's contract, as far as the compose file uses it: variables, volume, user, and a first start that makes
+# the database before it listens on TCP.
+postgres_image() {
+    debian postgres trixie postgresql-17
+    import postgres postgres:debian
+    mkdir -p "$work/postgres"
+    cat >"$work/postgres/start" <<'SHELL'
+#!/bin/sh
+set -e
+if [ ! -s "$PGDATA/PG_VERSION" ]; then
+    echo "$POSTGRES_PASSWORD" >/tmp/password
+    initdb --username="$POSTGRES_USER" --pwfile=/tmp/password --auth-host=scram-sha-256 >/dev/null
+    echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
+    pg_ctl start --wait --silent --options="-c listen_addresses=''"
+    createdb --username="$POSTGRES_USER" "$POSTGRES_DB" 2>/dev/null || [ "$POSTGRES_DB" = postgres ]
+    pg_ctl stop --silent
+fi
+exec postgres -c listen_addresses='*'
+SHELL
+    cat >"$work/postgres/Dockerfile" <<'DOCKERFILE'
+FROM postgres:debian
+COPY start /usr/local/bin/start
+RUN mkdir -p /var/lib/postgresql/data /run/postgresql && chown postgres /var/lib/postgresql/data /run/postgresql
+ENV PATH=/usr/lib/postgresql/17/bin:/usr/bin:/bin PGDATA=/var/lib/postgresql/data
+VOLUME /var/lib/postgresql/data
+USER postgres
+ENTRYPOINT ["/usr/local/bin/start"]
+DOCKERFILE
+    chmod 755 "$work/postgres/start"
+    DOCKER_BUILDKIT=0 docker build --quiet -t postgres:17.6-alpine "$work/postgres" 2>/dev/null >/dev/null
 }
 
 version_of_the_crate() { sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1; }

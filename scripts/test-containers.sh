@@ -69,20 +69,25 @@ holds "a read-only volume for runs is a sentence" grep -q 'ead-only file system'
 # The composition.
 export QUINTAIN_PATHS="/io?ms=20 /cpu?ms=2"
 begun=$(now_ms)
-compose up -d --wait --no-build
+compose up -d --wait --no-build --scale locust-worker=2
 figure "up until healthy, s" "$(ratio $(($(now_ms) - begun)) 1000)" "" ""
 holds "the balancer has one replica" await 20 replicas_up 1
-compose up -d --wait --no-build --no-recreate --scale web=4
+compose up -d --wait --no-build --no-recreate --scale web=4 --scale locust-worker=2
 holds "scaled to four, the balancer has four" await 30 replicas_up 4
 names() { for _ in $(seq 40); do inside curl -s -o /dev/null -D - "$target/io?ms=0"; done | sed -n 's/^x-quintain-worker: \(.*\)\/.*/\1/ip' | sort -u | wc -l; }
 holds "four instances answer" test "$(names)" = 4
 scraped() { [ "$(inside curl -sG --data-urlencode 'query=count(quintain_instance_info)' http://127.0.0.1:9090/api/v1/query | jq -r '.data.result[0].value[1]')" = "$1" ]; }
 holds "Prometheus scrapes four by DNS" await 30 scraped 4
+has_workers() { [ "$(inside curl -s http://127.0.0.1:8089/stats/requests | jq '.workers | length')" = "$1" ]; }
+holds "Locust's master has two workers" await 30 has_workers 2
 swarmed() { [ "$(inside curl -s http://127.0.0.1:8089/stats/requests | jq '.total_rps > 5 and .fail_ratio == 0')" = true ]; }
 inside curl -s -o /dev/null -d 'user_count=4&spawn_rate=4' http://127.0.0.1:8089/swarm
-holds "Locust's worker loads the target without a failure" await 30 swarmed
-# Its users ask for other paths than the loads below; gone, they don't count in the balancer either.
-compose stop locust-worker locust >/dev/null
+holds "together they load the target without a failure" await 30 swarmed
+database() { docker run --rm --network quintain_default -e PGPASSWORD=quintain --entrypoint psql postgres:17.6-alpine -h postgres -U quintain -tAc "$1" quintain; }
+compose --profile postgres up -d --wait --no-build --no-recreate --no-deps postgres
+holds "with its profile, PostgreSQL answers the other services" test "$(database 'SELECT 6 * 7')" = 42
+# Locust's users ask for other paths than the loads below; gone, they don't count in the balancer either.
+compose --profile postgres stop locust-worker locust postgres >/dev/null
 
 victims() { docker ps -q --filter label=com.docker.compose.service=web; }
 
@@ -123,7 +128,7 @@ both=$(($(ok_of drained) + $(ok_of killed)))
 figure "finished and in no file, since their replica was killed" "$((both - $(finished /json)))" "" ""
 
 # Nothing is left.
-compose down -v --remove-orphans
+compose --profile "*" down -v --remove-orphans
 holds "no container, no volume, no network is left" test -z "$(docker ps -aq)$(docker volume ls -q)$(docker network ls -q --filter type=custom)"
 state_was=$state cgroup_was=$cgroup
 end_daemon
