@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 . scripts/lib-docker.sh
+. scripts/lib-boxes.sh
 with_daemon
 with_compose
 with_oha
@@ -65,6 +66,9 @@ docker run --rm "${hard[@]}" -v readonly:/runs:ro quintain:local >"$work/ro.out"
 docker volume rm readonly >/dev/null
 holds "a read-only volume for runs is a sentence" grep -q 'ead-only file system' "$work/ro.out"
 [ "$code" != 0 ] || echo "       (and it serves without its files)"
+
+# Under limits, with less than usual, and several beside each other.
+boxes quintain:local
 
 # The composition.
 export QUINTAIN_PATHS="/io?ms=20 /cpu?ms=2"
