@@ -145,7 +145,7 @@ fn a_server_that_does_not_serve_gets_a_sentence() {
         (
             "command=echo no such module >&2; exit 3,url=http://127.0.0.1:1",
             &[][..],
-            "exit code 3 before it answered",
+            "exit code 3 before it was loaded",
         ),
         ("command=true,url=http://127.0.0.1:1", &[], "it has to stay in the foreground"),
         (
@@ -287,4 +287,39 @@ fn a_binary_that_is_none_is_refused_before_the_first_round() {
         assert_eq!(said(&output).matches(expected).count(), 1, "{arm}: {} lacks {expected}", said(&output));
         assert!(!home.path().join("it").exists(), "{arm}: something was written");
     }
+}
+
+/// nginx, where there is one; `daemon` says whether it leaves the foreground.
+fn nginx(home: &Home, daemon: &str) -> String {
+    let place = home.path().display();
+    // Whoever runs it owns the files.
+    let user = if rustix::process::getuid().is_root() { "user root; " } else { "" };
+    let conf = format!(
+        "{user}daemon {daemon}; pid {place}/nginx.pid; error_log {place}/error.log; events {{}}
+         http {{ access_log off; server {{ listen 127.0.0.1:@PORT@; location / {{ return 200 OK; }} }} }}"
+    );
+    fs::write(home.path().join("nginx.in"), conf).unwrap();
+    let start = "sed s/@PORT@/{port}/ nginx.in > nginx.conf && exec nginx";
+    format!("command={start} -p {place} -c {place}/nginx.conf,url=http://127.0.0.1:{{port}}")
+}
+
+#[test]
+fn nginx_is_an_arm_in_the_foreground_and_refused_as_a_daemon() {
+    if let Err(error) = std::process::Command::new("nginx").arg("-v").output() {
+        eprintln!("nginx as an arm is not tested: it can't be run ({error})");
+        return;
+    }
+    let home = Home::new();
+    let output = home.compare(&nginx(&home, "off"), "", &["--judge", "tree_cpu_s_per_1000"]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    for row in ["tree_cpu_s_per_1000", "memory_bytes", "requests_per_s"] {
+        assert!(home.results()["rows"][row]["a"].as_f64().unwrap() > 0.0, "{}", home.results()["rows"]);
+    }
+    home.is_quiet();
+
+    let home = Home::new();
+    let output = home.compare(&nginx(&home, "on"), "", &[]);
+    assert_eq!(output.status.code(), Some(3), "{}", said(&output));
+    assert!(said(&output).contains("it has to stay in the foreground"), "{}", said(&output));
+    home.is_quiet();
 }

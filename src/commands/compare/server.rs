@@ -62,12 +62,13 @@ impl Server {
         let mut answers = false;
         let limit = plan.start_limit();
         let took = stop.wait_for_start(limit, || {
+            answers = http.get(&asked).call().is_ok();
+            // A daemon answers when the process that was started has ended.
             exit = self.process.ended();
-            answers = exit.is_none() && http.get(&asked).call().is_ok();
             answers || exit.is_some()
         });
         match exit {
-            Some(code) => Err(self.ended_with(code, "before it answered; it has to stay in the foreground")),
+            Some(code) => Err(self.ended_with(code, "before it was loaded; it has to stay in the foreground")),
             None if !answers => {
                 let said = self.last_words();
                 Err(format!("{asked} did not answer within {} s{said}", limit.as_secs_f64()))
