@@ -10,7 +10,7 @@ use std::process::{Command, Output, Stdio};
 use crate::support::comparison::{PROGRAM, command, compare, nothing_is_left, said};
 
 /// The last argument of the script, which is the URL, is asked.
-const ASK: &str = "for url; do :; done; $PROGRAM health \"$url\" >&2 || exit 1;";
+const ASK: &str = "for url; do :; done; $PROGRAM health \"$url\" >&2;";
 
 /// Compares with a generator that does this.
 fn with(oha: &str, home: &Path) -> Output {
@@ -103,7 +103,7 @@ impl Drop for Spinner {
 fn a_busy_machine_gets_no_verdict_and_a_bound_no_answer() {
     let home = tempfile::tempdir().unwrap();
     let _spinner = Spinner::start();
-    let load = format!("sleep 1; {PROGRAM} health {{url}}");
+    let load = format!("sleep 1; {PROGRAM} health {{url}}; true");
     // Each process of a cluster has pages of its own: without the objection the bound is broken.
     let with = |more: &[&str]| {
         let flags = ["--a", "", "--b", "mode=cluster", "--load", &load, "--rounds", "6", "--judge", "memory_bytes"];
