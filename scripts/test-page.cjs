@@ -75,6 +75,7 @@ async function look(browser) {
 
   await page.focus('#plot-rate .plot');
   await page.keyboard.press('ArrowLeft');
+  await until('what waits unread is told', async () => /^\d+$/.test(await text('#now-unread')) && /^\d+ to accept, \d+ dropped$/.test(await text('#also-unread')));
   await until('a plot is read by keyboard', () => page.evaluate(() => document.activeElement.getAttribute('aria-label').startsWith('Requests: requests/s ')));
   await page.screenshot({ path: `${pictures}/wide-light.png`, fullPage: true });
   for (const [name, width, colorScheme] of [['wide-dark', 1440, 'dark'], ['middle-light', 1200, 'light'], ['middle-dark', 1200, 'dark'], ['narrow-light', 390, 'light'], ['narrow-dark', 390, 'dark']]) {
