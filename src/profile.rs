@@ -79,6 +79,8 @@ pub struct Route {
     at: usize,
     /// Its share of the load plan, against those of the other routes.
     pub weight: f64,
+    /// How many bytes a request of the load plan sends; `None`: the profile does not say.
+    pub request_bytes: Option<u64>,
     /// Done in this order.
     pub steps: Vec<Step>,
     /// What is answered then.
@@ -134,6 +136,8 @@ pub struct Rules<'a> {
     pub cpu: Duration,
     /// `--max-bytes`
     pub bytes: u64,
+    /// `--max-body`, in bytes
+    pub body: u64,
     /// `--max-mem`, in bytes
     pub memory: u64,
     /// `--seed`
@@ -156,6 +160,7 @@ impl<'a> Rules<'a> {
             delay: Duration::MAX,
             cpu: Duration::MAX,
             bytes: u64::MAX,
+            body: u64::MAX,
             memory: u64::MAX,
             seed: 0,
             offered,
@@ -170,6 +175,7 @@ impl<'a> Rules<'a> {
             delay: config.max_delay,
             cpu: config.max_cpu,
             bytes: config.max_bytes.0,
+            body: config.max_body.0,
             memory: config.max_mem.0,
             seed: config.seed,
             faults: fault_rules(config),

@@ -1,8 +1,17 @@
 //! The load that a profile is meant for, as a mix that a generator follows; used by `compare` and `profiles --locustfile`.
 
+use http::Method;
+
 use crate::generator::{Crowd, Mix, Weighted};
 use crate::profile::{Profile, Stage};
 use crate::units::shown::float;
+
+/// So many bytes are sent where a profile does not say how many, by methods that send some.
+const UNSAID: u64 = 64;
+
+fn sends_a_body(method: &Method) -> bool {
+    [Method::POST, Method::PUT, Method::PATCH].contains(method)
+}
 
 /// The routes with a weight, and the stages of `[load]`. `None`: the profile has no load, or no route with a weight.
 ///
@@ -13,10 +22,11 @@ pub fn mix(profile: &Profile) -> Result<Option<Mix>, String> {
     let routes: Vec<Weighted> = weighted
         .flat_map(|route| {
             let methods = float(route.methods.len() as u64);
-            let of = move |method: &http::Method| Weighted {
+            let of = move |method: &Method| Weighted {
                 method: method.to_string(),
                 path: route.path.clone(),
                 weight: route.weight / methods,
+                body_bytes: route.request_bytes.unwrap_or(if sends_a_body(method) { UNSAID } else { 0 }),
             };
             route.methods.iter().map(of)
         })

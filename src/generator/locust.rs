@@ -8,7 +8,7 @@ use std::str::FromStr;
 use serde::Deserialize;
 
 use super::load::{Amount, Invocation, Load, cannot, whole_seconds};
-use super::{Account, Bytes, Failure, Generator, Latency, Mix, Statuses, Unit};
+use super::{Account, Bytes, Crowd, Failure, Generator, Latency, Mix, Statuses, Unit};
 use crate::units::shown::float;
 
 /// The adapter.
@@ -40,22 +40,24 @@ impl Generator for Locust {
         if rate.is_some() {
             return Err(cannot(self.name(), "has users and no common rate; oha paces", "rate"));
         }
-        let mix = mix.clone().unwrap_or_else(|| Mix::of_path(path));
+        let mut mix = mix.clone().unwrap_or_else(|| Mix::of_path(path));
         let mut command: Vec<String> =
             ["locust", "--headless", "--json", "--stop-timeout=10"].map(str::to_owned).into();
+        // A request that failed is told in the output, and no failure of Locust's.
+        command.push("--exit-code-on-error=0".to_owned());
         command.extend([format!("--locustfile={LOCUSTFILE}"), format!("--host={url}")]);
-        match amount {
+        let spawn_rate = spawn_rate.unwrap_or_else(|| f64::from(*concurrency));
+        match *amount {
             // The file ends it.
             _ if !mix.stages.is_empty() => {}
             Amount::Duration(time) => {
-                let seconds = whole_seconds(self.name(), *time)?;
-                let spawn_rate = spawn_rate.unwrap_or_else(|| f64::from(*concurrency));
+                let seconds = whole_seconds(self.name(), time)?;
                 command.extend([format!("--users={concurrency}"), format!("--spawn-rate={spawn_rate}")]);
                 command.push(format!("--run-time={seconds}s"));
             }
-            Amount::Requests(_) => {
-                let what = "runs for a time and knows no number of requests; oha does";
-                return Err(cannot(self.name(), what, "requests"));
+            Amount::Requests(count) => {
+                mix.requests = Some(count);
+                mix.stages = vec![Crowd { users: u64::from(*concurrency), spawn_rate, seconds: None }];
             }
         }
         Ok(Invocation { files: vec![(LOCUSTFILE, mix.locustfile())], ..Invocation::printing(command) })

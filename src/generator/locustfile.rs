@@ -22,6 +22,8 @@ pub struct Weighted {
     pub path: String,
     /// Against those of the others.
     pub weight: f64,
+    /// How many bytes are sent.
+    pub body_bytes: u64,
 }
 
 /// Users of one stage.
@@ -39,10 +41,14 @@ impl Mix {
     /// One path, as it is written.
     pub(super) fn of_path(path: &str) -> Self {
         let path = path.replace('{', "%7B").replace('}', "%7D");
-        Self { routes: vec![Weighted { method: "GET".to_owned(), path, weight: 1.0 }], ..Self::default() }
+        Self {
+            routes: vec![Weighted { method: "GET".to_owned(), path, weight: 1.0, body_bytes: 0 }],
+            ..Self::default()
+        }
     }
 
-    /// The Python text. What varies in a path is a number; methods with a body send one of 64 bytes.
+    /// The Python text. What varies in a path is a number. A load of so many requests ends when the last of them is
+    /// answered, so that none is given up.
     #[must_use]
     pub fn locustfile(&self) -> String {
         // A JSON string is a Python string, too.
@@ -50,7 +56,9 @@ impl Mix {
         let routes: Vec<String> = self
             .routes
             .iter()
-            .map(|one| format!("    ({}, {}),", quoted(&one.method), quoted(&one.path)))
+            .map(|Weighted { method, path, body_bytes, weight: _ }| {
+                format!("    ({}, {}, body({body_bytes})),", quoted(method), quoted(path))
+            })
             .collect();
         let weights: Vec<String> = self.routes.iter().map(|one| one.weight.to_string()).collect();
         let requests = self.requests.map_or_else(|| "None".to_owned(), |count| count.to_string());
@@ -63,15 +71,20 @@ import re
 from locust import HttpUser, {shape}constant, task
 from locust.exception import StopUser
 
+
+def body(size):
+    return (b\"quintain\" * (size // 8 + 1))[:size] or None
+
+
 ROUTES = [
 {}
 ]
 WEIGHTS = [{}]
 # After so many the load ends; None has no such end.
 REQUESTS = {requests}
-BODY = b\"quintain\" * 8
 VARYING = re.compile(r\"\\{{[^}}]*\\}}\")
 asked = itertools.count()
+answered = itertools.count(1)
 
 
 class Client(HttpUser):
@@ -80,12 +93,12 @@ class Client(HttpUser):
     @task
     def ask(self):
         if REQUESTS is not None and next(asked) >= REQUESTS:
-            self.environment.runner.quit()
             raise StopUser()
-        [(method, path)] = random.choices(ROUTES, WEIGHTS)
-        body = BODY if method in (\"POST\", \"PUT\", \"PATCH\") else None
+        [(method, path, data)] = random.choices(ROUTES, WEIGHTS)
         here = VARYING.sub(lambda _: str(random.randrange(1, 1000)), path)
-        self.client.request(method, here, data=body, name=path)
+        self.client.request(method, here, data=data, name=path)
+        if next(answered) == REQUESTS:
+            self.environment.runner.quit()
 ",
             routes.join("\n"),
             weights.join(", ")

@@ -28,19 +28,20 @@ const MOST: usize = 100;
 
 /// Reads a route. Each mistake is found; what is left of the route is `None` when it could not be served.
 pub fn read(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>) -> Option<Route> {
-    let table = entry.table(&["method", "path", "weight", "steps", "response"], errors)?;
+    let table = entry.table(&["method", "path", "weight", "request", "steps", "response"], errors)?;
     let methods = table.get("method").map_or_else(|| vec![Method::GET], |methods| read_methods(&methods, errors));
     let path = table.needed("path", "a path such as \"/users/{id}\"", errors);
     let path = path.and_then(|path| Some((read_path(&path, errors)?, path.at())));
     let name = path.as_ref().map_or("", |(path, _)| path);
     let weight = table.get("weight").map_or(Some(1.0), |weight| weight.number(&(0.0..=1e6), errors));
     let steps = table.get("steps").map_or_else(Vec::new, |steps| read_steps(&steps, name, rules, errors));
+    let request_bytes = table.get("request").and_then(|request| read_request(&request, rules, errors));
     let response = table.get("response");
     let mut response =
         response.map_or_else(|| Some(Response::default()), |response| read_response(&response, rules, errors))?;
     sum_up(&table, &steps, &mut response, rules, errors);
     let (path, at) = path?;
-    Some(Route { methods, path, at, weight: weight?, steps, response })
+    Some(Route { methods, path, at, weight: weight?, request_bytes, steps, response })
 }
 
 fn read_methods(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Vec<Method> {
@@ -212,6 +213,13 @@ fn one_of<'t>(
             None
         }
     }
+}
+
+/// How many bytes a request of the load plan sends.
+fn read_request(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>) -> Option<u64> {
+    let table = entry.table(&["size"], errors)?;
+    let size = table.needed("size", "how many bytes a request of the load plan sends", errors)?;
+    size.bytes(rules.body, "--max-body", errors)
 }
 
 fn read_response(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>) -> Option<Response> {

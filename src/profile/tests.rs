@@ -18,6 +18,7 @@ fn rules(offered: &[Offered]) -> Rules<'_> {
         delay: Duration::from_mins(1),
         cpu: Duration::from_secs(10),
         bytes: 1 << 20,
+        body: 1 << 20,
         memory: 1 << 20,
         seed: 1,
         ..Rules::without_limits(offered, 8)
@@ -36,7 +37,7 @@ fn sentences(text: &str) -> Vec<String> {
 type Bad = (&'static str, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip] // A table.
-const IN_A_ROUTE: [Bad; 48] = [
+const IN_A_ROUTE: [Bad; 50] = [
     ("metod = 'GET'", "3:1", "route.metod", "did you mean method?"),
     ("method = 'get'", "3:10", "route.method = get", "must be one of GET, POST"),
     ("method = 'HEAD'", "3:10", "route.method = HEAD", "name GET"),
@@ -76,6 +77,8 @@ const IN_A_ROUTE: [Bad; 48] = [
     ("steps = [ { bytes = { size = '2MiB' } } ]", "3:30", "bytes.size = 2MiB", "0 to 1MiB (--max-bytes)"),
     ("steps = [ { bytes = { size = '1XB' } } ]", "3:30", "bytes.size = 1XB", "unknown unit"),
     ("steps = [ { bytes = { size = 1 } } ]\nresponse = { size = 1 }", "3:9", "route.steps", "said once"),
+    ("request = { size = '2MiB' }", "3:20", "route.request.size = 2MiB", "0 to 1MiB (--max-body)"),
+    ("request = {}", "3:11", "route.request.size", "is missing"),
     ("response = { status = 99 }", "3:23", "route.response.status = 99", "200 to 599"),
     ("response = { status = 600 }", "3:23", "route.response.status = 600", "200 to 599"),
     ("response = { status = 204, size = 1 }", "3:35", "route.response.size = 1", "a 204 has no body"),

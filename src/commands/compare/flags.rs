@@ -24,7 +24,7 @@ flags! {
     "b" "KEY=VALUE,…" "Arm B, which is judged against A",
     "with" "GENERATOR" "The load generator that loads both: oha, wrk, locust, loadtest, autocannon, ab, hey or h2load [default: oha]",
     "load" "COMMAND" "Or a command of your own with {url} in it; its output is read if it can be; with {seconds} in it, it is run for --warmup, too",
-    "requests" "N" "Ends the load of a round after so many requests (oha)",
+    "requests" "N" "Ends the load of a round after so many requests (not wrk)",
     "duration" "TIME" "Ends it after so long [default: 3s]",
     "concurrency" "N" "Connections, or Locust's users (--users is the same) [default: 50]",
     "users" "N" "As --concurrency",

@@ -69,7 +69,12 @@ impl Reader<'_> {
         let concurrency = u32::try_from(crowd.users).unwrap_or(u32::MAX);
         match &mix.routes[..] {
             // Any generator can ask for one path.
-            [one] if one.method == "GET" && !one.path.contains('{') && mix.stages.len() == 1 => {
+            [one]
+                if one.method == "GET"
+                    && one.body_bytes == 0
+                    && !one.path.contains('{')
+                    && mix.stages.len() == 1 =>
+            {
                 let spawn_rate = mix.requests.is_none().then_some(crowd.spawn_rate);
                 Load { amount, concurrency, spawn_rate, path: one.path.clone(), ..plain }
             }
