@@ -28,7 +28,7 @@ macro_rules! rows {
 }
 
 rows! {
-    /// The most connections that were open at once, in any row that touches the stretch.
+    /// The most connections that were open at once, of at least two rows in the stretch.
     clients: "concurrent clients", Count, Neither, Ratio;
     /// Requests that were finished, with errors.
     completed: "completed", Count, More, Ratio;

@@ -17,6 +17,7 @@ mod client_gone;
 mod closed_terminal;
 mod columns;
 mod compare;
+mod compare_cost;
 mod compare_refusals;
 mod compare_servers;
 mod control_groups;

@@ -19,6 +19,9 @@ use crate::units::shown::float;
 /// So often the generator's threads are looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// So often the target is asked whether its first request has come: each time costs both of them.
+const LOOK_FOR_FIRST: Duration = Duration::from_millis(10);
+
 /// What came of a load.
 #[derive(Debug, Default)]
 pub struct Loaded {
@@ -70,7 +73,7 @@ pub fn run(
     let mut exit = None;
     let mut watched = Duration::ZERO;
     let limit = plan.load_limit(&load);
-    let ended = stop.wait_until(limit, || {
+    let ended = stop.look_until(limit, || {
         if looked.is_none_or(|last| last.elapsed() >= LOOK) {
             tree.look();
             if let Some(outside) = outside.as_mut() {
@@ -83,7 +86,8 @@ pub fn run(
             idle = Some(begun.elapsed());
         }
         exit = process.ended();
-        exit.is_some()
+        let awaits_first = idle.is_none() && before.is_some();
+        exit.is_none().then_some(if awaits_first { LOOK_FOR_FIRST } else { LOOK })
     });
     if stop.is_heard() {
         return Ok(None);

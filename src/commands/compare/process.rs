@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use crate::sys::inherited::Inherited;
 use crate::sys::process;
 use crate::sys::procfs::own_children;
@@ -26,7 +28,7 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// Watches for INT, TERM and HUP from here on.
+    /// Watches for INT, TERM and HUP from here on, and for the end of a child.
     ///
     /// # Errors
     /// What the kernel says.
@@ -35,7 +37,7 @@ impl Stop {
         process::adopt_orphans();
         Ok(Self {
             children: own_children(),
-            signals: Signals::block(&[libc::SIGINT, libc::SIGTERM, libc::SIGHUP])?,
+            signals: Signals::block(&[libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGCHLD])?,
             inherited,
             heard: std::cell::Cell::new(false),
         })
@@ -48,34 +50,34 @@ impl Stop {
 
     /// Whether somebody wants the comparison to end.
     pub fn is_heard(&self) -> bool {
-        if self.signals.next().is_some() {
-            self.heard.set(true);
+        while let Some(received) = self.signals.next() {
+            if received.number != libc::SIGCHLD {
+                self.heard.set(true);
+            }
         }
         self.heard.get()
     }
 
-    /// Waits until it is so, somebody wants an end, or it is too late; says whether it is so.
-    pub fn wait_until(&self, limit: Duration, is_so: impl FnMut() -> bool) -> bool {
-        self.look_until(limit, LOOK, is_so)
-    }
-
-    /// The same for a start, whose end has to be seen at once; says how long it waited.
-    pub fn wait_for_start(&self, limit: Duration, is_so: impl FnMut() -> bool) -> Duration {
+    /// Waits for a start, whose end has to be seen at once; says how long it waited.
+    pub fn wait_for_start(&self, limit: Duration, mut is_so: impl FnMut() -> bool) -> Duration {
         let begun = Instant::now();
-        self.look_until(limit, LOOK_AT_START, is_so);
+        self.look_until(limit, || (!is_so()).then_some(LOOK_AT_START));
         begun.elapsed()
     }
 
-    fn look_until(&self, limit: Duration, pause: Duration, mut is_so: impl FnMut() -> bool) -> bool {
+    /// Waits until it is so, somebody wants an end, or it is too late; says whether it is so. If it is not so, `look` says
+    /// after which pause it has to look again; the end of a child ends the pause.
+    pub fn look_until(&self, limit: Duration, mut look: impl FnMut() -> Option<Duration>) -> bool {
         let deadline = Instant::now() + limit;
         loop {
-            if is_so() {
-                return true;
-            }
-            if self.is_heard() || Instant::now() >= deadline {
+            let Some(pause) = look() else { return true };
+            let left = deadline.saturating_duration_since(Instant::now());
+            if self.is_heard() || left.is_zero() {
                 return false;
             }
-            std::thread::sleep(pause);
+            // What can't be a timespec is no pause: it looks at once.
+            let pause = Timespec::try_from(pause.min(left)).unwrap_or_default();
+            let _ = poll(&mut [PollFd::new(&self.signals, PollFlags::IN)], Some(&pause));
         }
     }
 }

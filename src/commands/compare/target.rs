@@ -129,11 +129,14 @@ impl Target {
         self.mark(MEASURED)
     }
 
-    /// Waits until every request that was answered is recorded, too: a client has its answer a moment before. Requests
-    /// that a generator has left behind may keep it waiting, so it does not wait for long.
+    /// Waits until every request that was answered is recorded, too: a client has its answer a moment before. A
+    /// connection that its client has closed may still hold requests that nobody has read. Requests that a generator has
+    /// left behind may keep it waiting, so it does not wait for long.
     pub fn come_to_rest(&self) {
         let deadline = Instant::now() + REST;
-        while self.total("in_flight").is_none_or(|requests| requests > 0) && Instant::now() < deadline {
+        let has = |totals: &Value, name: &str| totals[name].as_u64().is_none_or(|count| count > 0);
+        let is_busy = |totals: Value| has(&totals, "in_flight") || has(&totals, "connections");
+        while self.totals().is_none_or(is_busy) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(2));
         }
     }
@@ -149,13 +152,13 @@ impl Target {
 
     /// How many requests have begun so far; `None` where the target does not answer.
     pub fn started(&self) -> Option<u64> {
-        self.total("started")
+        self.totals()?["started"].as_u64()
     }
 
-    fn total(&self, name: &str) -> Option<u64> {
+    fn totals(&self) -> Option<Value> {
         let answer =
             self.http.get(format!("{}/stats", self.admin)).call().ok()?.body_mut().read_to_string().ok()?;
-        serde_json::from_str::<Value>(&answer).ok()?["totals"][name].as_u64()
+        serde_json::from_str::<Value>(&answer).ok()?.get_mut("totals").map(Value::take)
     }
 
     /// The measured stretch ends, at rest; the target drains, and what it has recorded is read. For `idle_s` at its begin the
@@ -211,12 +214,16 @@ fn figures(run: &Recording, stretch: &Phase, idle_s: f64) -> Option<Told> {
     let by_worker: Vec<f64> = counted.slots.iter().map(|slot| float(slot.counts.finished)).collect();
     let busiest = by_worker.iter().copied().fold(0.0, f64::max);
     let loaded_s = stretch.seconds() - idle_s;
+    let begin_s = stretch.from_s + idle_s;
+    // A row tells the connections of its last moment: one alone may have come while they were opened, or closed.
+    let connections: Vec<f64> = run
+        .target
+        .of(Figure::Connections)
+        .filter(|(row, _)| row.to_s > begin_s && row.to_s <= stretch.to_s)
+        .filter_map(|(_, cell)| cell.last())
+        .collect();
     let figures = Figures {
-        // Somebody was connected, even if no row has seen it.
-        clients: within(Figure::Connections)
-            .filter_map(|cell| cell.most())
-            .reduce(f64::max)
-            .filter(|most| *most > 0.0),
+        clients: connections.iter().copied().filter(|_| connections.len() > 1).reduce(f64::max),
         completed: Some(finished),
         total_time_s: Some(loaded_s),
         requests_per_s: share(finished, loaded_s),
