@@ -11,7 +11,7 @@ const ONE_WORKER: [&str; 4] = ["--mode", "cluster", "--workers", "1"];
 
 /// So many clients of a route, each on a connection of its own.
 fn clients(target: &Target, path: &str, number: usize) -> Load {
-    Load::with(&target.address(), path, &vec![Style::KeepAlive; number])
+    Load::with(target.address(), path, &vec![Style::KeepAlive; number])
 }
 
 /// What `/stats` says of a route's work.
@@ -32,17 +32,17 @@ fn who_made_whom_wait_is_named() {
     // On a machine that is busy elsewhere each takes its time.
     (0..6).for_each(|_| sleeps.answers(10));
     (0..6).for_each(|_| computes.answers(10));
-    let (computed, slept) = (computes.stop(), sleeps.stop());
-    assert_eq!((computed.failed, slept.failed), (0, 0));
-    let all = computed.answered + slept.answered;
+    let (of_cpu, of_io) = (computes.stop(), sleeps.stop());
+    assert_eq!((of_cpu.failed, of_io.failed), (0, 0));
+    let all = of_cpu.answered + of_io.answered;
     wait_for("all of them counted", || (target.total("finished") == all).then_some(()));
     let (cpu, io) = (work(&target, "/cpu"), work(&target, "/io"));
-    assert_eq!((&cpu["requests"], &io["requests"]), (&computed.answered.into(), &slept.answered.into()));
+    assert_eq!((&cpu["requests"], &io["requests"]), (&of_cpu.answered.into(), &of_io.answered.into()));
     #[allow(clippy::cast_precision_loss)]
     let at_least_s = |requests: u64| requests as f64 * 0.01;
-    assert!(seconds(&cpu, "cpu_seconds") >= at_least_s(computed.answered), "{cpu}");
-    assert!(seconds(&cpu, "loop_held_seconds") >= at_least_s(computed.answered), "{cpu}");
-    assert!(seconds(&io, "io_seconds") >= at_least_s(slept.answered), "{io}");
+    assert!(seconds(&cpu, "cpu_seconds") >= at_least_s(of_cpu.answered), "{cpu}");
+    assert!(seconds(&cpu, "loop_held_seconds") >= at_least_s(of_cpu.answered), "{cpu}");
+    assert!(seconds(&io, "io_seconds") >= at_least_s(of_io.answered), "{io}");
     assert_eq!((seconds(&io, "cpu_seconds"), seconds(&io, "loop_held_seconds")), (0.0, 0.0), "{io}");
     assert_eq!(io["waited_behind"].as_array().unwrap().len(), 1, "nobody else held the loop: {io}");
     assert_eq!(io["waited_behind"][0]["route"], "/cpu");
@@ -59,8 +59,8 @@ fn alone_a_sleep_waits_for_nobody() {
     let target = Target::start(&ONE_WORKER);
     let sleeps = clients(&target, "/io?ms=100", 10);
     sleeps.answers(150);
-    let slept = sleeps.stop();
-    wait_for("all of them counted", || (target.total("finished") == slept.answered).then_some(()));
+    let of_io = sleeps.stop();
+    wait_for("all of them counted", || (target.total("finished") == of_io.answered).then_some(()));
     let io = work(&target, "/io");
     assert_eq!((&io["waited_behind"], seconds(&io, "loop_held_seconds")), (&serde_json::json!([]), 0.0), "{io}");
     let page = target.end().report();
