@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.."
 
 . scripts/lib.sh
 binary_option "$@"
-need wrk jq ab=apache2-utils hey h2load=nghttp2-client
+need wrk jq ab=apache2-utils hey h2load=nghttp2-client haproxy curl
 with_oha
 with_locust
 with_npm
@@ -58,6 +58,46 @@ record hey-refused "hey -n 20 -c 2 http://127.0.0.1:9/ >out/hey.txt"
 record h2load "h2load --h1 -t1 -n 2000 -c 10 {url}/plaintext >out/h2load.txt"
 record h2load-time "h2load --h1 -t1 -D 2 -c 10 '{url}/io?ms=20' >out/h2load.txt"
 rm -f "$recorded/autocannon/err"
+
+both_up() { [ "$(curl -s "$1" | grep -cE '^web,[ab],.*,UP,.*,L7OK,')" = 2 ]; }
+# HAProxy before two instances, whose health it checks, and its statistics after the load.
+balanced() {
+    local at=$recorded/haproxy balancer=$((20000 + RANDOM % 10000)) one pair=()
+    mkdir -p "$at"
+    for one in a b; do
+        directory=$at/$one at_admin=off start "$one" --instance "$one" --sample-interval 500ms --quiet
+        pair+=("$pid")
+        echo "server $one ${url#http://} check inter 100ms" >>"$work/servers"
+    done
+    cat >"$work/haproxy.cfg" <<CONF
+defaults
+    mode http
+    retries 0
+    timeout connect 2s
+    timeout client 75s
+    timeout server 75s
+frontend target
+    bind 127.0.0.1:$balancer
+    default_backend web
+backend web
+    balance roundrobin
+    option httpchk GET /readyz
+$(sed 's/^/    /' "$work/servers")
+frontend figures
+    bind 127.0.0.1:$((balancer + 1))
+    stats enable
+    stats uri /
+CONF
+    haproxy -db -f "$work/haproxy.cfg" 2>"$work/haproxy.log" &
+    pids+=("$!")
+    # By its statistics: a request through it would be one more in its account.
+    await 20 both_up "http://127.0.0.1:$((balancer + 1))/;csv"
+    hey -n 2000 -c 10 "http://127.0.0.1:$balancer/plaintext" >"$at/hey.txt"
+    curl -s "http://127.0.0.1:$((balancer + 1))/;csv" >"$at/haproxy.csv"
+    for one in "${pair[@]}"; do end "$one"; done
+    rm -f "$at"/*/latency.hlog
+}
+balanced
 # Only what the tests read.
 for one in oha-refused oha-text wrk-late locust-refused hey-refused; do rm -r "$recorded/$one/run"; done
 rm "$recorded"/*/locust_exceptions.csv "$recorded/locust-refused/locust.txt"

@@ -33,7 +33,8 @@ Examples:
   quintain --listen 127.0.0.1:0 --duration 30s  a free port, for half a minute
   quintain --while 'wrk -d 10 {url}/health'     up, loaded, down; exits with wrk's code
   quintain --profile mine.toml                  your own routes; `quintain profiles` has some to start from
-  quintain report runs/*                        each run as a page, with what limited it
+  quintain report --each runs/*                 each run as a page, with what limited it
+  quintain report runs/*-web-*                  instances under one test as one page
   quintain verify runs/… oha.json               whether oha's figures agree with the target's
   quintain compare --a mode=single --b mode=cluster,workers=2 --path '/cpu?iterations=1000000'
   quintain check --mode cluster > quintain.toml

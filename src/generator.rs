@@ -1,4 +1,4 @@
-//! Load generators: an adapter each, which knows what its generator writes, and the account that all of them become.
+//! Load generators, and a balancer between them and the target: an adapter each, which knows what its generator writes, and the account that all of them become.
 //!
 //! An output is recognised by its content, never by the name of its file. Everything in an [`Account`] may be unknown: no
 //! two generators tell the same.
@@ -8,6 +8,7 @@ mod account;
 mod autocannon;
 mod failure;
 mod h2load;
+mod haproxy;
 mod hey;
 mod k6;
 mod load;
@@ -21,7 +22,7 @@ mod wrk;
 
 use serde::de::DeserializeOwned;
 
-pub use account::{Account, Bytes, Latency, Statuses, Timing};
+pub use account::{Account, Bytes, Latency, Served, Statuses, Timing};
 pub use failure::{Failure, Kind};
 pub use load::{Amount, Invocation, Load, find_program};
 pub use locustfile::{Crowd, Mix, Weighted};
@@ -61,7 +62,7 @@ pub trait Generator: Sync {
 }
 
 /// All that are known.
-pub static ALL: [&dyn Generator; 10] = [
+pub static ALL: [&dyn Generator; 11] = [
     &oha::Oha,
     &wrk::Wrk,
     &locust::Locust,
@@ -72,6 +73,7 @@ pub static ALL: [&dyn Generator; 10] = [
     &h2load::H2load,
     &k6::K6,
     &vegeta::Vegeta,
+    &haproxy::HaProxy,
 ];
 
 /// In which unit a generator writes times.

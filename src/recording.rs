@@ -6,8 +6,10 @@ mod damage;
 mod events;
 mod faulty;
 mod figure;
+mod gap;
 mod level;
 mod lines;
+pub mod many;
 mod outcomes;
 mod phases;
 mod series;
@@ -22,7 +24,9 @@ pub use about::About;
 pub use events::Event;
 pub use faulty::{Faulty, Open};
 pub use figure::Figure;
+pub use gap::Gap;
 pub use level::{Level, Stay, Watch};
+pub use many::Instance;
 pub use outcomes::Outcome;
 pub use phases::Phase;
 pub use series::{Cell, Series, Stretch, When};
@@ -32,7 +36,7 @@ use phases::{OfRows, Phases, Times};
 use table::{Row, Wanted};
 
 use crate::run_files::{RECORD, RESOURCES, ROUTES, WORKERS};
-use crate::snapshot::Figures;
+use crate::snapshot::{Figures, is_probe};
 
 /// Stretches of the whole target: more than a plot has pixels.
 pub const STRETCHES: usize = 2_000;
@@ -123,12 +127,20 @@ pub struct Recording {
     pub steps: Vec<(f64, f64)>,
     /// What is missing or damaged, each a sentence.
     pub damage: Vec<String>,
+    /// The ends that are missing, where it did not end in order.
+    pub gaps: Vec<Gap>,
+    /// When it began, by the wall clock: seconds since 1970.
+    pub began_epoch_s: Option<f64>,
+    /// The instances of the target that were recorded, where it is several runs.
+    pub instances: Vec<Instance>,
+    /// How their rows stand to each other in time.
+    pub clocks: Option<String>,
 }
 
 /// A slot over time.
 #[derive(Debug)]
 pub struct Worker {
-    /// Its number.
+    /// Its number; of several instances, with the name of its own before it: `web-1/0`.
     pub slot: String,
     /// How many workers have held it.
     pub generation: String,
@@ -183,7 +195,7 @@ pub fn read(directory: &Path, told: &(dyn Fn(u64) + Sync)) -> Result<Recording, 
         // A kernel that gives no thread makes it slower.
         (target, workers.map_or_else(|_| of_workers(), joined), routes.map_or_else(|_| of_routes(), joined))
     });
-    let Target { series: target, phases: of_rows, steps, wrong } = target;
+    let Target { series: target, phases: of_rows, clock, wrong } = target;
     let mut damage: Vec<String> = missing.into_iter().chain(wrong).collect();
     let (workers, wrong) = workers;
     damage.extend(wrong);
@@ -200,6 +212,7 @@ pub fn read(directory: &Path, told: &(dyn Fn(u64) + Sync)) -> Result<Recording, 
     let times = Times { started_ns, duration_s, events: &events };
     let Phases { all: phases, whole, wrong } = phases::read(directory, &of_rows, &times);
     damage.extend(wrong);
+    let began_epoch_s = clock.first_ms.map(|ms| ms / 1e3).or_else(|| about.began_epoch_s());
     let mut run = Recording {
         // Whoever stands in it calls it `.`.
         directory: directory.canonicalize().unwrap_or_else(|_| directory.to_owned()),
@@ -210,7 +223,8 @@ pub fn read(directory: &Path, told: &(dyn Fn(u64) + Sync)) -> Result<Recording, 
         events,
         phases,
         whole,
-        steps,
+        steps: clock.steps,
+        began_epoch_s,
         damage,
         ..Recording::default()
     };
@@ -218,6 +232,8 @@ pub fn read(directory: &Path, told: &(dyn Fn(u64) + Sync)) -> Result<Recording, 
     run.faulty = faulty::stretches(&run.events, run.about.at("/profile/content/fault"), lasted_s);
     run.outcomes = outcomes::outcomes(&run.about, duration_s.unwrap_or(lasted_s));
     run.damage.extend(lost_end(run.seconds(), run.interval_s(), lasted_s));
+    run.gaps.extend(Gap::of(&run));
+    run.damage.extend(run.gaps.iter().map(Gap::sentence));
     Ok(run)
 }
 
@@ -234,6 +250,43 @@ fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {
 }
 
 impl Recording {
+    /// As its directory is called, or its instances.
+    #[must_use]
+    pub fn called(&self) -> String {
+        /// Of more, the first are named.
+        const NAMED: usize = 6;
+        let name = self.directory.file_name().or_else(|| self.directory.parent()?.file_name());
+        match &*self.instances {
+            [] => name
+                .map_or_else(|| self.directory.display().to_string(), |name| name.to_string_lossy().into_owned()),
+            all => {
+                let names: Vec<&str> = all.iter().take(NAMED).map(|instance| instance.name.as_str()).collect();
+                let more = if all.len() > NAMED { ", …" } else { "" };
+                format!("{} instances ({}{more})", all.len(), names.join(", "))
+            }
+        }
+    }
+
+    /// Whole answers in all, as far as its files say.
+    #[must_use]
+    pub fn answered(&self) -> Option<u64> {
+        if let Some(whole) = &self.whole {
+            return Some(whole.statuses().values().sum());
+        }
+        let of = |figure| self.target.whole(figure).last().map(rounded);
+        of(Figure::Requests)?.checked_sub(of(Figure::ClientGone)?)?.checked_sub(of(Figure::Broken)?)
+    }
+
+    /// Answers to health checks; of a run that did not end in order, with those whose client left first.
+    #[must_use]
+    pub fn probed(&self) -> u64 {
+        let of_rows = || {
+            let probes = self.routes.iter().filter(|route| is_probe(&route.path));
+            probes.filter_map(|route| route.series.whole(Figure::Requests).last()).map(rounded).sum()
+        };
+        self.whole.as_ref().map_or_else(of_rows, Figures::probed)
+    }
+
     /// How long it was, as far as its rows say.
     #[must_use]
     pub fn seconds(&self) -> f64 {
@@ -250,8 +303,15 @@ impl Recording {
     /// Until when requests were taken: the begin of the drain, or the end.
     #[must_use]
     pub fn serves_until_s(&self) -> f64 {
-        let drain = self.events.iter().find(|event| event.kind == "drain");
-        drain.map_or_else(|| self.seconds(), |drain| drain.elapsed_s)
+        let mut drains = self.events.iter().filter(|event| event.kind == "drain");
+        if self.instances.is_empty() {
+            return drains.next().map_or_else(|| self.seconds(), |drain| drain.elapsed_s);
+        }
+        // As long as there is an instance that goes on.
+        let drained = |instance: &Instance| drains.clone().find(|drain| drain.instance == instance.name);
+        let until =
+            self.instances.iter().map(|instance| drained(instance).map_or(instance.to_s, |drain| drain.elapsed_s));
+        until.fold(0.0, f64::max)
     }
 
     /// From one row to the next, on average.
@@ -261,11 +321,17 @@ impl Recording {
     }
 }
 
+/// A counter, as a row has it.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // No row has a negative number.
+fn rounded(cell: f64) -> u64 {
+    cell.round() as u64
+}
+
 /// `resources.csv`.
 struct Target {
     series: Series,
     phases: OfRows,
-    steps: Vec<(f64, f64)>,
+    clock: WallClock,
     wrong: Vec<String>,
 }
 
@@ -278,7 +344,7 @@ fn read_target(directory: &Path, told: &dyn Fn(u64)) -> Target {
         clock.look(row);
         series.push(when(row, &mut phases), row.numbers);
     });
-    Target { series, phases, steps: clock.steps, wrong }
+    Target { series, phases, clock, wrong }
 }
 
 fn when(row: &Row<'_>, phases: &mut OfRows) -> When {
@@ -356,6 +422,8 @@ fn replace(place: &mut String, text: &str) {
 struct WallClock {
     /// How far it is ahead of the run's own time, in milliseconds.
     ahead_ms: Option<f64>,
+    /// The same in the first row: when the run began.
+    first_ms: Option<f64>,
     steps: Vec<(f64, f64)>,
 }
 
@@ -368,6 +436,7 @@ impl WallClock {
         if !ahead_ms.is_finite() {
             return;
         }
+        self.first_ms.get_or_insert(ahead_ms);
         let before = self.ahead_ms.replace(ahead_ms);
         let step_ms = ahead_ms - before.unwrap_or(ahead_ms);
         if step_ms.abs() >= STEP_MS && self.steps.len() < Self::MOST {

@@ -6,6 +6,7 @@ mod by_route;
 pub mod comparison;
 mod glance;
 pub mod html;
+mod instances;
 pub mod markdown;
 mod peaks;
 mod phases;
@@ -26,7 +27,7 @@ use table::Table;
 /// Everything that a report says, in the order in which it says it.
 #[derive(Debug)]
 pub struct Report {
-    /// The run directory's name.
+    /// The run directory's name, or those of the instances.
     pub title: String,
     /// What ran where: what, and its value.
     pub facts: Vec<(&'static str, String)>,
@@ -57,10 +58,8 @@ impl Report {
     /// Of a run.
     #[must_use]
     pub fn of(run: &Recording) -> Self {
-        let name = run.directory.file_name().or_else(|| run.directory.parent()?.file_name());
         Self {
-            title: name
-                .map_or_else(|| run.directory.display().to_string(), |name| name.to_string_lossy().into_owned()),
+            title: run.called(),
             facts: facts(run),
             damage: run.damage.clone(),
             findings: findings::of(run),

@@ -15,7 +15,7 @@ use crate::scoreboard::{Counts, SEATS, Scoreboard, SeatState, Slot, SlotState};
 
 pub use fault_tally::FaultTally;
 pub use figures::{Figures, Recorded, SlotFigures};
-pub use routes::{RouteReading, RoutesReader, routes};
+pub use routes::{RouteReading, RoutesReader, is_probe, routes};
 
 /// All slots that were ever used.
 #[derive(Clone, Debug, Default)]

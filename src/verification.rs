@@ -11,11 +11,13 @@ mod faults;
 mod latency;
 mod omission;
 mod published;
+mod servers;
 mod shown;
 mod strain;
 mod target;
 
 pub use published::of_published;
+pub use servers::OfInstance;
 pub use shown::{Heading, json, markdown, text};
 pub use target::{Part, Row, Target};
 
@@ -98,6 +100,7 @@ macro_rules! topics {
 
 topics! {
     Requests "requests" "answers that the generator counts, and those that the target gave; the rest must have been in flight at its end",
+    Servers "servers" "of a balancer: answers of each server, and those of each instance of the target",
     Failures "failures" "requests without an answer, and what the target knows of them: whose fault each is",
     Status "status" "answers of each status",
     Bytes "bytes" "what was received, and what was sent",
@@ -119,11 +122,17 @@ topics! {
 /// Every check of a generator's account that has a meaning for it. `told_rate` is the rate at which it was told to send.
 #[must_use]
 pub fn verify(account: &Account, target: &Target, told_rate: Option<f64>) -> Vec<Check> {
+    let target = target.as_asked(account);
     let mut checks = vec![counts::requests(account, target)];
+    checks.extend(servers::servers(account, target));
     checks.extend(failures::failures(account, target));
     checks.extend(counts::statuses(account, target));
     checks.push(counts::bytes(account, target));
     checks.extend(faults::faults(account, target));
+    // A balancer counts what passes through it, and keeps no rate.
+    if !account.servers.is_empty() {
+        return checks;
+    }
     checks.push(arithmetic::rate(&arithmetic::Rates::of(account)));
     checks.push(strain::littles_law(account, target));
     checks.extend(arithmetic::percentiles(account.generator, &account.latency));

@@ -1,4 +1,4 @@
-//! `quintain report RUN_DIR…`: a run as a page.
+//! `quintain report RUN_DIR…`: a run as a page, or several instances under one test as one.
 
 use std::ffi::OsStr;
 use std::io::{self, IsTerminal, Write};
@@ -8,15 +8,17 @@ use std::process::ExitCode;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use crate::recording;
+use crate::recording::{self, Recording, many};
 use crate::report::{Report, html, markdown};
 use crate::run_files;
 
 /// What is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// The runs.
+    /// The runs: of several instances under one test, unless each gets a page.
     pub directories: Vec<PathBuf>,
+    /// Whether each gets a page.
+    pub is_each: bool,
     /// Where the page goes, unless it is the run's own directory; `-` is stdout.
     pub output: Option<PathBuf>,
     /// What it is written as.
@@ -55,17 +57,20 @@ impl Format {
     }
 }
 
-/// Writes a page for each run: 0, or 2 when a directory holds no run, or 1 when a page can't be written.
+/// Writes the page of a run, of several together or of each: 0, or 2 when there is no such run, or 1 when a page can't be
+/// written.
 #[must_use]
 pub fn run(asked: &Asked) -> ExitCode {
-    if asked.output.is_some() && asked.directories.len() > 1 {
-        let runs = asked.directories.len();
+    let Asked { directories, is_each, output, format: _ } = asked;
+    if output.is_some() && *is_each && directories.len() > 1 {
+        let runs = directories.len();
         complain(&format!(
             "--output is one place for the pages of {runs} runs; without it, each page goes into its run's directory"
         ));
         return ExitCode::from(2);
     }
-    let codes = asked.directories.iter().map(|directory| match one(directory, asked) {
+    let pages = if *is_each { directories.chunks(1) } else { directories.chunks(directories.len().max(1)) };
+    let codes = pages.map(|directories| match one(directories, asked) {
         Ok(()) => 0,
         Err(Failure { code, sentence }) => {
             complain(&sentence);
@@ -84,26 +89,28 @@ struct Failure {
     sentence: String,
 }
 
-fn one(directory: &Path, asked: &Asked) -> Result<(), Failure> {
+impl Failure {
+    fn wrong(sentence: String) -> Self {
+        Self { code: 2, sentence }
+    }
+}
+
+/// The page of a run, or of several as one service.
+fn one(directories: &[PathBuf], asked: &Asked) -> Result<(), Failure> {
     let output = match &asked.output {
         Some(output) if output == Path::new("-") => None,
         Some(output) => Some(output.clone()),
-        None => Some(directory.join(asked.format.file())),
+        None => Some(place(directories).map_err(Failure::wrong)?.join(asked.format.file())),
     };
-    if let Some(name) = output.as_deref().and_then(|output| own_file(directory, output)) {
-        let sentence = format!(
-            "--output would write the page over {name} of the run in {}: name another file",
-            directory.display()
-        );
-        return Err(Failure { code: 2, sentence });
+    for directory in directories {
+        if let Some(name) = output.as_deref().and_then(|output| own_file(directory, output)) {
+            return Err(Failure::wrong(format!(
+                "--output would write the page over {name} of the run in {}: name another file",
+                directory.display()
+            )));
+        }
     }
-    let bar = progress_bar(recording::size(directory));
-    let run = recording::read(directory, &|read| bar.inc(read));
-    bar.finish_and_clear();
-    let run = run.map_err(|sentence| Failure { code: 2, sentence })?;
-    for sentence in &run.damage {
-        let _ = writeln!(io::stderr(), "{}: {sentence}", directory.display());
-    }
+    let run = read(directories).map_err(Failure::wrong)?;
     let report = Report::of(&run);
     let page = match asked.format {
         Format::Html => html::write(&report),
@@ -118,6 +125,45 @@ fn one(directory: &Path, asked: &Asked) -> Result<(), Failure> {
         let _ = writeln!(io::stdout(), "{place}");
     }
     Ok(())
+}
+
+/// Where a page goes that nobody has named a place for: into the run's directory, or beside those of several.
+fn place(directories: &[PathBuf]) -> Result<PathBuf, String> {
+    let [first, others @ ..] = directories else { return Ok(PathBuf::from(".")) };
+    if others.is_empty() {
+        return Ok(first.clone());
+    }
+    // As it was named, so that what is printed is short; where it ends with `..`, only the file system knows its parent.
+    let parent = |directory: &Path| directory.canonicalize().ok()?.parent().map(Path::to_owned);
+    let of_first = parent(first);
+    if of_first.is_none() || others.iter().any(|other| parent(other) != of_first) {
+        return Err("these runs don't lie beside each other: name a place for their page with --output".to_owned());
+    }
+    let named = first.parent().filter(|parent| parent.canonicalize().ok() == of_first);
+    Ok(named.map(Path::to_owned).or(of_first).unwrap_or_default())
+}
+
+/// Reads a run, or several as one, and says on stderr what is wrong with it.
+///
+/// # Errors
+/// A sentence why there is none.
+pub fn read(directories: &[PathBuf]) -> Result<Recording, String> {
+    let (size, place) = match directories {
+        [directory] => (recording::size(directory), directory.display().to_string() + ": "),
+        several => (many::size(several), String::new()),
+    };
+    let bar = progress_bar(size);
+    let told = |read| bar.inc(read);
+    let run = match directories {
+        [directory] => recording::read(directory, &told),
+        several => many::read(several, &told),
+    };
+    bar.finish_and_clear();
+    let run = run?;
+    for sentence in &run.damage {
+        let _ = writeln!(io::stderr(), "{place}{sentence}");
+    }
+    Ok(run)
 }
 
 fn to_stdout(page: &str) -> io::Result<()> {

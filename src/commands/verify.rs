@@ -5,9 +5,9 @@ use std::io::{self, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use super::report;
 use crate::generator;
 use crate::profile;
-use crate::recording;
 use crate::run_files;
 use crate::verification::{self, Check, Heading, Part, Target, Verdict};
 
@@ -27,8 +27,8 @@ pub struct Asked {
 pub enum What {
     /// A generator's output with a run.
     Run {
-        /// Its directory.
-        run: PathBuf,
+        /// Its directory, or those of several instances under one test.
+        runs: Vec<PathBuf>,
         /// What the generator wrote.
         output: PathBuf,
         /// Which stretch of the run.
@@ -81,7 +81,7 @@ const LONGEST: u64 = 64 << 20;
 #[must_use]
 pub fn run(asked: &Asked) -> ExitCode {
     let compared = match &asked.what {
-        What::Run { run, output, part, rate } => compared(run, output, part, *rate),
+        What::Run { runs, output, part, rate } => compared(runs, output, part, *rate),
         What::Published(name) => published(name),
     };
     match compared {
@@ -100,7 +100,7 @@ fn published(name: &str) -> Result<(Heading, Vec<Check>), String> {
 }
 
 fn compared(
-    directory: &Path,
+    directories: &[PathBuf],
     output: &Path,
     part: &Part,
     rate: Option<f64>,
@@ -110,14 +110,15 @@ fn compared(
     let name = output.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let beside = |name: &str| text(&output.with_file_name(name)).ok();
     let account = generator::read(&content, &name, beside).map_err(|why| format!("{shown} {why}"))?;
-    let recording = recording::read(directory, &|_| ())?;
-    for sentence in &recording.damage {
-        let _ = writeln!(io::stderr(), "{}: {sentence}", directory.display());
-    }
-    let target = Target::of(&recording, part).map_err(|why| format!("{}: {why}", directory.display()))?;
+    let recording = report::read(directories)?;
+    let run = match directories {
+        [directory] => directory.display().to_string(),
+        _ => recording.called(),
+    };
+    let target = Target::of(&recording, part).map_err(|why| format!("{run}: {why}"))?;
     let heading = Heading {
         theirs: format!("{} in {shown}", account.generator),
-        ours: format!("{} of {}", target.stretch, directory.display()),
+        ours: format!("{} of {run}", target.stretch),
     };
     Ok((heading, verification::verify(&account, &target, rate)))
 }

@@ -42,7 +42,7 @@ mod tests {
             slot: Some(1),
             generation: Some(2),
             detail: detail.to_owned(),
-            plans: String::new(),
+            ..Event::default()
         };
         run.events = vec![death("exit status 0, 0 requests lost"), death("signal 9, 2 requests lost")];
         let found = find(&run);

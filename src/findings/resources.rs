@@ -48,10 +48,10 @@ pub fn resources(run: &Recording) -> Vec<Resource<'_>> {
             Figure::HostCpu,
             "who would have needed more: the target, the load generator or others, where they share the machine",
         ),
-        Resource::of(
-            "The control group's CPU quota",
-            target,
+        of_a_group(
+            run,
             Figure::Quota,
+            "The control group's CPU quota",
             "how much more the target would have done without it",
         ),
         Resource::of(
@@ -60,10 +60,10 @@ pub fn resources(run: &Recording) -> Vec<Resource<'_>> {
             Figure::HostMemory,
             "whose memory it is; page cache that can be given back is not counted as used",
         ),
-        Resource::of(
-            "The control group's memory",
-            target,
+        of_a_group(
+            run,
             Figure::GroupMemory,
+            "The control group's memory",
             "how much of it is page cache, which can be given back",
         ),
         Resource::of("The accept queue", target, Figure::AcceptQueue, "how full it was between two rows"),
@@ -78,6 +78,18 @@ pub fn resources(run: &Recording) -> Vec<Resource<'_>> {
         ),
     ];
     resources.into_iter().flatten().collect()
+}
+
+/// Of the target's control group; of several instances, of the one whose was full first, or else the fullest.
+fn of_a_group<'a>(run: &'a Recording, figure: Figure, name: &str, unknown: &'static str) -> Option<Resource<'a>> {
+    if run.instances.is_empty() {
+        return Resource::of(name, &run.target, figure, unknown);
+    }
+    let each = run.instances.iter().filter_map(|instance| {
+        Resource::of(&format!("{name} of instance {}", instance.name), &instance.series, figure, unknown)
+    });
+    let from_s = |resource: &Resource<'_>| resource.saturated.as_ref().map_or(f64::INFINITY, |stay| stay.from_s);
+    each.min_by(|one, other| from_s(one).total_cmp(&from_s(other)).then(other.peak_pct.total_cmp(&one.peak_pct)))
 }
 
 /// A worker can do no more than its one event loop can, and a pool may use more than one core. A run of which that is not

@@ -1,30 +1,40 @@
 //! A control group that kept the target from running (cgroup v2, `cpu.stat`: `throttled_usec`).
 
 use super::{Certainty, Finding, Rule, Weight, evidence, or_unknown};
-use crate::recording::{Figure, Recording};
+use crate::recording::{Figure, Recording, Series};
 use crate::units::shown::{clock, percent, span};
 
 pub fn find(run: &Recording) -> Vec<Finding> {
-    let Some((milliseconds, first, last)) = run.target.gained(Figure::ThrottledMs) else { return Vec::new() };
+    if run.instances.is_empty() {
+        return of_one(&run.target, "the target", run.seconds()).into_iter().collect();
+    }
+    let each = run.instances.iter().filter_map(|instance| {
+        of_one(&instance.series, &format!("instance {}", instance.name), instance.to_s - instance.from_s)
+    });
+    each.collect()
+}
+
+fn of_one(series: &Series, whom: &str, run_s: f64) -> Option<Finding> {
+    let (milliseconds, first, last) = series.gained(Figure::ThrottledMs)?;
     let seconds = milliseconds / 1e3;
-    let used = run.target.whole(Figure::Quota);
-    vec![Finding {
+    let used = series.whole(Figure::Quota);
+    Some(Finding {
         rule: Rule::Throttling,
         weight: Weight::Limit,
         sentence: format!(
-            "The control group's CPU quota kept the target from running for {} in all, first at {}.",
+            "The control group's CPU quota kept {whom} from running for {} in all, first at {}.",
             span(seconds),
             clock(first.to_s)
         ),
         evidence: evidence([
             ("throttled", span(seconds)),
-            ("of a run of", span(run.seconds())),
+            ("of a run of", span(run_s)),
             ("CPU of the quota, most in a row", or_unknown(used.most(), percent)),
         ]),
         at: Some((first.from_s, last.to_s)),
         certainty: Certainty::Certain,
         unknown: "which requests it hit; the quota is the control group's, and others may be in it",
-    }]
+    })
 }
 
 #[cfg(test)]

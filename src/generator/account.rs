@@ -38,6 +38,17 @@ pub struct Account {
     pub timing: Timing,
     /// Whether it runs on one core at most.
     pub has_one_thread: bool,
+    /// Of a balancer: each of its servers.
+    pub servers: Vec<Served>,
+}
+
+/// A balancer's server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// Its name, as the balancer has it.
+    pub name: String,
+    /// Whole answers of it that the balancer passed on.
+    pub answered: u64,
 }
 
 impl Account {
@@ -60,6 +71,7 @@ impl Account {
             latency: Latency::default(),
             timing: Timing::Measured,
             has_one_thread: false,
+            servers: Vec::new(),
         }
     }
 

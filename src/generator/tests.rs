@@ -355,11 +355,11 @@ fn what_is_no_output_is_refused_with_what_to_do() {
         (" \n", "is empty"),
         (
             "{}",
-            "is no output of a generator that is known here (oha, wrk, locust, loadtest, autocannon, ab, hey, h2load, k6, vegeta)",
+            "is no output of a generator that is known here (oha, wrk, locust, loadtest, autocannon, ab, hey, h2load, k6, vegeta, haproxy)",
         ),
         (
             "\u{0}\u{1}",
-            "is no output of a generator that is known here (oha, wrk, locust, loadtest, autocannon, ab, hey, h2load, k6, vegeta)",
+            "is no output of a generator that is known here (oha, wrk, locust, loadtest, autocannon, ab, hey, h2load, k6, vegeta, haproxy)",
         ),
         (
             "unable to connect to 127.0.0.1:9 Connection refused\n",
@@ -419,4 +419,40 @@ fn another_locale_s_decimals_are_refused() {
     assert!(quoted.contains("decimal point"), "{quoted}");
     let semicolons = content.replace(',', ";").replace('.', ",");
     assert!(wrong(&semicolons).contains("another locale"));
+}
+
+#[test]
+fn haproxy_tells_what_its_servers_answered() {
+    let counted = account("haproxy/haproxy.csv").unwrap();
+    assert_eq!((counted.generator, counted.answered, counted.failed()), ("haproxy", Some(2_000), Some(0)));
+    assert_eq!(counted.statuses, Statuses::Classes([(2, 2_000), (3, 0), (4, 0), (5, 0)].into()));
+    let served = |name: &str, answered| Served { name: name.to_owned(), answered };
+    assert_eq!(counted.servers, [served("a", 1_000), served("b", 1_000)]);
+
+    let text = recorded("haproxy/haproxy.csv");
+    let twice = text.replace("figures,FRONTEND", "other,c");
+    assert!(wrong(&twice).contains("several backends that were asked (web, other)"), "{}", wrong(&twice));
+    assert!(wrong(text.trim_end()).contains("is cut off"));
+    let header = text.lines().next().unwrap().to_owned() + "\n";
+    assert!(wrong(&header).contains("has no server"));
+    assert!(wrong(&text.replace(",2000,", ",many,")).contains("is no CSV of HAProxy's statistics"));
+    assert!(wrong(&(header + "web,a,1\n")).contains("is no CSV of HAProxy's statistics"));
+    // Of a server that died.
+    let lines: Vec<&str> = text.lines().collect();
+    let columns: Vec<&str> = lines[0].split(',').collect();
+    let with = |line: &str, name: &str, value: &str| {
+        let place = columns.iter().position(|column| *column == name).unwrap();
+        let cells: Vec<&str> = line.split(',').collect();
+        [&cells[..place], &[value], &cells[place + 1..]].concat().join(",")
+    };
+    let died = lines.iter().map(|line| {
+        if line.contains("BACKEND") { with(&with(line, "econ", "3"), "eresp", "2") } else { (*line).to_owned() }
+    });
+    let died = account_of(&(died.collect::<Vec<_>>().join("\n") + "\n"));
+    assert_eq!((died.answered, died.failed(), died.ended), (Some(2_000), Some(5), Some(2_005)));
+    assert_eq!(died.failures.unwrap()[0].kind, Kind::Refused);
+}
+
+fn account_of(content: &str) -> Account {
+    read(content, "output", |_| None).unwrap()
 }

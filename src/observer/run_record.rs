@@ -114,6 +114,8 @@ pub fn machine() -> Value {
         "memory_bytes": system.as_ref().map(System::total_memory).and_then(found),
         "kernel": System::kernel_version().ok(),
         "os": System::long_os_version().ok(),
+        // What instances on one machine have in common, in containers too.
+        "boot_id": procfs::kernel_setting("kernel/random/boot_id"),
         "clock_source": procfs::clock_source(),
         "cgroup_cpu_max": CgroupFiles::open().cpu_max(),
         "settings": Map::from_iter(settings),

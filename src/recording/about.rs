@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 use std::path::Path;
 
+use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -63,6 +64,13 @@ impl About {
     #[must_use]
     pub fn number(&self, path: &str) -> Option<f64> {
         self.at(path)?.as_f64()
+    }
+
+    /// When the run began, by the wall clock: seconds since 1970.
+    #[must_use]
+    pub fn began_epoch_s(&self) -> Option<f64> {
+        let started: Timestamp = self.text("/started")?.parse().ok()?;
+        Some(started.as_duration().as_secs_f64())
     }
 
     /// The kernel's counters of TCP, before the run and after it.

@@ -24,6 +24,9 @@ pub struct Event {
     /// Whom it concerns.
     #[serde(default)]
     pub generation: Option<u64>,
+    /// On which of several instances; empty where there is one.
+    #[serde(skip)]
+    pub instance: String,
     /// In words.
     #[serde(default)]
     pub detail: String,
@@ -39,14 +42,16 @@ impl Event {
         self.kind == "worker-ended" && !self.detail.starts_with("exit status 0")
     }
 
-    /// `1.2`, where it concerns a worker.
+    /// `1.2`, where it concerns a worker; `web-1/1.2` of one of several instances.
     #[must_use]
     pub fn worker(&self) -> String {
-        match (self.slot, self.generation) {
+        let of_instance = if self.instance.is_empty() { String::new() } else { format!("{}/", self.instance) };
+        let worker = match (self.slot, self.generation) {
             (Some(slot), Some(generation)) => format!("{slot}.{generation}"),
             (Some(slot), None) => slot.to_string(),
-            (None, _) => String::new(),
-        }
+            (None, _) => return self.instance.clone(),
+        };
+        of_instance + &worker
     }
 }
 

@@ -32,6 +32,16 @@ pub struct Faulty {
 }
 
 impl Faulty {
+    /// Moves all of it to a later time.
+    pub(super) fn shift(&mut self, by_s: f64) {
+        self.from_s += by_s;
+        self.to_s += by_s;
+        for open in &mut self.open {
+            open.from_s += by_s;
+            open.to_s += by_s;
+        }
+    }
+
     /// Whether its time and this one have a moment in common.
     #[must_use]
     pub fn reaches_into(&self, from_s: f64, to_s: f64) -> bool {

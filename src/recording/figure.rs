@@ -1,8 +1,33 @@
 //! The columns that a report reads, by their names in the files.
 
-/// Makes the figures, each with the name of its column.
+/// How the same figure of several instances of the target is told of all of them together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Together {
+    /// A sum of counters, each of which stays what it was when its instance has ended.
+    Counter,
+    /// A sum over the instances that there are, of what is a mean of a row's time.
+    Sum,
+    /// The same of what is read at a row's end.
+    Gauge,
+    /// The same of what is read seldom, and holds until it is read again.
+    Held,
+    /// The most of any instance.
+    Most,
+    /// The same, where an instance may have none.
+    MostOfSome,
+    /// That of the instance in which another figure is the most.
+    With(Figure),
+    /// Of the machine: the same for all instances on it, and unknown where they are not known to share one.
+    Machine,
+    /// A sum of shares of that machine.
+    ShareOfMachine,
+    /// Not told: shares of limits that each instance has for itself, and quantiles, which can't be added.
+    Apart,
+}
+
+/// Makes the figures, each with the name of its column, and how it is told of several instances.
 macro_rules! figures {
-    ($($figure:ident $name:literal,)*) => {
+    ($($figure:ident $name:literal $together:ident $(($other:ident))?,)*) => {
         /// A column of numbers; what each means and its unit stand with whoever writes it.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Figure {
@@ -20,71 +45,79 @@ macro_rules! figures {
                     $(Self::$figure => $name,)*
                 }
             }
+
+            /// How it is told of several instances together.
+            #[must_use]
+            pub fn together(self) -> Together {
+                match self {
+                    $(Self::$figure => Together::$together $((Self::$other))?,)*
+                }
+            }
         }
     };
 }
 
 figures! {
-    LateMs "late_ms",
-    Procs "procs",
-    Threads "threads",
-    Fds "fds",
-    Cpu "cpu_pct",
-    CpuUser "cpu_user_pct",
-    CpuSystem "cpu_sys_pct",
-    CpuOfHost "cpu_host_pct",
-    CpuSeconds "cpu_seconds_total",
-    Rss "rss_bytes",
-    Pss "pss_bytes",
-    HostCpu "host_cpu_pct",
-    HostMemory "host_mem_used_pct",
-    Requests "requests_total",
-    Rps "rps",
-    Errors "errors_total",
-    Lost "lost_total",
-    Rejected "rejected_total",
-    InFlight "inflight",
-    Connections "connections",
-    ConnectionSeconds "conn_seconds_total",
-    Accepts "accepts_total",
-    Refused "refused_total",
-    ClientGone "client_gone_total",
-    Broken "broken_total",
-    Shed "shed_total",
-    Quota "cpu_quota_pct",
-    RunQueueWait "runq_wait_pct",
-    Steal "host_steal_pct",
-    ThrottledMs "cg_throttled_ms_total",
-    GroupMemory "cg_mem_bytes",
-    GroupMemoryLimit "cg_mem_limit_bytes",
-    CpuPressure "psi_cpu_some_pct",
-    MemoryPressure "psi_mem_some_pct",
-    IoPressure "psi_io_some_pct",
-    AcceptQueue "acceptq_depth",
-    AcceptQueueLimit "acceptq_max",
-    ListenDrops "listen_drops_total",
-    Unread "unread_connections",
-    LoopLagUs "loop_lag_max_us",
-    LoopLagRan "loop_lag_ran_us",
-    LoopLagWait "loop_lag_wait_us",
-    LoopLagBlocked "loop_lag_blocked_us",
-    LoopBusy "loop_busy_pct",
-    LoopRunQueue "loop_runq_pct",
-    Imbalance "worker_imbalance",
-    ServiceP50 "svc_p50_us",
-    ServiceP95 "svc_p95_us",
-    ServiceP99 "svc_p99_us",
-    ServiceMax "svc_max_us",
-    LatencyP50 "lat_p50_us",
-    LatencyP95 "lat_p95_us",
-    LatencyP99 "lat_p99_us",
-    LatencyMax "lat_max_us",
-    QueueP50 "queue_p50_us",
-    QueueP99 "queue_p99_us",
-    LoopWaitP50 "loop_p50_us",
-    LoopWaitP99 "loop_p99_us",
-    PoolBusy "pool_busy",
-    PoolQueued "pool_queued",
+    LateMs "late_ms" Most,
+    Procs "procs" Gauge,
+    Threads "threads" Gauge,
+    Fds "fds" Gauge,
+    Cpu "cpu_pct" Sum,
+    CpuUser "cpu_user_pct" Sum,
+    CpuSystem "cpu_sys_pct" Sum,
+    CpuOfHost "cpu_host_pct" ShareOfMachine,
+    CpuSeconds "cpu_seconds_total" Counter,
+    Rss "rss_bytes" Gauge,
+    Pss "pss_bytes" Held,
+    HostCpu "host_cpu_pct" Machine,
+    HostMemory "host_mem_used_pct" Machine,
+    Requests "requests_total" Counter,
+    Rps "rps" Sum,
+    Errors "errors_total" Counter,
+    Lost "lost_total" Counter,
+    Rejected "rejected_total" Counter,
+    InFlight "inflight" Gauge,
+    Connections "connections" Gauge,
+    ConnectionSeconds "conn_seconds_total" Counter,
+    Accepts "accepts_total" Counter,
+    Refused "refused_total" Counter,
+    ClientGone "client_gone_total" Counter,
+    Broken "broken_total" Counter,
+    Shed "shed_total" Counter,
+    Quota "cpu_quota_pct" Apart,
+    RunQueueWait "runq_wait_pct" Sum,
+    Steal "host_steal_pct" Machine,
+    ThrottledMs "cg_throttled_ms_total" Apart,
+    GroupMemory "cg_mem_bytes" Apart,
+    GroupMemoryLimit "cg_mem_limit_bytes" Apart,
+    CpuPressure "psi_cpu_some_pct" Machine,
+    MemoryPressure "psi_mem_some_pct" Machine,
+    IoPressure "psi_io_some_pct" Machine,
+    AcceptQueue "acceptq_depth" MostOfSome,
+    AcceptQueueLimit "acceptq_max" With(AcceptQueue),
+    ListenDrops "listen_drops_total" Counter,
+    Unread "unread_connections" Gauge,
+    LoopLagUs "loop_lag_max_us" Most,
+    LoopLagRan "loop_lag_ran_us" With(LoopLagUs),
+    LoopLagWait "loop_lag_wait_us" With(LoopLagUs),
+    LoopLagBlocked "loop_lag_blocked_us" With(LoopLagUs),
+    LoopBusy "loop_busy_pct" Most,
+    LoopRunQueue "loop_runq_pct" With(LoopBusy),
+    Imbalance "worker_imbalance" Apart,
+    ServiceP50 "svc_p50_us" Apart,
+    ServiceP95 "svc_p95_us" Apart,
+    ServiceP99 "svc_p99_us" Apart,
+    ServiceMax "svc_max_us" MostOfSome,
+    LatencyP50 "lat_p50_us" Apart,
+    LatencyP95 "lat_p95_us" Apart,
+    LatencyP99 "lat_p99_us" Apart,
+    LatencyMax "lat_max_us" MostOfSome,
+    QueueP50 "queue_p50_us" Apart,
+    QueueP99 "queue_p99_us" Apart,
+    LoopWaitP50 "loop_p50_us" Apart,
+    LoopWaitP99 "loop_p99_us" Apart,
+    PoolBusy "pool_busy" Gauge,
+    PoolQueued "pool_queued" Gauge,
 }
 
 impl Figure {

@@ -204,6 +204,17 @@ impl Watch {
         self.level.figure
     }
 
+    /// Moves all of it to a later time.
+    pub(super) fn shift(&mut self, by_s: f64) {
+        for row in &mut self.held {
+            row.when.elapsed_s += by_s;
+        }
+        for open in [&mut self.open, &mut self.first].into_iter().flatten() {
+            open.from_s += by_s;
+            open.to_s += by_s;
+        }
+    }
+
     pub(super) fn look(&mut self, when: When, row: impl Fn(Figure) -> f64) {
         let share = self.level.share(&row);
         let mut looked = Looked { when, share, is_looked_at: share.is_finite() && self.level.looks_at(&row) };

@@ -219,6 +219,15 @@ impl Series {
         self.cells.truncate(written * width);
     }
 
+    /// Moves all of it to a later time.
+    pub fn shift(&mut self, by_s: f64) {
+        for stretch in &mut self.stretches {
+            stretch.from_s += by_s;
+            stretch.to_s += by_s;
+        }
+        self.watches.iter_mut().for_each(|watch| watch.shift(by_s));
+    }
+
     /// Its stretches, the oldest first.
     #[must_use]
     pub fn stretches(&self) -> &[Stretch] {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::routes::is_probe;
 use super::{FaultTally, RouteReading, SlotReading, Snapshot, Totals};
 use crate::histogram::Distribution;
 use crate::maybe_known::MaybeKnown;
@@ -121,6 +122,12 @@ impl Figures {
             slots: self.slots.into_iter().map(|slot| slot.since(&before.slots)).collect(),
             ..self
         }
+    }
+
+    /// Answers to health checks. A check whose client left first has none.
+    #[must_use]
+    pub fn probed(&self) -> u64 {
+        self.routes.iter().filter(|route| is_probe(&route.path)).flat_map(|route| route.statuses.values()).sum()
     }
 
     /// How long the requests took, on all routes.

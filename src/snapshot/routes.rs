@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde::{Deserialize, Serialize};
 
 use super::add;
+use crate::fault::EXEMPT;
 use crate::histogram::Distribution;
 use crate::scoreboard::{RouteRecord, SEATS, Scoreboard, Slot, SlotState, Spent};
 use crate::sys::lock;
@@ -50,6 +51,12 @@ pub struct RouteReading {
     /// Timer, pool thread or piece of the body ready → the loop runs the request on.
     #[serde(default)]
     pub loop_wait: Distribution,
+}
+
+/// Whether a route is there for health checks: those of a balancer are in no load generator's count.
+#[must_use]
+pub fn is_probe(path: &str) -> bool {
+    EXEMPT.contains(&path)
 }
 
 /// Every route on which something was answered, in the order of their numbers. Read after a [`super::Snapshot`], the sum
@@ -161,6 +168,46 @@ impl RouteReading {
     #[must_use]
     pub fn errors(&self) -> u64 {
         self.statuses.range(500..).fold(self.broken, |sum, (_, count)| sum.wrapping_add(*count))
+    }
+
+    /// Adds what another instance of the target has answered on the same route.
+    pub fn merge(&mut self, other: &Self) {
+        let Self {
+            number: _,
+            path: _,
+            method: _,
+            statuses,
+            client_gone,
+            broken,
+            shed,
+            told,
+            spent: Spent { cpu_ns, io_ns, pool_ns, injected_ns },
+            held_ns,
+            behind,
+            service,
+            latency,
+            queue,
+            loop_wait,
+        } = other;
+        for (route, waited_ns) in behind {
+            add(self.behind.entry(*route).or_default(), *waited_ns);
+        }
+        add(&mut self.told, *told);
+        add(&mut self.spent.cpu_ns, *cpu_ns);
+        add(&mut self.spent.io_ns, *io_ns);
+        add(&mut self.spent.pool_ns, *pool_ns);
+        add(&mut self.spent.injected_ns, *injected_ns);
+        add(&mut self.held_ns, *held_ns);
+        for (status, count) in statuses {
+            add(self.statuses.entry(*status).or_default(), *count);
+        }
+        add(&mut self.client_gone, *client_gone);
+        add(&mut self.broken, *broken);
+        add(&mut self.shed, *shed);
+        self.service.merge(service);
+        self.latency.merge(latency);
+        self.queue.merge(queue);
+        self.loop_wait.merge(loop_wait);
     }
 
     /// What has been added since an earlier reading of the same route; `None` when nothing was finished, or when what a

@@ -7,6 +7,7 @@ use super::target::InFlight;
 use super::{Check, Target, Topic, exact};
 use crate::findings::Certainty;
 use crate::generator::{Account, Bytes, Statuses};
+use crate::recording::Gap;
 use crate::units::shown::{amount, bytes as shown_bytes, float};
 
 /// Sent against seen.
@@ -26,12 +27,16 @@ pub fn requests(account: &Account, target: &Target) -> Check {
     let check = Check { ours: format!("target: {} answered", exact(ours)), ..check };
     let besides = target.answered_besides();
     match count.cmp(&ours) {
+        Ordering::Equal if target.probed > 0 => {
+            check.agrees(format!("to the request; {} answers to health checks are left out", exact(target.probed)))
+        }
         Ordering::Equal => check.agrees("to the request"),
         Ordering::Less => fewer(check, account, target, ours - count),
         Ordering::Greater if count - ours <= besides => check.agrees(format!(
             "the target rejected requests or turned connections away ({}), which are answers too",
             exact(besides)
         )),
+        Ordering::Greater if !target.gaps.is_empty() => after_its_files(check, target, count - ours - besides),
         Ordering::Greater if what == "ended" => check.differs(
             Certainty::Likely,
             format!("{} got no answer from the target; {name}'s --csv tells why", amount(float(count - ours), "request")),
@@ -39,10 +44,29 @@ pub fn requests(account: &Account, target: &Target) -> Check {
         Ordering::Greater => check.differs(
             Certainty::Certain,
             format!(
-                "{name} counts {} answers that this target did not give in this stretch: another server answered, or its output is of another run or stretch",
-                exact(count - ours)
+                "{name} counts {} answers that this target did not give in this stretch: another server answered, {}or its output is of another run or stretch",
+                exact(count - ours),
+                if target.instances.is_empty() && account.servers.len() < 2 { "" } else { "an instance is missing here, " }
             ),
         ),
+    }
+}
+
+/// So many answers more than the files have, of a target that did not end in order.
+fn after_its_files(check: Check, target: &Target, more: u64) -> Check {
+    let what: Vec<String> = target.gaps.iter().map(Gap::sentence).collect();
+    let what = what.join("; ");
+    match target.answered_after_its_files() {
+        Some(most) if more <= most => check.agrees(format!("{} are in none of its files: {what}", exact(more))),
+        Some(most) => check.differs(
+            Certainty::Likely,
+            format!(
+                "{} are in none of its files, of which {} are explained: {what}. An instance may be missing here, or another server answered",
+                exact(more),
+                exact(most)
+            ),
+        ),
+        None => check.unknown(format!("{} are in none of its files: {what}", exact(more))),
     }
 }
 

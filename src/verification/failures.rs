@@ -123,6 +123,11 @@ impl Split {
     fn of(failures: &[&Failure], target: &Target) -> Self {
         let mut split = Self::default();
         let refusals = executed(target, fault::Kind::Refuse.name()) > 0;
+        // What it was answering, and what came on its connections, ended with it.
+        let mut ended = Pool::new(
+            target.gaps.iter().map(|gap| gap.open.unwrap_or(0).saturating_add(gap.most.unwrap_or(0))).sum(),
+            "it, or an instance of it, ended in the middle, and its connections with it",
+        );
         let mut broken = Pool::new(
             target.broken.unwrap_or(0) + target.lost.unwrap_or(0) + target.refused.unwrap_or(0),
             "it broke connections by faults, lost requests with a worker, or turned connections away",
@@ -151,6 +156,15 @@ impl Split {
                     split.take(message, left, "its plan refused connections", false);
                     continue;
                 }
+                Kind::Refused if !target.gaps.is_empty() => {
+                    split.take(
+                        message,
+                        left,
+                        "it, or an instance of it, did not end in order: nobody listens there afterwards",
+                        true,
+                    );
+                    continue;
+                }
                 Kind::Refused => split.was_refused = true,
                 Kind::TimedOut => {
                     left = split.draw(message, left, &mut gone, false);
@@ -158,6 +172,7 @@ impl Split {
                 }
                 Kind::Broken | Kind::Unsaid => {
                     left = split.draw(message, left, &mut broken, false);
+                    left = split.draw(message, left, &mut ended, true);
                     left = split.draw(message, left, &mut dropped, true);
                 }
             }

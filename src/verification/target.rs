@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::OfInstance;
 use crate::histogram::Distribution;
-use crate::recording::{Figure, Outcome, Phase, Recording};
+use crate::recording::{Figure, Gap, Outcome, Phase, Recording};
 use crate::scoreboard::Counts;
-use crate::snapshot::Figures;
+use crate::snapshot::{Figures, RouteReading, is_probe};
 use crate::units::shown::{float, span};
 
 /// Which stretch of a run is compared.
@@ -49,6 +50,14 @@ pub struct Target {
     pub latency: Option<Distribution>,
     /// What came of the fault plans: of a whole run that ended in order.
     pub outcomes: Vec<Outcome>,
+    /// Answers to health checks (`/health`, `/healthz`, `/readyz`) that are left out here.
+    pub probed: u64,
+    /// The same without answers to health checks, where there were any: those of a balancer are in no generator's count.
+    pub without_probes: Option<Box<Self>>,
+    /// Each of several instances, of the whole run.
+    pub instances: Vec<OfInstance>,
+    /// What its files lack at its end: of the whole run.
+    pub gaps: Vec<Gap>,
     /// Its rows, one after the other.
     pub rows: Vec<Row>,
     /// Processors of its machine.
@@ -117,8 +126,9 @@ impl Target {
         let around = Self::around(run, 0.0, lasted_s);
         let Some(figures) = &run.whole else {
             let total = |figure| run.target.whole(figure).last().map(whole_number);
-            return Self {
-                stretch: format!("the run until its last row ({}); it did not end in order", span(lasted_s)),
+            let of_rows = Self {
+                stretch: until_last_rows(run),
+                gaps: run.gaps.clone(),
                 finished: total(Figure::Requests),
                 client_gone: total(Figure::ClientGone),
                 broken: total(Figure::Broken),
@@ -127,10 +137,20 @@ impl Target {
                 refused: total(Figure::Refused),
                 accepts: total(Figure::Accepts),
                 listen_drops: total(Figure::ListenDrops),
+                instances: instances(run),
                 ..around
             };
+            let probed = run.probed();
+            let without = || Self {
+                finished: of_rows.finished.and_then(|finished| finished.checked_sub(probed)),
+                probed,
+                ..of_rows.clone()
+            };
+            let without_probes = (probed > 0).then(|| Box::new(without()));
+            return Self { without_probes, ..of_rows };
         };
         let stretch = format!("the whole run ({})", span(lasted_s));
+        let around = Self { instances: instances(run), ..around };
         Self { stretch, outcomes: run.outcomes.clone(), ..around }.counting(&[figures])
     }
 
@@ -159,17 +179,39 @@ impl Target {
         }
     }
 
-    /// With what was counted in these phases.
+    /// With what was counted in these phases, and the same without health checks.
     fn counting(self, phases: &[&Figures]) -> Self {
+        let all = self.counting_on(phases, |_| true);
+        let probed: u64 = phases.iter().map(|figures| figures.probed()).sum();
+        let without = || Self {
+            // Bytes are not counted by route.
+            bytes_out: None,
+            probed,
+            ..all.clone().counting_on(phases, |route| !is_probe(&route.path))
+        };
+        let without_probes = (probed > 0).then(|| Box::new(without()));
+        Self { without_probes, ..all }
+    }
+
+    /// As this account's generator asked it: health checks of somebody else are left out where that comes nearer to its count.
+    #[must_use]
+    pub fn as_asked(&self, account: &crate::generator::Account) -> &Self {
+        let count = account.answered.or(account.ended);
+        let apart = |target: &Self| count.zip(target.answered()).map(|(count, ours)| count.abs_diff(ours));
+        let without = self.without_probes.as_deref();
+        without.filter(|without| apart(without) < apart(self)).unwrap_or(self)
+    }
+
+    fn counting_on(self, phases: &[&Figures], is_counted: fn(&RouteReading) -> bool) -> Self {
         let total = |of: fn(&Figures) -> u64| Some(phases.iter().map(|figures| of(figures)).sum());
         let counts = |of: fn(&Counts) -> u64| Some(phases.iter().map(|figures| of(&figures.totals.counts)).sum());
         let mut statuses: BTreeMap<u16, u64> = BTreeMap::new();
-        for (status, count) in phases.iter().flat_map(|figures| figures.statuses()) {
-            *statuses.entry(status).or_default() += count;
-        }
         let mut latency = Distribution::default();
-        for figures in phases {
-            latency.merge(&figures.recorded().latency);
+        for route in phases.iter().flat_map(|figures| &figures.routes).filter(|route| is_counted(route)) {
+            for (status, count) in &route.statuses {
+                *statuses.entry(*status).or_default() += count;
+            }
+            latency.merge(&route.latency);
         }
         Self {
             statuses: Some(statuses),
@@ -200,6 +242,12 @@ impl Target {
         self.rejected.unwrap_or(0) + self.refused.unwrap_or(0)
     }
 
+    /// At most so many answers are in none of its files; `None` where that is not known.
+    #[must_use]
+    pub fn answered_after_its_files(&self) -> Option<u64> {
+        self.gaps.iter().map(|gap| gap.most).sum()
+    }
+
     /// The rows from the first to the last in which requests were finished or clients were there.
     #[must_use]
     pub fn busy(&self) -> &[Row] {
@@ -216,6 +264,28 @@ impl Target {
         let seen = self.rows.iter().filter_map(|row| row.connections).reduce(f64::max).filter(|most| *most > 0.0);
         seen.or_else(|| self.accepts.filter(|accepts| *accepts > 0).map(float))
     }
+}
+
+/// Each instance's own count.
+fn instances(run: &Recording) -> Vec<OfInstance> {
+    let one = |instance: &crate::recording::Instance| OfInstance {
+        name: instance.name.clone(),
+        answered: instance.answered,
+        probed: instance.probed,
+        more: instance.gap.as_ref().and_then(|gap| gap.most),
+    };
+    run.instances.iter().map(one).collect()
+}
+
+/// The whole of a run of which it was not recorded what had been counted at its end.
+fn until_last_rows(run: &Recording) -> String {
+    let lasted = span(run.lasted_s());
+    if run.instances.is_empty() {
+        return format!("the run until its last row ({lasted}); it did not end in order");
+    }
+    let who: Vec<&str> = run.gaps.iter().filter_map(|gap| gap.instance.as_deref()).collect();
+    let who = if who.is_empty() { "not all of them".to_owned() } else { who.join(", ") };
+    format!("the runs until their last rows ({lasted}); {who} did not end in order; the run")
 }
 
 /// A counter, as a row has it.

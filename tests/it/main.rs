@@ -36,6 +36,7 @@ mod http_edges;
 mod ignored_signals;
 mod inherited_signals;
 mod instance;
+mod instances;
 mod io_against_cpu;
 mod killed_worker;
 mod live_figures;

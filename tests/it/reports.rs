@@ -162,7 +162,7 @@ fn what_holds_no_run_is_refused() {
         assert!(said.starts_with(&format!("error: {sentence}")), "{said}");
     }
     for (arguments, sentence) in [
-        (&["a", "b", "--output", "x"][..], "error: --output is one place for the pages of 2 runs"),
+        (&["a", "b", "--each", "--output", "x"][..], "error: --output is one place for the pages of 2 runs"),
         (&[], "error: the following required arguments were not provided:\n  <RUN_DIR>"),
         (
             &["a", "--format", "pdf"],

@@ -111,7 +111,7 @@ fn what_can_t_be_compared_is_a_sentence_and_code_2() {
         (
             &run,
             &run.join("resources.csv"),
-            "is no output of a generator that is known here (oha, wrk, locust, loadtest, autocannon, ab, hey, h2load, k6, vegeta)",
+            "is no output of a generator that is known here (oha, wrk, locust, loadtest, autocannon, ab, hey, h2load, k6, vegeta, haproxy)",
         ),
         (&directory.path().join("no-run"), &output, "there is no such run directory"),
         (&output, &output, "is no directory"),
