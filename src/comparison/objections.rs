@@ -45,8 +45,11 @@ pub struct Objection {
 /// A thread or all cores busier than this have no time left.
 const OUT_OF_CPU_PCT: f64 = 95.0;
 
-/// Stolen or throttled time beyond this says more about the machine than about the arms.
-const TAKEN_PCT: f64 = 5.0;
+/// Throttled time beyond this says more about the quota than about the arms.
+const THROTTLED_PCT: f64 = 5.0;
+
+/// What is stolen stands still for whoever runs: half as much of it is as bad as what other processes use.
+const STOLEN_TO_BUSY: f64 = 0.5;
 
 /// Failures beyond this share of the requests leave a different load than the one that was asked for.
 const NEVER_REACHED_PCT: f64 = 0.5;
@@ -55,7 +58,7 @@ const NEVER_REACHED_PCT: f64 = 0.5;
 const UNEQUAL: f64 = 1.0;
 
 /// What speaks against a verdict, by what is true of the median round of an arm. Other processes may use `busy_pct` of the
-/// machine's CPU.
+/// machine's CPU, and half as much may be stolen.
 #[must_use]
 pub fn objections(judged: &Row, rounds: &[[Circumstances; 2]], busy_pct: f64) -> Vec<Objection> {
     let mut found = Vec::new();
@@ -73,6 +76,7 @@ fn of_an_arm(judged: &Row, arm: Arm, rounds: &[&Circumstances], busy_pct: f64) -
         median(&rounds.iter().filter_map(|round| of(round)).collect::<Vec<_>>())
     };
     let letter = arm.letter();
+    let stolen_pct = STOLEN_TO_BUSY * busy_pct;
     let beyond = |value: Option<f64>, bound: f64| value.filter(|value| *value > bound);
     let mut found = Vec::new();
     let busiest = beyond(typical(|round| round.generator_thread_pct), OUT_OF_CPU_PCT)
@@ -84,15 +88,15 @@ fn of_an_arm(judged: &Row, arm: Arm, rounds: &[&Circumstances], busy_pct: f64) -
         sentence: format!("The load generator ran out of CPU against {letter}: it may have measured itself."),
         evidence,
     }));
-    found.extend(beyond(typical(|round| round.steal_pct), TAKEN_PCT).map(|pct| Objection {
+    found.extend(beyond(typical(|round| round.steal_pct), stolen_pct).map(|pct| Objection {
         sentence: format!("The machine gave CPU time to others while {letter} was measured."),
-        evidence: format!("{} of it was stolen", percent(pct)),
+        evidence: format!("{} of it was stolen; --busy allows {}", percent(pct), percent(stolen_pct)),
     }));
     found.extend(beyond(typical(|round| round.others_pct), busy_pct).map(|pct| Objection {
         sentence: format!("Other processes kept the machine busy while {letter} was measured."),
         evidence: format!("they used {} of its CPU time; --busy allows {}", percent(pct), percent(busy_pct)),
     }));
-    found.extend(beyond(typical(|round| round.throttled_pct), TAKEN_PCT).map(|pct| Objection {
+    found.extend(beyond(typical(|round| round.throttled_pct), THROTTLED_PCT).map(|pct| Objection {
         sentence: format!("The control group's CPU quota stopped {letter} while it was measured."),
         evidence: format!("it was stopped for {} of the time", percent(pct)),
     }));

@@ -226,7 +226,7 @@ fn a_verdict_is_refused_with_its_evidence_and_only_then() {
             "ran out of CPU against B: it may have measured itself. its busiest thread used 99 %",
         ),
         (|b| b.generator_cores_pct = Some(98.0), "it used 98 % of the cores"),
-        (|b| b.steal_pct = Some(12.0), "12 % of it was stolen"),
+        (|b| b.steal_pct = Some(6.0), "6.0 % of it was stolen; --busy allows 5.0 %"),
         (
             |b| b.others_pct = Some(34.0),
             "kept the machine busy while B was measured. they used 34 % of its CPU time; --busy",

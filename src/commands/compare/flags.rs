@@ -36,7 +36,7 @@ flags! {
     "rounds" "N" "One look after so many rounds, at 95 % [default: looks after 8, 12, 18, 27 and 40 rounds]",
     "time-limit" "TIME" "Ends the comparison after so long, with what the last look said",
     "hang-after" "TIME" "How long an arm may take to start, and a load beyond its --duration, before it is ended with everything that it started [default: 1m and 30s; 10m for --requests]",
-    "busy" "PERCENT" "How much of the machine's CPU other processes may use; beyond it there is no verdict [default: 10%]",
+    "busy" "PERCENT" "How much of the machine's CPU other processes may use, and half as much may be stolen; beyond it there is no verdict [default: 10%]",
     "judge" "ROW" "The row that the verdict is about [default: requests_per_s]",
     "floor" "PERCENT" "A change that is the same to you [default: 2%]",
     "fail-if" "CONDITION" "Exits with 1 when the change is surely beyond it, as 'requests_per_s < -5%'; may be given again",
