@@ -78,7 +78,7 @@ impl Home {
     fn server(&self, before: &str, settings: &str) -> String {
         let home = self.path().display();
         format!(
-            "command={before}exec {PROGRAM} serve --mode cluster --workers 1 --listen 127.0.0.1:{{port}} --admin off --run-dir {home}/{{port}} {settings},url=http://127.0.0.1:{{port}}"
+            "command={before}exec {PROGRAM} serve --mode cluster --workers 1 --listen 127.0.0.1:{{port}} --admin off --run-dir {home}/$$ {settings},url=http://127.0.0.1:{{port}}"
         )
     }
 
