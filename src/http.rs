@@ -26,23 +26,20 @@ mod parameters;
 mod profile_route;
 mod record;
 mod request_state;
+mod response_fault;
 mod route;
-mod spoil;
 mod stack;
 mod status;
 mod stream;
 mod target;
 mod techempower;
-mod unread;
 mod upload;
 
 pub use docs::{file as docs_file, page as docs_page};
 pub use error::Refusal;
-pub use gate::unread_head;
 pub use in_force::{Faults, ListenerFault, ListenerOrder};
-pub use record::{Recorded, adapted_to};
+pub use response_fault::ResponseFault;
 pub use route::{Route, Routes, UNMATCHED};
-pub use spoil::{Broken, Spoil};
 pub use stack::Stack;
 pub use target::{About, Limits, Target};
 

@@ -39,7 +39,7 @@
 //! | [`snapshot`], [`sample`] | one reading of all of it; the difference of two, with rates |
 //! | [`control`] | the messages between the roles, and the orders page |
 //! | [`work`] | computing, waiting, memory and bodies, done and measured |
-//! | [`wire`] | the socket as we need it: arrival stamps, counts, the end of a record in the flush, breaks on purpose |
+//! | [`wire`] | a connection's socket and HTTP/1.1 on it: arrival stamps, heads, bodies, answers, breaks on purpose |
 //! | [`config`] | the settings, resolved and typed, all mistakes at once |
 //! | [`profile`] | TOML in, routes out, all mistakes at once; the built-in ones |
 //! | [`http`] | the route table, handlers, parameters, refusals, the record of a request, and all of that as `OpenAPI` |
@@ -54,8 +54,8 @@
 //!
 //! # Two pipelines
 //!
-//! A request: `bytes → head → Host → record(start) → limits → route → faults → parameters → work → response →
-//! flush → record(end)`; read `http/record.rs` from top to bottom.
+//! A request: `bytes → head → record(start) → limits → route → faults → parameters → work → response → bytes →
+//! record(end)`; read `http/stack.rs` from top to bottom, and `http/stack/exchange.rs` behind it.
 //!
 //! A figure: `seat → snapshot → sample::between(earlier, later) → row`; read the tick in `observer.rs`. And afterwards
 //! `row → recording → finding → report`; read `commands/report.rs`.

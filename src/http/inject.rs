@@ -1,7 +1,7 @@
 //! Faults in front of the handler: what a request that is hit gets, carried out.
 //!
 //! ```text
-//! route → plans for it → open window → draw → kind → (wait | answer | spoil | crash | leak) → handler
+//! route → plans for it → open window → draw → kind → (wait | answer | response fault | crash | leak) → handler
 //! ```
 //!
 //! As far as the kind is [`Faults`](super::Faults)' matter.
@@ -16,8 +16,8 @@ use super::error::Refusal;
 use super::in_force::{Hit, OfPlan};
 use super::record::Exchange;
 use super::request_state::RequestState;
+use super::response_fault::ResponseFault;
 use super::route::Numbered;
-use super::spoil::Spoil;
 use super::status::required_headers;
 use crate::fault::Kind;
 use crate::profile::is_bodiless;
@@ -34,7 +34,7 @@ pub(super) async fn inject(hit: Hit, route: Numbered, request: Request, mut stat
     let Hit { kind, mark, index, closes_ns, plan } = hit;
     let begun_ns = exchange.service_ns();
     let carried_out = || target.board().head().faults.carried_out(mark);
-    let spoil = match kind {
+    let response_fault = match kind {
         Kind::Delay(delay) => {
             wait(delay.at(index)).await;
             carried_out();
@@ -55,18 +55,18 @@ pub(super) async fn inject(hit: Hit, route: Numbered, request: Request, mut stat
         }
         Kind::Status(code) => return marked(answer(code, &plan), mark),
         Kind::Crash => crash(exchange, carried_out),
-        Kind::Empty => return marked(Spoil::Empty.alone(), mark),
-        Kind::Reset => return marked(Spoil::Reset.alone(), mark),
-        Kind::Malformed => return marked(Spoil::Malformed.alone(), mark),
-        Kind::Truncate(bytes) => Some(Spoil::Truncate { bytes }),
-        Kind::Drip(delay) => Some(Spoil::Drip { delay: delay.at(index) }),
+        Kind::Empty => return marked(ResponseFault::Empty.alone(), mark),
+        Kind::Reset => return marked(ResponseFault::Reset.alone(), mark),
+        Kind::Malformed => return marked(ResponseFault::Malformed.alone(), mark),
+        Kind::Truncate(bytes) => Some(ResponseFault::Truncate { bytes }),
+        Kind::Drip(delay) => Some(ResponseFault::Drip { delay: delay.at(index) }),
         // Theirs are not the requests.
         Kind::Freeze | Kind::Refuse => None,
     };
     exchange.add_injected(exchange.service_ns().saturating_sub(begun_ns));
     let mut response = route.handle(request, state).await;
-    if let Some(spoil) = spoil {
-        response.extensions_mut().insert(spoil);
+    if let Some(fault) = response_fault {
+        response.extensions_mut().insert(fault);
         response = marked(response, mark);
     }
     response

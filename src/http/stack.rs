@@ -25,7 +25,7 @@ use super::target::Target;
 use crate::scoreboard::{Outcome, Rejection};
 use crate::sys::clock;
 use crate::wire::{
-    BadHead, BodyLength, Departure, Ending, Head, Outgoing, Progress, Room, go_away, parse, push_instant,
+    BadHead, BodyLength, Connection, Ending, Head, Outgoing, Progress, Room, go_away, parse, push_instant,
 };
 use exchange::Asked;
 
@@ -50,7 +50,7 @@ thread_local! {
 pub struct Stack {
     routes: Arc<Routes>,
     target: Target,
-    link: Arc<Departure>,
+    connection: Arc<Connection>,
     /// Read, and not served: of a head that is incomplete, or behind a request that is served.
     held: BytesMut,
     /// Of the head in `held`.
@@ -88,10 +88,10 @@ struct Unsent {
 }
 
 impl Stack {
-    /// Serves the connection behind `link`.
+    /// Serves this connection.
     #[must_use]
-    pub fn new(routes: Arc<Routes>, target: Target, link: Arc<Departure>) -> Self {
-        Self { routes, target, link, held: BytesMut::new(), progress: Progress::default(), is_opened: false }
+    pub fn new(routes: Arc<Routes>, target: Target, connection: Arc<Connection>) -> Self {
+        Self { routes, target, connection, held: BytesMut::new(), progress: Progress::default(), is_opened: false }
     }
 
     /// To its end.
@@ -115,8 +115,8 @@ impl Stack {
                 break;
             }
         }
-        if self.link.connection().has_unread() || !self.held.is_empty() {
-            Box::pin(crate::wire::linger(&self.link.socket, LINGER_BYTES)).await;
+        if self.connection.has_unread() || !self.held.is_empty() {
+            Box::pin(self.connection.linger(LINGER_BYTES)).await;
         }
     }
 
@@ -135,7 +135,7 @@ impl Stack {
                     self.held = BytesMut::new();
                     input.clear();
                     input.reserve(INPUT);
-                    if !matches!(ready!(self.link.poll_receive(context, input)), Ok(1..)) {
+                    if !matches!(ready!(self.connection.poll_receive(context, input)), Ok(1..)) {
                         return Poll::Ready(Turn::Closed);
                     }
                     let (taken, turn) = self.take(input, output, &mut budget);
@@ -145,7 +145,7 @@ impl Stack {
                     }
                 } else {
                     self.held.reserve(MORE);
-                    if !matches!(ready!(self.link.poll_receive(context, &mut self.held)), Ok(1..)) {
+                    if !matches!(ready!(self.connection.poll_receive(context, &mut self.held)), Ok(1..)) {
                         // Half a request is none.
                         self.held.clear();
                         return Poll::Ready(Turn::Closed);
@@ -202,7 +202,7 @@ impl Stack {
         if end.is_none() {
             self.progress.check(bytes)?;
             if self.progress.has_begun() {
-                self.link.connection().head_begun();
+                self.connection.head_begun();
             }
         }
         Ok(end)
@@ -210,15 +210,14 @@ impl Stack {
 
     /// Writes the answer to a request that needs no more than that.
     fn answer_at_once(&self, head: &Head<'_, '_>, head_ns: u64, output: &mut Vec<u8>) -> AtOnce {
-        let Self { routes, target, link, .. } = self;
-        let connection = link.connection();
+        let Self { routes, target, connection, .. } = self;
         let is_plain = head.is_http_11 && head.keep_alive && head.body == BodyLength::Known(0);
         if !is_plain
             || head.method != "GET"
             || target.faults().are_active()
             || target.closes_connections()
             || connection.seat().in_flight() >= target.limits.in_flight
-            || link.is_suspected()
+            || connection.is_suspected()
         {
             return AtOnce::Cannot;
         }
@@ -227,7 +226,7 @@ impl Stack {
         connection.seat().started();
         output.clear();
         push_instant(output, instant.headers, &instant.body);
-        let sent = link.send_now(output);
+        let sent = connection.send_now(output);
         let (arrival_ns, stamped) = connection.arrival();
         let outcome = Outcome::Answered(StatusCode::OK.as_u16());
         if stamped {
@@ -237,26 +236,26 @@ impl Stack {
         let ending = Ending { route, outcome, fault: None, head_ns, arrival_ns, stamped, loop_ns: 0, effort };
         match sent {
             Ok(sent) if sent == output.len() => {
-                connection.end_and_rest(ending);
+                connection.end_request(ending);
                 AtOnce::Answered
             }
             Ok(sent) => {
-                connection.head_parsed(head_ns, true);
+                connection.head_parsed(head_ns);
                 let mut rest = Outgoing::default();
                 rest.write(|small| small.extend_from_slice(&output[sent..]));
                 AtOnce::Ends(Turn::Unsent(Box::new(Unsent { rest, ending })))
             }
             Err(_) => {
-                connection.end_now(Ending { outcome: Outcome::ClientGone, ..ending });
+                connection.end_request(Ending { outcome: Outcome::ClientGone, ..ending });
                 AtOnce::Ends(Turn::Closed)
             }
         }
     }
 
     async fn send_rest(&self, unsent: Box<Unsent>) -> bool {
-        let link = &self.link;
-        let mut unsent = Ended { link, unsent, is_sent: false };
-        unsent.is_sent = poll_fn(|context| link.poll_send(context, &mut unsent.unsent.rest)).await.is_ok();
+        let connection = &*self.connection;
+        let mut unsent = Ended { connection, unsent, is_sent: false };
+        unsent.is_sent = poll_fn(|context| connection.poll_send(context, &mut unsent.unsent.rest)).await.is_ok();
         unsent.is_sent
     }
 
@@ -274,10 +273,10 @@ impl Stack {
     /// Answers what never was a request: not started, counted as rejected. Whatever the client goes on to send, what it
     /// means is in doubt.
     async fn refuse(&mut self, reason: Rejection, answer: Vec<u8>) {
-        let connection = self.link.connection();
+        let connection = &self.connection;
         connection.seat().rejected(reason);
         connection.leave_unread();
-        self.link.send_last(&answer).await;
+        self.connection.send_last(&answer).await;
     }
 }
 
@@ -291,19 +290,18 @@ fn asked(head: &Head<'_, '_>, bytes: &[u8], head_ns: u64) -> Turn {
 
 /// An answer of which the rest is being sent. Whoever gives up on it leaves the client without it.
 struct Ended<'a> {
-    link: &'a Departure,
+    connection: &'a Connection,
     unsent: Box<Unsent>,
     is_sent: bool,
 }
 
 impl Drop for Ended<'_> {
     fn drop(&mut self) {
-        let ending = self.unsent.ending.clone();
-        let connection = self.link.connection();
-        if self.is_sent && !self.link.had_left() {
-            connection.end_and_rest(ending);
-        } else {
-            connection.end_now(Ending { outcome: Outcome::ClientGone, ..ending });
+        let Self { connection, unsent, is_sent } = self;
+        let mut ending = unsent.ending.clone();
+        if !*is_sent || connection.had_left() {
+            ending.outcome = Outcome::ClientGone;
         }
+        connection.end_request(ending);
     }
 }

@@ -7,16 +7,15 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
 use tokio::sync::oneshot;
 
-use super::{About, Limits, Recorded, Route, Routes, Target, UNMATCHED, routes};
+use super::{About, Limits, Route, Routes, Stack, Target, UNMATCHED, routes};
 use crate::profile::Profile;
 use crate::scoreboard::{Scoreboard, SeatState, SeatWriter};
 use crate::snapshot;
 use crate::sys::listener::{self, Claim};
 use crate::sys::readiness::Watched;
-use crate::wire::{Connection, Gauge, Wire};
+use crate::wire::{Connection, Gauge};
 
 async fn panics() -> &'static str {
     panic!("on purpose");
@@ -71,10 +70,8 @@ async fn serve(listener: OwnedFd, seat: SeatWriter, mut stop: oneshot::Receiver<
             ready.clear_ready();
             continue;
         };
-        let connection = Connection::new(socket, Arc::clone(&seat), Arc::clone(&gauge));
-        let wire = Wire::new(Arc::clone(&connection)).unwrap();
-        let recorded = Recorded::new(Arc::clone(&routes), target.clone(), &wire);
-        tokio::spawn(http1::Builder::new().serve_connection(wire, recorded));
+        let connection = Connection::new(socket, Arc::clone(&seat), Arc::clone(&gauge)).unwrap();
+        tokio::spawn(Stack::new(Arc::clone(&routes), target.clone(), connection).serve());
     }
 }
 

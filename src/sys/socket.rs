@@ -7,7 +7,6 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 use bytes::BufMut;
-use hyper::rt::ReadBufCursor;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, connect_unspec, getpeername, send, shutdown, sockopt};
 
 use super::clock;
@@ -26,36 +25,11 @@ pub struct Received {
 #[repr(C, align(8))]
 struct ControlRoom([u8; 64]);
 
-/// Reads into `buffer`; where `stamped`, with `recvmsg(2)`, so that the read has the kernel's arrival stamp. `follow` says
-/// how much of what was read stays in the buffer.
-///
-/// # Errors
-/// `WouldBlock` when nothing is there; else what the kernel says.
-pub fn receive(
-    socket: BorrowedFd<'_>,
-    buffer: &mut ReadBufCursor<'_>,
-    stamped: bool,
-    follow: impl FnOnce(&[u8]) -> usize,
-) -> io::Result<Received> {
-    // SAFETY: the bytes are only given to the kernel to write to; none is de-initialised.
-    let room: &mut [MaybeUninit<u8>] = unsafe { buffer.as_mut() };
-    let (bytes, arrival_realtime_ns) = if stamped {
-        read_stamped(socket, room)?
-    } else {
-        (rustix::net::recv(socket, &mut *room, RecvFlags::empty())?.1, None)
-    };
-    // SAFETY: the kernel has just initialised this many bytes at the start of `room`, and nobody else has them.
-    let kept = follow(unsafe { std::slice::from_raw_parts(room.as_ptr().cast(), bytes) }).min(bytes);
-    // SAFETY: at most that many.
-    unsafe { buffer.advance(kept) };
-    Ok(Received { bytes, arrival_realtime_ns })
-}
-
 /// Reads into the room that `buffer` has; where `stamped`, with `recvmsg(2)`, so that the read has the kernel's arrival stamp.
 ///
 /// # Errors
-/// As [`receive`].
-pub fn receive_into(socket: BorrowedFd<'_>, buffer: &mut impl BufMut, stamped: bool) -> io::Result<Received> {
+/// `WouldBlock` when nothing is there; else what the kernel says.
+pub fn receive(socket: BorrowedFd<'_>, buffer: &mut impl BufMut, stamped: bool) -> io::Result<Received> {
     // SAFETY: the bytes are only given to the kernel to write to; none is de-initialised.
     let room: &mut [MaybeUninit<u8>] = unsafe { buffer.chunk_mut().as_uninit_slice_mut() };
     let (bytes, arrival_realtime_ns) = if stamped {

@@ -15,8 +15,9 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::{Sleep, sleep};
 
 use super::chunks::{Decoded, Decoder};
+use super::disconnect_probe::CONTINUE;
 use super::head::BodyLength;
-use super::{BodyTimeout, Departure};
+use super::{BodyTimeout, Connection};
 use crate::sys::lock;
 
 /// How much is read at once.
@@ -24,9 +25,6 @@ const ROOM: usize = 64 * 1024;
 
 /// From the moment when nobody wants a body until its connection is given up.
 const UNWANTED: Duration = Duration::from_secs(15);
-
-/// What a client is told that waits before it sends its body (RFC 9110, 10.1.1).
-const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// What is wrong with a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +51,7 @@ impl std::error::Error for BodyFault {}
 
 /// A body on its way in.
 pub struct Inlet {
-    link: Arc<Departure>,
+    connection: Arc<Connection>,
     state: Mutex<State>,
 }
 
@@ -79,7 +77,7 @@ impl Inlet {
     /// A body of this length, of which `buffered` has been read by now. At most `most` of it is taken.
     #[must_use]
     pub fn new(
-        link: &Arc<Departure>,
+        connection: &Arc<Connection>,
         length: BodyLength,
         buffered: BytesMut,
         most: u64,
@@ -98,7 +96,7 @@ impl Inlet {
             timeout: BodyTimeout::default(),
             alarm: None,
         };
-        Arc::new(Self { link: Arc::clone(link), state: Mutex::new(state) })
+        Arc::new(Self { connection: Arc::clone(connection), state: Mutex::new(state) })
     }
 
     /// What is wrong with it, before its response has begun; reads what nobody wants. For the connection's loop.
@@ -110,7 +108,7 @@ impl Inlet {
         if !state.is_unwanted {
             return Poll::Pending;
         }
-        match state.poll_rest(&self.link, context) {
+        match state.poll_rest(&self.connection, context) {
             Poll::Ready(Err(fault)) => Poll::Ready(fault),
             Poll::Ready(Ok(())) | Poll::Pending => Poll::Pending,
         }
@@ -123,7 +121,7 @@ impl Inlet {
     pub fn poll_rest(&self, context: &mut Context<'_>) -> Poll<Result<(), BodyFault>> {
         let mut state = self.state();
         state.is_unwanted = true;
-        state.poll_rest(&self.link, context)
+        state.poll_rest(&self.connection, context)
     }
 
     /// The response begins: the client is not told to go on any more.
@@ -154,7 +152,7 @@ impl State {
     /// The next piece; `None` at the end.
     fn poll_piece(
         &mut self,
-        link: &Departure,
+        connection: &Connection,
         context: &mut Context<'_>,
     ) -> Poll<Result<Option<Bytes>, BodyFault>> {
         loop {
@@ -169,26 +167,26 @@ impl State {
                 Decoded::More => {}
             }
             while !self.continues.is_empty() {
-                match ready!(link.poll_send_some(context, self.continues)) {
+                match ready!(connection.poll_send_some(context, self.continues)) {
                     Ok(sent) => self.continues.advance(sent),
                     Err(_) => return Poll::Ready(Err(BodyFault::Cut)),
                 }
             }
             let left = self.decoder.left().and_then(|left| usize::try_from(left).ok()).unwrap_or(ROOM);
             self.buffered.reserve(left.clamp(1, ROOM));
-            match ready!(link.poll_receive(context, &mut self.buffered)) {
+            match ready!(connection.poll_receive(context, &mut self.buffered)) {
                 Ok(0) | Err(_) => return Poll::Ready(Err(BodyFault::Cut)),
                 Ok(_) => {}
             }
         }
     }
 
-    fn poll_rest(&mut self, link: &Departure, context: &mut Context<'_>) -> Poll<Result<(), BodyFault>> {
+    fn poll_rest(&mut self, connection: &Connection, context: &mut Context<'_>) -> Poll<Result<(), BodyFault>> {
         if let Some(fault) = self.fault {
             return Poll::Ready(Err(fault));
         }
         let fault = loop {
-            match self.poll_piece(link, context) {
+            match self.poll_piece(connection, context) {
                 Poll::Ready(Ok(Some(_))) => {}
                 Poll::Ready(Ok(None)) => return Poll::Ready(Ok(())),
                 Poll::Ready(Err(fault)) => break fault,
@@ -205,19 +203,19 @@ impl State {
 
     fn poll_wanted(
         &mut self,
-        link: &Departure,
+        connection: &Connection,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, BodyFault>>> {
         let fault = match self.fault {
             Some(fault) => fault,
-            None => match self.poll_piece(link, context) {
+            None => match self.poll_piece(connection, context) {
                 Poll::Ready(Ok(piece)) => {
                     self.timeout.heard();
                     return Poll::Ready(piece.map(Ok));
                 }
                 Poll::Ready(Err(fault)) => fault,
                 Poll::Pending => {
-                    link.connection().awaits_body();
+                    connection.awaits_body();
                     ready!(self.timeout.poll_lost(self.taken, context));
                     BodyFault::Late
                 }
@@ -244,8 +242,8 @@ impl Body for Incoming {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
-        let Inlet { link, state } = &*self.0;
-        lock(state).poll_wanted(link, context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
+        let Inlet { connection, state } = &*self.0;
+        lock(state).poll_wanted(connection, context).map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {

@@ -1,17 +1,14 @@
 //! The connections of one worker: served, counted, and swept when they stand still too long.
 
-use std::future::poll_fn;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-
 use super::turn_away::turn_away;
-use crate::http::{Recorded, Routes, Stack, Target, unread_head};
+use crate::http::{Routes, Stack, Target};
 use crate::scoreboard::SeatWriter;
 use crate::sys::{clock, lock};
-use crate::wire::{Connection, Departure, Gauge, HEAD, Timeouts, Wire};
+use crate::wire::{Connection, Gauge, Timeouts};
 
 /// From a request's first byte to the end of its head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -19,20 +16,14 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// A client that takes nothing of its response for so long is let go.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How much of what nobody asked for is read, so that a last answer arrives.
-const LINGER_BYTES: usize = 1024 * 1024;
-
 /// See the module.
 pub struct Connections {
     seat: Arc<SeatWriter>,
     target: Target,
     routes: Arc<Routes>,
-    http: Arc<http1::Builder>,
     most: u64,
     timeouts: Timeouts,
     gauge: Arc<Gauge>,
-    /// By our own loop, and not by hyper's.
-    is_own: bool,
     /// Ended ones are forgotten when the list is next walked.
     open: Mutex<Vec<Weak<Connection>>>,
 }
@@ -47,20 +38,13 @@ impl Connections {
         idle: Option<Duration>,
         gauge: Gauge,
     ) -> Self {
-        let mut http = http1::Builder::new();
-        // The buffer's size alone is no limit: it grows by more than it needs.
-        http.max_buf_size(HEAD.into()).max_header_size(HEAD.into());
-        // Whether a client has left is for `wire::Departure` to find out.
-        http.half_close(true);
         Self {
             seat,
             target,
             routes,
-            http: Arc::new(http),
             most,
             timeouts: Timeouts { head: HEAD_TIMEOUT, idle, stall: STALL_TIMEOUT },
             gauge: Arc::new(gauge),
-            is_own: std::env::var_os("QT_WIRE").is_some_and(|value| value == "own"),
             open: Mutex::default(),
         }
     }
@@ -82,26 +66,14 @@ impl Connections {
             tokio::spawn(turn_away(socket, self.most));
             return;
         }
-        let connection = Connection::new(socket, Arc::clone(&self.seat), Arc::clone(&self.gauge));
-        self.remember(&connection);
-        if self.is_own {
-            return match Departure::new(connection) {
-                Ok(link) => {
-                    let stack = Stack::new(Arc::clone(&self.routes), self.target.clone(), Arc::new(link));
-                    drop(tokio::spawn(stack.serve()));
-                }
-                Err(error) => tracing::warn!(%error, "a connection could not be watched and is closed"),
-            };
-        }
-        let wire = match Wire::new(Arc::clone(&connection)) {
-            Ok(wire) => wire,
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be watched and is closed");
-                return;
+        match Connection::new(socket, Arc::clone(&self.seat), Arc::clone(&self.gauge)) {
+            Ok(connection) => {
+                self.remember(&connection);
+                let stack = Stack::new(Arc::clone(&self.routes), self.target.clone(), connection);
+                tokio::spawn(stack.serve());
             }
-        };
-        let service = Recorded::new(Arc::clone(&self.routes), self.target.clone(), &wire);
-        tokio::spawn(serve(Arc::clone(&self.http), wire, service));
+            Err(error) => tracing::warn!(%error, "a connection could not be watched and is closed"),
+        }
     }
 
     fn remember(&self, connection: &Arc<Connection>) {
@@ -134,30 +106,6 @@ impl Connections {
 
     fn open(&self) -> MutexGuard<'_, Vec<Weak<Connection>>> {
         lock(&self.open)
-    }
-}
-
-/// One connection from its first byte to its end.
-async fn serve(http: Arc<http1::Builder>, mut wire: Wire, service: Recorded) {
-    if poll_fn(|context| wire.poll_readable(context)).await.is_err() {
-        return;
-    }
-    // Boxed, as is what seldom happens: a connection that has sent nothing yet has no room for any of it.
-    let served = Box::pin(http.serve_connection(&mut wire, service)).await;
-    let connection = wire.connection();
-    if let Some(breakage) = connection.ordered() {
-        return Box::pin(wire.break_off(breakage)).await;
-    }
-    connection.broken();
-    let rejection = wire.rejection(served.as_ref().err());
-    if let Some(reason) = rejection {
-        connection.seat().rejected(reason);
-    }
-    if let Some(refused) = wire.refused() {
-        Box::pin(wire.send_last(&unread_head(refused))).await;
-    }
-    if rejection.is_some() || connection.has_unread() {
-        Box::pin(wire.linger(LINGER_BYTES)).await;
     }
 }
 

@@ -22,10 +22,10 @@ use bytes::Bytes;
 use super::Stack;
 use crate::http::error::{self, Refusal};
 use crate::http::gate::{self, OverLimit, Rejected};
-use crate::http::record::Exchange;
+use crate::http::record::{Exchange, Record};
 use crate::http::route::Answering;
-use crate::scoreboard::{FaultMark, Outcome, Rejection};
-use crate::wire::{Answered, BodyFault, BodyLength, Departure, Head, Incoming, Inlet};
+use crate::scoreboard::{Outcome, Rejection};
+use crate::wire::{Answered, BodyFault, BodyLength, Connection, Head, Incoming, Inlet};
 use crate::work::NoThread;
 use respond::{Respond, Responded};
 
@@ -77,23 +77,6 @@ fn parts(head: &Head<'_, '_>, bytes: &[u8]) -> Option<Parts> {
     Some(parts)
 }
 
-/// The record of a started request, which ends with it. Whoever gives up on it leaves its client.
-pub(super) struct Record {
-    exchange: Exchange,
-    link: Arc<Departure>,
-    outcome: Outcome,
-    /// The fault that its response is, or is to show.
-    fault: Option<FaultMark>,
-}
-
-impl Drop for Record {
-    fn drop(&mut self) {
-        let Self { exchange, link, outcome, fault } = self;
-        let fault = fault.filter(|_| *outcome != Outcome::ClientGone);
-        link.connection().end_and_rest(exchange.ending(*outcome, fault));
-    }
-}
-
 /// What came of a handler.
 enum Handled {
     Response(Response<Body>),
@@ -107,18 +90,16 @@ impl Stack {
     /// Serves a request. Returns whether the connection goes on.
     pub(super) async fn exchange(&mut self, asked: Box<Asked>) -> bool {
         let Asked { parts, body, mut form, expects_continue, head_ns } = *asked;
-        let (link, target) = (Arc::clone(&self.link), self.target.clone());
-        let connection = link.connection();
-        connection.head_parsed(head_ns, form.is_http_11);
-        let exchange = Exchange::begin(connection, head_ns);
-        let outcome = Outcome::ClientGone;
-        let mut record = Record { exchange: exchange.clone(), link: Arc::clone(&link), outcome, fault: None };
+        let (connection, target) = (Arc::clone(&self.connection), self.target.clone());
+        connection.head_parsed(head_ns);
+        let exchange = Exchange::begin(&connection, head_ns);
+        let mut record = Record::of(exchange.clone());
 
         let length = if let BodyLength::Known(length) = body { Some(length) } else { None };
         let over = gate::limits(&parts, length, connection.seat().in_flight(), &target.limits).err();
         let inlet = (body != BodyLength::Known(0)).then(|| {
             let buffered = take(&mut self.held);
-            Inlet::new(&link, body, buffered, target.limits.body, expects_continue)
+            Inlet::new(&connection, body, buffered, target.limits.body, expects_continue)
         });
         let mut is_shed = false;
         let handled = if let Some(over) = over {
@@ -133,7 +114,7 @@ impl Stack {
         } else {
             let body = inlet.as_ref().map_or_else(Body::empty, |inlet| Body::new(Incoming(Arc::clone(inlet))));
             let answering = self.routes.answer(Request::from_parts(parts, body), exchange, &target);
-            handle(answering, inlet.as_deref(), &link).await
+            handle(answering, inlet.as_deref(), &connection, form.is_http_11).await
         };
         let response = match handled {
             Handled::Response(response) => response,
@@ -147,7 +128,6 @@ impl Stack {
         if let Some(inlet) = &inlet {
             inlet.answered();
         }
-        connection.answered();
         form.keep_alive &= !target.closes_connections();
         let status = response.status().as_u16();
         record.outcome = if is_shed { Outcome::Shed } else { Outcome::Answered(status) };
@@ -166,37 +146,37 @@ impl Stack {
         inlet: Option<&Inlet>,
         mut record: Record,
     ) -> bool {
-        let link = &self.link;
+        let connection = &*self.connection;
         let mut respond = match Respond::new(response, form, &mut record.fault) {
             Ok(respond) => respond,
-            Err(breakage) => {
-                link.break_now(breakage).await;
+            Err(fault) => {
+                connection.break_now(fault).await;
                 record.outcome = Outcome::Broken;
                 drop(record);
-                link.see_off(breakage).await;
+                connection.see_off(fault).await;
                 return false;
             }
         };
-        let responded = poll_fn(|context| respond.poll(link, inlet, context)).await;
-        let (goes_on, breakage) = match responded {
-            Responded::Sent { goes_on } if !link.had_left() => (goes_on, None),
+        let responded = poll_fn(|context| respond.poll(connection, inlet, context)).await;
+        let (goes_on, fault) = match responded {
+            Responded::Sent { goes_on } if !connection.had_left() => (goes_on, None),
             Responded::Sent { .. } | Responded::Left => {
                 record.outcome = Outcome::ClientGone;
                 (false, None)
             }
-            Responded::Cut(breakage) => {
-                link.break_now(breakage).await;
+            Responded::Cut(fault) => {
+                connection.break_now(fault).await;
                 record.outcome = Outcome::Broken;
-                (false, Some(breakage))
+                (false, Some(fault))
             }
         };
-        if respond.counts_if_broken() && breakage.is_none() {
+        if respond.counts_if_broken() && fault.is_none() {
             record.fault = None;
         }
         drop(record);
-        match breakage {
-            Some(breakage) => link.see_off(breakage).await,
-            None if !goes_on => link.end_sending(),
+        match fault {
+            Some(fault) => connection.see_off(fault).await,
+            None if !goes_on => connection.end_sending(),
             None => {}
         }
         goes_on
@@ -211,7 +191,7 @@ impl Stack {
         })
         .await;
         if !inlet.is_at_end() {
-            self.link.connection().leave_unread();
+            self.connection.leave_unread();
         }
         self.held = inlet.take_behind();
         goes_on && is_read
@@ -219,9 +199,14 @@ impl Stack {
 }
 
 /// Waits for the answer to a request, as long as its client does.
-async fn handle(mut answering: Answering, inlet: Option<&Inlet>, link: &Departure) -> Handled {
+async fn handle(
+    mut answering: Answering,
+    inlet: Option<&Inlet>,
+    connection: &Connection,
+    takes_interim: bool,
+) -> Handled {
     poll_fn(|context| {
-        if let Poll::Ready(response) = poll_answer(&mut answering, link, context) {
+        if let Poll::Ready(response) = poll_answer(&mut answering, connection, context) {
             return Poll::Ready(Handled::Response(response));
         }
         if let Some(inlet) = inlet {
@@ -233,15 +218,19 @@ async fn handle(mut answering: Answering, inlet: Option<&Inlet>, link: &Departur
                 return Poll::Pending;
             }
         }
-        link.poll(context).map(|()| Handled::Left)
+        connection.poll_left(takes_interim, context).map(|()| Handled::Left)
     })
     .await
 }
 
 /// A panic in a handler is a 500, a thread that its work can't have a 503.
-fn poll_answer(answering: &mut Answering, link: &Departure, context: &mut Context<'_>) -> Poll<Response<Body>> {
+fn poll_answer(
+    answering: &mut Answering,
+    connection: &Connection,
+    context: &mut Context<'_>,
+) -> Poll<Response<Body>> {
     let poll = || catch_unwind(AssertUnwindSafe(|| answering.as_mut().poll(context)));
-    link.connection().polling(poll).unwrap_or_else(|panic| Poll::Ready(answer_panic(&*panic)))
+    connection.polling(poll).unwrap_or_else(|panic| Poll::Ready(answer_panic(&*panic)))
 }
 
 fn answer_panic(panic: &(dyn Any + Send)) -> Response<Body> {

@@ -1,4 +1,4 @@
-//! Connections that are broken on purpose, over real sockets, with routes that spoil their responses: what arrives,
+//! Connections that are broken on purpose, over real sockets, with routes whose responses have faults: what arrives,
 //! how it ends, and what is counted.
 
 use std::convert::Infallible;
@@ -17,7 +17,7 @@ use http_body::Frame;
 use tokio::sync::oneshot;
 
 use super::*;
-use crate::http::{About, Limits, Route, Routes, Spoil, UNMATCHED};
+use crate::http::{About, Limits, ResponseFault, Route, Routes, UNMATCHED};
 use crate::scoreboard::{Scoreboard, SeatState};
 use crate::snapshot::{self, RouteReading, Snapshot};
 use crate::sys::listener::{self, Claim};
@@ -42,21 +42,21 @@ impl http_body::Body for Chunked {
     }
 }
 
-fn with(body: impl Into<Body>, spoil: Spoil) -> Response {
+fn with(body: impl Into<Body>, fault: ResponseFault) -> Response {
     let mut response = Response::new(body.into());
-    response.extensions_mut().insert(spoil);
+    response.extensions_mut().insert(fault);
     response
 }
 
 fn table() -> Vec<Route> {
-    let truncate = |bytes| Spoil::Truncate { bytes };
-    let drip = Spoil::Drip { delay: DRIPPING };
+    let truncate = |bytes| ResponseFault::Truncate { bytes };
+    let drip = ResponseFault::Drip { delay: DRIPPING };
     vec![
         Route::get("/health", || async { "OK" }),
         Route::get("/large", || async { vec![b'~'; LARGE] }),
-        Route::get("/empty", || async { Spoil::Empty.alone() }),
-        Route::get("/reset", || async { Spoil::Reset.alone() }),
-        Route::get("/malformed", || async { Spoil::Malformed.alone() }),
+        Route::get("/empty", || async { ResponseFault::Empty.alone() }),
+        Route::get("/reset", || async { ResponseFault::Reset.alone() }),
+        Route::get("/malformed", || async { ResponseFault::Malformed.alone() }),
         Route::get("/truncate/0", move || async move { with("0123456789", truncate(0)) }),
         Route::get("/truncate/4", move || async move { with("0123456789", truncate(4)) }),
         Route::get("/truncate/10", move || async move { with("0123456789", truncate(10)) }),
@@ -191,10 +191,10 @@ fn body(response: &str) -> &str {
 /// What each of many waiting connections costs in its task.
 #[test]
 fn a_connection_that_has_sent_nothing_has_a_small_task() {
-    fn size<A, B, C, F>(_: fn(A, B, C) -> F) -> usize {
+    fn size<S, F>(_: fn(S) -> F) -> usize {
         size_of::<F>()
     }
-    assert!(size(serve) <= 256, "{} bytes", size(serve));
+    assert!(size(Stack::serve) <= 256, "{} bytes", size(Stack::serve));
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn content_length() {
         bad("9112 6.3: another script's digit", "５"),
         bad("9112 6.3: over 64 bits", "99999999999999999999"),
         bad("9112 6.3: over 64 bits by wrapping around to 5", "18446744073709551621"),
-        length("9112 6.3: the most in 64 bits; hyper's own limit", "18446744073709551615").refused(431),
+        length("9112 6.3: the most in 64 bits is over the limit", "18446744073709551615").refused(431),
         length("9110 15.5.14: over --max-body", "64001").closed_after(&[413]),
         length("9110 15.5.14: far over it", "9223372036854775807").closed_after(&[413]),
         row("9112 6.3: two lines, the same", get(&["Content-Length: 5", "Content-Length: 5"]) + "hello")

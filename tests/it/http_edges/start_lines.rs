@@ -31,7 +31,7 @@ fn request_lines() {
         line("9110 15.5.6: an unknown method, with Allow", "FROBNICATE /json HTTP/1.1").answered(&[405]),
         line("9110 9.3.8: TRACE", "TRACE /json HTTP/1.1").answered(&[405]),
         line("9112 2.3: the version is case-sensitive", "GET /json http/1.1").refused(400),
-        line("9110 2.5: a higher minor version SHOULD be taken for 1.1; hyper won't", "GET /json HTTP/1.2")
+        line("9110 2.5: a higher minor version SHOULD be taken for 1.1; httparse won't", "GET /json HTTP/1.2")
             .refused(400),
         line("9110 2.5: another major version", "GET /json HTTP/2.0").refused(400),
         line("9112 2.3: two digits", "GET /json HTTP/1.10").refused(400),
@@ -87,8 +87,7 @@ fn targets() {
         line("9110 9.3.6: CONNECT", "CONNECT target:80 HTTP/1.1").refused(501),
         line("9110 9.3.6: CONNECT of a path", "CONNECT /json HTTP/1.1").refused(501),
         line("9112 3.2.1: a path begins with a slash", "GET json HTTP/1.1").refused(400),
-        line("9112 3.2: a fragment is no part of it; hyper leaves it out", "GET /json#top HTTP/1.1")
-            .answered(&[200]),
+        line("9112 3.2: a fragment is no part of it, and is left out", "GET /json#top HTTP/1.1").answered(&[200]),
         line("3986 2.1: a percent sign that encodes nothing", "GET /%zz HTTP/1.1").answered(&[404]),
         line("3986 2: an angle bracket", "GET /js<on HTTP/1.1").refused(400),
         line("3986 2: UTF-8", "GET /jsön HTTP/1.1").refused(400),

@@ -8,9 +8,9 @@ use axum::http::Response;
 use bytes::Bytes;
 use http_body::{Body as _, Frame};
 
-use crate::http::spoil::{Drip, Spoil};
+use crate::http::response_fault::{Drip, ResponseFault};
 use crate::scoreboard::FaultMark;
-use crate::wire::{Answered, Breakage, Departure, Framed, Inlet, Outgoing, push_head};
+use crate::wire::{Answered, Connection, ConnectionFault, Framed, Inlet, Outgoing, push_head};
 
 /// So much is collected before it is written.
 const ENOUGH: usize = 256 * 1024;
@@ -23,7 +23,7 @@ pub enum Responded {
     /// All of it is with the kernel.
     Sent { goes_on: bool },
     /// A fault ends it here.
-    Cut(Breakage),
+    Cut(ConnectionFault),
     /// The client has left, or the body has failed.
     Left,
 }
@@ -64,17 +64,21 @@ enum Piece {
 
 impl Respond {
     /// Takes what a fault orders out of a response: its mark, or how the connection is broken instead.
-    pub fn new(response: Response<Body>, form: Answered, fault: &mut Option<FaultMark>) -> Result<Self, Breakage> {
+    pub fn new(
+        response: Response<Body>,
+        form: Answered,
+        fault: &mut Option<FaultMark>,
+    ) -> Result<Self, ConnectionFault> {
         let (mut parts, body) = response.into_parts();
         *fault = parts.extensions.remove();
         let length = body.size_hint().exact();
-        let shape = match parts.extensions.remove::<Spoil>() {
+        let shape = match parts.extensions.remove::<ResponseFault>() {
             None => Shape::None,
-            Some(Spoil::Empty) => return Err(Breakage::End),
-            Some(Spoil::Reset) => return Err(Breakage::Reset),
-            Some(Spoil::Malformed) => return Err(Breakage::Malformed),
-            Some(Spoil::Truncate { bytes }) => Shape::Truncate(bytes),
-            Some(Spoil::Drip { delay }) => Shape::Drip(Box::new(Drip::new(delay, length))),
+            Some(ResponseFault::Empty) => return Err(ConnectionFault::End),
+            Some(ResponseFault::Reset) => return Err(ConnectionFault::Reset),
+            Some(ResponseFault::Malformed) => return Err(ConnectionFault::Malformed),
+            Some(ResponseFault::Truncate { bytes }) => Shape::Truncate(bytes),
+            Some(ResponseFault::Drip { delay }) => Shape::Drip(Box::new(Drip::new(delay, length))),
         };
         let mut outgoing = Outgoing::default();
         let (mut framed, mut goes_on) = (Framed::Nothing, false);
@@ -89,7 +93,12 @@ impl Respond {
     }
 
     /// Writes what there is, and waits for more.
-    pub fn poll(&mut self, link: &Departure, inlet: Option<&Inlet>, context: &mut Context<'_>) -> Poll<Responded> {
+    pub fn poll(
+        &mut self,
+        connection: &Connection,
+        inlet: Option<&Inlet>,
+        context: &mut Context<'_>,
+    ) -> Poll<Responded> {
         if let Some(inlet) = inlet
             && inlet.poll_fault(context).is_ready()
         {
@@ -97,11 +106,11 @@ impl Respond {
             self.goes_on = false;
         }
         for _ in 0..IN_A_ROW {
-            if self.was_blocked && ready!(self.poll_flush(link, context)).is_err() {
+            if self.was_blocked && ready!(self.poll_flush(connection, context)).is_err() {
                 return Poll::Ready(Responded::Left);
             }
-            let is_waiting = self.collect(link, context);
-            if ready!(self.poll_flush(link, context)).is_err() {
+            let is_waiting = self.collect(connection, context);
+            if ready!(self.poll_flush(connection, context)).is_err() {
                 return Poll::Ready(Responded::Left);
             }
             if let Some(end) = self.end.take() {
@@ -110,7 +119,7 @@ impl Respond {
             if is_waiting {
                 return match inlet {
                     Some(inlet) if !inlet.is_at_end() => Poll::Pending,
-                    _ => link.poll(context).map(|()| Responded::Left),
+                    _ => connection.poll_left(false, context).map(|()| Responded::Left),
                 };
             }
         }
@@ -118,24 +127,21 @@ impl Respond {
         Poll::Pending
     }
 
-    fn poll_flush(&mut self, link: &Departure, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        let polled = link.poll_send(context, &mut self.outgoing);
+    fn poll_flush(&mut self, connection: &Connection, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        let polled = connection.poll_send(context, &mut self.outgoing);
         self.was_blocked |= polled.is_pending();
         polled
     }
 
     /// Collects what the body has. Returns whether it waits for more.
-    fn collect(&mut self, link: &Departure, context: &mut Context<'_>) -> bool {
+    fn collect(&mut self, connection: &Connection, context: &mut Context<'_>) -> bool {
         while self.end.is_none() && self.outgoing.len() < ENOUGH && !self.outgoing.is_full() {
             let was_blocked = std::mem::take(&mut self.was_blocked);
-            link.connection().set_unflushed(was_blocked);
-            let polled = link.connection().polling_body(|| self.poll_piece(context));
-            link.connection().set_unflushed(false);
-            match polled {
+            match connection.polling_body(was_blocked, || self.poll_piece(context)) {
                 Poll::Pending => return true,
                 Poll::Ready(Piece::Data(data)) => self.frame(data),
                 Poll::Ready(Piece::End) => self.finish(),
-                Poll::Ready(Piece::Cut) => self.end = Some(Responded::Cut(Breakage::End)),
+                Poll::Ready(Piece::Cut) => self.end = Some(Responded::Cut(ConnectionFault::End)),
                 Poll::Ready(Piece::Failed) => self.end = Some(Responded::Left),
             }
         }

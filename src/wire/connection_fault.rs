@@ -1,6 +1,4 @@
 //! Breaking a connection on purpose, so that the client sees exactly the break that was ordered.
-//!
-//! hyper has been made to let go by then, with everything flushed that is to arrive. What is left is the socket.
 
 use std::io;
 use std::time::Duration;
@@ -8,7 +6,8 @@ use std::time::Duration;
 use tokio::io::Interest;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::{Departure, Wire, linger};
+use super::Connection;
+use super::linger::linger;
 use crate::sys::socket;
 
 /// How much of what the client goes on to send is read, so that an end arrives as an end and not as a reset.
@@ -27,8 +26,7 @@ const MALFORMED: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ntransf
 
 /// How a connection is broken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Breakage {
+pub enum ConnectionFault {
     /// An orderly end (FIN) after what has been written, if anything.
     End,
     /// A reset (RST). Over a unix socket, which has none, an end.
@@ -37,46 +35,28 @@ pub enum Breakage {
     Malformed,
 }
 
-impl Breakage {
-    pub(super) const ALL: [Self; 3] = [Self::End, Self::Reset, Self::Malformed];
-}
-
-impl Wire {
-    /// Breaks the connection, and ends the records of its requests. hyper is gone, and its buffer empty.
-    pub async fn break_off(&self, breakage: Breakage) {
-        self.departure().break_now(breakage).await;
-        self.connection().carried_out();
-        self.departure().see_off(breakage).await;
-    }
-
-    /// See [`Departure::send_last`].
-    pub async fn send_last(&self, bytes: &[u8]) {
-        self.departure().send_last(bytes).await;
-    }
-}
-
-impl Departure {
+impl Connection {
     /// Breaks the connection. All that is to arrive before that has been written.
-    pub async fn break_now(&self, breakage: Breakage) {
-        match breakage {
-            Breakage::End => {}
-            Breakage::Reset => {
+    pub async fn break_now(&self, fault: ConnectionFault) {
+        match fault {
+            ConnectionFault::End => {}
+            ConnectionFault::Reset => {
                 self.arrived().await;
-                socket::disconnect(self.connection().socket());
+                socket::disconnect(self.socket());
             }
-            Breakage::Malformed => {
+            ConnectionFault::Malformed => {
                 self.send_last(MALFORMED).await;
             }
         }
-        if breakage != Breakage::Reset {
+        if fault != ConnectionFault::Reset {
             // The client may be gone.
-            let _ = socket::end_sending(self.connection().socket());
+            let _ = socket::end_sending(self.socket());
         }
     }
 
     /// After that: has an end arrive as an end, and not as a reset.
-    pub async fn see_off(&self, breakage: Breakage) {
-        if breakage != Breakage::Reset {
+    pub async fn see_off(&self, fault: ConnectionFault) {
+        if fault != ConnectionFault::Reset {
             linger(&self.socket, LINGER_BYTES).await;
         }
     }
@@ -84,7 +64,7 @@ impl Departure {
     /// Waits until the client's side has acknowledged everything, within bounds.
     async fn arrived(&self) {
         let deadline = Instant::now() + PATIENCE;
-        while socket::unacknowledged(self.connection().socket()) > 0 && Instant::now() < deadline {
+        while socket::unacknowledged(self.socket()) > 0 && Instant::now() < deadline {
             sleep(LOOK).await;
         }
     }
@@ -97,11 +77,9 @@ impl Departure {
     async fn send_all(&self, bytes: &[u8]) -> io::Result<()> {
         let mut sent = 0;
         while sent < bytes.len() {
-            let more = self
-                .socket
-                .async_io(Interest::WRITABLE, |watched| socket::write(watched.socket(), &bytes[sent..]))
-                .await?;
-            self.connection().sent(more);
+            let more =
+                self.socket.async_io(Interest::WRITABLE, |_| socket::write(self.socket(), &bytes[sent..])).await?;
+            self.sent(more);
             sent += more;
         }
         Ok(())

@@ -42,14 +42,14 @@ pub(super) enum Verdict {
 }
 
 /// A connection's place in its life.
-pub(super) struct Standing {
+pub(super) struct ConnectionState {
     phase: AtomicU8,
     since_ns: AtomicU64,
     /// Since when the kernel takes nothing of what is to be written; 0 while it does.
     stalled_ns: AtomicU64,
 }
 
-impl Standing {
+impl ConnectionState {
     /// Accepted at `now_ns` (monotonic).
     pub(super) fn begin(now_ns: u64) -> Self {
         Self {

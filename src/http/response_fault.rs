@@ -1,9 +1,8 @@
-//! Spoiling a response on purpose: what its head and body show of it. What the socket shows is `wire`'s.
+//! Faults of a response: what its head and body show of them. What the socket shows is `wire`'s.
 //!
-//! Whoever wants a response spoilt puts a [`Spoil`] into its extensions, where the record of the request finds it.
+//! Whoever wants one puts a [`ResponseFault`] into the response's extensions, where it is found when the response is
+//! written.
 
-use std::error::Error;
-use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -13,17 +12,15 @@ use axum::http::Response;
 use bytes::Bytes;
 use http_body::{Body as _, Frame};
 
-use super::record::Record;
 use crate::sys::clock;
-use crate::wire::Breakage;
 use crate::work::sleep::sleep;
 
 /// A body that drips comes in so many pieces at most.
 const PIECES: u32 = 10;
 
-/// How a response is spoilt.
+/// What is done to a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spoil {
+pub enum ResponseFault {
     /// No response: the connection ends (FIN).
     Empty,
     /// No response: the connection is reset (RST).
@@ -44,126 +41,20 @@ pub enum Spoil {
     },
 }
 
-impl Spoil {
-    /// A response to be spoilt so, for those kinds that leave nothing of it.
+impl ResponseFault {
+    /// A response with this fault, for those kinds that leave nothing of it.
     #[must_use]
     pub fn alone(self) -> Response<Body> {
         let mut response = Response::new(Body::empty());
         response.extensions_mut().insert(self);
         response
     }
-
-    /// What to do with a response's body; the connection's part, where there will be none.
-    pub(super) fn of(self, body: &Body) -> Result<Spoiling, Breakage> {
-        match self {
-            Self::Empty => Err(Breakage::End),
-            Self::Reset => Err(Breakage::Reset),
-            Self::Malformed => Err(Breakage::Malformed),
-            Self::Truncate { bytes } => Ok(Spoiling::Truncate(Truncate { left: bytes, cutting: false })),
-            Self::Drip { delay } => Ok(Spoiling::Drip(Drip::new(delay, body.size_hint().exact()))),
-        }
-    }
 }
 
-/// A connection is to be broken, or its client has left: what makes hyper let go of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Broken;
-
-impl fmt::Display for Broken {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("broken by a fault, or left by the client")
-    }
-}
-
-impl Error for Broken {}
-
+/// What comes next of a body.
 pub type Polled = Poll<Option<Result<Frame<Bytes>, axum::Error>>>;
 
-/// A body that is being spoilt.
-pub(super) enum Spoiling {
-    Truncate(Truncate),
-    Drip(Drip),
-}
-
-impl Spoiling {
-    pub fn poll_frame(
-        &mut self,
-        body: &mut Body,
-        record: &mut Option<Record>,
-        context: &mut Context<'_>,
-    ) -> Polled {
-        match self {
-            Self::Truncate(truncate) => truncate.poll_frame(body, record, context),
-            Self::Drip(drip) => drip.poll_frame(body, context),
-        }
-    }
-
-    /// Whether nothing is left to be done when the body has ended.
-    pub fn is_done(&self) -> bool {
-        match self {
-            Self::Truncate(Truncate { cutting, .. }) => !cutting,
-            Self::Drip(drip) => drip.is_done(),
-        }
-    }
-}
-
-pub(super) struct Truncate {
-    left: u64,
-    /// The connection ends with the next flush.
-    cutting: bool,
-}
-
-impl Truncate {
-    fn poll_frame(&mut self, body: &mut Body, record: &mut Option<Record>, context: &mut Context<'_>) -> Polled {
-        if self.cutting {
-            return Self::poll_cut(record, context);
-        }
-        if self.left == 0 && body.size_hint().lower() > 0 {
-            return self.cut(record, context);
-        }
-        let frame = match ready!(Pin::new(&mut *body).poll_frame(context)) {
-            Some(Ok(frame)) => frame,
-            ended => return Poll::Ready(ended),
-        };
-        let mut data = match frame.into_data() {
-            Ok(data) => data,
-            Err(trailers) => return Poll::Ready(Some(Ok(trailers))),
-        };
-        if self.left == 0 && !data.is_empty() {
-            return self.cut(record, context);
-        }
-        let most = usize::try_from(self.left).unwrap_or(usize::MAX);
-        if data.len() > most {
-            data.truncate(most);
-            // Of interest when this is asked for more.
-            let _ = self.cut(record, context);
-        }
-        self.left -= data.len() as u64;
-        Poll::Ready(Some(Ok(Frame::data(data))))
-    }
-
-    fn cut(&mut self, record: &mut Option<Record>, context: &mut Context<'_>) -> Polled {
-        self.cutting = true;
-        if let Some(record) = record {
-            record.connection().await_flush(context);
-        }
-        Poll::Pending
-    }
-
-    /// hyper forgets what it has not flushed when its body fails. So it fails after the flush.
-    fn poll_cut(record: &mut Option<Record>, context: &mut Context<'_>) -> Polled {
-        let Some(waiting) = record else { return Poll::Pending };
-        if waiting.connection().awaits_flush() {
-            waiting.connection().await_flush(context);
-            return Poll::Pending;
-        }
-        if let Some(record) = record.take() {
-            record.break_with(Breakage::End);
-        }
-        Poll::Ready(Some(Err(axum::Error::new(Broken))))
-    }
-}
-
+/// A body that drips.
 pub struct Drip {
     /// When the head was there (monotonic).
     begun_ns: u64,
@@ -236,9 +127,5 @@ impl Drip {
     fn boundary(&self, length: u64, piece: u32) -> u64 {
         let (pieces, piece) = (u64::from(self.pieces), u64::from(piece));
         length / pieces * piece + length % pieces * piece / pieces
-    }
-
-    fn is_done(&self) -> bool {
-        self.held.is_empty() && (self.length.is_some() || self.piece >= self.pieces)
     }
 }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use super::Departure;
+use super::Connection;
 use crate::sys::socket;
 
 /// Up to this size, copying a piece costs less than having the kernel look at it by itself.
@@ -62,8 +62,8 @@ impl Outgoing {
         self.pieces.len() >= PIECES
     }
 
-    fn send(&self, link: &Departure) -> io::Result<usize> {
-        let socket = link.connection().socket();
+    fn send(&self, connection: &Connection) -> io::Result<usize> {
+        let socket = connection.socket();
         if self.pieces.is_empty() {
             return socket::write(socket, &self.small);
         }
@@ -91,17 +91,16 @@ impl Outgoing {
     }
 }
 
-impl Departure {
+impl Connection {
     /// Reads into the room that `buffer` has. 0 is the end of the stream.
     ///
     /// # Errors
     /// What the kernel says: the client has reset the connection.
     pub fn poll_receive(&self, context: &mut Context<'_>, buffer: &mut impl BufMut) -> Poll<io::Result<usize>> {
-        let connection = self.connection();
         loop {
             let mut ready = ready!(self.socket.poll_read_ready(context))?;
             let room = buffer.chunk_mut().len();
-            match socket::receive_into(connection.socket(), buffer, connection.keeps_times()) {
+            match socket::receive(self.socket(), buffer, self.keeps_times()) {
                 Ok(received) => {
                     let bytes = received.bytes;
                     // With edge-triggered epoll a short read says that nothing is left: spares the read that
@@ -110,7 +109,7 @@ impl Departure {
                         ready.clear_ready();
                     }
                     if bytes > 0 {
-                        connection.received(received, false, false);
+                        self.received(received);
                     }
                     return Poll::Ready(Ok(bytes));
                 }
@@ -126,22 +125,20 @@ impl Departure {
     /// # Errors
     /// What the kernel says: the client has left.
     pub fn poll_send(&self, context: &mut Context<'_>, outgoing: &mut Outgoing) -> Poll<io::Result<()>> {
-        let connection = self.connection();
         // Most of the time it has room, and nobody needs to have been told so.
         let mut is_first = true;
         while !outgoing.is_empty() {
             let mut ready = None;
             if !std::mem::replace(&mut is_first, false) {
                 let Poll::Ready(guard) = self.socket.poll_write_ready(context) else {
-                    connection.set_unflushed(true);
-                    connection.stalled();
+                    self.stalled();
                     return Poll::Pending;
                 };
                 ready = Some(guard?);
             }
             match outgoing.send(self) {
                 Ok(bytes) => {
-                    connection.sent(bytes);
+                    self.sent(bytes);
                     outgoing.advance(bytes);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -153,7 +150,6 @@ impl Departure {
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
-        connection.set_unflushed(false);
         Poll::Ready(Ok(()))
     }
 
@@ -177,26 +173,14 @@ impl Departure {
     /// # Errors
     /// What the kernel says: the client has left.
     pub fn send_now(&self, bytes: &[u8]) -> io::Result<usize> {
-        match socket::write(self.connection().socket(), bytes) {
+        match socket::write(self.socket(), bytes) {
             Ok(sent) => {
-                self.connection().sent(sent);
+                self.sent(sent);
                 Ok(sent)
             }
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(0),
             Err(error) => Err(error),
         }
-    }
-
-    /// Whether a client that was answered had left before: it resets what it is sent.
-    #[must_use]
-    pub fn had_left(&self) -> bool {
-        let connection = self.connection();
-        (self.is_suspected() || connection.has_unread()) && socket::has_failed(connection.socket())
-    }
-
-    /// Ends the sending direction. The client may be gone.
-    pub fn end_sending(&self) {
-        let _ = socket::end_sending(self.connection().socket());
     }
 }
 
