@@ -32,11 +32,11 @@ const LONGEST: u64 = u64::MAX - 2;
 pub enum BadHead {
     /// It is the preface of HTTP/2.
     Http2,
-    /// Its target has [`TARGET`] bytes.
+    /// Its target has `TARGET` bytes.
     LongTarget,
-    /// It has [`HEAD`] bytes.
+    /// It has `HEAD` bytes.
     LongHead,
-    /// It has more than [`HEADER_LINES`].
+    /// It has more than `HEADER_LINES`.
     ManyHeaderLines,
     /// Two of its lines frame the body: what the body is depends on who reads it.
     FramedTwice,
