@@ -87,8 +87,7 @@ impl Exchange {
         let Self { connection, head_ns, arrival_ns, stamped, injected_ns: _ } = self;
         let (head_ns, arrival_ns, stamped) = (*head_ns, *arrival_ns, *stamped);
         let loop_ns = connection.loop_ns();
-        let effort = connection.take_effort();
-        Ending { route: connection.route(), outcome, fault, head_ns, arrival_ns, stamped, loop_ns, effort }
+        Ending { route: connection.route(), outcome, fault, head_ns, arrival_ns, stamped, loop_ns }
     }
 
     /// The router has found its route.

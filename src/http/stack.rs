@@ -229,18 +229,19 @@ impl Stack {
         let sent = connection.send_now(output);
         let (arrival_ns, stamped) = connection.arrival();
         let outcome = Outcome::Answered(StatusCode::OK.as_u16());
+        if sent.as_ref().is_ok_and(|sent| *sent < output.len()) {
+            connection.head_parsed(head_ns);
+        }
         if stamped {
             connection.add_behind(arrival_ns, head_ns);
         }
-        let effort = connection.take_effort();
-        let ending = Ending { route, outcome, fault: None, head_ns, arrival_ns, stamped, loop_ns: 0, effort };
+        let ending = Ending { route, outcome, fault: None, head_ns, arrival_ns, stamped, loop_ns: 0 };
         match sent {
             Ok(sent) if sent == output.len() => {
                 connection.end_request(ending);
                 AtOnce::Answered
             }
             Ok(sent) => {
-                connection.head_parsed(head_ns);
                 let mut rest = Outgoing::default();
                 rest.write(|small| small.extend_from_slice(&output[sent..]));
                 AtOnce::Ends(Turn::Unsent(Box::new(Unsent { rest, ending })))
@@ -298,7 +299,7 @@ struct Ended<'a> {
 impl Drop for Ended<'_> {
     fn drop(&mut self) {
         let Self { connection, unsent, is_sent } = self;
-        let mut ending = unsent.ending.clone();
+        let mut ending = unsent.ending;
         if !*is_sent || connection.had_left() {
             ending.outcome = Outcome::ClientGone;
         }

@@ -48,7 +48,7 @@ impl Gauge {
 }
 
 /// How a request has ended, and what its times are counted from.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Ending {
     /// The route's number.
     pub route: usize,
@@ -64,8 +64,6 @@ pub struct Ending {
     pub stamped: bool,
     /// How long it has waited for the loop since its head was parsed.
     pub loop_ns: u64,
-    /// What else is known of it.
-    pub effort: Option<Box<Effort>>,
 }
 
 /// One connection. It serves one request at a time.
@@ -80,7 +78,7 @@ pub struct Connection {
     loop_ns: AtomicU64,
     /// Whether anything else is known of it: most requests need no more than this look.
     has_effort: AtomicBool,
-    effort: Mutex<Box<Effort>>,
+    effort: Mutex<Effort>,
     /// Since when its body is waited for (monotonic); 0 while it is not.
     awaits_body_ns: AtomicU64,
     route: AtomicUsize,
@@ -245,23 +243,13 @@ impl Connection {
     }
 
     /// What is known of the request in the router, beside its times.
-    fn effort(&self) -> MutexGuard<'_, Box<Effort>> {
+    fn effort(&self) -> MutexGuard<'_, Effort> {
         let mut effort = lock(&self.effort);
         if !self.has_effort.load(Relaxed) {
             self.has_effort.store(true, Relaxed);
-            **effort = Effort::default();
+            *effort = Effort::default();
         }
         effort
-    }
-
-    /// Takes that; `None` where there is nothing.
-    #[must_use]
-    pub fn take_effort(&self) -> Option<Box<Effort>> {
-        if !self.has_effort.load(Relaxed) {
-            return None;
-        }
-        self.has_effort.store(false, Relaxed);
-        Some(std::mem::take(&mut *lock(&self.effort)))
     }
 
     /// The request waits for more of its body than has arrived.
@@ -322,7 +310,7 @@ impl Connection {
     /// The request ends now, and the connection is idle.
     pub fn end_request(&self, ending: Ending) {
         let now_ns = clock::monotonic_ns();
-        let Ending { route, outcome, fault, head_ns, arrival_ns, stamped, loop_ns, effort } = ending;
+        let Ending { route, outcome, fault, head_ns, arrival_ns, stamped, loop_ns } = ending;
         if let Some(fault) = fault {
             self.seat.board().head().faults.carried_out(fault);
         }
@@ -332,8 +320,11 @@ impl Connection {
             service_ns: now_ns.saturating_sub(head_ns).saturating_sub(loop_ns),
             latency_ns: now_ns.saturating_sub(arrival_ns),
         });
-        if let Some(effort) = effort.filter(|_| times.is_some()) {
-            self.seat.spent(route, &effort);
+        if self.has_effort.load(Relaxed) {
+            self.has_effort.store(false, Relaxed);
+            if times.is_some() {
+                self.seat.spent(route, &lock(&self.effort));
+            }
         }
         self.seat.finished(&Finished { route, outcome, times });
         self.state.enter(Phase::Idle, now_ns);
