@@ -1,4 +1,4 @@
-//! Reading and writing a connected socket.
+//! Reading and writing a connected socket. What a signal has interrupted is done again.
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 use std::time::Duration;
 
 use bytes::BufMut;
+use rustix::io::{Errno, retry_on_intr};
 use rustix::net::{RecvFlags, SendFlags, Shutdown, connect_unspec, getpeername, send, shutdown, sockopt};
 
 use super::clock;
@@ -35,7 +36,8 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut impl BufMut, stamped: bool) 
     let (bytes, arrival_realtime_ns) = if stamped {
         read_stamped(socket, room)?
     } else {
-        (rustix::net::recv(socket, &mut *room, RecvFlags::empty())?.1, None)
+        let read = || rustix::net::recv(socket, &mut *room, RecvFlags::empty()).map(|(_, bytes)| bytes);
+        (retry_on_intr(read)?, None)
     };
     // SAFETY: the kernel has just initialised this many bytes at the start of the room.
     unsafe { buffer.advance_mut(bytes) };
@@ -53,9 +55,11 @@ fn read_stamped(socket: BorrowedFd<'_>, room: &mut [MaybeUninit<u8>]) -> io::Res
     header.msg_control = control.as_mut_ptr().cast();
     // Of another type with musl than with glibc; a few dozen bytes fit each.
     header.msg_controllen = size_of::<ControlRoom>() as _;
-    // SAFETY: the header points to one part and to control room, both alive and of the lengths given.
-    let read = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, 0) };
-    let bytes = usize::try_from(read).map_err(|_| io::Error::last_os_error())?;
+    let bytes = retry_on_intr(|| {
+        // SAFETY: the header points to one part and to control room, both alive and of the lengths given.
+        let read = unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, 0) };
+        usize::try_from(read).map_err(|_| Errno::from_io_error(&io::Error::last_os_error()).unwrap_or(Errno::IO))
+    })?;
     Ok((bytes, stamp_in(&header)))
 }
 
@@ -80,7 +84,7 @@ fn stamp_in(header: &libc::msghdr) -> Option<u64> {
 /// # Errors
 /// `WouldBlock` when the socket's buffer is full; else what the kernel says.
 pub fn write(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
-    Ok(send(socket, bytes, SendFlags::NOSIGNAL)?)
+    Ok(retry_on_intr(|| send(socket, bytes, SendFlags::NOSIGNAL))?)
 }
 
 /// Writes several buffers in one call.
@@ -89,7 +93,7 @@ pub fn write(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
 /// As [`write()`].
 pub fn write_vectored(socket: BorrowedFd<'_>, parts: &[IoSlice<'_>]) -> io::Result<usize> {
     // SIGPIPE is ignored: Rust's runtime does so before main, and a forked child keeps it.
-    Ok(rustix::io::writev(socket, parts)?)
+    Ok(retry_on_intr(|| rustix::io::writev(socket, parts))?)
 }
 
 /// Ends both directions: a pending or later read returns the end of the stream. The descriptor stays valid.

@@ -1,9 +1,9 @@
 //! Breaking a connection on purpose, so that the client sees exactly the break that was ordered.
 
+use std::future::poll_fn;
 use std::io;
 use std::time::Duration;
 
-use tokio::io::Interest;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Connection;
@@ -77,10 +77,7 @@ impl Connection {
     async fn send_all(&self, bytes: &[u8]) -> io::Result<()> {
         let mut sent = 0;
         while sent < bytes.len() {
-            let more =
-                self.socket.async_io(Interest::WRITABLE, |_| socket::write(self.socket(), &bytes[sent..])).await?;
-            self.sent(more);
-            sent += more;
+            sent += poll_fn(|context| self.poll_send_some(context, &bytes[sent..])).await?;
         }
         Ok(())
     }

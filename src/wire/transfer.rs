@@ -114,7 +114,6 @@ impl Connection {
                     return Poll::Ready(Ok(bytes));
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
@@ -125,28 +124,19 @@ impl Connection {
     /// # Errors
     /// What the kernel says: the client has left.
     pub fn poll_send(&self, context: &mut Context<'_>, outgoing: &mut Outgoing) -> Poll<io::Result<()>> {
-        // Most of the time it has room, and nobody needs to have been told so.
-        let mut is_first = true;
         while !outgoing.is_empty() {
-            let mut ready = None;
-            if !std::mem::replace(&mut is_first, false) {
-                let Poll::Ready(guard) = self.socket.poll_write_ready(context) else {
-                    self.stalled();
-                    return Poll::Pending;
-                };
-                ready = Some(guard?);
-            }
             match outgoing.send(self) {
                 Ok(bytes) => {
                     self.sent(bytes);
                     outgoing.advance(bytes);
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    if let Some(ready) = &mut ready {
-                        ready.clear_ready();
-                    }
+                    let Poll::Ready(ready) = self.poll_room(context) else {
+                        self.stalled();
+                        return Poll::Pending;
+                    };
+                    ready?;
                 }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Poll::Ready(Err(error)),
             }
         }
@@ -163,9 +153,14 @@ impl Connection {
             if sent > 0 {
                 return Poll::Ready(Ok(sent));
             }
-            // It has no room: not even from before.
-            ready!(self.socket.poll_write_ready(context))?.clear_ready();
+            ready!(self.poll_room(context))?;
         }
+    }
+
+    /// After the kernel took nothing: waits until it says that there is room again. Most of the time it has some, and
+    /// nobody needs to have been told so.
+    fn poll_room(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.poll_write_ready(context).map(|ready| ready.map(|mut ready| ready.clear_ready()))
     }
 
     /// Writes what the socket has room for.
@@ -178,7 +173,7 @@ impl Connection {
                 self.sent(sent);
                 Ok(sent)
             }
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted) => Ok(0),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(0),
             Err(error) => Err(error),
         }
     }
