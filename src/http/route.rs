@@ -229,6 +229,7 @@ impl Routes {
 
     /// Finds the route of a request, and begins to answer.
     pub(super) fn answer(&self, mut request: Request<Body>, exchange: Exchange, target: &Target) -> Answering {
+        let is_head = request.method() == Method::HEAD;
         let mut state = RequestState { target: target.clone(), exchange, open_part: None, modifiers: None };
         if request.method() == Method::GET
             && let Some(route) = self.literal.get(request.uri().path())
@@ -246,13 +247,11 @@ impl Routes {
                 None => Box::pin(ready(error::method_not_allowed(path, method, &found.value.allowed()))),
                 Some(route) => {
                     state.open_part = found.params.iter().next().map(|(_, part)| place_of(part, path));
-                    let is_head = method == Method::HEAD;
-                    let answering = route.answer(request, state);
-                    return if is_head { Box::pin(without_body(answering)) } else { answering };
+                    route.answer(request, state)
                 }
             },
         };
-        if method == Method::HEAD { Box::pin(without_body(answering)) } else { answering }
+        if is_head { Box::pin(without_body(answering)) } else { answering }
     }
 }
 
