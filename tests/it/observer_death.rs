@@ -98,8 +98,7 @@ fn what_it_was_told_is_not_lost_with_it() {
         std::fs::write(&profile, plan(500 + generation)).unwrap();
         target.signal(Signal::HUP);
         for slot in 0..2 {
-            let said = format!("worker ended slot={slot} generation={generation} ");
-            wait_for(&said, || target.errors().contains(&said).then_some(()));
+            target.has_ended(slot, generation.into());
         }
     }
     assert_eq!(target.get("/io?ms=0").status, 500, "there is nobody to change the plans");

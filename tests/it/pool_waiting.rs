@@ -2,6 +2,7 @@
 //! `Server-Timing`, `/stats`, `/metrics`, the CSV files and the report.
 
 use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::Value;
@@ -141,18 +142,23 @@ fn a_worker_that_dies_leaves_no_busy_threads_behind() {
 /// A worker that was replaced while a thread of its pool worked on: what that thread does then is nobody's.
 #[test]
 fn a_thread_that_outlives_its_worker_counts_on_no_seat_of_another() {
+    const SLEEP: Duration = Duration::from_secs(2);
     let target = Target::start(&["--mode", "threads", "--workers", "1", "--pool-threads", "1"]);
     let mut client = target.connect();
     client.send(request("/io?ms=2000&mode=pool")).unwrap();
     wait_for("a busy thread", || (pool(&target)["busy"] == 1).then_some(()));
+    let begun = Instant::now();
     // The client leaves, and its request with it; the thread sleeps on.
     drop(client);
     wait_for("the request to end", || (target.total("in_flight") == 0).then_some(()));
     target.signal(Signal::HUP);
-    target.reaches(2);
+    target.renewed(2);
     assert_eq!(pool(&target)["busy"], 0);
     assert_eq!(target.get("/io?ms=1&mode=pool").status, 200);
-    assert_eq!((&pool(&target)["busy"], &pool(&target)["jobs"]), (&0.into(), &2.into()));
+    wait_for("the thread to have slept", || (begun.elapsed() > SLEEP + Duration::from_millis(500)).then_some(()));
+    let pool = pool(&target);
+    assert_eq!((&pool["busy"], &pool["jobs"]), (&0.into(), &2.into()));
+    assert!(seconds(&pool, "held_seconds") < SLEEP.as_secs_f64(), "{pool}");
 }
 
 #[test]

@@ -28,16 +28,6 @@ fn change(target: &Target, text: &str) {
     target.signal(Signal::HUP);
 }
 
-/// Waits until every slot has a worker of this generation, and the one before it has ended: until then, it may take a
-/// connection and answer by what was before.
-fn renewed(target: &Target, generation: u64) {
-    target.reaches(generation);
-    for slot in 0..target.workers().len() {
-        let said = format!("worker ended slot={slot} generation={} ", generation - 1);
-        wait_for(&said, || target.errors().contains(&said).then_some(()));
-    }
-}
-
 /// A route that does nothing.
 fn route(path: &str) -> String {
     format!("[[route]]\npath = '{path}'\n")
@@ -143,7 +133,7 @@ fn hup_takes_over_what_is_right_and_refuses_what_is_wrong() {
         let statuses = |paths: [&str; 4]| paths.map(|path| target.get(path).status);
         assert_eq!(statuses(["/a", "/b", "/c", "/io?ms=15"]), [200, 200, 404, 400], "{mode:?}");
         change(&target, &second);
-        renewed(&target, 2);
+        target.renewed(2);
         assert_eq!(statuses(["/a", "/b", "/c", "/io?ms=15"]), [404, 200, 200, 200], "{mode:?}");
         counts(&target, "GET", "/a", 1);
         counts(&target, "GET", "/b", 2);
@@ -164,7 +154,7 @@ fn hup_takes_over_what_is_right_and_refuses_what_is_wrong() {
         assert!(target.workers().iter().all(|worker| worker.generation == 2), "a refused HUP changes nothing");
         assert_eq!(statuses(["/a", "/b", "/c", "/io?ms=15"]), [404, 200, 200, 200], "{mode:?}");
         change(&target, &first);
-        renewed(&target, 3);
+        target.renewed(3);
         assert_eq!(statuses(["/a", "/b", "/c", "/io?ms=15"]), [200, 200, 404, 400], "{mode:?}");
         counts(&target, "GET", "/a", 2);
         let left = settle(target, &Tally::default().and_answered(16), false);
@@ -186,11 +176,11 @@ fn a_name_keeps_its_number_and_there_is_room_for_64() {
     wait_for("a refusal", || target.errors().contains("keeps its number for the whole run").then_some(()));
     assert_eq!((target.get("/a19").status, target.get("/c0").status), (200, 404));
     change(&target, &routes('d', left));
-    renewed(&target, 2);
+    target.renewed(2);
     let last = format!("/d{}", left - 1);
     assert_eq!((target.get("/a19").status, target.get(&last).status), (404, 200));
     change(&target, &routes('a', 20));
-    renewed(&target, 3);
+    target.renewed(3);
     assert_eq!((target.get("/a19").status, target.get(&last).status), (200, 404));
     counts(&target, "GET", "/a19", 2);
     counts(&target, "GET", &last, 1);
@@ -210,15 +200,15 @@ fn its_fault_plans_begin_with_the_run_and_go_on_over_a_hup_that_leaves_them() {
         let matched = || target.stats()["faults"][0]["matched"].as_u64();
         let before = failed(10);
         change(&target, &(plan("0.25") + &route("/a") + &route("/b")));
-        renewed(&target, 2);
+        target.renewed(2);
         assert_eq!((before + failed(30), matched()), (10, Some(40)), "{mode:?}: it goes on");
         change(&target, &(plan("0.5") + &route("/a")));
-        renewed(&target, 3);
+        target.renewed(3);
         wait_for("the other plan", || (matched() == Some(0)).then_some(()));
         // The workers follow it on their next request.
         assert_eq!((failed(20), matched()), (10, Some(20)), "{mode:?}: another begins at 0");
         change(&target, &route("/a"));
-        renewed(&target, 4);
+        target.renewed(4);
         wait_for("no plan", || (target.stats()["faults"] == Value::Array(Vec::new())).then_some(()));
         assert_eq!(failed(20), 0, "{mode:?}");
         settle(target, &Tally::default().and_answered(80), false);

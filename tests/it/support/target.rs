@@ -197,6 +197,21 @@ impl Target {
         });
     }
 
+    /// Waits until every slot has a worker of this generation, and the one before it has ended: until then, it may take a
+    /// connection, answer by what was before, and count.
+    pub fn renewed(&self, generation: u64) {
+        self.reaches(generation);
+        for slot in 0..self.workers().len() {
+            self.has_ended(slot, generation - 1);
+        }
+    }
+
+    /// Waits until this worker has ended and its figures are a part of its slot's.
+    pub fn has_ended(&self, slot: usize, generation: u64) {
+        let said = format!("worker ended slot={slot} generation={generation} ");
+        wait_for(&said, || self.errors().contains(&said).then_some(()));
+    }
+
     /// Waits until a worker of a slot is in this state.
     pub fn shows(&self, slot: usize, state: &str) -> Worker {
         wait_for(&format!("slot {slot} {state}"), || Some(self.worker(slot)).filter(|worker| worker.state == state))
