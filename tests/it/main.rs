@@ -54,6 +54,7 @@ mod one_stop;
 mod openapi;
 mod over_limits;
 mod parent_death;
+mod parsers;
 mod payloads;
 mod phases;
 mod pid_one;
