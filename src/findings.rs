@@ -16,6 +16,7 @@ mod lateness;
 mod littles_law;
 mod loop_lag;
 mod lost;
+mod memory_kills;
 mod more_cpu;
 mod neighbours;
 mod pool;
@@ -74,6 +75,8 @@ pub enum Rule {
     Account,
     /// Requests died with their worker.
     Lost,
+    /// Workers that the kernel killed for memory.
+    MemoryKills,
     /// Requests failed.
     Errors,
     /// Requests answered 503 over `--max-inflight`.
@@ -117,6 +120,7 @@ impl Rule {
         match self {
             Self::Account => "account",
             Self::Lost => "lost requests",
+            Self::MemoryKills => "killed for memory",
             Self::Errors => "errors",
             Self::Shed => "shed requests",
             Self::AcceptQueue => "connections not taken",
@@ -177,8 +181,9 @@ impl Certainty {
 /// Everything that can be said of a run, the weightiest first.
 #[must_use]
 pub fn of(run: &Recording) -> Vec<Finding> {
-    let rules: [fn(&Recording) -> Vec<Finding>; 19] = [
+    let rules: [fn(&Recording) -> Vec<Finding>; 20] = [
         lost::find,
+        memory_kills::find,
         errors::find,
         shed::find,
         accept_queue::find,

@@ -30,6 +30,7 @@ pub fn find(run: &Recording) -> Vec<Finding> {
 mod tests {
     use super::*;
     use crate::findings::sketch::run;
+    use crate::run_files::WORKER_ENDED;
 
     #[test]
     fn who_died_is_named() {
@@ -38,7 +39,7 @@ mod tests {
         let mut run = run(&[(Figure::Lost, &[0.0, 2.0])]);
         let death = |detail: &str| Event {
             elapsed_s: 1.5,
-            kind: "worker-ended".to_owned(),
+            kind: WORKER_ENDED.to_owned(),
             slot: Some(1),
             generation: Some(2),
             detail: detail.to_owned(),

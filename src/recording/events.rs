@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::damage::{Many, torn};
-use crate::run_files::{EVENT_COLUMNS, EVENTS, read_whole_lines};
+use crate::run_files::{EVENT_COLUMNS, EVENTS, KILLED_FOR_MEMORY, WORKER_ENDED, read_whole_lines};
 
 /// So many are kept; of a run with more, the first.
 const MOST: usize = 20_000;
@@ -39,7 +39,21 @@ impl Event {
     /// Whether a worker ended otherwise than by an order.
     #[must_use]
     pub fn is_death(&self) -> bool {
-        self.kind == "worker-ended" && !self.detail.starts_with("exit status 0")
+        self.kind == WORKER_ENDED && !self.detail.starts_with("exit status 0")
+    }
+
+    /// Whether the kernel has killed a worker for want of memory.
+    #[must_use]
+    pub fn is_memory_kill(&self) -> bool {
+        self.kind == WORKER_ENDED && self.detail.contains(KILLED_FOR_MEMORY)
+    }
+
+    /// What such a kill says of the limit: `limit 64MiB`.
+    #[must_use]
+    pub fn limit_of_memory(&self) -> Option<&str> {
+        let (_, rest) = self.detail.split_once(KILLED_FOR_MEMORY)?;
+        let (limit, _) = rest.trim_start().strip_prefix('(')?.split_once(')')?;
+        Some(limit)
     }
 
     /// `1.2`, where it concerns a worker; `web-1/1.2` of one of several instances.

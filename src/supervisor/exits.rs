@@ -5,6 +5,7 @@ use super::killer::Killer;
 use super::member::{Arrangement, Member};
 use super::policy::{Cause, Verdict, after_exit};
 use super::{Stage, Supervisor};
+use crate::run_files::WORKER_ENDED;
 use crate::scoreboard::{SEATS, SeatState, SlotState};
 use crate::sys::clock;
 use crate::sys::process::{self, Exit};
@@ -76,11 +77,7 @@ impl Supervisor {
         } else {
             tracing::info!(slot = number, generation, pid, exit = %ending, lost, "worker ended");
         }
-        self.note(
-            "worker-ended",
-            Some((number, seat)),
-            format!("{ending}, {} lost", amount(float(lost), "request")),
-        );
+        self.note(WORKER_ENDED, Some((number, seat)), format!("{ending}, {} lost", amount(float(lost), "request")));
         if !matches!(self.stage, Stage::Booting | Stage::Serving) {
             return;
         }

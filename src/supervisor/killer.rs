@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::maybe_known::MaybeKnown;
+use crate::run_files::KILLED_FOR_MEMORY;
 use crate::sys::clock;
 use crate::units::Bytes;
 
@@ -28,7 +29,7 @@ impl fmt::Display for Killer {
         match self {
             Self::Supervisor => f.write_str("sent by the supervisor"),
             Self::KernelForMemory(limit) => {
-                f.write_str("killed by the kernel for memory ")?;
+                write!(f, "{KILLED_FOR_MEMORY} ")?;
                 match limit.get() {
                     Some(Some(limit)) => write!(f, "(limit {})", Bytes(limit)),
                     Some(None) => f.write_str("(the control group has no limit)"),

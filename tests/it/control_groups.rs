@@ -138,6 +138,10 @@ fn what_the_kernel_kills_for_memory_is_told_apart_from_what_somebody_kills() {
         let sentence = end.rsplit_once(", ").unwrap().0;
         assert!(left.errors.contains(&format!("exit={sentence}")), "{}", left.errors);
     }
+    let page = left.report();
+    let kills: Vec<&str> = page.lines().filter(|line| line.contains("killed by the kernel for memory, ")).collect();
+    assert!(kills.len() == 1 && kills[0].contains(" was killed by the kernel for memory, once."), "{page}");
+    assert!(page.contains("limit 96MiB"), "{page}");
 }
 
 /// In mounts of its own that lack the files, as a container may.

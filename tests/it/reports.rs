@@ -122,6 +122,7 @@ fn a_killed_worker_and_a_plan_are_found() {
     let left = target.end();
     let (page, _) = markdown(&left.directory.path().join("run"));
     assert!(page.contains("1 request was in flight when their worker died"), "{page}");
+    assert!(!page.contains("killed by the kernel for memory, "), "somebody killed it: {page}");
     assert!(page.contains("5 of 50 requests failed (10 %), all while fault plans were in force."), "{page}");
     assert!(page.contains("status 500: 5"), "{page}");
     let plan = cells(&page, "Fault plans", PLAN);
