@@ -37,8 +37,8 @@ use process::Stop;
 use record::{Record, Round};
 use results::Results;
 
-/// Exit codes beside 0 (compared) and 2 (wrong usage). There is no answer when a round fails, and to `--fail-if` when there are
-/// objections.
+/// Exit codes beside 0 (compared) and 2 (wrong usage). There is no answer when a round fails, and to a bound of `--fail-if` when an
+/// objection bears on its row.
 const A_BOUND_IS_BROKEN: u8 = 1;
 const NO_ANSWER: u8 = 3;
 

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Arm, Row};
+use super::Arm;
+use super::rows::{Limit, ROWS, Row};
 use crate::statistics::median;
 use crate::units::shown::{float, percent};
 
@@ -40,6 +41,36 @@ pub struct Objection {
     pub sentence: String,
     /// The figures that show it.
     pub evidence: String,
+    scope: Scope,
+}
+
+/// Which rows an objection bears on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Scope {
+    /// All.
+    EveryRow,
+    /// Those that the generator may limit.
+    LimitedByTheGenerator,
+}
+
+impl Objection {
+    fn to_every_row(sentence: impl Into<String>, evidence: String) -> Self {
+        Self { sentence: sentence.into(), evidence, scope: Scope::EveryRow }
+    }
+
+    /// Whether it says that this row does not tell the arms apart.
+    #[must_use]
+    pub fn bears_on(&self, row: &Row) -> bool {
+        match self.scope {
+            Scope::EveryRow => true,
+            Scope::LimitedByTheGenerator => row.limit == Limit::Both,
+        }
+    }
+
+    /// The rows that it bears on, in the order of the table.
+    pub fn rows(&self) -> impl Iterator<Item = &'static Row> {
+        ROWS.iter().filter(|row| self.bears_on(row))
+    }
 }
 
 /// A thread or all cores busier than this have no time left.
@@ -60,21 +91,23 @@ const UNEQUAL: f64 = 1.0;
 /// What speaks against a verdict, by what is true of the median round of an arm. Other processes may use `busy_pct` of the
 /// machine's CPU, and half as much may be stolen.
 #[must_use]
-pub fn objections(judged: &Row, rounds: &[[Circumstances; 2]], busy_pct: f64) -> Vec<Objection> {
+pub fn objections(rounds: &[[Circumstances; 2]], busy_pct: f64) -> Vec<Objection> {
     let mut found = Vec::new();
     for arm in Arm::BOTH {
-        let of_arm: Vec<&Circumstances> = rounds.iter().map(|round| &round[arm as usize]).collect();
-        found.extend(of_an_arm(judged, arm, &of_arm, busy_pct));
+        found.extend(of_an_arm(rounds, arm, busy_pct));
     }
     found.extend(unequal_statuses(rounds).or_else(|| unequal_errors(rounds)));
     found.extend(unequal_bytes(rounds));
     found
 }
 
-fn of_an_arm(judged: &Row, arm: Arm, rounds: &[&Circumstances], busy_pct: f64) -> Vec<Objection> {
-    let typical = |of: fn(&Circumstances) -> Option<f64>| {
-        median(&rounds.iter().filter_map(|round| of(round)).collect::<Vec<_>>())
-    };
+/// What is true of the median round of an arm.
+fn typical(rounds: &[[Circumstances; 2]], arm: Arm, of: impl Fn(&Circumstances) -> Option<f64>) -> Option<f64> {
+    median(&rounds.iter().filter_map(|round| of(&round[arm as usize])).collect::<Vec<_>>())
+}
+
+fn of_an_arm(rounds: &[[Circumstances; 2]], arm: Arm, busy_pct: f64) -> Vec<Objection> {
+    let typical = |of: fn(&Circumstances) -> Option<f64>| typical(rounds, arm, of);
     let letter = arm.letter();
     let stolen_pct = STOLEN_TO_BUSY * busy_pct;
     let beyond = |value: Option<f64>, bound: f64| value.filter(|value| *value > bound);
@@ -83,32 +116,38 @@ fn of_an_arm(judged: &Row, arm: Arm, rounds: &[&Circumstances], busy_pct: f64) -
         .map(|pct| format!("its busiest thread used {} of a core", percent(pct)));
     let cores = beyond(typical(|round| round.generator_cores_pct), OUT_OF_CPU_PCT)
         .map(|pct| format!("it used {} of the cores that it may use", percent(pct)));
-    let out_of_cpu = busiest.or(cores).filter(|_| judged.depends_on_the_generator());
-    found.extend(out_of_cpu.map(|evidence| Objection {
+    found.extend(busiest.or(cores).map(|evidence| Objection {
         sentence: format!("The load generator ran out of CPU against {letter}: it may have measured itself."),
         evidence,
+        scope: Scope::LimitedByTheGenerator,
     }));
-    found.extend(beyond(typical(|round| round.steal_pct), stolen_pct).map(|pct| Objection {
-        sentence: format!("The machine gave CPU time to others while {letter} was measured."),
-        evidence: format!("{} of it was stolen; --busy allows {}", percent(pct), percent(stolen_pct)),
+    found.extend(beyond(typical(|round| round.steal_pct), stolen_pct).map(|pct| {
+        Objection::to_every_row(
+            format!("The machine gave CPU time to others while {letter} was measured."),
+            format!("{} of it was stolen; --busy allows {}", percent(pct), percent(stolen_pct)),
+        )
     }));
-    found.extend(beyond(typical(|round| round.others_pct), busy_pct).map(|pct| Objection {
-        sentence: format!("Other processes kept the machine busy while {letter} was measured."),
-        evidence: format!("they used {} of its CPU time; --busy allows {}", percent(pct), percent(busy_pct)),
+    found.extend(beyond(typical(|round| round.others_pct), busy_pct).map(|pct| {
+        Objection::to_every_row(
+            format!("Other processes kept the machine busy while {letter} was measured."),
+            format!("they used {} of its CPU time; --busy allows {}", percent(pct), percent(busy_pct)),
+        )
     }));
-    found.extend(beyond(typical(|round| round.throttled_pct), THROTTLED_PCT).map(|pct| Objection {
-        sentence: format!("The control group's CPU quota stopped {letter} while it was measured."),
-        evidence: format!("it was stopped for {} of the time", percent(pct)),
+    found.extend(beyond(typical(|round| round.throttled_pct), THROTTLED_PCT).map(|pct| {
+        Objection::to_every_row(
+            format!("The control group's CPU quota stopped {letter} while it was measured."),
+            format!("it was stopped for {} of the time", percent(pct)),
+        )
     }));
     let unreached = typical(|round| {
         let (never, finished) = (float(round.never_reached?), float(round.finished?));
         (never + finished > 0.0).then(|| 100.0 * never / (never + finished))
     });
-    found.extend(beyond(unreached, NEVER_REACHED_PCT).map(|pct| Objection {
-        sentence: format!(
-            "Requests of the generator failed that never reached {letter}: its load was another one."
-        ),
-        evidence: format!("{} of what the generator sent", percent(pct)),
+    found.extend(beyond(unreached, NEVER_REACHED_PCT).map(|pct| {
+        Objection::to_every_row(
+            format!("Requests of the generator failed that never reached {letter}: its load was another one."),
+            format!("{} of what the generator sent", percent(pct)),
+        )
     }));
     found
 }
@@ -130,36 +169,37 @@ fn unequal_statuses(rounds: &[[Circumstances; 2]]) -> Option<Objection> {
     let share = |of: &BTreeMap<u16, f64>, status| of.get(&status).copied().unwrap_or(0.0);
     let apart = |status: &u16| (share(&a, *status) - share(&b, *status)).abs();
     let status = a.keys().chain(b.keys()).copied().max_by(|one, other| apart(one).total_cmp(&apart(other)))?;
-    (apart(&status) > UNEQUAL).then(|| Objection {
-        sentence: "The arms did unequal work: they did not answer alike.".to_owned(),
-        evidence: format!(
-            "{} of A's answers and {} of B's had status {status}",
-            percent(share(&a, status)),
-            percent(share(&b, status))
-        ),
+    (apart(&status) > UNEQUAL).then(|| {
+        Objection::to_every_row(
+            "The arms did unequal work: they did not answer alike.",
+            format!(
+                "{} of A's answers and {} of B's had status {status}",
+                percent(share(&a, status)),
+                percent(share(&b, status))
+            ),
+        )
     })
 }
 
 fn unequal_errors(rounds: &[[Circumstances; 2]]) -> Option<Objection> {
-    let [a, b] = typical_of_both(rounds, |round| round.errors_pct);
+    let [a, b] = Arm::BOTH.map(|arm| typical(rounds, arm, |round| round.errors_pct));
     let (a, b) = (a?, b?);
-    ((b - a).abs() > UNEQUAL).then(|| Objection {
-        sentence: "The arms did unequal work: they did not answer alike.".to_owned(),
-        evidence: format!("{} of the requests to A failed and {} of those to B", percent(a), percent(b)),
+    ((b - a).abs() > UNEQUAL).then(|| {
+        Objection::to_every_row(
+            "The arms did unequal work: they did not answer alike.",
+            format!("{} of the requests to A failed and {} of those to B", percent(a), percent(b)),
+        )
     })
 }
 
-/// What is true of the median round of either arm.
-fn typical_of_both(rounds: &[[Circumstances; 2]], of: fn(&Circumstances) -> Option<f64>) -> [Option<f64>; 2] {
-    Arm::BOTH.map(|arm| median(&rounds.iter().filter_map(|round| of(&round[arm as usize])).collect::<Vec<_>>()))
-}
-
 fn unequal_bytes(rounds: &[[Circumstances; 2]]) -> Option<Objection> {
-    let [a, b] = typical_of_both(rounds, |round| round.bytes_per_request);
+    let [a, b] = Arm::BOTH.map(|arm| typical(rounds, arm, |round| round.bytes_per_request));
     let (a, b) = (a?, b?);
     let apart_pct = 100.0 * (b - a).abs() / a.max(b);
-    (apart_pct > UNEQUAL).then(|| Objection {
-        sentence: "The arms did unequal work: their answers were not equally long.".to_owned(),
-        evidence: format!("{a:.1} bytes a request from A, {b:.1} from B"),
+    (apart_pct > UNEQUAL).then(|| {
+        Objection::to_every_row(
+            "The arms did unequal work: their answers were not equally long.",
+            format!("{a:.1} bytes a request from A, {b:.1} from B"),
+        )
     })
 }

@@ -7,7 +7,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use crate::support::comparison::{PROGRAM, command, compare, nothing_is_left, said};
+use serde_json::Value;
+
+use crate::support::comparison::{PROGRAM, command, compare, nothing_is_left, results, said};
 
 /// The last argument of the script, which is the URL, is asked.
 const ASK: &str = "for url; do :; done; $PROGRAM health \"$url\" >&2;";
@@ -121,4 +123,55 @@ fn a_busy_machine_gets_no_verdict_and_a_bound_no_answer() {
     }
     let output = with(&["--output", "other"]);
     assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+}
+
+/// Compares by rounds in which B did half of what A did with twice the memory, while its generator had no CPU left.
+fn by_a_starved_generator(judged: &str, bound: &str) -> (Output, Value) {
+    let home = tempfile::tempdir().unwrap();
+    let load = format!("{PROGRAM} health {{url}}");
+    let flags =
+        ["--a", "", "--b", "mode=threads", "--load", &load, "--rounds", "6", "--judge", judged, "--fail-if", bound];
+    let one = compare(&[&flags[..], &["--output", "it", "--time-limit", "1ms"]].concat(), home.path());
+    assert_eq!(one.status.code(), Some(0), "{}", said(&one));
+    let rounds = home.path().join("it/rounds.jsonl");
+    let mut round: Value = serde_json::from_str(&fs::read_to_string(&rounds).unwrap()).unwrap();
+    for (arm, work, generator_pct) in [(0, 100.0, 60.0), (1, 50.0, 99.0)] {
+        let arm = &mut round["arms"][arm];
+        for row in ["completed", "requests_per_s"] {
+            arm["figures"][row] = work.into();
+        }
+        arm["figures"]["memory_bytes"] = (1e8 / work).into();
+        arm["around"]["generator_thread_pct"] = generator_pct.into();
+    }
+    fs::write(&rounds, format!("{round}\n").repeat(6)).unwrap();
+    let output = compare(&[&flags[..], &["--resume", "it"]].concat(), home.path());
+    (output, results(&home.path().join("it")))
+}
+
+#[test]
+fn an_objection_refuses_the_verdict_and_the_bounds_of_the_rows_it_bears_on_and_no_others() {
+    let no_answer = "no answer, for the reasons above.";
+    let refused = "No verdict, for the reasons below: requests/s -50.00 %";
+    for (judged, bound, code, expected) in [
+        ("memory_bytes", "requests_per_s < -5%", 3, ["B is worse: memory, most +100.00 %", no_answer]),
+        ("memory_bytes", "completed > 5%", 3, ["B is worse: memory, most +100.00 %", no_answer]),
+        ("memory_bytes", "memory_bytes > 5%", 1, ["B is worse: memory, most +100.00 %", "it is so."]),
+        ("requests_per_s", "total_time_s > 5%", 3, [refused, no_answer]),
+        ("requests_per_s", "memory_bytes > 5%", 1, [refused, "it is so."]),
+        ("requests_per_s", "memory_bytes < -5%", 0, [refused, "it is not so."]),
+    ] {
+        let (output, results) = by_a_starved_generator(judged, bound);
+        let said = said(&output);
+        assert_eq!(output.status.code(), Some(code), "{judged}, {bound}: {said}");
+        for words in expected {
+            assert!(said.contains(words), "{judged}, {bound}: {said} lacks {words}");
+        }
+        assert!(said.contains("The load generator ran out of CPU against B"), "{said}");
+        let alone =
+            said.contains("bears on these rows alone: concurrent clients, completed, total time, requests/s");
+        assert_eq!(alone, judged == "memory_bytes", "{said}");
+        assert_eq!(results["verdict"] == "refused", judged == "requests_per_s", "{results}");
+        let rows = results["objections"][0]["rows"].as_array().unwrap();
+        assert!(rows.contains(&"completed".into()) && !rows.contains(&"memory_bytes".into()), "{results}");
+    }
 }

@@ -8,7 +8,8 @@ use crate::spelling::nearest;
 pub struct Bound {
     /// As it was written.
     pub text: String,
-    row: &'static Row,
+    /// What it is a bound of.
+    pub row: &'static Row,
     side: Side,
     /// On the row's scale.
     at: f64,
@@ -30,7 +31,7 @@ pub enum State {
     Held,
     /// The interval reaches across it, or there is none yet.
     Unknown,
-    /// There are objections: the figures don't bear an answer.
+    /// An objection bears on its row: the figures don't bear an answer.
     Refused,
 }
 

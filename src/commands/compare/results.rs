@@ -49,10 +49,13 @@ impl<'a> Results<'a> {
         let circumstances: Vec<[Circumstances; 2]> =
             rounds.iter().map(|round| round.arms.each_ref().map(|arm| arm.around.clone())).collect();
         let shared = plan.confidence_of_bounds();
-        let objections = objections(plan.judged, &circumstances, plan.busy_pct);
-        let state = |bound: &Bound| match &objections[..] {
-            [] => bound.state(&pairs, shared),
-            _ => State::Refused,
+        let objections = objections(&circumstances, plan.busy_pct);
+        let state = |bound: &Bound| {
+            if objections.iter().any(|one| one.bears_on(bound.row)) {
+                State::Refused
+            } else {
+                bound.state(&pairs, shared)
+            }
         };
         Self {
             ended,
@@ -122,7 +125,7 @@ impl<'a> Results<'a> {
             confidence_pct(self.confidence),
             found.pairs
         );
-        if !self.objections.is_empty() {
+        if self.is_refused() {
             return format!("No verdict, for the reasons below: {seen}.");
         }
         let floor = match judged.scale {
@@ -152,6 +155,11 @@ impl<'a> Results<'a> {
         }
     }
 
+    /// Whether an objection bears on the judged row.
+    fn is_refused(&self) -> bool {
+        self.objections.iter().any(|one| one.bears_on(self.plan.judged))
+    }
+
     fn judged(&self) -> Option<Change> {
         self.changes.iter().find(|(row, _)| row.name == self.plan.judged.name).and_then(|(_, change)| *change)
     }
@@ -161,7 +169,14 @@ impl<'a> Results<'a> {
         let mut remarks: Vec<String> = self
             .objections
             .iter()
-            .map(|Objection { sentence, evidence }| format!("{sentence} ({evidence})"))
+            .map(|one| {
+                let Objection { sentence, evidence, .. } = one;
+                if one.bears_on(self.plan.judged) {
+                    return format!("{sentence} ({evidence})");
+                }
+                let rows: Vec<&str> = one.rows().map(|row| row.title).collect();
+                format!("{sentence} ({evidence}; this bears on these rows alone: {})", rows.join(", "))
+            })
             .collect();
         remarks.extend(self.by_the_client());
         if self.ended != Ended::Decided {
@@ -355,7 +370,7 @@ impl<'a> Results<'a> {
             _ => None,
         };
         json!({
-            "verdict": if self.objections.is_empty() { self.verdict.name() } else { "refused" },
+            "verdict": if self.is_refused() { "refused" } else { self.verdict.name() },
             "sentence": self.verdict_sentence(),
             "judged": self.plan.judged.name,
             "floor": self.plan.floor,
@@ -370,7 +385,7 @@ impl<'a> Results<'a> {
             "rows": rows_json(&self.changes, |row| Some(self.medians(|arm| (row.of)(&arm.figures)))),
             "looks": looks,
             "published": self.published.as_ref().map(published_json),
-            "objections": self.objections.iter().map(|one| json!({ "what": one.sentence, "evidence": one.evidence })).collect::<Vec<_>>(),
+            "objections": self.objections.iter().map(objection_json).collect::<Vec<_>>(),
             "fail_if": self.bounds.iter().map(|(text, state)| json!({ "condition": text, "state": state })).collect::<Vec<_>>(),
             "rounds": self.rounds,
         })
@@ -426,6 +441,11 @@ fn rows_json(changes: &Changes, medians: impl Fn(&Row) -> Option<[Option<f64>; 2
         (row.name.to_owned(), value.unwrap_or(Value::Null))
     };
     Value::Object(changes.iter().map(row).collect())
+}
+
+fn objection_json(objection: &Objection) -> Value {
+    let rows: Vec<&str> = objection.rows().map(|row| row.name).collect();
+    json!({ "what": objection.sentence, "evidence": objection.evidence, "rows": rows })
 }
 
 fn published_json(published: &Published) -> Value {
