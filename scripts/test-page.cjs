@@ -97,6 +97,14 @@ async function look(browser) {
   await until('the index leads to the live page', () => index.url() === `${admin}/`);
   await index.click('#target[href]');
   await until('which leads back', () => index.url() === `${url}/`);
+  await index.goto(`${url}/docs`);
+  await index.locator('summary', { hasText: '/json' }).first().click();
+  const form = index.locator('details[open] form');
+  await form.locator('button').click();
+  await until('a route is tried', async () => /^200/.test(await form.locator('.answer b').textContent()));
+  const { routes } = await (await fetch(`${admin}/stats`)).json();
+  const traffic = routes.filter(({ route }) => route === '/json').reduce((sum, { finished }) => sum + finished, 0);
+  if (traffic !== 0) throw new Error(`what is tried on /docs counts as ${traffic} requests of its route`);
   await index.close();
   await stop();
   await truths(page, open.bind(null, browser), { admin, pid, slow, small });

@@ -77,7 +77,7 @@ fn built_in(profile: &Profile) -> Vec<Route> {
         index::route(profile),
         Route::on(&Method::OPTIONS, "/", index::options),
         openapi::route(profile),
-        Route::plain("/docs", docs::page),
+        Route::plain(docs::PATH, docs::page),
         Route::plain("/docs/{file}", docs::file),
         Route::instant("/health", health::health),
         Route::instant("/healthz", health::health),

@@ -6,6 +6,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 use percent_encoding::percent_decode_str;
 
 use super::error::Refusal;
+use crate::wire::Head;
+
+/// Where it is. What is tried on it counts under this route, so that nobody's measurement has it.
+pub const PATH: &str = "/docs";
 
 const PAGE: &str = include_str!("docs/page.html");
 
@@ -25,8 +29,13 @@ const POLICY: [(HeaderName, HeaderValue); 3] = [
         ),
     ),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    (header::REFERRER_POLICY, HeaderValue::from_static("no-referrer")),
+    (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
 ];
+
+/// Whether a request is sent by the page: a browser says so.
+pub fn sends(head: &Head<'_, '_>) -> bool {
+    head.referer.is_some_and(|page| page.ends_with(PATH.as_bytes()))
+}
 
 /// The page. Its addresses are relative to `/docs`, so that a slash behind that is taken away.
 pub async fn page(uri: Uri) -> Response {

@@ -15,16 +15,18 @@ pub struct Exchange {
     arrival_ns: u64,
     stamped: bool,
     injected_ns: u64,
+    /// The number of the route that it counts under, if that isn't the one it is answered by.
+    counts_as: Option<usize>,
 }
 
 impl Exchange {
-    pub(super) fn begin(connection: &Arc<Connection>, head_ns: u64) -> Self {
+    pub(super) fn begin(connection: &Arc<Connection>, head_ns: u64, counts_as: Option<usize>) -> Self {
         connection.seat().started();
         let (arrival_ns, stamped) = connection.arrival();
         if stamped {
             connection.add_behind(arrival_ns, head_ns);
         }
-        Self { connection: Arc::clone(connection), head_ns, arrival_ns, stamped, injected_ns: 0 }
+        Self { connection: Arc::clone(connection), head_ns, arrival_ns, stamped, injected_ns: 0, counts_as }
     }
 
     /// When the kernel received the end of the head (monotonic).
@@ -84,10 +86,11 @@ impl Exchange {
     }
 
     fn ending(&self, outcome: Outcome, fault: Option<FaultMark>) -> Ending {
-        let Self { connection, head_ns, arrival_ns, stamped, injected_ns: _ } = self;
+        let Self { connection, head_ns, arrival_ns, stamped, injected_ns: _, counts_as } = self;
         let (head_ns, arrival_ns, stamped) = (*head_ns, *arrival_ns, *stamped);
         let loop_ns = connection.loop_ns();
-        Ending { route: connection.route(), outcome, fault, head_ns, arrival_ns, stamped, loop_ns }
+        let route = counts_as.unwrap_or_else(|| connection.route());
+        Ending { route, outcome, fault, head_ns, arrival_ns, stamped, loop_ns }
     }
 
     /// The router has found its route.

@@ -19,6 +19,7 @@ use std::task::{Context, Poll, ready};
 use axum::http::StatusCode;
 use bytes::{Buf, BytesMut};
 
+use super::docs;
 use super::error::Refusal;
 use super::route::Routes;
 use super::target::Target;
@@ -211,7 +212,8 @@ impl Stack {
     /// Writes the answer to a request that needs no more than that.
     fn answer_at_once(&self, head: &Head<'_, '_>, head_ns: u64, output: &mut Vec<u8>) -> AtOnce {
         let Self { routes, target, connection, .. } = self;
-        let is_plain = head.is_http_11 && head.keep_alive && head.body == BodyLength::Known(0);
+        let is_plain =
+            head.is_http_11 && head.keep_alive && head.body == BodyLength::Known(0) && !docs::sends(head);
         if !is_plain
             || head.method != "GET"
             || target.faults().are_active()

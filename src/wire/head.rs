@@ -248,6 +248,8 @@ pub struct Head<'h, 'b> {
     pub keep_alive: bool,
     /// Whether the client waits to be told to send its body.
     pub expects_continue: bool,
+    /// The page that sends it, where it says so.
+    pub referer: Option<&'b [u8]>,
 }
 
 /// Where the header lines of a head are kept while it is read.
@@ -273,7 +275,7 @@ pub fn parse<'h, 'b>(bytes: &'b [u8], room: &'h mut Room<'b>) -> Result<Head<'h,
     if is_http_11 && !read.has_host {
         return Err(BadHead::NoHost);
     }
-    let Lines { length, is_chunked, closes, keeps_alive, expects_continue, .. } = read;
+    let Lines { length, is_chunked, closes, keeps_alive, expects_continue, referer, .. } = read;
     Ok(Head {
         method,
         target,
@@ -282,13 +284,14 @@ pub fn parse<'h, 'b>(bytes: &'b [u8], room: &'h mut Room<'b>) -> Result<Head<'h,
         body: if is_chunked { BodyLength::Chunked } else { BodyLength::Known(length.unwrap_or(0)) },
         keep_alive: !closes && (is_http_11 || keeps_alive),
         expects_continue: is_http_11 && expects_continue,
+        referer,
     })
 }
 
 /// What the header lines say that are the connection's.
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools)] // one for each line that may come
-struct Lines {
+struct Lines<'b> {
     is_http_11: bool,
     has_host: bool,
     length: Option<u64>,
@@ -296,10 +299,11 @@ struct Lines {
     closes: bool,
     keeps_alive: bool,
     expects_continue: bool,
+    referer: Option<&'b [u8]>,
 }
 
-impl Lines {
-    fn line(&mut self, header: &Header<'_>) -> Result<(), BadHead> {
+impl<'b> Lines<'b> {
+    fn line(&mut self, header: &Header<'b>) -> Result<(), BadHead> {
         let Header { name, value } = header;
         let is = |known: &str| name.eq_ignore_ascii_case(known);
         // Most lines are told by the length of their name.
@@ -313,6 +317,7 @@ impl Lines {
                 }
             }
             6 if is("expect") => self.expects_continue = value.eq_ignore_ascii_case(b"100-continue"),
+            7 if is("referer") => self.referer = Some(value),
             10 if is("connection") => {
                 for option in value.split(|&byte| byte == b',') {
                     let option = option.trim_ascii();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use crate::support::client::{Client, Response};
-use crate::support::target::Target;
+use crate::support::target::{Target, at_rest};
 
 /// Small enough that a value at its limit is soon done.
 const LIMITS: &[&str] =
@@ -301,4 +301,33 @@ fn the_page_asks_nobody_but_the_target() {
             );
         }
     }
+}
+
+/// A browser sends the page's address with what is tried on it.
+#[test]
+fn what_is_tried_on_the_page_is_no_traffic_of_the_routes() {
+    let target = Target::start(&["--mode", "single"]);
+    let plan = r#"{"faults": [{"route": "/io", "kinds": [{"kind": "status", "code": 418, "rate": 1}]}]}"#;
+    let get = |path: &str, lines: &str| {
+        let mut client = target.connect();
+        client.send(format!("GET {path} HTTP/1.1\r\nHost: target\r\n{lines}\r\n")).unwrap();
+        client.receive().unwrap().status
+    };
+    let tried = "Referer: http://target/under/a/prefix/docs\r\n";
+    for (path, status) in [("/health", 200), ("/io?ms=1", 418), ("/cpu?iterations=1", 200), ("/nowhere", 404)] {
+        if path != "/health" {
+            // Not before: a plan has every request take the long way.
+            assert_eq!(target.faults("PUT", plan).status, 200);
+        }
+        assert_eq!(get(path, tried), status, "{path}: as without the page");
+        assert_eq!(get(path, "Referer: http://target/docs/other\r\n"), status, "{path}");
+    }
+    let stats = at_rest(&target);
+    let finished = |path: &str| {
+        let routes = stats["routes"].as_array().unwrap();
+        routes.iter().filter(|route| route["route"] == path).map(|route| route["finished"].as_u64().unwrap()).sum()
+    };
+    let counts: Vec<u64> = ["/docs", "/health", "/io", "/cpu", "(none)"].map(finished).into();
+    assert_eq!(counts, [4, 1, 1, 1, 1], "{stats}");
+    assert_eq!(stats["totals"]["finished"], 8);
 }

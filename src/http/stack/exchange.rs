@@ -20,6 +20,7 @@ use axum::response::IntoResponse;
 use bytes::Bytes;
 
 use super::Stack;
+use crate::http::docs;
 use crate::http::error::{self, Refusal};
 use crate::http::gate::{self, OverLimit, Rejected};
 use crate::http::record::{Exchange, Record};
@@ -35,6 +36,7 @@ pub struct Asked {
     body: BodyLength,
     form: Answered,
     expects_continue: bool,
+    is_tried_out: bool,
     /// When its head was parsed (monotonic).
     head_ns: u64,
 }
@@ -49,7 +51,7 @@ impl Asked {
         gate::target(&parts.method, &parts.uri)?;
         let Head { is_http_11, body, keep_alive, expects_continue, .. } = *head;
         let form = Answered { is_http_11, is_head: parts.method == Method::HEAD, keep_alive };
-        Ok(Self { parts, body, form, expects_continue, head_ns })
+        Ok(Self { parts, body, form, expects_continue, is_tried_out: docs::sends(head), head_ns })
     }
 }
 
@@ -89,10 +91,11 @@ enum Handled {
 impl Stack {
     /// Serves a request. Returns whether the connection goes on.
     pub(super) async fn exchange(&mut self, asked: Box<Asked>) -> bool {
-        let Asked { parts, body, mut form, expects_continue, head_ns } = *asked;
+        let Asked { parts, body, mut form, expects_continue, is_tried_out, head_ns } = *asked;
         let (connection, target) = (Arc::clone(&self.connection), self.target.clone());
         connection.head_parsed(head_ns);
-        let exchange = Exchange::begin(&connection, head_ns);
+        let counts_as = is_tried_out.then(|| self.routes.number(&Method::GET, docs::PATH));
+        let exchange = Exchange::begin(&connection, head_ns, counts_as);
         let mut record = Record::of(exchange.clone());
 
         let length = if let BodyLength::Known(length) = body { Some(length) } else { None };
