@@ -11,6 +11,7 @@
 # quantiles and of their differences run by run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/lib.sh
 
 what=all runs=5 seconds=12 binary=""
 while [ $# -gt 0 ]; do
@@ -19,12 +20,11 @@ while [ $# -gt 0 ]; do
         --runs) runs=${2:?--runs takes a number} ;;
         --seconds) seconds=${2:?--seconds takes a number} ;;
         --binary) binary=${2:?--binary takes a path} ;;
-        *) sed -n '2,11s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+        *) wrong_usage ;;
     esac
     shift 2
 done
 
-. scripts/lib.sh
 need curl jq
 with_oha
 program "$binary"

@@ -8,6 +8,7 @@
 # asked with ?since= a mark, which no target is set for. Ticks go on meanwhile, a second apart.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/lib.sh
 
 workers=64 routes=30 answers=200 seconds=20 binary=""
 while [ $# -gt 0 ]; do
@@ -17,12 +18,11 @@ while [ $# -gt 0 ]; do
         --answers) answers=${2:?--answers takes a number} ;;
         --seconds) seconds=${2:?--seconds takes a number} ;;
         --binary) binary=${2:?--binary takes a path} ;;
-        *) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+        *) wrong_usage ;;
     esac
     shift 2
 done
 
-. scripts/lib.sh
 need wrk curl jq
 program "$binary"
 ulimit -n "$(ulimit -Hn)"

@@ -7,14 +7,15 @@
 # times, in turns. ":fd" is the ratio to the bare timerfd's; CPU is the process's, over all sleeps. Run it on an idle machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/lib.sh
 turns=4 seconds=1 spin=40
 while [ $# -gt 0 ]; do
     case $1 in
         --turns) turns=${2:?--turns takes a number}; shift ;;
         --seconds) seconds=${2:?--seconds takes a number}; shift ;;
         --spin-us) spin=${2:?--spin-us takes a number}; shift ;;
-        *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+        *) wrong_usage ;;
     esac
     shift
 done
-TURNS=$turns SECONDS_EACH=$seconds SPIN_US=$spin exec cargo bench --quiet --locked --bench sleep
+TURNS=$turns SECONDS_EACH=$seconds SPIN_US=$spin cargo bench --quiet --locked --bench sleep

@@ -3,9 +3,8 @@
 # Installs the two tools that Rust's own toolchain lacks (into target/tools) and nothing else.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/lib.sh
 
-bold=""; plain=""
-if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\e[1m'; plain=$'\e[0m'; fi
 begun=$SECONDS
 step() { printf '%s== %s%s (%d s)\n' "$bold" "$1" "$plain" "$((SECONDS - begun))"; }
 

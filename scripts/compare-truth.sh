@@ -11,13 +11,12 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 equal=20 changed=10 binary=""
-usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 while [ $# -gt 0 ]; do
     case $1 in
-        --equal) [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || usage; equal=$2 ;;
-        --changed) [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || usage; changed=$2 ;;
+        --equal) [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || wrong_usage; equal=$2 ;;
+        --changed) [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || wrong_usage; changed=$2 ;;
         --binary) binary=$(realpath "${2:?--binary takes a path}") ;;
-        *) usage ;;
+        *) wrong_usage ;;
     esac
     shift 2
 done

@@ -8,6 +8,7 @@
 #   hups      ten HUPs in a cluster of 4 under full load
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/lib.sh
 
 what=all seconds=10 binary=""
 while [ $# -gt 0 ]; do
@@ -15,12 +16,11 @@ while [ $# -gt 0 ]; do
         waiting | opening | hups | all) what=$1; shift; continue ;;
         --seconds) seconds=${2:?--seconds takes a number} ;;
         --binary) binary=${2:?--binary takes a path} ;;
-        *) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+        *) wrong_usage ;;
     esac
     shift 2
 done
 
-. scripts/lib.sh
 need wrk curl jq python3
 program "$binary"
 ulimit -n "$(ulimit -Hn)"

@@ -6,13 +6,14 @@
 # Without names, every drill. The exit code is 1 when a promise was not kept.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/lib.sh
 
 binary="" chosen=()
 drills=(full-disk deleted read-only torn-row descriptors memory clock seat stopped killed-worker killed-observer killed-supervisor)
 while [ $# -gt 0 ]; do
     case $1 in
         --binary) binary=${2:?--binary takes a path}; shift ;;
-        -*) sed -n '2,6s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+        -*) wrong_usage ;;
         *)
             [[ " ${drills[*]} " == *" $1 "* ]] || { echo "drills.sh: no such drill: $1 (${drills[*]})" >&2; exit 2; }
             chosen+=("$1") ;;
@@ -21,7 +22,6 @@ while [ $# -gt 0 ]; do
 done
 [ ${#chosen[@]} -gt 0 ] || chosen=("${drills[@]}")
 
-. scripts/lib.sh
 need curl jq python3 prlimit=util-linux
 [ -z "$binary" ] || binary=$(realpath "$binary")
 program "$binary"

@@ -5,8 +5,8 @@
 # operation (10), and which program (a release build).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-examples=${1:-10} built=${2:-}
 . scripts/lib.sh
+examples=${1:-10} built=${2:-}
 need curl python3
 
 version=4.32.5

@@ -7,8 +7,8 @@
 # oha comes by cargo, Locust by pip, loadtest and autocannon by npm, all below target/tools; the others come from Debian.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-
 . scripts/lib.sh
+
 binary_option "$@"
 need wrk jq ab=apache2-utils hey h2load=nghttp2-client haproxy curl
 with_oha

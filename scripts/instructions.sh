@@ -11,7 +11,6 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-usage() { sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 requests=1000 built="" top=0 paths=()
 while [ $# -gt 0 ]; do
     case $1 in
@@ -19,11 +18,11 @@ while [ $# -gt 0 ]; do
         --requests) requests=${2:?--requests takes a number}; shift ;;
         --profile) top=${2:?--profile takes a number}; shift ;;
         /*) paths+=("$1") ;;
-        *) usage ;;
+        *) wrong_usage ;;
     esac
     shift
 done
-[ ${#paths[@]} -gt 0 ] || usage
+[ ${#paths[@]} -gt 0 ] || wrong_usage
 need valgrind curl python3
 program "$built"
 

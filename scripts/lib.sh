@@ -1,6 +1,11 @@
 # shellcheck shell=bash
 # What the scripts share; each sources it from the repository's root. It holds no policy: starting, asking, reading, printing.
 
+# What a script says of itself: its leading comment. It answers --help, and what a script does not understand (exit code 2).
+usage() { awk 'NR == 1 { next } !/^#/ { exit } { sub(/^# ?/, ""); print }' "scripts/${0##*/}"; }
+wrong_usage() { usage >&2; exit 2; }
+case ${1:-} in -h | --help) usage; exit ;; esac
+
 bold="" plain="" green="" red=""
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\e[1m' plain=$'\e[0m' green=$'\e[32m' red=$'\e[31m'; fi
 
@@ -83,14 +88,13 @@ a_generator() { # name...
     exit 2
 }
 
-# The program of `--binary PATH`, in `binary`; without it none, for a release build. Everything else is answered with the
-# script's first lines.
+# The program of `--binary PATH`, in `binary`; without it none, for a release build. Everything else is wrong.
 binary_option() { # argument...
     binary=""
     case ${1:-} in
         "") ;;
         --binary) binary=$(realpath "${2:?--binary takes a path}") ;;
-        *) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+        *) wrong_usage ;;
     esac
 }
 

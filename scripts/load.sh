@@ -5,6 +5,7 @@
 #   scripts/load.sh [--seconds N] [--connections N] [--workers N]
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/lib.sh
 
 seconds=5 connections=50 workers=2
 while [ $# -gt 0 ]; do
@@ -12,7 +13,7 @@ while [ $# -gt 0 ]; do
         --seconds) seconds=$2 ;;
         --connections) connections=$2 ;;
         --workers) workers=$2 ;;
-        *) echo "load.sh: no such option: $1 (--seconds N, --connections N, --workers N)" >&2; exit 2 ;;
+        *) wrong_usage ;;
     esac
     shift 2
 done
@@ -20,22 +21,11 @@ for number in "$seconds" "$connections" "$workers"; do
     [[ $number =~ ^[1-9][0-9]*$ ]] || { echo "load.sh: not a number above 0: $number" >&2; exit 2; }
 done
 
-if ! command -v wrk >/dev/null; then
-    echo "installing wrk" >&2
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq wrk; } >/dev/null </dev/null
-fi
+need wrk
 cargo build --quiet --release --locked
 target=${CARGO_TARGET_DIR:-target}/release/quintain
-runs=$(mktemp -d)
-trap 'rm -rf "$runs"' EXIT
 
 total=9 done_count=0
-progress() { # what
-    [ -t 2 ] || return 0
-    local filled=$((done_count * 30 / total)) bar
-    printf -v bar '%*s' "$filled" ''
-    printf '\r\e[K[%-30s] %d of %d  %s' "${bar// /#}" "$done_count" "$total" "$1" >&2
-}
 
 # Sums up a resources.csv by its column names.
 summary() { # file
@@ -52,13 +42,13 @@ for mode in single threads cluster; do
     arguments=(--mode "$mode")
     [ "$mode" = single ] || arguments+=(--workers "$workers")
     for route in /health '/io?ms=20' '/cpu?iterations=100000'; do
-        progress "$mode $route"
-        directory=$runs/$mode-$done_count
+        bar "$done_count" "$total" "$done_count of $total  $mode $route"
+        directory=$work/$mode-$done_count
         output=$("$target" "${arguments[@]}" --listen 127.0.0.1:0 --admin off --run-dir "$directory" --log warn \
             --while "wrk -t1 -c$connections -d${seconds}s '{url}$route'")
         rate=$(awk '/^Requests\/sec:/ { print $2 }' <<<"$output")
         bad=$(grep -E 'Non-2xx|Socket errors' <<<"$output" || true)
-        [ -t 2 ] && printf '\r\e[K' >&2
+        progress ""
         printf '%-8s %-22s %10.0f %s' "$mode" "$route" "$rate" "$(summary "$directory/resources.csv")"
         printf '%s\n' "${bad:+  wrk: $bad}"
         done_count=$((done_count + 1))

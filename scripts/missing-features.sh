@@ -3,4 +3,5 @@
 # newer system calls, processes and threads. What is lost without what stands in docs/running.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/lib.sh
 cargo test --release --locked --test it -- --nocapture missing_features::

@@ -7,6 +7,7 @@
 # their times carried on, until resources.csv has a million (and workers.csv and routes.csv two). The figures are medians.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/lib.sh
 
 rows=1000000 rounds=5 binary=""
 while [ $# -gt 0 ]; do
@@ -14,12 +15,11 @@ while [ $# -gt 0 ]; do
         --rows) rows=${2:?--rows takes a number} ;;
         --rounds) rounds=${2:?--rounds takes a number} ;;
         --binary) binary=${2:?--binary takes a path} ;;
-        *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+        *) wrong_usage ;;
     esac
     shift 2
 done
 
-. scripts/lib.sh
 need wrk curl jq python3 /usr/bin/time=time
 program "$binary"
 

@@ -7,6 +7,7 @@
 # The exit code is 1 when a target was missed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. scripts/lib.sh
 
 minutes=20 mode=cluster workers=2 binary=""
 while [ $# -gt 0 ]; do
@@ -15,13 +16,12 @@ while [ $# -gt 0 ]; do
         --mode) mode=${2:?--mode takes a mode} ;;
         --workers) workers=${2:?--workers takes a number} ;;
         --binary) binary=${2:?--binary takes a path} ;;
-        *) sed -n '2,7s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+        *) wrong_usage ;;
     esac
     shift 2
 done
 [[ $minutes =~ ^[1-9][0-9]*$ && $minutes -ge 2 ]] || { echo "soak.sh: --minutes is a whole number from 2 on, not $minutes" >&2; exit 2; }
 
-. scripts/lib.sh
 need curl jq python3 wrk
 program "$binary"
 seconds=$((minutes * 60))

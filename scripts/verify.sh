@@ -9,8 +9,8 @@
 #   published  the five built-in systems: how many of their figures differ
 set -euo pipefail
 cd "$(dirname "$0")/.."
-
 . scripts/lib.sh
+
 binary_option "$@"
 need wrk jq ab=apache2-utils hey h2load=nghttp2-client ip=iproute2
 with_oha
