@@ -52,6 +52,9 @@ fn of_route(run: &Recording, phase: &Phase, route: &RouteReading, split: &Split)
         Kind::Unknown => {
             format!("{place}it is not known what {name} did in its {latency}: its handler does not say.")
         }
+        Kind::Unmeasured => {
+            format!("{place}what {name} mostly does is not measured: of {latency}, {}.", parts(split))
+        }
         _ => format!("{place}{name} {}: of {latency}, {}.", kind.name(), parts(split)),
     };
     let waited = split.turn_us() >= WORTH_US.max(HARDLY * split.latency_us);
@@ -237,6 +240,18 @@ mod tests {
         assert_eq!(sentences, expected);
         assert_eq!((found[0].weight, found[1].weight), (Weight::Limit, Weight::Note));
         assert_eq!(found[0].evidence[8].1, "39 ms of GET /cpu, 1 ms of GET /io");
+    }
+
+    #[test]
+    fn what_is_mostly_not_measured_is_said() {
+        let slow = RouteReading {
+            service: distribution(100, 40_000),
+            latency: distribution(100, 40_000),
+            ..route(1, "/cpu", (0, 0), (10, 0, 0))
+        };
+        let expected =
+            "What GET /cpu mostly does is not measured: of 40 ms, 30 ms not measured, 10 ms its own computing.";
+        assert_eq!(found(&[slow])[0].sentence, expected);
     }
 
     #[test]

@@ -16,21 +16,21 @@ pub enum Kind {
     Waits,
     /// It waits for its turn: to be read, for the loop, for a thread of the pool.
     Queues,
-    /// It does something that the target does not measure, such as sending its answer.
-    Otherwise,
+    /// Something that the target does not measure, such as sending its answer, or waiting for a processor.
+    Unmeasured,
     /// Its handler doesn't say what it does.
     Unknown,
 }
 
 impl Kind {
-    /// As a verb.
+    /// Of a route that it stands beside.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Computes => "computes",
             Self::Waits => "waits",
             Self::Queues => "queues",
-            Self::Otherwise => "does otherwise",
+            Self::Unmeasured => "not measured",
             Self::Unknown => "not known",
         }
     }
@@ -102,7 +102,7 @@ impl Split {
             (turn_us, Kind::Queues),
             (cpu_us, Kind::Computes),
             (io_us + injected_us, Kind::Waits),
-            (rest_us, Kind::Otherwise),
+            (rest_us, Kind::Unmeasured),
         ];
         shares
             .into_iter()
