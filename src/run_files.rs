@@ -17,6 +17,8 @@ pub const WORKERS: &str = "workers.csv";
 pub const ROUTES: &str = "routes.csv";
 /// The histograms of each tick.
 pub const LATENCY: &str = "latency.hlog";
+/// The tags of the histograms in [`LATENCY`]: service, latency, queue, and the wait for the event loop.
+pub const DURATIONS: [&str; 4] = ["svc", "lat", "queue", "loop"];
 /// What had been counted at each mark, and at the end.
 pub const MARKS: &str = "marks.csv";
 /// What happened, and when.

@@ -51,6 +51,14 @@ impl Distribution {
         self.max_ns = self.max_ns.max(histogram.max.load(Relaxed));
     }
 
+    /// Adds a value, in nanoseconds, so many times.
+    pub fn record(&mut self, value_ns: u64, count: u64) {
+        let bucket = bucket_of(value_ns);
+        let here = &mut self.stretch(bucket, bucket)[0];
+        *here = here.wrapping_add(count);
+        self.max_ns = self.max_ns.max(value_ns);
+    }
+
     /// Adds another distribution.
     pub fn merge(&mut self, other: &Self) {
         if let Some(last) = other.counts.len().checked_sub(1) {

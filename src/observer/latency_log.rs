@@ -13,6 +13,7 @@ use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
 use super::csv::{Appended, CsvFile};
 use crate::histogram::{Distribution, LONGEST_NS};
+use crate::run_files::DURATIONS;
 use crate::sample::{Durations, Sample};
 use crate::sys::clock;
 
@@ -59,7 +60,7 @@ impl LatencyLog {
         builder.with_max_value_divisor(NANOSECONDS_IN_ITS_MAX);
         // Into memory, and of histograms that were made here: nothing of it can fail.
         if let Ok(mut log) = builder.begin_log_with(&mut lines, &mut self.serializer) {
-            for (tag, recorded) in [("svc", service), ("lat", latency), ("queue", queue), ("loop", loop_wait)] {
+            for (tag, recorded) in DURATIONS.into_iter().zip([service, latency, queue, loop_wait]) {
                 if let Some(histogram) = theirs(recorded) {
                     let (start, length) = (Duration::from_nanos(start), Duration::from_nanos(length));
                     let _ = log.write_histogram(&histogram, start, length, Tag::new(tag));

@@ -21,7 +21,9 @@ pub enum Together {
     Machine,
     /// A sum of shares of that machine.
     ShareOfMachine,
-    /// Not told: shares of limits that each instance has for itself, and quantiles, which can't be added.
+    /// Quantiles can't be added: that of their histograms' sum.
+    Quantile,
+    /// Not told: shares of limits that each instance has for itself.
     Apart,
 }
 
@@ -104,18 +106,18 @@ figures! {
     LoopBusy "loop_busy_pct" Most,
     LoopRunQueue "loop_runq_pct" With(LoopBusy),
     Imbalance "worker_imbalance" Apart,
-    ServiceP50 "svc_p50_us" Apart,
-    ServiceP95 "svc_p95_us" Apart,
-    ServiceP99 "svc_p99_us" Apart,
+    ServiceP50 "svc_p50_us" Quantile,
+    ServiceP95 "svc_p95_us" Quantile,
+    ServiceP99 "svc_p99_us" Quantile,
     ServiceMax "svc_max_us" MostOfSome,
-    LatencyP50 "lat_p50_us" Apart,
-    LatencyP95 "lat_p95_us" Apart,
-    LatencyP99 "lat_p99_us" Apart,
+    LatencyP50 "lat_p50_us" Quantile,
+    LatencyP95 "lat_p95_us" Quantile,
+    LatencyP99 "lat_p99_us" Quantile,
     LatencyMax "lat_max_us" MostOfSome,
-    QueueP50 "queue_p50_us" Apart,
-    QueueP99 "queue_p99_us" Apart,
-    LoopWaitP50 "loop_p50_us" Apart,
-    LoopWaitP99 "loop_p99_us" Apart,
+    QueueP50 "queue_p50_us" Quantile,
+    QueueP99 "queue_p99_us" Quantile,
+    LoopWaitP50 "loop_p50_us" Quantile,
+    LoopWaitP99 "loop_p99_us" Quantile,
     PoolBusy "pool_busy" Gauge,
     PoolQueued "pool_queued" Gauge,
 }

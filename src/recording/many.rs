@@ -6,12 +6,13 @@
 mod about;
 mod alike;
 mod counted;
+mod latency;
 mod ticks;
 
 use std::path::{Path, PathBuf};
 
 use super::{Event, Figure, Gap, Level, Recording, Route, STRETCHES, STRETCHES_OF_A_PART, Series, When, Worker};
-use crate::run_files::{RESOURCES, ROUTES};
+use crate::run_files::{LATENCY, RESOURCES, ROUTES};
 use crate::units::shown::{float, number, span};
 
 /// One of several instances of the target.
@@ -37,12 +38,12 @@ pub struct Instance {
     pub series: Series,
 }
 
-/// How many bytes there are to read: rows of the whole target and of routes are read twice.
+/// How many bytes there are to read: rows of the whole target and of routes are read twice, histograms once.
 #[must_use]
 pub fn size(directories: &[PathBuf]) -> u64 {
     let again = |directory: &Path| {
         let length = |name: &str| std::fs::metadata(directory.join(name)).map_or(0, |file| file.len());
-        length(RESOURCES) + length(ROUTES)
+        length(RESOURCES) + length(ROUTES) + length(LATENCY)
     };
     directories.iter().map(|directory| super::size(directory) + again(directory)).sum()
 }
@@ -63,8 +64,10 @@ pub fn read(directories: &[PathBuf], told: &(dyn Fn(u64) + Sync)) -> Result<Reco
     damage.extend(wrong);
     let tick_s = runs.iter().map(alike::tick_s).fold(0.0, f64::max);
     let is_one_machine = alike::is_one_machine(&runs);
-    let sources: Vec<ticks::Source<'_>> =
-        runs.iter().map(|run| ticks::Source { directory: &run.recording.directory, from_s: run.from_s }).collect();
+    let sources: Vec<ticks::Source<'_>> = runs
+        .iter()
+        .map(|run| ticks::Source { name: &run.name, directory: &run.recording.directory, from_s: run.from_s })
+        .collect();
     let phase_at = |tick: u64| {
         let middle_s = (float(tick) - 0.5) * tick_s;
         phases.iter().rposition(|phase| phase.from_s <= middle_s).unwrap_or(0)
@@ -77,7 +80,14 @@ pub fn read(directories: &[PathBuf], told: &(dyn Fn(u64) + Sync)) -> Result<Reco
     };
     let merging = ticks::Merging { sources: &sources, tick_s, is_one_machine };
     let mut target = Series::new(Figure::ALL, STRETCHES).watching(Level::OF_THE_TARGET);
-    merging.rows(&ticks::TARGET, told, |tick, _, numbers| target.push(when(tick), numbers))?;
+    let (merged, wrong) = latency::beside(&sources, tick_s, told, |latencies| {
+        merging.rows(&ticks::TARGET, told, |tick, _, numbers| {
+            latencies.fill(tick, ticks::TARGET.figures, numbers);
+            target.push(when(tick), numbers);
+        })
+    })?;
+    merged?;
+    damage.extend(wrong);
     let mut routes: Vec<Route> = Vec::new();
     merging.rows(&ticks::OF_ROUTES, told, |tick, (method, path), numbers| {
         let known = routes.iter().position(|route| route.path == path && route.method == method);

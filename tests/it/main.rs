@@ -39,6 +39,7 @@ mod instance;
 mod instances;
 mod io_against_cpu;
 mod killed_worker;
+mod knee;
 mod live_figures;
 mod live_page;
 mod loop_waiting;

@@ -21,6 +21,7 @@ const AHEAD: usize = 256;
 
 /// One instance's run.
 pub struct Source<'a> {
+    pub name: &'a str,
     pub directory: &'a Path,
     /// When it began, in seconds since the first of all did.
     pub from_s: f64,
@@ -68,7 +69,7 @@ impl Merging<'_> {
         &self,
         file: &File,
         told: &(dyn Fn(u64) + Sync),
-        mut visit: impl FnMut(u64, (&str, &str), &[f64]),
+        mut visit: impl FnMut(u64, (&str, &str), &mut [f64]),
     ) -> Result<(), String> {
         thread::scope(|scope| {
             let mut lanes = Vec::new();
@@ -93,9 +94,9 @@ impl Merging<'_> {
                 keys.dedup();
                 for key in keys {
                     let told: Vec<Told<'_>> = lanes.iter().map(|lane| lane.tells(key)).collect();
-                    let numbers: Vec<f64> =
+                    let mut numbers: Vec<f64> =
                         (0..file.figures.len()).map(|place| self.together(file.figures, place, &told)).collect();
-                    visit(tick, (&key.0, &key.1), &numbers);
+                    visit(tick, (&key.0, &key.1), &mut numbers);
                 }
             }
             Ok(())
@@ -162,14 +163,14 @@ impl Merging<'_> {
                 let known: Vec<f64> = told.iter().filter_map(present).filter(|number| number.is_finite()).collect();
                 known.iter().sum::<f64>() / float(known.len() as u64)
             }
-            Together::Machine | Together::ShareOfMachine | Together::Apart => f64::NAN,
+            Together::Machine | Together::ShareOfMachine | Together::Quantile | Together::Apart => f64::NAN,
         }
     }
 }
 
 /// The nearest whole number; nothing is negative here.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-fn whole(number: f64) -> u64 {
+pub fn whole(number: f64) -> u64 {
     number.round() as u64
 }
 
@@ -320,7 +321,11 @@ impl Lane {
                 Together::Held if last.is_nan() => {}
                 Together::Held | Together::Gauge | Together::With(_) => known.now[place] = last,
                 Together::Most | Together::MostOfSome => known.now[place] = number(cell.most()),
-                Together::Sum | Together::Machine | Together::ShareOfMachine | Together::Apart => {
+                Together::Sum
+                | Together::Machine
+                | Together::ShareOfMachine
+                | Together::Quantile
+                | Together::Apart => {
                     known.now[place] = number(cell.mean());
                 }
             }
