@@ -27,4 +27,4 @@ PYTHON
 done
 # The check must be able to fail.
 sed 's/replicas: 2/replicsa: 2/' docker/k8s/base/deployment.yaml >"$work/wrong.yaml"
-! "$at/bin/kubernetes-validate" --strict --quiet "$work/wrong.yaml" 2>/dev/null || { echo "a misspelt field passes" >&2; exit 1; }
+! "$at/bin/kubernetes-validate" --strict --quiet "$work/wrong.yaml" >/dev/null 2>&1 || { echo "a misspelt field passes" >&2; exit 1; }
