@@ -59,13 +59,16 @@ fn account(place: &Path, clients: &Tally) -> PathBuf {
     path
 }
 
-/// The check of requests: its verdict and everything else that it says.
+/// The check of this name among all that `verify` says.
+fn check<'a>(all: &'a Value, name: &str) -> &'a Value {
+    all["checks"].as_array().unwrap().iter().find(|check| check["check"] == name).unwrap()
+}
+
+/// The verdict of the check of requests, and all that `verify` says.
 fn of_requests(runs: &[PathBuf], output: &Path) -> (String, Value) {
     let (_, said, errors) = quintain("verify", runs, &[output.to_str().unwrap(), "--format", "json"]);
     let object: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said} {errors}"));
-    let checks = object["checks"].as_array().unwrap();
-    let check = checks.iter().find(|check| check["check"] == "requests").unwrap();
-    (check["verdict"].as_str().unwrap().to_owned(), object)
+    (check(&object, "requests")["verdict"].as_str().unwrap().to_owned(), object)
 }
 
 fn sum(tallies: &[Tally]) -> Tally {
@@ -105,8 +108,11 @@ fn what_all_have_answered_is_one_account_to_the_request() {
         assert!(page.contains(&expected), "{expected}: {page}");
     }
     let (verdict, all) = of_requests(&runs, &account(place.path(), &clients));
-    assert_eq!((verdict.as_str(), &all["ours"]), ("agrees", &all["ours"]), "{all:#}");
-    assert!(all.to_string().contains("to the request"), "{all:#}");
+    assert_eq!(verdict, "agrees", "{all:#}");
+    let requests = check(&all, "requests");
+    let [theirs, ours] = ["oha", "target"].map(|who| format!("{who}: {} answered", thousands(answered)));
+    assert_eq!([&requests["theirs"], &requests["ours"]], [&theirs, &ours], "{all:#}");
+    assert_eq!(requests["cause"], "to the request", "{all:#}");
     // One that is missing is missed.
     let (verdict, all) = of_requests(&runs[..2], &account(place.path(), &clients));
     assert_eq!(verdict, "differs", "{all:#}");
