@@ -166,10 +166,10 @@ impl OpenProcess {
         self.waited_ns = self.waited_ns + self.waits.more_ns(&self.directory, threads, room).into();
         Some(ProcessFigures {
             threads: threads.into(),
-            user_ns: nanoseconds(user).into(),
-            system_ns: nanoseconds(system).into(),
-            reaped_user_ns: nanoseconds(reaped_user).into(),
-            reaped_system_ns: nanoseconds(reaped_system).into(),
+            user_ns: ticks_ns(user).into(),
+            system_ns: ticks_ns(system).into(),
+            reaped_user_ns: ticks_ns(reaped_user).into(),
+            reaped_system_ns: ticks_ns(reaped_system).into(),
             rss_bytes: resident_pages.map(|pages| pages * procfs::page_size()).into(),
             fds: if is_zombie { 0.into() } else { self.descriptors(pid).into() },
         })
@@ -242,7 +242,7 @@ fn resident_in(text: &str) -> Option<u64> {
 
 /// The kernel's ticks in nanoseconds.
 #[must_use]
-pub fn nanoseconds(ticks: u64) -> u64 {
+pub fn ticks_ns(ticks: u64) -> u64 {
     ticks * (SECOND / procfs::ticks_per_second().max(1))
 }
 

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::comparison::Circumstances;
-use crate::sys::procfs::{CgroupFiles, HostCpu, HostFiles, TreeNow, nanoseconds};
+use crate::sys::procfs::{CgroupFiles, HostCpu, HostFiles, TreeNow, ticks_ns};
 use crate::units::shown::float;
 
 /// In shorter stretches the kernel's ticks of 10 ms say too little about other processes.
@@ -57,9 +57,9 @@ impl Outside {
 
     /// The stretch ends.
     pub fn end(mut self) -> Seen {
-        self.look();
         let end = Counters::read(self.target, &mut self.host, &mut self.cgroup);
         let begin = &self.begin;
+        let most_memory_bytes = self.most_memory_bytes.max(end.target.map(|tree| tree.rss_bytes));
         let seconds = (end.at - begin.at).as_secs_f64();
         let more = |before: Option<u64>, after: Option<u64>| Some(after?.saturating_sub(before?));
         let cpu = |tree: Option<TreeNow>| tree.map(|tree| tree.cpu_ns);
@@ -68,14 +68,14 @@ impl Outside {
         };
         let all = ticks(|host| Some(host.total_ticks)).filter(|all| *all > 0.0);
         let pct_of_machine = |part: Option<f64>| Some(100.0 * part? / all?);
-        let own_ticks = more(cpu(begin.own), cpu(end.own)).map(|ns| float(ns) / float(nanoseconds(1)));
+        let own_ticks = more(cpu(begin.own), cpu(end.own)).map(|ns| float(ns) / float(ticks_ns(1)));
         let others = ticks(|host| Some(host.process_ticks)).zip(own_ticks);
         let others = others.map(|(processes, own)| (processes - own).max(0.0)).filter(|_| seconds >= LEAST_S);
         let throttled_ns = more(begin.throttled_ns, end.throttled_ns);
         Seen {
             cpu_ns: more(cpu(begin.target), cpu(end.target)),
-            memory_bytes: self.most_memory_bytes.map(float),
-            memory_growth_bytes: more(begin.target.map(|tree| tree.rss_bytes), self.most_memory_bytes).map(float),
+            memory_bytes: most_memory_bytes.map(float),
+            memory_growth_bytes: more(begin.target.map(|tree| tree.rss_bytes), most_memory_bytes).map(float),
             around: Circumstances {
                 steal_pct: pct_of_machine(ticks(|host| host.steal_ticks.get())),
                 others_pct: pct_of_machine(others),

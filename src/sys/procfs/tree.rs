@@ -2,9 +2,11 @@
 //! another server.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs;
+use std::path::{Path, PathBuf};
 
-use super::{nanoseconds, resident_in, times_in};
+use super::{resident_in, ticks_ns, times_in};
 use crate::sys::clock;
 
 /// What a process tree has used until now.
@@ -22,35 +24,46 @@ impl TreeNow {
     pub fn of(root: u32) -> Option<Self> {
         let mut tree = Self { cpu_ns: 0, rss_bytes: 0 };
         let mut is_read = false;
-        let mut processes = vec![root];
-        while let Some(process) = processes.pop() {
+        walk(root, |process, _| {
             let read = |file: &str| fs::read_to_string(format!("/proc/{process}/{file}"));
             let times = read("stat").ok().and_then(|text| times_in(&text));
             if let Some((times, cpu_ns)) = times.zip(clock::process_cpu_ns(process).get()) {
-                tree.cpu_ns += cpu_ns + nanoseconds(times.reaped_user + times.reaped_system);
+                tree.cpu_ns += cpu_ns + ticks_ns(times.reaped_user + times.reaped_system);
                 is_read |= process == root;
             }
             let pages = read("statm").ok().and_then(|text| resident_in(&text)).unwrap_or_default();
             tree.rss_bytes += pages * procfs::page_size();
-            for task in fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten() {
-                processes.extend(children(&task.path()));
-            }
-        }
+        });
         is_read.then_some(tree)
     }
 }
 
+/// Visits a process and each one below it, with the directories of its threads in `/proc`.
+fn walk(root: u32, mut visit: impl FnMut(u32, &[PathBuf])) {
+    let mut processes = vec![root];
+    while let Some(process) = processes.pop() {
+        let threads = threads(process);
+        visit(process, &threads);
+        processes.extend(threads.iter().flat_map(|thread| children(thread)));
+    }
+}
+
+/// The directories of a process's threads; none where it has ended.
+fn threads(process: impl Display) -> Vec<PathBuf> {
+    let threads = fs::read_dir(format!("/proc/{process}/task")).into_iter().flatten().flatten();
+    threads.map(|thread| thread.path()).collect()
+}
+
 /// The processes that a thread has started, by its directory in `/proc`.
-fn children(task: &std::path::Path) -> Vec<u32> {
-    let children = fs::read_to_string(task.join("children")).unwrap_or_default();
+fn children(thread: &Path) -> Vec<u32> {
+    let children = fs::read_to_string(thread.join("children")).unwrap_or_default();
     children.split_whitespace().filter_map(|child| child.parse().ok()).collect()
 }
 
 /// The children of this process.
 #[must_use]
 pub fn own_children() -> Vec<u32> {
-    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten().flatten();
-    tasks.flat_map(|task| children(&task.path())).collect()
+    threads("self").iter().flat_map(|thread| children(thread)).collect()
 }
 
 /// The threads of a process tree between the first look and the last one, as the scheduler counts their CPU in
@@ -71,20 +84,16 @@ impl TreeCpu {
 
     /// Looks at each thread of each process. What has begun and ended between two looks is not seen.
     pub fn look(&mut self) {
-        let mut processes = vec![self.root];
-        while let Some(process) = processes.pop() {
-            let Ok(tasks) = fs::read_dir(format!("/proc/{process}/task")) else { continue };
-            for task in tasks.flatten() {
-                let path = task.path();
-                processes.extend(children(&path));
-                let id = task.file_name().to_str().and_then(|name| name.parse().ok());
-                let used = fs::read_to_string(path.join("schedstat")).ok();
+        walk(self.root, |_, threads| {
+            for thread in threads {
+                let id = thread.file_name().and_then(|name| name.to_str()?.parse().ok());
+                let used = fs::read_to_string(thread.join("schedstat")).ok();
                 let used_ns = used.and_then(|text| text.split_whitespace().next()?.parse::<u64>().ok());
                 if let (Some(id), Some(used_ns)) = (id, used_ns) {
                     self.threads.entry(id).or_insert((used_ns, used_ns)).1 = used_ns;
                 }
             }
-        }
+        });
     }
 
     /// CPU of all threads together and of the busiest one, in nanoseconds, between the looks; `None` where no thread
