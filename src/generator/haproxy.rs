@@ -106,11 +106,9 @@ impl Generator for HaProxy {
             (Kind::Broken, "eresp: answers of a server that broke off", sum(|row| row.eresp)),
             (Kind::OwnEnd, "cli_abrt: clients that left", sum(|row| row.cli_abrt)),
         ]);
-        let failed: u64 = failures.iter().filter(|one| one.kind != Kind::OwnEnd).map(|one| one.count).sum();
         // It has a class for each hundred that it counts; another one is in none.
         let is_known = statuses.remove(&0).unwrap_or(0) == 0;
-        Ok(Account {
-            ended: Some(answered + failed),
+        let account = Account {
             answered: Some(answered),
             statuses: if is_known { Statuses::Classes(statuses) } else { Statuses::Unknown },
             failures: Some(failures),
@@ -119,6 +117,7 @@ impl Generator for HaProxy {
                 .map(|row| Served { name: row.name.clone(), answered: row.answered() })
                 .collect(),
             ..Account::of(self.name(), self.unit())
-        })
+        };
+        Ok(Account { ended: account.failed().map(|failed| answered + failed), ..account })
     }
 }
