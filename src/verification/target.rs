@@ -281,11 +281,11 @@ fn instances(run: &Recording) -> Vec<OfInstance> {
 fn until_last_rows(run: &Recording) -> String {
     let lasted = span(run.lasted_s());
     if run.instances.is_empty() {
-        return format!("the run until its last row ({lasted}); it did not end in order");
+        return format!("the run until its last row ({lasted}; it did not end in order)");
     }
     let who: Vec<&str> = run.gaps.iter().filter_map(|gap| gap.instance.as_deref()).collect();
     let who = if who.is_empty() { "not all of them".to_owned() } else { who.join(", ") };
-    format!("the runs until their last rows ({lasted}); {who} did not end in order; the run")
+    format!("the runs until their last rows ({lasted}; {who} did not end in order)")
 }
 
 /// A counter, as a row has it.
