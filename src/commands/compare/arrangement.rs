@@ -35,6 +35,11 @@ const OURS: [&str; 8] = ["listen", "admin", "run-dir", "while", "duration", "pha
 /// What is allowed for another server.
 const SERVER: &str = "allowed: command='COMMAND',url=http://HOST:PORT, in which {port} is a fresh port";
 
+/// Whether both arms count their own requests, so that the figures can be theirs.
+pub fn are_quintain(arms: &[Arrangement; 2]) -> bool {
+    arms.iter().all(Arrangement::is_quintain)
+}
+
 impl Arrangement {
     /// Understands the text of `--a` or `--b`, which is the flag's `name`.
     ///

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::arrangement::Arrangement;
 use super::plan::Plan;
-use super::process::{Started, Stop, last_words};
+use super::process::{Started, Stop, last_words, shell};
 use super::running::Running;
 use crate::comparison::Arm;
 
@@ -31,8 +31,7 @@ impl Beside {
         let Arrangement::Quintain { beside: Some(command), .. } = &plan.arms[arm as usize] else {
             return Ok(Self { process: None, said });
         };
-        let command = command.replace("{url}", target.url()).replace("{admin}", target.admin().unwrap_or_default());
-        let words = ["sh".to_owned(), "-c".to_owned(), command];
+        let words = shell(target.fill_in(command));
         let process = Started::start(&words, Path::new("."), folder, OUTPUT, stop)?;
         Ok(Self { process: Some(process), said })
     }

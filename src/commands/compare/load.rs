@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::outside::Outside;
 use super::plan::{Plan, Source};
-use super::process::{Started, Stop, last_words};
+use super::process::{Started, Stop, last_words, shell};
 use super::running::Running;
 use super::target::pinned;
 use crate::comparison::{Circumstances, Figures};
@@ -134,8 +134,7 @@ fn invocation(plan: &Plan, load: &Load, target: &Running) -> Result<Invocation, 
                 Amount::Requests(_) => 0,
             };
             let line = line.replace("{seconds}", &seconds.to_string());
-            let line = line.replace("{url}", target.url()).replace("{admin}", target.admin().unwrap_or_default());
-            Ok(Invocation::printing(vec!["sh".to_owned(), "-c".to_owned(), line]))
+            Ok(Invocation::printing(shell(target.fill_in(&line))))
         }
     }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::arrangement::{Arrangement, Setting};
+use super::arrangement::{Arrangement, Setting, are_quintain};
 use super::bounds::{Bound, no_such_row};
 use crate::comparison::{Arm, Looks, Row, Scale, Wanted, row_named};
 use crate::generator::{Amount, Generator, Load};
@@ -114,11 +114,6 @@ impl Plan {
         }
     }
 
-    /// Whether both arms count their own requests, so that the figures can be theirs.
-    pub fn both_are_quintain(&self) -> bool {
-        self.arms.iter().all(Arrangement::is_quintain)
-    }
-
     /// How long an arm may take until it serves.
     pub fn start_limit(&self) -> Duration {
         self.hang_after.unwrap_or(Duration::from_mins(1))
@@ -187,7 +182,7 @@ impl Reader<'_> {
         let source = self.source(&load, warmup);
         if let Some(Source::Command(command)) = &source
             && command.contains("{admin}")
-            && !arms.iter().all(Arrangement::is_quintain)
+            && !are_quintain(&arms)
         {
             self.wrong.push(format!("--load {command:?}: an arm that is not quintain has no {{admin}}"));
         }

@@ -165,6 +165,11 @@ impl Drop for Started {
     }
 }
 
+/// A command for the shell, as the words of a program.
+pub fn shell(command: String) -> Vec<String> {
+    vec!["sh".to_owned(), "-c".to_owned(), command]
+}
+
 /// The last line that a process has written into a file, to follow a sentence.
 pub fn last_words(file: &Path) -> String {
     let said = std::fs::read_to_string(file).unwrap_or_default();

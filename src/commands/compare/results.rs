@@ -7,6 +7,7 @@ use std::fs;
 
 use serde_json::{Value, json};
 
+use super::arrangement::are_quintain;
 use super::ended::Ended;
 use super::looked_at;
 use super::plan::{Plan, Source};
@@ -205,7 +206,7 @@ impl<'a> Results<'a> {
 
     /// Whose figures these are, where an arm has none of its own, and what nobody can check then.
     fn by_the_client(&self) -> Option<String> {
-        if self.plan.both_are_quintain() {
+        if are_quintain(&self.plan.arms) {
             return None;
         }
         let others = Arm::BOTH.into_iter().filter(|arm| !self.plan.arms[*arm as usize].is_quintain());
@@ -380,7 +381,7 @@ impl<'a> Results<'a> {
             "b": self.plan.arm_texts[1],
             "load": self.plan.load_text(),
             "seed": self.plan.seed,
-            "figures_by": if self.plan.both_are_quintain() { "target" } else { "client" },
+            "figures_by": if are_quintain(&self.plan.arms) { "target" } else { "client" },
             "confidence": self.confidence,
             "rows": rows_json(&self.changes, |row| Some(self.medians(|arm| (row.of)(&arm.figures)))),
             "looks": looks,

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use indicatif::ProgressBar;
 
+use super::arrangement::are_quintain;
 use super::beside::Beside;
 use super::folder;
 use super::outside::{Outside, Seen};
@@ -74,7 +75,7 @@ fn measured(
     start_s: Option<f64>,
     told: Option<Told>,
 ) -> Result<Measured, String> {
-    let both_tell = plan.both_are_quintain();
+    let both_tell = are_quintain(&plan.arms);
     let Loaded { account, thread_pct, cores_pct, idle_s: _ } = loaded;
     let Seen { cpu_ns, memory_bytes, memory_growth_bytes, around: machine } = seen;
     let client = account.as_ref().map(load::figures).unwrap_or_default();

@@ -1,5 +1,6 @@
 //! What an arm runs, while it runs in a round.
 
+use std::fs;
 use std::path::Path;
 
 use super::arrangement::Arrangement;
@@ -18,11 +19,12 @@ pub enum Running {
 }
 
 impl Running {
-    /// Starts what the arm runs, and waits until it serves; says after how many seconds it answered.
+    /// Starts what the arm runs in `folder`, which it makes, and waits until it serves; says after how many seconds it answered.
     ///
     /// # Errors
     /// A sentence with what it said.
     pub fn start(plan: &Plan, arm: Arm, folder: &Path, stop: &Stop) -> Result<(Self, Option<f64>), String> {
+        fs::create_dir_all(folder).map_err(|error| format!("{}: it can't be made ({error})", folder.display()))?;
         match &plan.arms[arm as usize] {
             Arrangement::Quintain { binary, settings, beside: _ } => {
                 let program = binary.as_ref().unwrap_or(&plan.program);
@@ -50,6 +52,11 @@ impl Running {
             Self::Quintain(target) => Some(target.admin()),
             Self::Other(_) => None,
         }
+    }
+
+    /// A user's command, with the addresses of this arm in place of `{url}` and `{admin}`.
+    pub fn fill_in(&self, command: &str) -> String {
+        command.replace("{url}", self.url()).replace("{admin}", self.admin().unwrap_or_default())
     }
 
     /// The first process of its tree.

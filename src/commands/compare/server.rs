@@ -1,12 +1,11 @@
 //! Another server than quintain, as the arm of a round: started by its command, waited for, ended with its whole tree.
 
-use std::fs;
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::plan::Plan;
-use super::process::{Started, Stop, last_words};
+use super::process::{Started, Stop, last_words, shell};
 use super::target::pinned;
 use crate::comparison::Arm;
 
@@ -27,7 +26,7 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts it on a fresh port, and waits until it answers with any status.
+    /// Starts it on a fresh port, with its output in `folder`, and waits until it answers with any status.
     ///
     /// # Errors
     /// A sentence with what the server said.
@@ -38,7 +37,6 @@ impl Server {
         folder: &Path,
         stop: &Stop,
     ) -> Result<(Self, Duration), String> {
-        fs::create_dir_all(folder).map_err(|error| format!("{}: it can't be made ({error})", folder.display()))?;
         let port = fresh_port().map_err(|error| format!("there is no free port on 127.0.0.1 ({error})"))?;
         let [command, url] = [command, url].map(|text| text.replace("{port}", &port.to_string()));
         if is_listening(&url) {
@@ -47,7 +45,7 @@ impl Server {
                 "{url} is taken before {arm}'s server is started; {{port}} is a port that is free"
             ));
         }
-        let words = [pinned(plan.pins.as_ref().map(|[_, target]| target)), vec!["sh".into(), "-c".into(), command]];
+        let words = [pinned(plan.pins.as_ref().map(|[_, target]| target)), shell(command)];
         let process = Started::start(&words.concat(), Path::new("."), folder, OUTPUT, stop)?;
         let mut server = Self { process, folder: folder.to_owned(), url };
         let took = server.wait_until_it_answers(plan, stop)?;

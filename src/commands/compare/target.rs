@@ -46,7 +46,7 @@ pub struct Told {
 }
 
 impl Target {
-    /// Starts a target, and waits until it is ready; says after how long it answered, if it did.
+    /// Starts a target in `folder`, and waits until it is ready; says after how long it answered, if it did.
     ///
     /// # Errors
     /// A sentence with what the target said.
@@ -57,7 +57,6 @@ impl Target {
         folder: &Path,
         stop: &Stop,
     ) -> Result<(Self, Option<Duration>), String> {
-        fs::create_dir_all(folder).map_err(|error| format!("{}: it can't be made ({error})", folder.display()))?;
         let mut settings = complete(own, plan.profile_path().as_deref(), plan.seed);
         let mut set = |name: &str, value: &str| settings.push((name.to_owned(), value.to_owned()));
         if !own.iter().any(|(name, _)| name == "sample-interval") {
