@@ -1,16 +1,15 @@
 //! What a comparison says: as a table, JSON, CSV, Markdown, benchstat's input and an HTML page.
 
 mod csv;
+mod json;
+mod sentences;
 
 use std::fmt::Write;
 use std::fs;
 
-use serde_json::{Value, json};
-
-use super::arrangement::are_quintain;
 use super::ended::Ended;
 use super::looked_at;
-use super::plan::{Plan, Source};
+use super::plan::Plan;
 use super::published::Published;
 use super::record::{Record, Round};
 use crate::comparison::{
@@ -100,62 +99,6 @@ impl<'a> Results<'a> {
         Ok(())
     }
 
-    /// The verdict, or why there is none.
-    fn verdict_sentence(&self) -> String {
-        let Plan { judged, floor, noise_floor, looks, .. } = self.plan;
-        let Some((found, interval)) = self.judged().and_then(|found| Some((found, found.interval?))) else {
-            if self.rounds.is_empty() {
-                return format!(
-                    "No verdict: the first look is after {}.",
-                    amount(float(looks.pairs()[0] as u64), "round")
-                );
-            }
-            let known = self.judged().map_or(0, |found| found.pairs);
-            let rounds = self.rounds.len();
-            return format!(
-                "No verdict: {} is known in both arms in {known} of {}.",
-                judged.title,
-                amount(float(rounds as u64), "round")
-            );
-        };
-        let seen = format!(
-            "{} {} ({}, {} % confidence, {} pairs)",
-            judged.title,
-            page::change(judged.scale, judged.unit, found.estimate),
-            page::interval(judged.scale, judged.unit, interval),
-            confidence_pct(self.confidence),
-            found.pairs
-        );
-        if self.is_refused() {
-            return format!("No verdict, for the reasons below: {seen}.");
-        }
-        let floor = match judged.scale {
-            Scale::Ratio => format!("{} %", 100.0 * floor),
-            Scale::Difference => format!("{floor}"),
-        };
-        if *noise_floor {
-            let widest = page::change(judged.scale, judged.unit, interval.high.max(-interval.low));
-            return match self.verdict {
-                Verdict::Better | Verdict::Worse => {
-                    format!("A differs from itself, which is chance or a fault of the machine: {seen}.")
-                }
-                _ => format!(
-                    "A against A: changes beyond {} can be told apart here: {seen}.",
-                    widest.trim_start_matches('+')
-                ),
-            };
-        }
-        match self.verdict {
-            Verdict::Same => format!("A and B are the same within {floor}: {seen}."),
-            Verdict::Better => format!("B is better: {seen}."),
-            Verdict::Worse => format!("B is worse: {seen}."),
-            Verdict::Undecided { more_pairs: Some(more) } => {
-                format!("Can't tell yet: {seen}. About {more} more rounds would probably do.")
-            }
-            Verdict::Undecided { more_pairs: None } => format!("Can't tell yet: {seen}."),
-        }
-    }
-
     /// Whether an objection bears on the judged row.
     fn is_refused(&self) -> bool {
         self.objections.iter().any(|one| one.bears_on(self.plan.judged))
@@ -163,77 +106,6 @@ impl<'a> Results<'a> {
 
     fn judged(&self) -> Option<Change> {
         self.changes.iter().find(|(row, _)| row.name == self.plan.judged.name).and_then(|(_, change)| *change)
-    }
-
-    /// What a reader should know beside the verdict.
-    fn remarks(&self) -> Vec<String> {
-        let mut remarks: Vec<String> = self
-            .objections
-            .iter()
-            .map(|one| {
-                let Objection { sentence, evidence, .. } = one;
-                if one.bears_on(self.plan.judged) {
-                    return format!("{sentence} ({evidence})");
-                }
-                let rows: Vec<&str> = one.rows().map(|row| row.title).collect();
-                format!("{sentence} ({evidence}; this bears on these rows alone: {})", rows.join(", "))
-            })
-            .collect();
-        remarks.extend(self.by_the_client());
-        if self.ended != Ended::Decided {
-            remarks.push(self.ended.sentence().to_owned());
-        }
-        if matches!(self.plan.source, Source::Known(..)) && self.plan.load.rate.is_none() {
-            remarks.push(format!(
-                "With {} at once and no rate, mean latency is concurrency ÷ rate: latencies are shown and not judged.",
-                self.plan.load.concurrency
-            ));
-        }
-        for (text, state) in &self.bounds {
-            remarks.push(match state {
-                State::Broken => format!("--fail-if '{text}': it is so."),
-                State::Held => format!("--fail-if '{text}': it is not so."),
-                State::Unknown => format!("--fail-if '{text}': can't tell."),
-                State::Refused => format!("--fail-if '{text}': no answer, for the reasons above."),
-            });
-        }
-        if let Some(published) = &self.published {
-            remarks.push(published.remark());
-            remarks.extend_from_slice(&published.contradictions);
-        }
-        remarks
-    }
-
-    /// Whose figures these are, where an arm has none of its own, and what nobody can check then.
-    fn by_the_client(&self) -> Option<String> {
-        if are_quintain(&self.plan.arms) {
-            return None;
-        }
-        let others = Arm::BOTH.into_iter().filter(|arm| !self.plan.arms[*arm as usize].is_quintain());
-        let others: Vec<String> = others.map(|arm| arm.letter().to_string()).collect();
-        let is = if others.len() == 1 { "is" } else { "are" };
-        let around = || self.rounds.iter().flat_map(|round| &round.arms).map(|arm| &arm.around);
-        let checked = match (
-            around().any(|one| one.statuses.is_empty()),
-            around().any(|one| one.bytes_per_request.is_none()),
-        ) {
-            (false, false) => "Statuses and bytes are checked as far as the client counts them.",
-            (true, false) => {
-                "The client tells bytes and failures, and not each status: that the arms answered alike is checked by those."
-            }
-            (false, true) => {
-                "The client tells statuses, and not the bytes of bodies: whether those are equal is not checked."
-            }
-            (true, true) => {
-                "The client tells neither each status nor the bytes of bodies: whether the arms answered alike is checked by its failures alone."
-            }
-        };
-        let checked = if self.rounds.is_empty() { "" } else { checked };
-        let told = format!(
-            "{} {is} not quintain: the figures of both arms are the client's; CPU and memory are those of the process tree, seen from outside. {checked}",
-            others.join(" and ")
-        );
-        Some(told.trim_end().to_owned())
     }
 
     fn lines(&self) -> Vec<Line> {
@@ -361,37 +233,6 @@ impl<'a> Results<'a> {
         text
     }
 
-    fn json(&self) -> Value {
-        let looks: Vec<Value> = self
-            .looks_so_far()
-            .map(|pairs| json!({ "pairs": pairs.len(), "rows": rows_json(&changes(pairs, self.confidence), |_| None) }))
-            .collect();
-        let more_pairs = match self.verdict {
-            Verdict::Undecided { more_pairs } => more_pairs,
-            _ => None,
-        };
-        json!({
-            "verdict": if self.is_refused() { "refused" } else { self.verdict.name() },
-            "sentence": self.verdict_sentence(),
-            "judged": self.plan.judged.name,
-            "floor": self.plan.floor,
-            "more_pairs": more_pairs,
-            "ended": self.ended,
-            "a": self.plan.arm_texts[0],
-            "b": self.plan.arm_texts[1],
-            "load": self.plan.load_text(),
-            "seed": self.plan.seed,
-            "figures_by": if are_quintain(&self.plan.arms) { "target" } else { "client" },
-            "confidence": self.confidence,
-            "rows": rows_json(&self.changes, |row| Some(self.medians(|arm| (row.of)(&arm.figures)))),
-            "looks": looks,
-            "published": self.published.as_ref().map(published_json),
-            "objections": self.objections.iter().map(objection_json).collect::<Vec<_>>(),
-            "fail_if": self.bounds.iter().map(|(text, state)| json!({ "condition": text, "state": state })).collect::<Vec<_>>(),
-            "rounds": self.rounds,
-        })
-    }
-
     /// The pairs of each look that was reached.
     fn looks_so_far(&self) -> impl Iterator<Item = &[Pair]> {
         let looks: &Looks = &self.plan.looks;
@@ -423,38 +264,6 @@ impl<'a> Results<'a> {
             looks: self.looks_so_far().filter_map(look).collect(),
         }
     }
-}
-
-/// The change of each row, with the medians of both arms where they are told.
-fn rows_json(changes: &Changes, medians: impl Fn(&Row) -> Option<[Option<f64>; 2]>) -> Value {
-    let row = |(row, change): &(&'static Row, Option<Change>)| {
-        let value = change.map(|change| {
-            let [a, b] = medians(row).unwrap_or_default();
-            json!({
-                "a": a,
-                "b": b,
-                "pairs": change.pairs,
-                "estimate": change.estimate,
-                "interval": change.interval.map(|interval| [interval.low, interval.high]),
-                "scale": row.scale.name(),
-            })
-        });
-        (row.name.to_owned(), value.unwrap_or(Value::Null))
-    };
-    Value::Object(changes.iter().map(row).collect())
-}
-
-fn objection_json(objection: &Objection) -> Value {
-    let rows: Vec<&str> = objection.rows().map(|row| row.name).collect();
-    json!({ "what": objection.sentence, "evidence": objection.evidence, "rows": rows })
-}
-
-fn published_json(published: &Published) -> Value {
-    let [a, b] = published
-        .arms
-        .each_ref()
-        .map(|one| one.as_ref().map(|one| json!({ "name": one.name, "figures": one.figures })));
-    json!({ "a": a, "b": b, "contradictions": published.contradictions })
 }
 
 /// An arm without settings has the defaults.
