@@ -9,6 +9,7 @@ mod beside;
 mod binary;
 mod bounds;
 mod ended;
+mod first_request;
 mod flags;
 mod load;
 mod outside;

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::first_request::FirstRequest;
 use super::outside::Outside;
 use super::plan::{Plan, Source};
 use super::process::{Started, Stop, last_words, shell};
@@ -19,8 +20,13 @@ use crate::units::shown::float;
 /// So often the generator's threads are looked at.
 const LOOK: Duration = Duration::from_millis(250);
 
-/// So often the target is asked whether its first request has come: each time costs both of them.
-const LOOK_FOR_FIRST: Duration = Duration::from_millis(10);
+/// What a load is run for.
+pub enum Stretch<'a> {
+    /// To warm the target up: for as long as the plan says, and unseen.
+    Warmup,
+    /// To be measured: as the plan says, and seen from outside.
+    Measured(&'a mut Outside),
+}
 
 /// What came of a load.
 #[derive(Debug, Default)]
@@ -31,38 +37,39 @@ pub struct Loaded {
     pub thread_pct: Option<f64>,
     /// CPU of its whole tree, in percent of the cores it may use.
     pub cores_pct: Option<f64>,
-    /// From its start until the target saw its first request, to some milliseconds.
+    /// From its start until the target saw its first request, to a 32nd of that or 5 ms.
     pub idle_s: f64,
 }
 
-/// Loads the target, for `warmup` or as the plan says. `None`: the user wants an end.
+/// Loads the target for a stretch. `None`: the user wants an end.
 ///
 /// # Errors
 /// A sentence that says what the generator did.
 pub fn run(
     plan: &Plan,
     target: &Running,
-    warmup: Option<Duration>,
-    mut outside: Option<&mut Outside>,
+    mut stretch: Stretch,
     folder: &Path,
     stop: &Stop,
 ) -> Result<Option<Loaded>, String> {
-    let load = plan.load_for(warmup);
+    let (name, load, before) = match stretch {
+        Stretch::Warmup => ("warmup", plan.load.for_a_time(plan.warmup), None),
+        Stretch::Measured(_) => ("load", plan.load.clone(), target.started()),
+    };
     let Invocation { mut command, files } = invocation(plan, &load, target)?;
     if let Source::Known(_, program) = &plan.source
         && let Some(first) = command.first_mut()
     {
         *first = std::path::absolute(program).unwrap_or_else(|_| program.clone()).display().to_string();
     }
-    let name = if warmup.is_some() { "warmup" } else { "load" };
     for (file, content) in files {
         let path = folder.join(file);
         fs::write(&path, content).map_err(|error| format!("{}: it can't be written ({error})", path.display()))?;
     }
     let words = [pinned(plan.pins.as_ref().map(|[generator, _]| generator)), command].concat();
     let (out, err) = (format!("{name}.out"), format!("{name}.err"));
-    let (begun, before) = (Instant::now(), target.started());
-    let mut idle: Option<Duration> = None;
+    let begun = Instant::now();
+    let mut first = FirstRequest::after(before);
     let directory = match &plan.source {
         Source::Known(..) => folder,
         Source::Command(_) => Path::new("."),
@@ -76,18 +83,15 @@ pub fn run(
     let ended = stop.look_until(limit, || {
         if looked.is_none_or(|last| last.elapsed() >= LOOK) {
             tree.look();
-            if let Some(outside) = outside.as_mut() {
+            if let Stretch::Measured(outside) = &mut stretch {
                 outside.look();
             }
             looked = Some(Instant::now());
             watched = begun.elapsed();
         }
-        if idle.is_none() && target.started() > before {
-            idle = Some(begun.elapsed());
-        }
+        first.look(|| begun.elapsed(), || target.started());
         exit = process.ended();
-        let awaits_first = idle.is_none() && before.is_some();
-        exit.is_none().then_some(if awaits_first { LOOK_FOR_FIRST } else { LOOK })
+        exit.is_none().then(|| first.pause().unwrap_or(LOOK))
     });
     if stop.is_heard() {
         return Ok(None);
@@ -119,7 +123,7 @@ pub fn run(
     };
     Ok(Some(Loaded {
         account,
-        idle_s: idle.unwrap_or_default().as_secs_f64(),
+        idle_s: first.came().as_secs_f64(),
         thread_pct: used.map(|(_, busiest_ns)| float(busiest_ns) / 1e7 / seconds),
         cores_pct: used.map(|(all_ns, _)| float(all_ns) / 1e7 / seconds / float(cores.max(1) as u64)),
     }))

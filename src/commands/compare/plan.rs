@@ -106,14 +106,6 @@ impl Plan {
         if reader.wrong.is_empty() { plan.ok_or_else(Vec::new) } else { Err(reader.wrong) }
     }
 
-    /// A load of this plan for so long, or as long as it was asked for.
-    pub fn load_for(&self, warmup: Option<Duration>) -> Load {
-        match warmup {
-            Some(duration) => self.load.for_a_time(duration),
-            None => self.load.clone(),
-        }
-    }
-
     /// How long an arm may take until it serves.
     pub fn start_limit(&self) -> Duration {
         self.hang_after.unwrap_or(Duration::from_mins(1))

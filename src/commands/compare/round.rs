@@ -8,13 +8,13 @@ use indicatif::ProgressBar;
 use super::arrangement::are_quintain;
 use super::beside::Beside;
 use super::folder;
+use super::load::{self, Loaded, Stretch};
 use super::outside::{Outside, Seen};
 use super::plan::Plan;
 use super::process::Stop;
 use super::record::{Measured, Round};
 use super::running::Running;
 use super::target::Told;
-use super::{load, load::Loaded};
 use crate::comparison::{Arm, Circumstances, Figures, first_of_pair};
 use crate::generator::Account;
 use crate::units::shown::float;
@@ -47,13 +47,13 @@ pub fn run(plan: &Plan, number: usize, bar: &ProgressBar, stop: &Stop) -> Result
 
 fn one(plan: &Plan, arm: Arm, place: &Path, stop: &Stop) -> Result<Option<Measured>, String> {
     let (running, start_s) = Running::start(plan, arm, place, stop)?;
-    if plan.source.can_warm_up() && load::run(plan, &running, Some(plan.warmup), None, place, stop)?.is_none() {
+    if plan.source.can_warm_up() && load::run(plan, &running, Stretch::Warmup, place, stop)?.is_none() {
         return Ok(None);
     }
     let beside = Beside::start(plan, arm, &running, place, stop)?;
     running.begin()?;
     let mut outside = Outside::begin(running.pid());
-    let Some(loaded) = load::run(plan, &running, None, Some(&mut outside), place, stop)? else {
+    let Some(loaded) = load::run(plan, &running, Stretch::Measured(&mut outside), place, stop)? else {
         return Ok(None);
     };
     running.come_to_rest();

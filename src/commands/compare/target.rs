@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde::Deserialize;
 
 use super::arrangement::{Setting, complete, words};
 use super::plan::Plan;
@@ -33,6 +33,20 @@ pub struct Target {
     url: String,
     admin: String,
     http: ureq::Agent,
+}
+
+/// What is read of `/stats` while a load runs; the rest is passed over, since reading it all costs too much for that.
+#[derive(Deserialize)]
+struct Stats {
+    totals: Totals,
+}
+
+/// Its sums; what is not known is `None`.
+#[derive(Deserialize)]
+struct Totals {
+    started: Option<u64>,
+    in_flight: Option<u64>,
+    connections: Option<u64>,
 }
 
 /// What a target tells of its measured stretch.
@@ -69,7 +83,15 @@ impl Target {
         let pinned = pinned(plan.pins.as_ref().map(|[_, target]| target));
         let words = [pinned, command, words(&settings)].concat();
         let process = Started::start(&words, folder, folder, ("target.out", "target.err"), stop)?;
-        let http = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(30))).build().into();
+        // Of each stage after the name's: with a limit on the whole, ureq starts a thread for each request to look the name up.
+        let limit = Some(Duration::from_secs(30));
+        let http = ureq::Agent::config_builder()
+            .timeout_connect(limit)
+            .timeout_send_request(limit)
+            .timeout_send_body(limit)
+            .timeout_recv_response(limit)
+            .timeout_recv_body(limit);
+        let http = http.build().into();
         let mut target =
             Self { process, folder: folder.to_owned(), url: String::new(), admin: String::new(), http };
         let took = target.wait_until_ready(plan.start_limit(), stop)?;
@@ -133,8 +155,8 @@ impl Target {
     /// left behind may keep it waiting, so it does not wait for long.
     pub fn come_to_rest(&self) {
         let deadline = Instant::now() + REST;
-        let has = |totals: &Value, name: &str| totals[name].as_u64().is_none_or(|count| count > 0);
-        let is_busy = |totals: Value| has(&totals, "in_flight") || has(&totals, "connections");
+        let has = |count: Option<u64>| count.is_none_or(|count| count > 0);
+        let is_busy = |totals: Totals| has(totals.in_flight) || has(totals.connections);
         while self.totals().is_none_or(is_busy) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -151,13 +173,13 @@ impl Target {
 
     /// How many requests have begun so far; `None` where the target does not answer.
     pub fn started(&self) -> Option<u64> {
-        self.totals()?["started"].as_u64()
+        self.totals()?.started
     }
 
-    fn totals(&self) -> Option<Value> {
+    fn totals(&self) -> Option<Totals> {
         let answer =
             self.http.get(format!("{}/stats", self.admin)).call().ok()?.body_mut().read_to_string().ok()?;
-        serde_json::from_str::<Value>(&answer).ok()?.get_mut("totals").map(Value::take)
+        serde_json::from_str::<Stats>(&answer).ok().map(|stats| stats.totals)
     }
 
     /// The measured stretch ends, at rest; the target drains, and what it has recorded is read. For `idle_s` at its begin the
