@@ -99,7 +99,9 @@ impl Server {
     /// A sentence, when it had ended before.
     pub fn end(mut self) -> Result<(), String> {
         if let Some(code) = self.process.ended() {
-            return Err(self.ended_with(code, "while it was loaded"));
+            // A daemon may have answered before the process that was started ended.
+            let hint = if code == 0 { "; it has to stay in the foreground" } else { "" };
+            return Err(self.ended_with(code, &format!("while it was loaded{hint}")));
         }
         self.process.end_group(END);
         Ok(())
