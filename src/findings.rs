@@ -33,7 +33,7 @@ mod throttling;
 #[cfg(test)]
 pub(crate) mod sketch;
 
-use crate::recording::{Recording, Series};
+use crate::recording::{Phase, Recording, Series};
 use crate::units::shown::count;
 pub use split::{Kind, Split};
 
@@ -226,6 +226,17 @@ fn stretches(many: usize, series: &Series) -> String {
         rows => ("stretch", "stretches", format!(" of up to {} rows", count(rows))),
     };
     format!("{} {}{what}", count(many as u64), if many == 1 { one } else { several })
+}
+
+/// `in phase "measure", `, where there is more than one.
+fn in_phase(run: &Recording, phase: &Phase) -> String {
+    if run.phases.len() > 1 { format!("in phase {:?}, ", phase.name) } else { String::new() }
+}
+
+/// As a sentence begins.
+fn capital(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// ` A fault plan …`, where one that lets requests or connections wait was in force in this time; otherwise nothing.

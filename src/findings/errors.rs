@@ -1,7 +1,6 @@
 //! Requests that failed, by the target's own count.
 
-use super::queueing::capital;
-use super::{Certainty, Finding, Rule, Weight, evidence};
+use super::{Certainty, Finding, Rule, Weight, capital, evidence};
 use crate::recording::{Figure, Recording};
 use crate::scoreboard::{Rejection, SHED_STATUS};
 use crate::units::shown::{self, amount, clock, count, float, number};

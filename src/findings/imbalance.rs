@@ -1,8 +1,7 @@
 //! Workers, or instances of a service, that did more than others: on a port that workers share, the kernel gives out connections by a hash, and a
 //! connection stays with its worker.
 
-use super::queueing::capital;
-use super::{Certainty, Finding, Rule, Weight, or_unknown};
+use super::{Certainty, Finding, Rule, Weight, capital, or_unknown};
 use crate::recording::{Figure, Instance, Recording, Series, Worker};
 use crate::units::shown::{amount, float, number};
 

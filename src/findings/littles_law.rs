@@ -2,8 +2,8 @@
 //! time in it. It holds for whatever is measured right, so it checks the figures against each other, and it says how many
 //! of the open connections were busy.
 
-use super::queueing::{busiest, capital, in_phase};
-use super::{Certainty, Finding, Rule, Weight, evidence, or_unknown};
+use super::queueing::busiest;
+use super::{Certainty, Finding, Rule, Weight, capital, evidence, in_phase, or_unknown};
 use crate::recording::{Figure, Phase, Recording};
 use crate::scoreboard::Arrivals;
 use crate::snapshot::Recorded;

@@ -8,8 +8,7 @@
 //! [`super::late_beats`] says why it was late.
 
 use super::late_beats;
-use super::queueing::capital;
-use super::{Certainty, Finding, Rule, Weight, evidence, or_unknown, stretches};
+use super::{Certainty, Finding, Rule, Weight, capital, evidence, or_unknown, stretches};
 use crate::recording::{Figure, Recording};
 use crate::units::shown::{clock, count, float, microseconds, percent};
 

@@ -1,7 +1,6 @@
 //! Waiting for a thread of the pool: where the threads are fewer than the requests that need one, each waits for its turn.
 
-use super::queueing::{capital, in_phase};
-use super::{Certainty, Finding, Rule, Weight, evidence, or_unknown};
+use super::{Certainty, Finding, Rule, Weight, capital, evidence, in_phase, or_unknown};
 use crate::recording::{Figure, Phase, Recording};
 use crate::units::shown::{count, float, microseconds, number, percent};
 

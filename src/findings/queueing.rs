@@ -2,7 +2,7 @@
 //!
 //! A request waits before it is read (queue), and again for the event loop whenever its timer, pool thread or body is ready.
 
-use super::{Certainty, Finding, Rule, Weight, evidence, held_up_by_a_plan};
+use super::{Certainty, Finding, Rule, Weight, capital, evidence, held_up_by_a_plan, in_phase};
 use crate::histogram::Distribution;
 use crate::recording::{Phase, Recording};
 use crate::snapshot::Recorded;
@@ -95,17 +95,6 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Findi
         certainty: Certainty::Certain,
         unknown: "what a client waited before its request arrived here: for a connection, for its own turn, for the network. The queue is a lower bound where the kernel merged segments",
     })
-}
-
-/// `in phase "measure", `, where there is more than one.
-pub fn in_phase(run: &Recording, phase: &Phase) -> String {
-    if run.phases.len() > 1 { format!("in phase {:?}, ", phase.name) } else { String::new() }
-}
-
-/// As a sentence begins.
-pub fn capital(sentence: &str) -> String {
-    let mut letters = sentence.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 #[cfg(test)]

@@ -3,9 +3,9 @@
 //! All of it is measured: what work spends is told by who does it, and when a request has waited for the loop, the worker
 //! knows which requests were on the loop meanwhile. Where that is not known, it is said.
 
-use super::queueing::{busiest, capital, in_phase};
+use super::queueing::busiest;
 use super::split::{Kind, Service, Split};
-use super::{Certainty, Finding, Rule, Weight, evidence, held_up_by_a_plan, or_unknown};
+use super::{Certainty, Finding, Rule, Weight, capital, evidence, held_up_by_a_plan, in_phase, or_unknown};
 use crate::recording::{Phase, Recording};
 use crate::snapshot::RouteReading;
 use crate::units::shown::{count, float, microseconds};
