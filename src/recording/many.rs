@@ -128,9 +128,10 @@ pub fn read(directories: &[PathBuf], told: &(dyn Fn(u64) + Sync)) -> Result<Reco
 /// Everything that is an instance's own, moved to where it stands in the time of all.
 fn add(merged: &mut Recording, alike::Named { name, from_s, to_s, recording: run }: &mut alike::Named) {
     let from_s = *from_s;
-    let gap = run.gaps.pop().map(|gap| Gap { instance: Some(name.clone()), after_s: gap.after_s + from_s, ..gap });
+    let gap = run.gaps.pop();
     // The run's own sentence about its gap knows neither the name nor the time of all.
-    let own = Gap::of(run).map(|gap| gap.sentence());
+    let own = gap.as_ref().map(Gap::sentence);
+    let gap = gap.map(|gap| Gap { instance: Some(name.clone()), after_s: gap.after_s + from_s, ..gap });
     let wrong = run.damage.iter().filter(|sentence| Some(*sentence) != own.as_ref());
     merged.damage.extend(wrong.map(|sentence| format!("{name}: {sentence}")));
     merged.damage.extend(gap.as_ref().map(Gap::sentence));
