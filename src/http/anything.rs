@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::body::Body;
-use axum::extract::Request;
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -64,10 +62,14 @@ pub async fn headers(headers: HeaderMap, exchange: Exchange) -> Response {
 ///
 /// # Errors
 /// 413 for a body that is too large to be shown.
-pub async fn anything(exchange: Exchange, request: Request) -> Result<Response, Refusal> {
-    let (parts, body) = request.into_parts();
+pub async fn anything(
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+    exchange: Exchange,
+) -> Result<Response, Refusal> {
     let body = read(body).await?;
-    let Parts { method, uri, headers, .. } = parts;
     let is_form = headers
         .get(header::CONTENT_TYPE)
         .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"));

@@ -1,12 +1,12 @@
 //! What a request wants of a body that may be asked for in part or not at all: RFC 9110, 13 and 14.
 
+use std::convert::Infallible;
 use std::ops::Range;
 
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, Method, header};
 
-use super::error::Refusal;
+use super::handler::Argument;
+use super::request::Request;
 
 /// The conditions that a request sets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,17 +32,18 @@ pub enum Wanted {
     NoPart,
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for Conditions {
-    type Rejection = Refusal;
+impl Argument for Conditions {
+    type Refusal = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
-        let headers = &parts.headers;
+    async fn take(request: &mut Request) -> Result<Self, Infallible> {
+        let Request { method, headers, .. } = request;
+        let headers = headers.get();
         Ok(Self {
             if_match: joined(headers, &header::IF_MATCH),
             if_none_match: joined(headers, &header::IF_NONE_MATCH),
             if_range: joined(headers, &header::IF_RANGE),
             // For other methods a range is not defined, and must be ignored.
-            range: (parts.method == Method::GET).then(|| joined(headers, &header::RANGE)).flatten(),
+            range: (*method == Method::GET).then(|| joined(headers, &header::RANGE)).flatten(),
         })
     }
 }

@@ -4,8 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
-use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
@@ -23,15 +22,14 @@ pub const HARMLESS: [(HeaderName, HeaderValue); 2] = [
 ];
 
 /// The body with its type, and its length if the request says it.
-pub async fn echo(_: Params<Nothing>, exchange: Exchange, request: Request) -> Response {
-    let (parts, mut body) = request.into_parts();
+pub async fn echo(_: Params<Nothing>, exchange: Exchange, headers: HeaderMap, mut body: Body) -> Response {
     let begun_ns = exchange.service_ns();
     // A client that waits to be told to go on gets no answer instead.
     let first = body.frame().await.and_then(Result::ok);
     let spent = Spent { io_ns: exchange.service_ns().saturating_sub(begun_ns), ..Spent::default() };
     let mut response = Response::new(Body::new(Echo { first, rest: body }));
+    let kind = headers.get(header::CONTENT_TYPE).cloned();
     let headers = response.headers_mut();
-    let kind = parts.headers.get(header::CONTENT_TYPE).cloned();
     headers.insert(header::CONTENT_TYPE, kind.unwrap_or(BINARY));
     headers.extend(HARMLESS);
     spent.stamp(headers, &exchange);

@@ -1,10 +1,10 @@
 //! What is refused in front of the router, whatever its head is like.
 
-use axum::http::request::Parts;
 use axum::http::uri::Scheme;
 use axum::http::{Method, StatusCode, Uri};
 
 use super::error::Refusal;
+use super::request::Request;
 use super::target::Limits;
 use crate::fault::EXEMPT;
 use crate::scoreboard::{Rejection, SHED_STATUS};
@@ -49,8 +49,8 @@ pub enum OverLimit {
 ///
 /// # Errors
 /// 503 over the first, 413 over the second, each naming its flag.
-pub fn limits(parts: &Parts, length: Option<u64>, in_flight: u64, limits: &Limits) -> Result<(), OverLimit> {
-    if in_flight > limits.in_flight && !is_exempt(&parts.method, parts.uri.path()) {
+pub fn limits(request: &Request, length: Option<u64>, in_flight: u64, limits: &Limits) -> Result<(), OverLimit> {
+    if in_flight > limits.in_flight && !is_exempt(&request.method, request.uri.path()) {
         let sentence = format!("this worker has --max-inflight {} requests in flight", limits.in_flight);
         return Err(OverLimit::InFlight(Refusal::new(shed_status(), sentence)));
     }

@@ -8,14 +8,13 @@
 
 use std::time::Duration;
 
-use axum::extract::Request;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use super::error::Refusal;
 use super::in_force::{Hit, OfPlan};
 use super::record::Exchange;
-use super::request_state::RequestState;
+use super::request::Request;
 use super::response_fault::ResponseFault;
 use super::route::Numbered;
 use super::status::required_headers;
@@ -29,8 +28,8 @@ use crate::work::io::{Io, Mode};
 const CRASHED: i32 = 70;
 
 /// Carries out a fault around a handler.
-pub(super) async fn inject(hit: Hit, route: Numbered, request: Request, mut state: RequestState) -> Response {
-    let RequestState { target, exchange, .. } = &mut state;
+pub(super) async fn inject(hit: Hit, route: Numbered, mut request: Box<Request>) -> Response {
+    let Request { target, exchange, .. } = &mut *request;
     let Hit { kind, mark, index, closes_ns, plan } = hit;
     let begun_ns = exchange.service_ns();
     let carried_out = || target.board().head().faults.carried_out(mark);
@@ -64,7 +63,7 @@ pub(super) async fn inject(hit: Hit, route: Numbered, request: Request, mut stat
         Kind::Freeze | Kind::Refuse => None,
     };
     exchange.add_injected(exchange.service_ns().saturating_sub(begun_ns));
-    let mut response = route.handle(request, state).await;
+    let mut response = route.handle(request).await;
     if let Some(fault) = response_fault {
         response.extensions_mut().insert(fault);
         response = marked(response, mark);

@@ -19,11 +19,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, heade
 use super::answer::{WORKER, put};
 use super::bytes::{BINARY, FLAG, sized};
 use super::error::Refusal;
+use super::handler::Answering;
 use super::openapi::parameter::{Documented, PERCENT_PATTERN, text};
 use super::parameters::{Query, bytes};
 use super::record::Exchange;
-use super::request_state::RequestState;
-use super::route::Answering;
 use super::status::{read as read_status, required_headers};
 use super::target::{Limits, Target};
 use crate::delay::Delay;
@@ -150,9 +149,9 @@ pub async fn begin(
     query: &Query<'_>,
     own: &[&str],
     headers: &mut HeaderMap,
-    state: &RequestState,
+    target: &Target,
+    exchange: &Exchange,
 ) -> Result<(), Refusal> {
-    let RequestState { target, exchange, .. } = state;
     let asked = Asked::read(query, own, &target.limits)?;
     let (delay, mut decided) = asked.decide(target, exchange, headers);
     if decided.status.is_some() || decided.size.is_some() {

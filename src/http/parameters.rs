@@ -1,17 +1,16 @@
 //! Queries, strictly: each name known, each given once, each value in its range.
 
 use std::borrow::Cow;
-use std::ops::RangeInclusive;
+use std::ops::{Range as Place, RangeInclusive};
 use std::time::Duration;
 
-use axum::extract::FromRequestParts;
-use axum::http::request::Parts;
 use utoipa::openapi::ObjectBuilder;
 
 use super::error::Refusal;
+use super::handler::Argument;
 use super::modifiers;
 use super::openapi::parameter::{self as openapi, Documented};
-use super::request_state::RequestState;
+use super::request::{Request, open_part};
 use super::target::Limits;
 use crate::delay::Delay;
 use crate::distribution::{Mistake, Rules};
@@ -50,32 +49,32 @@ pub trait FromQuery: Sized + Send {
     fn from_query(query: &Query<'_>, limits: &Limits) -> Result<Self, Refusal>;
 }
 
-impl<T: FromQuery> FromRequestParts<RequestState> for Params<T> {
-    type Rejection = Refusal;
+impl<T: FromQuery> Argument for Params<T> {
+    type Refusal = Refusal;
 
-    async fn from_request_parts(parts: &mut Parts, state: &RequestState) -> Result<Self, Refusal> {
-        let Parts { uri, headers, .. } = parts;
+    async fn take(request: &mut Request) -> Result<Self, Refusal> {
+        let Request { uri, headers, target, exchange, open_part, modifiers, .. } = request;
         let mut query = Query::parse(uri.query().unwrap_or(""), T::NAMES)?;
         if let Some(name) = T::IN_PATH {
-            query.0.push((name.into(), in_path(uri.path(), name, state)?));
+            query.0.push((name.into(), in_path(uri.path(), name, open_part.as_ref())?));
         }
-        let asked = T::from_query(&query, &state.target.limits)?;
-        if let Some(slot) = &state.modifiers {
+        let asked = T::from_query(&query, &target.limits)?;
+        if let Some(slot) = modifiers {
+            let headers = headers.get();
             // In a box, so that whoever asks for no modifier has no place for them.
-            Box::pin(modifiers::begin(slot, &query, T::NAMES, headers, state)).await?;
+            Box::pin(modifiers::begin(slot, &query, T::NAMES, headers, target, exchange)).await?;
         }
         Ok(Self(asked))
     }
 }
 
 /// A parameter of the path, decoded.
-fn in_path<'a>(path: &'a str, name: &str, state: &RequestState) -> Result<Cow<'a, str>, Refusal> {
+fn in_path<'a>(path: &'a str, name: &str, place: Option<&Place<usize>>) -> Result<Cow<'a, str>, Refusal> {
     if let Some(place) = broken_encoding(path) {
         let sentence = format!("the path's percent-encoding is broken at {place:?}");
         return Err(Refusal::parameter(name, place, sentence, HEXADECIMAL));
     }
-    state
-        .open_part(path)
+    open_part(path, place)
         .ok_or_else(|| Refusal::parameter(name, path, format!("{name} in {path} is not UTF-8"), "text in UTF-8"))
 }
 

@@ -1,23 +1,21 @@
 //! A route: a method, a path, a handler; and how a request finds its own.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::future::{Future, ready};
+use std::future::ready;
 use std::marker::PhantomData;
 use std::ops::Range;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use axum::body::{Body, HttpBody};
 use axum::extract::State;
-use axum::handler::Handler;
-use axum::http::{Method, Request, Response, Uri, header};
+use axum::http::{Method, Response, Uri, header};
 
 use super::error;
+use super::handler::{Answering, Handler};
 use super::inject::inject;
 use super::instant::MakeInstant;
 use super::modifiers::{self, Slot};
-use super::record::Exchange;
-use super::request_state::RequestState;
+use super::request::Request;
 use super::target::Target;
 use crate::profile::{is_literal, other_slash, shape};
 
@@ -26,9 +24,6 @@ pub const UNMATCHED: (usize, &str) = (0, "(none)");
 
 /// The method of a route that takes every one.
 const ANY: &str = "ANY";
-
-/// A response in the making.
-pub type Answering = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 
 /// One entry of the route table.
 pub struct Route {
@@ -45,7 +40,7 @@ impl Route {
     /// A route that answers GET and HEAD.
     pub fn get<H, T>(path: &str, handler: H) -> Self
     where
-        H: Handler<T, RequestState, Future = Answering>,
+        H: Handler<T>,
         T: 'static,
     {
         Self::on(&Method::GET, path, handler)
@@ -54,7 +49,7 @@ impl Route {
     /// A route that answers GET and HEAD, and that has no modifiers.
     pub fn plain<H, T>(path: &str, handler: H) -> Self
     where
-        H: Handler<T, RequestState, Future = Answering>,
+        H: Handler<T>,
         T: 'static,
     {
         Self { asks_nothing: true, ..Self::get(path, handler) }
@@ -69,7 +64,7 @@ impl Route {
     /// A route that answers POST.
     pub fn post<H, T>(path: &str, handler: H) -> Self
     where
-        H: Handler<T, RequestState, Future = Answering>,
+        H: Handler<T>,
         T: 'static,
     {
         Self::on(&Method::POST, path, handler)
@@ -78,7 +73,7 @@ impl Route {
     /// A route that answers every method; they count together.
     pub fn any<H, T>(path: &str, handler: H) -> Self
     where
-        H: Handler<T, RequestState, Future = Answering>,
+        H: Handler<T>,
         T: 'static,
     {
         Self::new(ANY, path, handler)
@@ -87,7 +82,7 @@ impl Route {
     /// A route of any one method.
     pub fn on<H, T>(method: &Method, path: &str, handler: H) -> Self
     where
-        H: Handler<T, RequestState, Future = Answering>,
+        H: Handler<T>,
         T: 'static,
     {
         Self::new(method.as_str(), path, handler)
@@ -95,7 +90,7 @@ impl Route {
 
     fn new<H, T>(method: &str, path: &str, handler: H) -> Self
     where
-        H: Handler<T, RequestState, Future = Answering>,
+        H: Handler<T>,
         T: 'static,
     {
         let handler = Arc::new(Handled(handler, PhantomData));
@@ -105,14 +100,14 @@ impl Route {
 
 /// A handler, whatever its arguments.
 trait Endpoint: Send + Sync {
-    fn answer(&self, request: Request<Body>, state: RequestState) -> Answering;
+    fn answer(&self, request: Box<Request>) -> Answering;
 }
 
 struct Handled<H, T>(H, PhantomData<fn() -> T>);
 
-impl<H: Handler<T, RequestState, Future = Answering>, T> Endpoint for Handled<H, T> {
-    fn answer(&self, request: Request<Body>, state: RequestState) -> Answering {
-        self.0.clone().call(request, state)
+impl<H: Handler<T>, T> Endpoint for Handled<H, T> {
+    fn answer(&self, request: Box<Request>) -> Answering {
+        self.0.clone().answer(request)
     }
 }
 
@@ -127,24 +122,24 @@ pub(super) struct Numbered {
 
 impl Numbered {
     /// The pipeline from here on: number, faults, handler.
-    fn answer(&self, request: Request<Body>, state: RequestState) -> Answering {
-        let RequestState { target, exchange, .. } = &state;
+    fn answer(&self, request: Box<Request>) -> Answering {
+        let Request { method, target, exchange, .. } = &*request;
         exchange.set_route(self.number);
         // Most of the time that is one load.
-        match target.faults().hit(target.board(), self.number, request.method(), exchange.head_ns()) {
-            None => self.handle(request, state),
-            Some(hit) => Box::pin(inject(hit, self.clone(), request, state)),
+        match target.faults().hit(target.board(), self.number, method, exchange.head_ns()) {
+            None => self.handle(request),
+            Some(hit) => Box::pin(inject(hit, self.clone(), request)),
         }
     }
 
     /// Has the request handled, faults apart: modifiers around the handler.
-    pub(super) fn handle(&self, request: Request<Body>, mut state: RequestState) -> Answering {
-        if self.asks_nothing || !request.uri().query().is_some_and(modifiers::may_be_in) {
-            return self.handler.answer(request, state);
+    pub(super) fn handle(&self, mut request: Box<Request>) -> Answering {
+        if self.asks_nothing || !request.uri.query().is_some_and(modifiers::may_be_in) {
+            return self.handler.answer(request);
         }
         let slot = Slot::default();
-        state.modifiers = Some(slot.clone());
-        modifiers::modify(slot, self.handler.answer(request, state))
+        request.modifiers = Some(slot.clone());
+        modifiers::modify(slot, self.handler.answer(request))
     }
 }
 
@@ -228,26 +223,25 @@ impl Routes {
     }
 
     /// Finds the route of a request, and begins to answer.
-    pub(super) fn answer(&self, mut request: Request<Body>, exchange: Exchange, target: &Target) -> Answering {
-        let is_head = request.method() == Method::HEAD;
-        let mut state = RequestState { target: target.clone(), exchange, open_part: None, modifiers: None };
-        if request.method() == Method::GET
-            && let Some(route) = self.literal.get(request.uri().path())
+    pub(super) fn answer(&self, mut request: Box<Request>) -> Answering {
+        let Request { method, uri, open_part, .. } = &mut *request;
+        if *method == Method::GET
+            && let Some(route) = self.literal.get(uri.path())
         {
-            return route.answer(request, state);
+            return route.answer(request);
         }
-        if request.uri().path() == "*" {
+        if uri.path() == "*" {
             // Of the gate, only OPTIONS has it. It asks after the target as a whole.
-            *request.uri_mut() = Uri::from_static("/");
+            *uri = Uri::from_static("/");
         }
-        let (path, method) = (request.uri().path(), request.method());
+        let (path, is_head) = (uri.path(), *method == Method::HEAD);
         let answering: Answering = match self.patterns.at(path) {
             Err(_) => Box::pin(ready(error::not_found(path))),
             Ok(found) => match found.value.find(method) {
                 None => Box::pin(ready(error::method_not_allowed(path, method, &found.value.allowed()))),
                 Some(route) => {
-                    state.open_part = found.params.iter().next().map(|(_, part)| place_of(part, path));
-                    route.answer(request, state)
+                    *open_part = found.params.iter().next().map(|(_, part)| place_of(part, path));
+                    route.answer(request)
                 }
             },
         };

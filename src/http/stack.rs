@@ -71,7 +71,7 @@ enum Turn {
     /// What is no request, and its answer.
     Refused(Box<(Rejection, Vec<u8>)>),
     /// A request that needs more than a few bytes.
-    Exchange(Box<Asked>),
+    Exchange(Asked),
 }
 
 /// What became of a request that may be answered at once.
@@ -192,7 +192,7 @@ impl Stack {
             match self.answer_at_once(&head, now_ns, output) {
                 AtOnce::Answered => {}
                 AtOnce::Ends(turn) => return (taken, Some(turn)),
-                AtOnce::Cannot => return (taken, Some(asked(&head, &rest[..end], now_ns))),
+                AtOnce::Cannot => return (taken, Some(self.asked(&head, &rest[..end], now_ns))),
             }
         }
         (taken, None)
@@ -262,6 +262,16 @@ impl Stack {
         unsent.is_sent
     }
 
+    /// How a turn ends with a request that needs more, whose head has these bytes.
+    fn asked(&self, head: &Head<'_, '_>, bytes: &[u8], head_ns: u64) -> Turn {
+        match Asked::of(head, bytes, head_ns, self) {
+            Ok(asked) => Turn::Exchange(asked),
+            Err((reason, refusal)) => {
+                Turn::Refused(Box::new((reason, refusal.as_last_answer(head.method != "HEAD"))))
+            }
+        }
+    }
+
     /// What is answered to a head that is none.
     fn refused(&self, bad: BadHead, bytes: &[u8]) -> Turn {
         let (reason, status, sentence) = bad.answer();
@@ -280,14 +290,6 @@ impl Stack {
         connection.seat().rejected(reason);
         connection.leave_unread();
         self.connection.send_last(&answer).await;
-    }
-}
-
-/// How a turn ends with a request that needs more, whose head has these bytes.
-fn asked(head: &Head<'_, '_>, bytes: &[u8], head_ns: u64) -> Turn {
-    match Asked::of(head, bytes, head_ns) {
-        Ok(asked) => Turn::Exchange(Box::new(asked)),
-        Err((reason, refusal)) => Turn::Refused(Box::new((reason, refusal.as_last_answer(head.method != "HEAD")))),
     }
 }
 

@@ -288,6 +288,15 @@ pub fn parse<'h, 'b>(bytes: &'b [u8], room: &'h mut Room<'b>) -> Result<Head<'h,
     })
 }
 
+/// Reads the header lines of a head that [`parse`] has read, once more: their names and values.
+pub fn each_line<'b>(bytes: &'b [u8], mut take: impl FnMut(&'b str, &'b [u8])) {
+    let mut room: Room<'_> = [const { MaybeUninit::uninit() }; _];
+    let mut request = Request::new(&mut []);
+    if request.parse_with_uninit_headers(bytes, &mut room).is_ok() {
+        request.headers.iter().for_each(|Header { name, value }| take(name, value));
+    }
+}
+
 /// What the header lines say that are the connection's.
 #[derive(Default)]
 #[allow(clippy::struct_excessive_bools)] // one for each line that may come

@@ -14,69 +14,42 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::body::Body;
-use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
+use axum::http::{Method, Response, StatusCode};
 use axum::response::IntoResponse;
-use bytes::Bytes;
 
 use super::Stack;
 use crate::http::docs;
 use crate::http::error::{self, Refusal};
 use crate::http::gate::{self, OverLimit, Rejected};
+use crate::http::handler::Answering;
 use crate::http::record::{Exchange, Record};
-use crate::http::route::Answering;
-use crate::scoreboard::{Outcome, Rejection};
+use crate::http::request::Request;
+use crate::scoreboard::Outcome;
 use crate::wire::{Answered, BodyFault, BodyLength, Connection, Head, Incoming, Inlet};
 use crate::work::NoThread;
 use respond::{Respond, Responded};
 
 /// A request that waits to be served.
 pub struct Asked {
-    parts: Parts,
+    request: Box<Request>,
     body: BodyLength,
     form: Answered,
     expects_continue: bool,
-    is_tried_out: bool,
-    /// When its head was parsed (monotonic).
-    head_ns: u64,
 }
 
 impl Asked {
-    /// What a head asks, whose bytes these are.
-    pub fn of(head: &Head<'_, '_>, bytes: &[u8], head_ns: u64) -> Result<Self, Rejected> {
-        let parts = parts(head, bytes).ok_or_else(|| {
-            let sentence = "a target is a path or an http URL, and a method a token";
-            (Rejection::BadSyntax, Refusal::new(StatusCode::BAD_REQUEST, sentence))
+    /// What a head asks, whose bytes these are, and which was parsed at `head_ns` (monotonic).
+    pub fn of(head: &Head<'_, '_>, bytes: &[u8], head_ns: u64, stack: &Stack) -> Result<Self, Rejected> {
+        let Stack { routes, target, connection, .. } = stack;
+        let request = Request::of(head, bytes, target, || {
+            let counts_as = docs::sends(head).then(|| routes.number(&Method::GET, docs::PATH));
+            connection.head_parsed(head_ns);
+            Exchange::begin(connection, head_ns, counts_as)
         })?;
-        gate::target(&parts.method, &parts.uri)?;
         let Head { is_http_11, body, keep_alive, expects_continue, .. } = *head;
-        let form = Answered { is_http_11, is_head: parts.method == Method::HEAD, keep_alive };
-        Ok(Self { parts, body, form, expects_continue, is_tried_out: docs::sends(head), head_ns })
+        let form = Answered { is_http_11, is_head: request.method == Method::HEAD, keep_alive };
+        Ok(Self { request, body, form, expects_continue })
     }
-}
-
-/// A head in the types of the `http` crate: target and values are slices of one copy of it.
-fn parts(head: &Head<'_, '_>, bytes: &[u8]) -> Option<Parts> {
-    let copy = Bytes::copy_from_slice(bytes);
-    let slice = |part: &[u8]| {
-        // Both are in the same memory, the part in the whole.
-        let at = (part.as_ptr() as usize).checked_sub(bytes.as_ptr() as usize).filter(|_| !part.is_empty())?;
-        Some(copy.slice(at..at + part.len()))
-    };
-    let mut headers = HeaderMap::with_capacity(head.headers.len());
-    for line in head.headers {
-        let value = slice(line.value).unwrap_or_default();
-        headers.append(
-            HeaderName::from_bytes(line.name.as_bytes()).ok()?,
-            HeaderValue::from_maybe_shared(value).ok()?,
-        );
-    }
-    let (mut parts, ()) = Request::new(()).into_parts();
-    parts.method = Method::from_bytes(head.method.as_bytes()).ok()?;
-    parts.uri = Uri::from_maybe_shared(slice(head.target.as_bytes())?).ok()?;
-    parts.version = if head.is_http_11 { Version::HTTP_11 } else { Version::HTTP_10 };
-    parts.headers = headers;
-    Some(parts)
 }
 
 /// What came of a handler.
@@ -90,23 +63,20 @@ enum Handled {
 
 impl Stack {
     /// Serves a request. Returns whether the connection goes on.
-    pub(super) async fn exchange(&mut self, asked: Box<Asked>) -> bool {
-        let Asked { parts, body, mut form, expects_continue, is_tried_out, head_ns } = *asked;
+    pub(super) async fn exchange(&mut self, asked: Asked) -> bool {
+        let Asked { mut request, body, mut form, expects_continue } = asked;
         let (connection, target) = (Arc::clone(&self.connection), self.target.clone());
-        connection.head_parsed(head_ns);
-        let counts_as = is_tried_out.then(|| self.routes.number(&Method::GET, docs::PATH));
-        let exchange = Exchange::begin(&connection, head_ns, counts_as);
-        let mut record = Record::of(exchange.clone());
+        let mut record = Record::of(request.exchange.clone());
 
         let length = if let BodyLength::Known(length) = body { Some(length) } else { None };
-        let over = gate::limits(&parts, length, connection.seat().in_flight(), &target.limits).err();
+        let over = gate::limits(&request, length, connection.seat().in_flight(), &target.limits).err();
         let inlet = (body != BodyLength::Known(0)).then(|| {
             let buffered = take(&mut self.held);
             Inlet::new(&connection, body, buffered, target.limits.body, expects_continue)
         });
         let mut is_shed = false;
         let handled = if let Some(over) = over {
-            exchange.set_route(self.routes.number(&parts.method, parts.uri.path()));
+            request.exchange.set_route(self.routes.number(&request.method, request.uri.path()));
             is_shed = matches!(over, OverLimit::InFlight(_));
             let (OverLimit::InFlight(refusal) | OverLimit::Body(refusal)) = over;
             if inlet.is_some() {
@@ -115,8 +85,10 @@ impl Stack {
             }
             Handled::Response(refusal.into_response())
         } else {
-            let body = inlet.as_ref().map_or_else(Body::empty, |inlet| Body::new(Incoming(Arc::clone(inlet))));
-            let answering = self.routes.answer(Request::from_parts(parts, body), exchange, &target);
+            if let Some(inlet) = &inlet {
+                request.body = Body::new(Incoming(Arc::clone(inlet)));
+            }
+            let answering = self.routes.answer(request);
             handle(answering, inlet.as_deref(), &connection, form.is_http_11).await
         };
         let response = match handled {
