@@ -3,11 +3,12 @@
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use bytes::BufMut;
 use utoipa::PartialSchema;
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{ObjectBuilder, RefOr};
 
-use super::figure::{push_hexadecimal, push_json, push_null, put_timing};
+use super::figure::{push_hexadecimal, push_json, push_null, push_timing};
 use super::record::Exchange;
 pub use crate::scoreboard::Spent;
 use crate::sys::clock;
@@ -18,34 +19,9 @@ use crate::work::io::Waited;
 use crate::work::memory::Held;
 use crate::work::upload::Uploaded;
 
-/// Which worker answered: `slot.generation`, or `instance/slot.generation`.
-pub const WORKER: HeaderName = HeaderName::from_static("x-quintain-worker");
-
-/// <https://www.w3.org/TR/server-timing/>
-const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
-
-/// Its value, whose figures are put into their places.
-const TIMING: &[u8] =
-    b"queue;dur=0000000.000, loop;dur=0000000.000, inject;dur=0000000.000, pool;dur=0000000.000, \
-    cpu;dur=0000000.000, io;dur=0000000.000, total;dur=0000000.000";
-
-/// Where its figures have their points.
-const POINTS: [usize; 7] = points();
-
-/// Where in it `loop` begins.
-const BEHIND_QUEUE: usize = POINTS[0] + ".000, ".len();
-
-const fn points() -> [usize; 7] {
-    let (mut points, mut found, mut at) = ([0; 7], 0, 0);
-    while at < TIMING.len() {
-        if TIMING[at] == b'.' {
-            points[found] = at;
-            found += 1;
-        }
-        at += 1;
-    }
-    points
-}
+/// What the figures of `Server-Timing` stand behind (<https://www.w3.org/TR/server-timing/>).
+const FIGURES: [&str; 7] =
+    ["queue;dur=", "loop;dur=", "inject;dur=", "pool;dur=", "cpu;dur=", "io;dur=", "total;dur="];
 
 /// A finished piece of work, and the request that asked for it.
 pub struct Answer {
@@ -158,41 +134,32 @@ impl IntoResponse for Answer {
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let spent =
             Spent { cpu_ns: done.cpu_ns(), io_ns: done.io_ns(), pool_ns: done.pool_ns(), ..Spent::default() };
-        spent.stamp(response.headers_mut(), &exchange);
+        exchange.spent(spent);
         response
     }
 }
 
-impl Spent {
-    /// Says so in the headers of a workload's response, and whose work it was.
-    pub fn stamp(self, headers: &mut HeaderMap, exchange: &Exchange) {
-        exchange.spent(self);
-        let timing = HeaderValue::try_from(self.timing(exchange));
-        for (name, value) in [(SERVER_TIMING, timing), (WORKER, HeaderValue::from_str(exchange.worker()))] {
-            if let Ok(value) = value {
-                headers.insert(name, value);
-            }
+/// Writes the header lines of a workload's response: what its request has spent, in `Server-Timing`, and in
+/// `X-Quintain-Worker` whose work it was (`slot.generation`, or `instance/slot.generation`).
+///
+/// The times are measured, in milliseconds, and none is a part of another; `total` is from the arrival until now, and has
+/// what the target itself needs beside them. `queue` is left out where the socket has no arrival stamps.
+pub fn push_spent(out: &mut impl BufMut, spent: Spent, exchange: &Exchange) {
+    let Spent { cpu_ns, io_ns, pool_ns, injected_ns } = spent;
+    let total_ns = clock::monotonic_ns().saturating_sub(exchange.arrival_ns());
+    let figures = [exchange.loop_ns(), injected_ns, pool_ns, cpu_ns, io_ns, total_ns].map(Some);
+    let mut before = "server-timing: ";
+    for (name, figure) in FIGURES.into_iter().zip([exchange.queue_ns()].into_iter().chain(figures)) {
+        if let Some(figure) = figure {
+            out.put_slice(before.as_bytes());
+            out.put_slice(name.as_bytes());
+            push_timing(out, figure);
+            before = ", ";
         }
     }
-
-    /// Measured times in milliseconds, none of which is a part of another; `total` is from the arrival until now, and has
-    /// what the target itself needs beside them. `queue` is left out where the socket has no arrival stamps.
-    fn timing(self, exchange: &Exchange) -> Vec<u8> {
-        let Self { cpu_ns, io_ns, pool_ns, injected_ns: _ } = self;
-        let total_ns = clock::monotonic_ns().saturating_sub(exchange.arrival_ns());
-        let queue_ns = exchange.queue_ns();
-        let (loop_ns, injected_ns) = (exchange.loop_ns(), exchange.injected_ns());
-        let figures = [queue_ns.unwrap_or(0), loop_ns, injected_ns, pool_ns, cpu_ns, io_ns, total_ns];
-        let mut text = TIMING.to_vec();
-        // The last first: a figure that needs more room moves what stands behind it.
-        for (figure, point) in figures.into_iter().zip(POINTS).rev() {
-            put_timing(&mut text, point, figure);
-        }
-        if queue_ns.is_none() {
-            text.drain(..BEHIND_QUEUE);
-        }
-        text
-    }
+    out.put_slice(b"\r\nx-quintain-worker: ");
+    out.put_slice(exchange.worker().as_bytes());
+    out.put_slice(b"\r\n");
 }
 
 /// Adds headers that somebody asks for: the first of a name takes the place of what is there, the others stand beside it.

@@ -110,7 +110,7 @@ fn shown(answer: &impl Serialize, exchange: &Exchange) -> Response {
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.extend(HARMLESS);
-    Spent::default().stamp(headers, exchange);
+    exchange.spent(Spent::default());
     response
 }
 

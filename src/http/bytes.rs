@@ -38,7 +38,7 @@ pub async fn bytes(Params(payload): Params<Payload>, conditions: Conditions, exc
     let headers = response.headers_mut();
     insert(headers, header::ETAG, tag);
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    spent.stamp(headers, &exchange);
+    exchange.spent(spent);
     response
 }
 

@@ -44,9 +44,8 @@ pub async fn drip(State(target): State<Target>, Params(asked): Params<Asked>, ex
     let waited = Io { delay, mode: Mode::Async }.run().await;
     let spent = Spent { cpu_ns: payload::prepare(seed), io_ns: waited.io_ns(), ..Spent::default() };
     let body = Dripping { payload: Payload::new(seed, drip.bytes), drip, begun_ns: None, alarm: None };
-    let mut response = (code, [(header::CONTENT_TYPE, BINARY)], Body::new(body)).into_response();
-    spent.stamp(response.headers_mut(), &exchange);
-    response
+    exchange.spent(spent);
+    (code, [(header::CONTENT_TYPE, BINARY)], Body::new(body)).into_response()
 }
 
 /// Bytes that are due closer together come together, at most so late: each piece costs a wake-up and a write.

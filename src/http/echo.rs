@@ -32,7 +32,7 @@ pub async fn echo(_: Params<Nothing>, exchange: Exchange, headers: HeaderMap, mu
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, kind.unwrap_or(BINARY));
     headers.extend(HARMLESS);
-    spent.stamp(headers, &exchange);
+    exchange.spent(spent);
     response
 }
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
-use super::answer::{WORKER, put};
+use super::answer::put;
 use super::bytes::{BINARY, FLAG, sized};
 use super::error::Refusal;
 use super::handler::Answering;
@@ -128,12 +128,12 @@ pub fn may_be_in(query: &str) -> bool {
 }
 
 /// Modifies the response in the making, as is decided meanwhile.
-pub fn modify(slot: Slot, answering: Answering) -> Answering {
+pub fn modify(slot: Slot, exchange: Exchange, answering: Answering) -> Answering {
     Box::pin(async move {
         let response = answering.await;
         match slot.0.get() {
-            // Only what was done says by whom.
-            Some(decided) if response.headers().contains_key(WORKER) => decided.modify(response).await,
+            // What was refused has spent nothing.
+            Some(decided) if exchange.has_spent() => decided.modify(response).await,
             _ => response,
         }
     })

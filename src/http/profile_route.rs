@@ -97,7 +97,7 @@ fn respond(response: &profile::Response, done: &[Done], exchange: &Exchange) -> 
         headers.insert(header::CONTENT_TYPE, kind);
     }
     put(headers, own);
-    spent.stamp(headers, exchange);
+    exchange.spent(spent);
     response
 }
 

@@ -3,6 +3,9 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use bytes::BufMut;
+
+use super::answer::push_spent;
 use crate::scoreboard::{FaultMark, Outcome, Spent};
 use crate::sys::clock;
 use crate::wire::{Connection, Ending};
@@ -58,9 +61,21 @@ impl Exchange {
         self.injected_ns
     }
 
-    /// Its handler says what it has spent, beside what faults and modifiers have.
+    /// Its handler says what it has spent, beside what faults and modifiers have; its response will say so.
     pub(super) fn spent(&self, spent: Spent) {
-        self.connection.spent(Spent { injected_ns: self.injected_ns, ..spent });
+        self.connection.spend(Spent { injected_ns: self.injected_ns, ..spent });
+    }
+
+    /// Whether its handler has said so: whether its work is done.
+    pub(super) fn has_spent(&self) -> bool {
+        self.connection.spent().is_some()
+    }
+
+    /// Writes the header lines that say so, if its work is done.
+    pub(super) fn push_spent(&self, out: &mut impl BufMut) {
+        if let Some(spent) = self.connection.spent() {
+            push_spent(out, spent, self);
+        }
     }
 
     /// How long it has waited for the worker's loop until now, after a timer, a pool thread or a piece of its body was
@@ -119,7 +134,8 @@ impl Exchange {
 
 /// A started request. It ends when this is dropped: whoever gives up on it leaves its client.
 pub struct Record {
-    exchange: Exchange,
+    /// Its request.
+    pub exchange: Exchange,
     /// How it ends.
     pub outcome: Outcome,
     /// The fault that its response is, or is to show.

@@ -139,7 +139,7 @@ impl Numbered {
         }
         let slot = Slot::default();
         request.modifiers = Some(slot.clone());
-        modifiers::modify(slot, self.handler.answer(request))
+        modifiers::modify(slot, request.exchange.clone(), self.handler.answer(request))
     }
 }
 

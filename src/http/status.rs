@@ -30,9 +30,8 @@ const ALLOWED: &str = "a status from 200 to 599, or up to 16 with weights, such 
 /// One of the codes. Each gets its share of the route's requests, exactly, when all carry the same list.
 pub async fn status(State(target): State<Target>, Params(codes): Params<Codes>, exchange: Exchange) -> Response {
     let code = codes.at(|| Draw::Codes.seed(&target, &exchange), || exchange.index());
-    let mut response = answer(code);
-    Spent::default().stamp(response.headers_mut(), &exchange);
-    response
+    exchange.spent(Spent::default());
+    answer(code)
 }
 
 fn answer(code: StatusCode) -> Response {

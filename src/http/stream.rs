@@ -31,9 +31,8 @@ const CHUNKS: RangeInclusive<u64> = 1..=MOST;
 /// So many bytes of a seed, of which the client isn't told beforehand how many: `chunk=` and `seed=`.
 pub async fn stream(Params(Chunked(payload)): Params<Chunked>, exchange: Exchange) -> Response {
     let spent = Spent { cpu_ns: payload::prepare(payload.seed()), ..Spent::default() };
-    let mut response = ([(header::CONTENT_TYPE, BINARY)], Body::new(Chunked(payload))).into_response();
-    spent.stamp(response.headers_mut(), &exchange);
-    response
+    exchange.spent(spent);
+    ([(header::CONTENT_TYPE, BINARY)], Body::new(Chunked(payload))).into_response()
 }
 
 /// A body that does not say how long it is, in slices that become a chunk each.

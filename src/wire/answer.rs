@@ -31,9 +31,15 @@ pub enum Framed {
     UntilClose,
 }
 
-/// Writes a head; `length` is the body's, where it is known. Returns how the body is framed, and whether the connection
-/// goes on after it.
-pub fn push_head(out: &mut impl BufMut, parts: &Parts, length: Option<u64>, to: Answered) -> (Framed, bool) {
+/// Writes a head; `length` is the body's, where it is known, and `push_more` writes further lines. Returns how the body is
+/// framed, and whether the connection goes on after it.
+pub fn push_head<Out: BufMut>(
+    out: &mut Out,
+    parts: &Parts,
+    length: Option<u64>,
+    to: Answered,
+    push_more: impl FnOnce(&mut Out),
+) -> (Framed, bool) {
     let Answered { is_http_11, is_head, keep_alive } = to;
     let headers = &parts.headers;
     let said = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
@@ -73,6 +79,7 @@ pub fn push_head(out: &mut impl BufMut, parts: &Parts, length: Option<u64>, to: 
     if !has_date {
         push_date(out);
     }
+    push_more(out);
     out.put_slice(b"\r\n");
     (framed, keep_alive)
 }
@@ -166,7 +173,7 @@ mod tests {
     fn head(response: &Response<()>, length: Option<u64>, to: Answered) -> (String, Framed, bool) {
         let (parts, ()) = response.clone().into_parts();
         let mut out = Vec::new();
-        let (framed, goes_on) = push_head(&mut out, &parts, length, to);
+        let (framed, goes_on) = push_head(&mut out, &parts, length, to, |_| ());
         let text = String::from_utf8(out).unwrap();
         let lines: Vec<&str> = text.split("\r\n").filter(|line| !line.starts_with("date: ")).collect();
         (lines.join("|"), framed, goes_on)

@@ -238,8 +238,14 @@ impl Connection {
     }
 
     /// The handler of the request in the router says what the request has spent.
-    pub fn spent(&self, spent: Spent) {
+    pub fn spend(&self, spent: Spent) {
         self.effort().spent = Some(spent);
+    }
+
+    /// What it has said; `None` until then.
+    #[must_use]
+    pub fn spent(&self) -> Option<Spent> {
+        if self.has_effort.load(Relaxed) { lock(&self.effort).spent } else { None }
     }
 
     /// What is known of the request in the router, beside its times.

@@ -122,7 +122,7 @@ impl Stack {
         mut record: Record,
     ) -> bool {
         let connection = &*self.connection;
-        let mut respond = match Respond::new(response, form, &mut record.fault) {
+        let mut respond = match Respond::new(response, form, &mut record) {
             Ok(respond) => respond,
             Err(fault) => {
                 connection.break_now(fault).await;

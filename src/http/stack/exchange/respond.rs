@@ -8,8 +8,8 @@ use axum::http::Response;
 use bytes::Bytes;
 use http_body::{Body as _, Frame};
 
+use crate::http::record::Record;
 use crate::http::response_fault::{Drip, ResponseFault};
-use crate::scoreboard::FaultMark;
 use crate::wire::{Answered, Connection, ConnectionFault, Framed, Inlet, Outgoing, push_head};
 
 /// So much is collected before it is written.
@@ -63,14 +63,11 @@ enum Piece {
 }
 
 impl Respond {
-    /// Takes what a fault orders out of a response: its mark, or how the connection is broken instead.
-    pub fn new(
-        response: Response<Body>,
-        form: Answered,
-        fault: &mut Option<FaultMark>,
-    ) -> Result<Self, ConnectionFault> {
+    /// Takes what a fault orders out of the response to a request: its mark for the record, or how the connection is broken
+    /// instead.
+    pub fn new(response: Response<Body>, form: Answered, record: &mut Record) -> Result<Self, ConnectionFault> {
         let (mut parts, body) = response.into_parts();
-        *fault = parts.extensions.remove();
+        record.fault = parts.extensions.remove();
         let length = body.size_hint().exact();
         let shape = match parts.extensions.remove::<ResponseFault>() {
             None => Shape::None,
@@ -82,7 +79,9 @@ impl Respond {
         };
         let mut outgoing = Outgoing::default();
         let (mut framed, mut goes_on) = (Framed::Nothing, false);
-        outgoing.write(|out| (framed, goes_on) = push_head(out, &parts, length, form));
+        outgoing.write(|out| {
+            (framed, goes_on) = push_head(out, &parts, length, form, |out| record.exchange.push_spent(out));
+        });
         let left = if let Framed::Length(length) = framed { length } else { 0 };
         Ok(Self { body, framed, left, shape, outgoing, was_blocked: false, end: None, goes_on })
     }
