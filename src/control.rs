@@ -19,6 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Orderin
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::event::Event;
 use crate::fault::{Faults, Written};
 use crate::scoreboard::{ORDERS, Scoreboard};
 use crate::sys::control_socket::{ControlSocket, Packet};
@@ -99,28 +100,6 @@ pub enum Report {
     },
     /// It has finished what it had, and ends.
     Drained,
-}
-
-/// Something that happened to the run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Event {
-    /// When (monotonic).
-    pub at_ns: u64,
-    /// When, since the Unix epoch.
-    pub realtime_ns: u64,
-    /// `start`, `respawn`, `reload`, `worker-added`, `worker-retired`, `worker-ended`, `observer-respawn`, `drain`, …
-    pub kind: String,
-    /// The slot concerned.
-    pub slot: Option<usize>,
-    /// The generation concerned.
-    pub generation: Option<u64>,
-    /// The process concerned.
-    pub pid: Option<u32>,
-    /// A sentence, or nothing.
-    pub detail: String,
-    /// Of a change of the fault plans: those that are in force from here on, and how old each is, as JSON.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub plans: Option<String>,
 }
 
 /// The supervisor's end: orders out, reports in.

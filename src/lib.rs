@@ -37,6 +37,7 @@
 //! | [`fault`] | plans of faults: which request gets what |
 //! | [`scoreboard`] | seats, base, roster, route table: who writes what |
 //! | [`snapshot`], [`sample`] | one reading of all of it; the difference of two, with rates |
+//! | [`event`] | what happens to a run: kinds, their words, and what is read out of those |
 //! | [`control`] | the messages between the roles, and the orders page |
 //! | [`work`] | computing, waiting, memory and bodies, done and measured |
 //! | [`wire`] | a connection's socket and HTTP/1.1 on it: arrival stamps, heads, bodies, answers, breaks on purpose |
@@ -72,6 +73,7 @@ pub mod config;
 pub mod control;
 pub mod delay;
 pub mod distribution;
+pub mod event;
 pub mod fault;
 pub mod findings;
 pub mod generator;

@@ -12,7 +12,8 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::config::{Addresses, VERSION};
-use crate::control::{Event, MemberEnd, Report, known_faults};
+use crate::control::{MemberEnd, Report, known_faults};
+use crate::event::{Event, EventKind, Whose};
 use crate::fault::{Rules, Written};
 use crate::maybe_known::MaybeKnown;
 use crate::maybe_known::SharedFigure;
@@ -353,33 +354,16 @@ impl Observer {
         for slot in sample.slots.iter().filter(broken).filter(|slot| !before.contains(&slot.slot)) {
             let (number, generation) = (slot.slot, slot.generation);
             tracing::warn!("worker {number}.{generation} has counted what can't be: this tick leaves it out");
-            self.write_down(&Event {
-                at_ns: sample.moment.monotonic_ns,
-                realtime_ns: sample.moment.realtime_ns,
-                kind: "implausible".to_owned(),
-                slot: Some(number),
-                generation: Some(generation),
-                pid: Some(slot.pid),
-                detail: "its counters can't be true: this row keeps the last ones, and counting goes on from there"
-                    .to_owned(),
-                plans: None,
-            });
+            let whose = Whose { slot: Some(number), generation: Some(generation), pid: Some(slot.pid) };
+            let moment = (sample.moment.monotonic_ns, sample.moment.realtime_ns);
+            self.write_down(&Event::now(EventKind::Implausible).of(whose).at(moment));
         }
         self.implausible = sample.slots.iter().filter(broken).map(|slot| slot.slot).collect();
     }
 
     fn note_respawn(&mut self, generation: u64) {
-        let event = Event {
-            at_ns: clock::monotonic_ns(),
-            realtime_ns: clock::realtime_ns(),
-            kind: "observer-respawn".to_owned(),
-            slot: None,
-            generation: Some(generation),
-            pid: Some(std::process::id()),
-            detail: "the observer before it died; the next row covers the gap".to_owned(),
-            plans: None,
-        };
-        self.write_down(&event);
+        let whose = Whose { slot: None, generation: Some(generation), pid: Some(std::process::id()) };
+        self.write_down(&Event::now(EventKind::ObserverRespawn).of(whose));
     }
 }
 

@@ -35,6 +35,7 @@ use figure::{OF_A_ROUTE, OF_A_WORKER};
 use phases::{OfRows, Phases, Times};
 use table::{Row, Wanted};
 
+use crate::event::EventKind;
 use crate::run_files::{RECORD, RESOURCES, ROUTES, WORKERS};
 use crate::snapshot::{Figures, is_probe};
 
@@ -303,7 +304,7 @@ impl Recording {
     /// Until when requests were taken: the begin of the drain, or the end.
     #[must_use]
     pub fn serves_until_s(&self) -> f64 {
-        let mut drains = self.events.iter().filter(|event| event.kind == "drain");
+        let mut drains = self.events.iter().filter(|event| matches!(event.kind, EventKind::Drain(_)));
         if self.instances.is_empty() {
             return drains.next().map_or_else(|| self.seconds(), |drain| drain.elapsed_s);
         }

@@ -36,12 +36,6 @@ pub const ALL: [&str; 7] = [RECORD, RESOURCES, WORKERS, ROUTES, LATENCY, MARKS, 
 pub const EVENT_COLUMNS: [&str; 9] =
     ["ts_utc", "epoch_ms", "elapsed_s", "kind", "slot", "generation", "pid", "detail", "plans"];
 
-/// The kind of the events that tell of a worker's end.
-pub const WORKER_ENDED: &str = "worker-ended";
-
-/// How the detail of such an event says that the kernel has killed the worker for want of memory; the limit follows in brackets.
-pub const KILLED_FOR_MEMORY: &str = "killed by the kernel for memory";
-
 /// The header of `marks.csv`. The last row of a run that ended in order has no phase.
 pub const MARK_COLUMNS: [&str; 4] = ["phase", "at_ns", "realtime_ns", "figures"];
 

@@ -124,6 +124,7 @@ fn by_reason(run: &Recording, rejected: f64) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::EventKind;
     use crate::findings::sketch::{plan, run, target};
     use crate::recording::{Event, Recording, Series, When};
     use crate::snapshot::Figures;
@@ -151,7 +152,7 @@ mod tests {
 
     /// A run whose events are known.
     fn started(columns: &[(Figure, &[f64])]) -> Recording {
-        let start = Event { kind: "start".to_owned(), ..Event::default() };
+        let start = Event::of_all(0.0, EventKind::Start);
         Recording { events: vec![start], ..run(columns) }
     }
 

@@ -91,6 +91,7 @@ fn grown(run: &Recording, figure: Figure) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::EventKind;
     use crate::findings::sketch::{plan, run};
     use crate::recording::{Event, Faulty};
 
@@ -130,7 +131,7 @@ mod tests {
         rows.push(2.0 * MIB);
         let mut run = run(&[(Figure::Rss, &rows)]);
         assert!(find(&run).is_empty(), "it fell");
-        run.events = vec![Event { elapsed_s: 119.5, kind: "drain".to_owned(), ..Event::default() }];
+        run.events = vec![Event::of_all(119.5, EventKind::Drain(String::new()))];
         assert_eq!(find(&run).len(), 1);
     }
 

@@ -1,6 +1,7 @@
 //! Rows that are missing or were taken late, and a wall clock that stepped.
 
 use super::{Certainty, Finding, Rule, Weight, evidence, stretches};
+use crate::event::EventKind;
 use crate::recording::{Event, Figure, Recording};
 use crate::units::shown::{clock, count, microseconds, number, span};
 
@@ -19,10 +20,13 @@ fn gaps(run: &Recording) -> Option<Finding> {
     let told: Vec<_> = run
         .events
         .iter()
-        .filter(|event| ["gap", "implausible", "observer-respawn"].contains(&&*event.kind))
+        .filter(|event| {
+            matches!(event.kind, EventKind::Gap(_) | EventKind::Implausible | EventKind::ObserverRespawn)
+        })
         .collect();
     let (first, last) = (told.first()?, told.last()?);
-    let shown = |event: &&Event| (format!("{} at {}", event.kind, clock(event.elapsed_s)), event.detail.clone());
+    let shown =
+        |event: &&Event| (format!("{} at {}", event.kind.name(), clock(event.elapsed_s)), event.kind.text());
     Some(Finding {
         rule: Rule::Lateness,
         weight: Weight::Doubt,
@@ -119,8 +123,8 @@ mod tests {
     fn gaps_are_told_as_the_events_told_them() {
         let mut run = run(&[]);
         assert!(find(&run).is_empty());
-        let detail = "workers.csv could not be written: rows missing: 3, written late: 0".to_owned();
-        run.events = vec![Event { elapsed_s: 4.0, kind: "gap".to_owned(), detail, ..Event::default() }];
+        let rows = "workers.csv could not be written: rows missing: 3, written late: 0".to_owned();
+        run.events = vec![Event::of_all(4.0, EventKind::Gap(rows))];
         assert_eq!(find(&run)[0].evidence[0].0, "gap at 0:04");
     }
 

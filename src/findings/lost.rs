@@ -6,7 +6,7 @@ use crate::units::shown::{clock, number};
 
 pub fn find(run: &Recording) -> Vec<Finding> {
     let Some(lost) = run.target.whole(Figure::Lost).most().filter(|lost| *lost > 0.0) else { return Vec::new() };
-    let deaths: Vec<&Event> = run.events.iter().filter(|event| event.is_death()).collect();
+    let deaths: Vec<&Event> = run.events.iter().filter(|event| event.kind.is_death()).collect();
     let when = deaths.iter().take(5).map(|death| format!("{} at {}", death.worker(), clock(death.elapsed_s)));
     let more = if deaths.len() > 5 { format!(" and {} more", deaths.len() - 5) } else { String::new() };
     let when = when.collect::<Vec<_>>().join(", ") + &more;
@@ -29,22 +29,15 @@ pub fn find(run: &Recording) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::EventKind;
     use crate::findings::sketch::run;
-    use crate::run_files::WORKER_ENDED;
 
     #[test]
     fn who_died_is_named() {
         assert!(find(&run(&[(Figure::Lost, &[0.0, 0.0])])).is_empty());
         assert!(find(&run(&[(Figure::Rps, &[1.0])])).is_empty(), "unknown is not lost");
         let mut run = run(&[(Figure::Lost, &[0.0, 2.0])]);
-        let death = |detail: &str| Event {
-            elapsed_s: 1.5,
-            kind: WORKER_ENDED.to_owned(),
-            slot: Some(1),
-            generation: Some(2),
-            detail: detail.to_owned(),
-            ..Event::default()
-        };
+        let death = |text: &str| Event::of_worker(1.5, (1, 2), EventKind::read("worker-ended", text, ""));
         run.events = vec![death("exit status 0, 0 requests lost"), death("signal 9, 2 requests lost")];
         let found = find(&run);
         assert!(found[0].sentence.starts_with("2 requests were in flight"), "{found:?}");

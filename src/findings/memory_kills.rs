@@ -2,6 +2,7 @@
 //! somebody killed, is none of them.
 
 use super::{Certainty, Finding, Rule, Weight, evidence, or_unknown};
+use crate::event::MemoryLimit;
 use crate::recording::{Event, Figure, Recording};
 use crate::units::shown::{bytes, clock, float, number};
 
@@ -12,8 +13,9 @@ const NAMED: usize = 3;
 const TOLD: usize = 5;
 
 pub fn find(run: &Recording) -> Vec<Finding> {
-    let kills: Vec<&Event> = run.events.iter().filter(|event| event.is_memory_kill()).collect();
+    let kills: Vec<&Event> = run.events.iter().filter(|event| event.killed_for_memory().is_some()).collect();
     let Some((first, last)) = kills.first().zip(kills.last()) else { return Vec::new() };
+    let limit = first.killed_for_memory().unwrap_or(MemoryLimit::Unknown);
     let when = kills.iter().take(TOLD).map(|kill| format!("{} at {}", kill.worker(), clock(kill.elapsed_s)));
     let more = if kills.len() > TOLD { format!(" and {} more", kills.len() - TOLD) } else { String::new() };
     let most = |figure| {
@@ -34,7 +36,7 @@ pub fn find(run: &Recording) -> Vec<Finding> {
         ),
         evidence: evidence([
             ("killed", when.collect::<Vec<_>>().join(", ") + &more),
-            ("the kernel's limit", first.limit_of_memory().unwrap_or("unknown").to_owned()),
+            ("the kernel's limit", limit.to_string()),
             ("memory of the control group, most in a row", or_unknown(most(Figure::GroupMemory), bytes)),
         ]),
         at: Some((first.elapsed_s, last.elapsed_s)),
@@ -63,18 +65,11 @@ fn slots(kills: &[&Event]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::EventKind;
     use crate::findings::sketch::run;
-    use crate::run_files::WORKER_ENDED;
 
-    fn ended(elapsed_s: f64, slot: u64, generation: u64, detail: &str) -> Event {
-        Event {
-            elapsed_s,
-            kind: WORKER_ENDED.to_owned(),
-            slot: Some(slot),
-            generation: Some(generation),
-            detail: detail.to_owned(),
-            ..Event::default()
-        }
+    fn ended(elapsed_s: f64, slot: u64, generation: u64, text: &str) -> Event {
+        Event::of_worker(elapsed_s, (slot, generation), EventKind::read("worker-ended", text, ""))
     }
 
     const FOR_MEMORY: &str = "signal 9: killed by the kernel for memory (limit 64MiB), 1 request lost";
@@ -115,7 +110,7 @@ mod tests {
         ] {
             assert_eq!(found(vec![ended(1.0, 0, 1, detail)]), [], "{detail}");
         }
-        let told = Event { kind: "mark".to_owned(), ..ended(1.0, 0, 1, FOR_MEMORY) };
+        let told = Event::of_all(1.0, EventKind::Mark(FOR_MEMORY.to_owned()));
         assert_eq!(found(vec![told]), [], "the words alone are no death");
     }
 }

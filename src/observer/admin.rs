@@ -25,7 +25,8 @@ use tower::ServiceExt;
 use super::live::{Cut, Live};
 use super::marks::Marks;
 use super::processes::Processes;
-use crate::control::{Event, fault_tallies};
+use crate::control::fault_tallies;
+use crate::event::{Event, EventKind};
 use crate::fault::Rules;
 use crate::http::{Refusal, docs_file, docs_page};
 use crate::maybe_known::SharedFigure;
@@ -152,19 +153,8 @@ impl Target {
     pub fn mark(&self, phase: &str) -> Option<(usize, u64)> {
         let (at_ns, realtime_ns) = (clock::monotonic_ns(), clock::realtime_ns());
         let index = self.marks.put(phase, (at_ns, realtime_ns), &self.figures())?;
-        let detail = phase.to_owned();
-        let kind = "mark".to_owned();
         // When nobody takes it any more, the run is over.
-        let _ = self.events.send(Event {
-            at_ns,
-            realtime_ns,
-            kind,
-            slot: None,
-            generation: None,
-            pid: None,
-            detail,
-            plans: None,
-        });
+        let _ = self.events.send(Event::now(EventKind::Mark(phase.to_owned())).at((at_ns, realtime_ns)));
         Some((index, at_ns))
     }
 }

@@ -10,11 +10,11 @@ use super::csv::{Appended, CsvFile, KEPT_ROWS};
 use super::latency_log::LatencyLog;
 use super::marks::Marks;
 use super::run_record::RunRecord;
-use crate::control::{Event, KnownFaults};
+use crate::control::KnownFaults;
+use crate::event::{Event, EventKind, Whose};
 use crate::run_files::{EVENT_COLUMNS, EVENTS, LATENCY, MARK_COLUMNS, MARKS, RECORD, RESOURCES, ROUTES, WORKERS};
 use crate::sample::{Moment, RouteSample, Sample, SlotSample, TargetSample};
 use crate::snapshot::Figures;
-use crate::sys::clock;
 use crate::units::shown::{amount, float};
 
 /// Where a run is written down, and as what.
@@ -171,24 +171,24 @@ impl OpenFiles {
     pub fn was_last(&mut self, event: &Event) -> bool {
         let Event { at_ns, realtime_ns, kind, .. } = event;
         let elapsed = seconds(at_ns.saturating_sub(self.started_ns));
-        let start = format!("{},{},{elapsed},{kind},", timestamp(*realtime_ns), epoch_ms(*realtime_ns));
+        let start = format!("{},{},{elapsed},{},", timestamp(*realtime_ns), epoch_ms(*realtime_ns), kind.name());
         self.last_event.take().is_some_and(|last| last.starts_with(&start))
     }
 
     /// Appends an event.
     pub fn event(&mut self, event: &Event) {
-        let Event { at_ns, realtime_ns, kind, slot, generation, pid, detail, plans } = event;
+        let Event { at_ns, realtime_ns, whose: Whose { slot, generation, pid }, kind } = event;
         let or_empty = |number: Option<String>| number.unwrap_or_default();
         let appended = self.events.append([[
             timestamp(*realtime_ns),
             epoch_ms(*realtime_ns),
             seconds(at_ns.saturating_sub(self.started_ns)),
-            kind.clone(),
+            kind.name().to_owned(),
             or_empty(slot.map(|slot| slot.to_string())),
             or_empty(generation.map(|generation| generation.to_string())),
             or_empty(pid.map(|pid| pid.to_string())),
-            detail.clone(),
-            or_empty(plans.clone()),
+            kind.text(),
+            kind.plans().unwrap_or_default().to_owned(),
         ]]);
         self.log_on_error(EVENTS, appended);
     }
@@ -246,17 +246,8 @@ impl OpenFiles {
         }
     }
 
-    fn note_gap(&mut self, detail: String) {
-        self.event(&Event {
-            at_ns: clock::monotonic_ns(),
-            realtime_ns: clock::realtime_ns(),
-            kind: "gap".to_owned(),
-            slot: None,
-            generation: None,
-            pid: None,
-            detail,
-            plans: None,
-        });
+    fn note_gap(&mut self, rows: String) {
+        self.event(&Event::now(EventKind::Gap(rows)));
     }
 
     /// Whoever removed a CSV file has probably removed its neighbours, of which `run.json` is not written otherwise.

@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use super::columns::{self, Column, Row};
 use super::marks::Marks;
 use crate::config::Addresses;
-use crate::control::Event;
+use crate::event::{Event, Whose};
 use crate::histogram::add;
 use crate::run_files;
 use crate::sample::{RouteSample, Sample, SlotSample, TargetSample};
@@ -92,6 +92,9 @@ struct Happened {
     generation: Option<u64>,
     pid: Option<u32>,
     detail: String,
+    /// Whether a worker ended otherwise than by an order; not in the file.
+    #[serde(default)]
+    death: bool,
 }
 
 /// The last tick, the rows and events before it, and who is told of the next.
@@ -151,16 +154,12 @@ impl Live {
 
     /// Keeps an event and tells it to everybody who listens.
     pub fn event(&self, event: &Event) {
-        let Event { at_ns, realtime_ns, kind, slot, generation, pid, detail, plans: _ } = event;
-        let event = Happened {
-            epoch_ms: realtime_ns / clock::MILLISECOND,
-            elapsed_s: self.elapsed(*at_ns),
-            kind: kind.clone(),
-            slot: *slot,
-            generation: *generation,
-            pid: *pid,
-            detail: detail.clone(),
-        };
+        let Event { at_ns, realtime_ns, whose, kind } = event;
+        let (epoch_ms, elapsed_s) = (realtime_ns / clock::MILLISECOND, self.elapsed(*at_ns));
+        let Whose { slot, generation, pid } = *whose;
+        let (detail, death) = (kind.text(), kind.is_death());
+        let kind = kind.name().to_owned();
+        let event = Happened { epoch_ms, elapsed_s, kind, slot, generation, pid, detail, death };
         let mut inner = self.inner();
         let dropped = inner.clients.tell(&message("event", &json!(event)), clock::monotonic_ns());
         add(&self.board.head().observer.sse_dropped, dropped);

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::Observer;
-use crate::control::{Event, MemberEnd, News, Order, Received, plans_in_force, put_faults};
+use crate::control::{MemberEnd, News, Order, Received, plans_in_force, put_faults};
+use crate::event::{Event, EventKind, PlanChange};
 use crate::sys::clock;
 use crate::sys::readiness::Watched;
 
@@ -24,21 +25,13 @@ impl Observer {
     fn follow_profile(&mut self) {
         let plans = std::mem::take(&mut self.brought);
         let now_ns = clock::monotonic_ns();
-        let detail = match put_faults(&self.board, plans, now_ns, None, true) {
-            Ok(epoch) => format!("epoch {epoch}: those of the profile"),
-            Err(error) => format!("those of the profile are refused: {error}"),
+        let (epoch, words) = match put_faults(&self.board, plans, now_ns, None, true) {
+            Ok(epoch) => (Some(epoch), "those of the profile".to_owned()),
+            Err(error) => (None, format!("those of the profile are refused: {error}")),
         };
-        tracing::info!("fault plans, {detail}");
-        self.write_down(&Event {
-            at_ns: now_ns,
-            realtime_ns: clock::realtime_ns(),
-            kind: "fault plan".to_owned(),
-            slot: None,
-            generation: None,
-            pid: None,
-            detail,
-            plans: Some(plans_in_force(&self.board, now_ns)),
-        });
+        let change = PlanChange { epoch, words, plans: plans_in_force(&self.board, now_ns) };
+        tracing::info!("fault plans, {change}");
+        self.write_down(&Event::now(EventKind::FaultPlan(change)));
     }
 
     /// Writes down what happened, follows a changed profile, and then notes that it is done.
@@ -50,7 +43,7 @@ impl Observer {
                 if !self.files.as_mut().is_some_and(|files| files.was_last(&event)) {
                     self.write_down(&event);
                 }
-                if event.kind == "ready" {
+                if event.kind == EventKind::Ready {
                     checkpoint.ready_told.store(1, Relaxed);
                 }
             }

@@ -9,7 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Observer;
 use super::marks::Marks;
-use crate::control::Event;
+use crate::event::Event;
 use crate::phase::{MARKS, Phases};
 use crate::scoreboard::Head;
 use crate::sys::clock;

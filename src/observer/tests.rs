@@ -12,8 +12,9 @@ mod broken_seat;
 
 use super::*;
 use crate::config::Addresses;
-use crate::control::{Event, News, Order};
+use crate::control::{News, Order};
 use crate::control::{Received, SupervisorEnd, channel, standing};
+use crate::event::{Event, EventKind, Whose};
 use crate::scoreboard::{Finished, Outcome, SeatState, SeatWriter, Times};
 use crate::sys::listener::{self, Claim};
 use crate::sys::unix_listener;
@@ -129,18 +130,9 @@ fn rows(path: &Path) -> Vec<std::collections::HashMap<String, String>> {
     ::csv::Reader::from_reader(&text.as_bytes()[..whole]).deserialize().map(|row| row.unwrap()).collect()
 }
 
-fn event(kind: &str) -> Order {
-    let happened = News::Happened(Event {
-        at_ns: clock::monotonic_ns(),
-        realtime_ns: clock::realtime_ns(),
-        kind: kind.to_owned(),
-        slot: Some(0),
-        generation: None,
-        pid: Some(7),
-        detail: "a, b".to_owned(),
-        plans: None,
-    });
-    Order::News { number: 1, news: happened }
+/// To a worker.
+fn event(kind: EventKind) -> Event {
+    Event::now(kind).of(Whose { slot: Some(0), generation: None, pid: Some(7) })
 }
 
 #[test]
@@ -148,7 +140,8 @@ fn a_run_is_written_down_from_its_baseline_to_its_totals() {
     let directory = TestDirectory::new("observer-run");
     let (board, writer) = board();
     let running = observe(&board, one_process(), Some(&directory), None);
-    running.control.send(&event("start"), &[]).unwrap();
+    let news = News::Happened(event(EventKind::StartFailed("a, b".to_owned())));
+    running.control.send(&Order::News { number: 1, news }, &[]).unwrap();
     writer.accepted(1);
     one_request(&writer, 200);
     one_request(&writer, 503);
@@ -186,7 +179,10 @@ fn a_run_is_written_down_from_its_baseline_to_its_totals() {
     );
 
     let events = rows(&directory.join("events.csv"));
-    assert_eq!((&*events[0]["kind"], &*events[0]["generation"], &*events[0]["detail"]), ("start", "", "a, b"));
+    assert_eq!(
+        (&*events[0]["kind"], &*events[0]["generation"], &*events[0]["detail"]),
+        ("start-failed", "", "a, b")
+    );
 
     let record: Value = serde_json::from_slice(&std::fs::read(directory.join("run.json")).unwrap()).unwrap();
     assert_eq!((&record["version"], &record["totals"]["requests"]), (&json!("0"), &json!(2)));
@@ -457,11 +453,7 @@ fn who_has_been_answered_makes_room_for_who_waits() {
 fn an_event_that_was_written_before_its_observer_died_is_not_written_again() {
     let directory = TestDirectory::new("observer-events");
     let files = || RunFiles { directory: directory.to_path_buf(), record: json!({}) };
-    let happened = |kind: &str| {
-        let Order::News { news: News::Happened(event), .. } = event(kind) else { unreachable!() };
-        event
-    };
-    let (first, second) = (happened("drain"), happened("worker-ended"));
+    let (first, second) = (event(EventKind::Drain(String::new())), event(EventKind::Reload));
     let mut opened = files::OpenFiles::make(files(), "single", 0).unwrap();
     opened.event(&first);
     let again = || files::OpenFiles::open_again(files(), "single", 0, &marks::Marks::default());

@@ -6,54 +6,66 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::damage::{Many, torn};
-use crate::run_files::{EVENT_COLUMNS, EVENTS, KILLED_FOR_MEMORY, WORKER_ENDED, read_whole_lines};
+use crate::event::{EventKind, MemoryLimit};
+use crate::run_files::{EVENT_COLUMNS, EVENTS, read_whole_lines};
 
 /// So many are kept; of a run with more, the first.
 const MOST: usize = 20_000;
 
-/// A row of `events.csv`.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+/// Something that happened, as `events.csv` tells it.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Event {
     /// Since the run began.
     pub elapsed_s: f64,
-    /// `start`, `ready`, `mark`, …
-    pub kind: String,
+    /// What it was.
+    pub kind: EventKind,
     /// Whom it concerns.
-    #[serde(default)]
     pub slot: Option<u64>,
     /// Whom it concerns.
-    #[serde(default)]
     pub generation: Option<u64>,
     /// On which of several instances; empty where there is one.
-    #[serde(skip)]
     pub instance: String,
-    /// In words.
+}
+
+/// A row of `events.csv`.
+#[derive(Deserialize)]
+struct Row {
+    elapsed_s: f64,
+    kind: String,
     #[serde(default)]
-    pub detail: String,
-    /// Of a change of the fault plans: those in force from here on, as JSON.
+    slot: Option<u64>,
     #[serde(default)]
-    pub plans: String,
+    generation: Option<u64>,
+    #[serde(default)]
+    detail: String,
+    #[serde(default)]
+    plans: String,
+}
+
+impl From<Row> for Event {
+    fn from(row: Row) -> Self {
+        let Row { elapsed_s, kind, slot, generation, detail, plans } = row;
+        Self { slot, generation, ..Self::of_all(elapsed_s, EventKind::read(&kind, &detail, &plans)) }
+    }
 }
 
 impl Event {
-    /// Whether a worker ended otherwise than by an order.
+    /// One that concerns the whole target.
     #[must_use]
-    pub fn is_death(&self) -> bool {
-        self.kind == WORKER_ENDED && !self.detail.starts_with("exit status 0")
+    pub fn of_all(elapsed_s: f64, kind: EventKind) -> Self {
+        Self { elapsed_s, kind, slot: None, generation: None, instance: String::new() }
     }
 
-    /// Whether the kernel has killed a worker for want of memory.
+    /// One that concerns a worker.
     #[must_use]
-    pub fn is_memory_kill(&self) -> bool {
-        self.kind == WORKER_ENDED && self.detail.contains(KILLED_FOR_MEMORY)
+    pub fn of_worker(elapsed_s: f64, (slot, generation): (u64, u64), kind: EventKind) -> Self {
+        Self { slot: Some(slot), generation: Some(generation), ..Self::of_all(elapsed_s, kind) }
     }
 
-    /// What such a kill says of the limit: `limit 64MiB`.
+    /// Of the end of a worker that the kernel has killed for want of memory: at which limit.
     #[must_use]
-    pub fn limit_of_memory(&self) -> Option<&str> {
-        let (_, rest) = self.detail.split_once(KILLED_FOR_MEMORY)?;
-        let (limit, _) = rest.trim_start().strip_prefix('(')?.split_once(')')?;
-        Some(limit)
+    pub fn killed_for_memory(&self) -> Option<MemoryLimit> {
+        if let EventKind::WorkerEnded(end) = &self.kind { end.killed_for_memory() } else { None }
     }
 
     /// `1.2`, where it concerns a worker; `web-1/1.2` of one of several instances.
@@ -89,10 +101,10 @@ pub fn read(directory: &Path) -> (Vec<Event>, Vec<String>) {
     }
     let mut wrong: Vec<String> = torn(EVENTS, is_torn).into_iter().collect();
     let (mut events, mut unreadable, mut more) = (Vec::new(), 0, 0);
-    for row in rows.deserialize::<Event>() {
+    for row in rows.deserialize::<Row>() {
         match row {
-            Ok(event) if event.elapsed_s.is_finite() && events.len() < MOST => events.push(event),
-            Ok(event) if event.elapsed_s.is_finite() => more += 1,
+            Ok(row) if row.elapsed_s.is_finite() && events.len() < MOST => events.push(Event::from(row)),
+            Ok(row) if row.elapsed_s.is_finite() => more += 1,
             Ok(_) | Err(_) => unreadable += 1,
         }
     }

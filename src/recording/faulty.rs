@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::events::Event;
+use crate::event::{EventKind, PlanChange};
 use crate::fault::{Plan, ROWS, Row, Rules, Window, Written, understand};
 use crate::units::shown::{amount, float};
 
@@ -75,11 +76,9 @@ pub(super) type Map = serde_json::Map<String, Value>;
 #[must_use]
 pub fn stretches(events: &[Event], first: Option<&Value>, end_s: f64) -> Vec<Faulty> {
     let begin = first.map(|first| (0.0, first.clone(), String::new()));
-    let changes = events.iter().filter(|event| event.kind == "fault plan").map(|event| {
-        let plans = serde_json::from_str(&event.plans).unwrap_or_default();
-        // `epoch 3: some (status 0.05) on /cpu; for 4s`
-        let (_, detail) = event.detail.split_once(": ").unwrap_or(("", &event.detail));
-        (event.elapsed_s, plans, detail.to_owned())
+    let changes = events.iter().filter_map(|event| {
+        let EventKind::FaultPlan(PlanChange { words, plans, .. }) = &event.kind else { return None };
+        Some((event.elapsed_s, serde_json::from_str(plans).unwrap_or_default(), words.clone()))
     });
     let changes: Vec<(f64, Value, String)> = begin.into_iter().chain(changes).collect();
     let until = changes.iter().skip(1).map(|(at_s, ..)| *at_s).chain([end_s]);
@@ -190,13 +189,7 @@ mod tests {
     use super::*;
 
     fn change(elapsed_s: f64, plans: &Value, detail: &str) -> Event {
-        Event {
-            elapsed_s,
-            kind: "fault plan".to_owned(),
-            plans: plans.to_string(),
-            detail: detail.to_owned(),
-            ..Event::default()
-        }
+        Event::of_all(elapsed_s, EventKind::read("fault plan", detail, &plans.to_string()))
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::damage::{Many, torn};
 use super::events::Event;
+use crate::event::EventKind;
 use crate::run_files::{MARK_COLUMNS, MARKS, RECORD, read_whole_lines};
 use crate::snapshot::{Figures, Totals};
 use crate::units::shown::float;
@@ -139,7 +140,8 @@ fn begin(readings: &[Reading], end_s: f64, times: &Times<'_>, wrong: &mut Vec<St
     if let Some(started_ns) = started_ns.filter(fits) {
         return Some(started_ns);
     }
-    let mark = events.iter().find(|event| event.kind == "mark").filter(|event| event.detail == first.phase);
+    let of_mark = |event: &&Event| matches!(event.kind, EventKind::Mark(_));
+    let mark = events.iter().find(of_mark).filter(|event| event.kind == EventKind::Mark(first.phase.clone()));
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // As it does: what is no time is 0.
     let by_event = mark.and_then(|mark| first.at_ns.checked_sub((mark.elapsed_s * 1e9) as u64)).filter(fits);
     wrong.push(match (started_ns, by_event) {
@@ -325,12 +327,7 @@ mod tests {
     #[test]
     fn marks_outside_of_the_run_are_placed_by_their_events_or_not_at_all() {
         let text = marks(&[("b", 102, &counted(10)), ("", 108, &counted(90))]);
-        let event = |elapsed_s, detail: &str| Event {
-            elapsed_s,
-            kind: "mark".to_owned(),
-            detail: detail.to_owned(),
-            ..Event::default()
-        };
+        let event = |elapsed_s, phase: &str| Event::of_all(elapsed_s, EventKind::Mark(phase.to_owned()));
         for started_s in [1, 90, 103, 99_999] {
             let phases = read_with(&text, &Times { events: &[event(2.0, "b")], ..began(started_s) });
             assert_eq!(shown(&phases), [("a", 0.0, 2.0, Some(10)), ("b", 2.0, 8.0, Some(80))], "{started_s}");

@@ -49,7 +49,7 @@ pub fn data(run: &Recording) -> Value {
     });
     lines.insert("errors_per_s".to_owned(), json!({ "mean": errors.collect::<Vec<_>>() }));
     let end_s = run.seconds();
-    let deaths = run.events.iter().filter(|event| event.is_death());
+    let deaths = run.events.iter().filter(|event| event.kind.is_death());
     json!({
         "seconds": end_s,
         "is_merged": is_merged,

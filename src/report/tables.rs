@@ -229,11 +229,10 @@ fn over_time(run: &Recording) -> Table {
 }
 
 fn events(run: &Recording) -> Table {
-    let rows = run
-        .events
-        .iter()
-        .take(EVENTS)
-        .map(|event| vec![clock(event.elapsed_s), event.kind.clone(), event.worker(), event.detail.clone()]);
+    let rows =
+        run.events.iter().take(EVENTS).map(|event| {
+            vec![clock(event.elapsed_s), event.kind.name().to_owned(), event.worker(), event.kind.text()]
+        });
     let more = run.events.len().saturating_sub(EVENTS);
     Table {
         name: "events",

@@ -6,6 +6,7 @@ use super::policy::Reached;
 use super::slot::SlotKeeper;
 use super::{Stage, Supervisor};
 use crate::control::{Drain, Order};
+use crate::event::EventKind;
 use crate::scoreboard::{SEATS, SeatState};
 use crate::sys::clock;
 use crate::units::nanoseconds;
@@ -49,7 +50,7 @@ impl Supervisor {
         self.drained_ns = Some(now);
         self.plan.manager.stopping();
         self.plan.board.head().set_drain(now);
-        self.note("drain", None, why.to_owned());
+        self.note(EventKind::Drain(why.to_owned()));
         let patience = self.plan.drain_delay.saturating_add(self.plan.shutdown_timeout);
         self.stage = Stage::Draining(now.saturating_add(nanoseconds(patience)));
         if let Some(command) = &self.command {
@@ -70,7 +71,7 @@ impl Supervisor {
 
     /// Ends the workers at once; what they have in flight is lost.
     pub(super) fn abandon(&mut self, why: &str) {
-        self.note("abandon", None, why.to_owned());
+        self.note(EventKind::Abandon(why.to_owned()));
         tracing::warn!(why, "workers are ended at once; what is in flight is lost");
         self.exit_code = self.exit_code.max(1);
         self.stage = Stage::Abandoning(clock::monotonic_ns() + nanoseconds(LAST_GRACE));
@@ -92,7 +93,7 @@ impl Supervisor {
     pub(super) fn give_up(&mut self, reason: String) {
         tracing::error!(reason, "the run ends");
         self.exit_code = 1;
-        self.note("failure", None, reason.clone());
+        self.note(EventKind::Failure(reason.clone()));
         self.failure.get_or_insert(reason);
         self.drain_once("failure");
     }

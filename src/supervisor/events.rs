@@ -5,10 +5,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::Supervisor;
 use super::policy::Reached;
-use crate::control::{Event, News, Order};
+use crate::control::{News, Order};
+use crate::event::{Event, EventKind, Whose};
 use crate::fault::Written;
-use crate::scoreboard::Roster;
-use crate::sys::clock;
 
 /// News kept while no observer takes them.
 const KEPT_NEWS: usize = 1_000;
@@ -50,18 +49,19 @@ impl Outbox {
 }
 
 impl Supervisor {
-    pub(super) fn note(&mut self, kind: &str, of: Option<(usize, usize)>, detail: String) {
-        let roster = of.map(|(number, seat)| self.plan.board.slots()[number].roster(seat));
-        self.outbox.push(News::Happened(Event {
-            at_ns: clock::monotonic_ns(),
-            realtime_ns: clock::realtime_ns(),
-            kind: kind.to_owned(),
-            slot: of.map(|(number, _)| number),
-            generation: roster.map(Roster::generation),
-            pid: roster.map(Roster::pid),
-            detail,
-            plans: None,
-        }));
+    pub(super) fn note(&mut self, kind: EventKind) {
+        self.note_of(Whose::default(), kind);
+    }
+
+    /// Of the worker in a slot's seat.
+    pub(super) fn note_worker(&mut self, (slot, seat): (usize, usize), kind: EventKind) {
+        let roster = self.plan.board.slots()[slot].roster(seat);
+        let whose = Whose { slot: Some(slot), generation: Some(roster.generation()), pid: Some(roster.pid()) };
+        self.note_of(whose, kind);
+    }
+
+    fn note_of(&mut self, whose: Whose, kind: EventKind) {
+        self.outbox.push(News::Happened(Event::now(kind).of(whose)));
         self.tell_observer();
     }
 
@@ -99,17 +99,8 @@ mod tests {
         News::Faults { part, plans: Vec::new(), more }
     }
 
-    fn event(detail: usize) -> News {
-        News::Happened(Event {
-            at_ns: 0,
-            realtime_ns: 0,
-            kind: "start".to_owned(),
-            slot: None,
-            generation: None,
-            pid: None,
-            detail: detail.to_string(),
-            plans: None,
-        })
+    fn event(reason: usize) -> News {
+        News::Happened(Event::now(EventKind::Drain(reason.to_string())))
     }
 
     /// Which numbers are sent to an observer that takes so many.

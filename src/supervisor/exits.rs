@@ -1,16 +1,14 @@
 //! Exits: folded, reaped, judged by the policy.
 
 use super::command::Command;
-use super::killer::Killer;
 use super::member::{Arrangement, Member};
 use super::policy::{Cause, Verdict, after_exit};
 use super::{Stage, Supervisor};
-use crate::run_files::WORKER_ENDED;
+use crate::event::{EventKind, Killer, WorkerEnd};
 use crate::scoreboard::{SEATS, SeatState, SlotState};
 use crate::sys::clock;
 use crate::sys::process::{self, Exit};
 use crate::sys::procfs::CgroupFiles;
-use crate::units::shown::{amount, float};
 
 /// SIGKILL.
 const KILL: i32 = rustix::process::Signal::KILL.as_raw();
@@ -77,7 +75,7 @@ impl Supervisor {
         } else {
             tracing::info!(slot = number, generation, pid, exit = %ending, lost, "worker ended");
         }
-        self.note(WORKER_ENDED, Some((number, seat)), format!("{ending}, {} lost", amount(float(lost), "request")));
+        self.note_worker((number, seat), EventKind::WorkerEnded(WorkerEnd { exit, killer, lost: lost.into() }));
         if !matches!(self.stage, Stage::Booting | Stage::Serving) {
             return;
         }
@@ -95,7 +93,7 @@ impl Supervisor {
             }
             Verdict::KeepPredecessor(reason) => {
                 tracing::error!(slot = number, reason, "the successor failed; the worker before it stays");
-                self.note("reload-failed", Some((number, seat)), reason);
+                self.note_worker((number, seat), EventKind::ReloadFailed(reason));
             }
             Verdict::GiveUp(reason) => self.give_up(reason),
             Verdict::Expected => {}

@@ -1,48 +1,12 @@
 //! Who has ended a worker or the observer by SIGKILL: the kernel for want of memory, the supervisor, or somebody else.
 
-use std::fmt;
-
+use crate::event::Killer;
 use crate::maybe_known::MaybeKnown;
-use crate::run_files::KILLED_FOR_MEMORY;
 use crate::sys::clock;
-use crate::units::Bytes;
 
 /// How long after the kernel's count has grown a death is put down to that. A process that is killed ends within moments; what
 /// no death has explained by then was another process of the control group.
 const EXPLAINED_WITHIN_NS: u64 = 10 * clock::SECOND;
-
-/// Who has sent SIGKILL to a process that it ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Killer {
-    /// The supervisor itself.
-    Supervisor,
-    /// The kernel, for want of memory, and the limit of the control group; `None` is without one.
-    KernelForMemory(MaybeKnown<Option<u64>>),
-    /// Somebody, and not the kernel for want of memory.
-    Somebody,
-    /// Nobody can tell: there is no count of what the kernel has killed for want of memory.
-    Unknown,
-}
-
-impl fmt::Display for Killer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Supervisor => f.write_str("sent by the supervisor"),
-            Self::KernelForMemory(limit) => {
-                write!(f, "{KILLED_FOR_MEMORY} ")?;
-                match limit.get() {
-                    Some(Some(limit)) => write!(f, "(limit {})", Bytes(limit)),
-                    Some(None) => f.write_str("(the control group has no limit)"),
-                    None => f.write_str("(limit unknown)"),
-                }
-            }
-            Self::Somebody => f.write_str("by whom isn't known; not by the kernel for memory"),
-            Self::Unknown => f.write_str(
-                "by whom isn't known; the control group's count of memory kills (oom_kill) can't be read",
-            ),
-        }
-    }
-}
 
 /// The kernel's count of memory kills, and how many of them no death has explained yet.
 #[derive(Debug)]
@@ -74,7 +38,7 @@ impl MemoryKills {
             return Killer::Unknown;
         }
         match self.unexplained.pop() {
-            Some(_) => Killer::KernelForMemory(limit()),
+            Some(_) => Killer::KernelForMemory(limit().into()),
             None => Killer::Somebody,
         }
     }
@@ -83,9 +47,10 @@ impl MemoryKills {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::event::MemoryLimit;
 
     const LIMIT: MaybeKnown<Option<u64>> = MaybeKnown::known(Some(64 << 20));
-    const FOR_MEMORY: Killer = Killer::KernelForMemory(LIMIT);
+    const FOR_MEMORY: Killer = Killer::KernelForMemory(MemoryLimit::Bytes(64 << 20));
 
     fn killers(kills: &mut MemoryKills, deaths: usize) -> Vec<Killer> {
         (0..deaths).map(|_| kills.killer(|| LIMIT)).collect()
@@ -121,16 +86,5 @@ mod tests {
             kills.look(now, 1);
             assert_eq!(killers(&mut kills, 1), [Killer::Unknown], "{before:?} {now:?}");
         }
-    }
-
-    #[test]
-    fn each_is_a_clause() {
-        let said = |limit: MaybeKnown<Option<u64>>| Killer::KernelForMemory(limit).to_string();
-        assert_eq!(said(LIMIT), "killed by the kernel for memory (limit 64MiB)");
-        assert_eq!(said(MaybeKnown::UNKNOWN), "killed by the kernel for memory (limit unknown)");
-        assert_eq!(
-            said(MaybeKnown::known(None)),
-            "killed by the kernel for memory (the control group has no limit)"
-        );
     }
 }

@@ -4,9 +4,9 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::thread::{self, JoinHandle};
 
-use super::killer::Killer;
 use super::policy::{Cause, Ending, Reached};
 use crate::control::{self, MemberEnd, Order, Received, Report, SupervisorEnd};
+use crate::event::Killer;
 use crate::sys::process::{self, Child, Exit, Fork};
 
 /// Whether workers and observer are processes or threads of this one.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::killer::Killer;
+use crate::event::Killer;
 use crate::sys::process::Exit;
 use crate::units::nanoseconds;
 

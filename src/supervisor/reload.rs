@@ -8,6 +8,7 @@ use super::policy::{Cause, Reached};
 use super::slot::SlotKeeper;
 use super::{Renewed, Stage, Supervisor};
 use crate::control::{Drain, Order};
+use crate::event::EventKind;
 use crate::scoreboard::{SeatState, SlotState};
 use crate::sys::clock;
 use crate::units::nanoseconds;
@@ -29,7 +30,7 @@ impl Supervisor {
             Ok(Some(Renewed { worker, faults, detail })) => {
                 tracing::info!(detail, "the profile has changed");
                 self.plan.worker = worker;
-                self.note("profile", None, detail);
+                self.note(EventKind::Profile(detail));
                 if let Some(faults) = faults {
                     self.change_faults(faults);
                 }
@@ -58,7 +59,7 @@ impl Supervisor {
             0 | 1 => String::new(),
             count => format!(" (and {} more, in the log)", count - 1),
         };
-        self.note("refused", None, format!("HUP: {first}{more}"));
+        self.note(EventKind::Refused(format!("HUP: {first}{more}")));
     }
 
     /// Starts the next successor, if none is starting and there is a seat for it.
@@ -111,14 +112,14 @@ impl Supervisor {
         let most = self.plan.board.slots().len();
         if self.slots.len() == most {
             tracing::warn!("TTIN refused: there is room for {most} workers (--max-workers)");
-            self.note("refused", None, format!("TTIN: --max-workers {most}"));
+            self.note(EventKind::Refused(format!("TTIN: --max-workers {most}")));
             return;
         }
         match (self.plan.make_listeners)() {
             Ok(listeners) => self.slots.push(SlotKeeper::new(listeners)),
             Err(error) => {
                 tracing::error!(%error, "TTIN refused: no socket for another worker");
-                self.note("refused", None, format!("TTIN: {error}"));
+                self.note(EventKind::Refused(format!("TTIN: {error}")));
             }
         }
     }
@@ -131,7 +132,7 @@ impl Supervisor {
         let filled = self.slots.iter().enumerate().filter(|(_, slot)| !slot.retired);
         let (Some((number, _)), false) = (filled.clone().next_back(), filled.count() == 1) else {
             tracing::warn!("TTOU refused: the last worker stays");
-            self.note("refused", None, "TTOU: the last worker stays".to_owned());
+            self.note(EventKind::Refused("TTOU: the last worker stays".to_owned()));
             return;
         };
         let slot = &mut self.slots[number];
@@ -142,7 +143,7 @@ impl Supervisor {
         let is_live =
             |member: &Option<Member>| member.as_ref().is_some_and(|member| member.reached == Reached::Live);
         let seat = self.slots[number].members.iter().position(is_live).unwrap_or(0);
-        self.note("worker-retired", Some((number, seat)), String::new());
+        self.note_worker((number, seat), EventKind::WorkerRetired);
         self.lend(number);
         for seat in 0..self.slots[number].members.len() {
             self.drain_member(number, seat);

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::policy::{Cause, Reached};
 use super::{Stage, Supervisor};
 use crate::control::{Order, Report};
+use crate::event::EventKind;
 use crate::scoreboard::{SEATS, SeatState};
 
 impl Supervisor {
@@ -64,12 +65,12 @@ impl Supervisor {
     /// A worker serves: sockets that were lent for want of it come back, and what it replaces is drained.
     pub(super) fn on_live(&mut self, number: usize, seat: usize, cause: Cause) {
         let kind = match cause {
-            Cause::Boot if self.stage == Stage::Booting => "start",
-            Cause::Boot => "worker-added",
-            Cause::Respawn => "respawn",
-            Cause::Reload => "reload",
+            Cause::Boot if self.stage == Stage::Booting => EventKind::Start,
+            Cause::Boot => EventKind::WorkerAdded,
+            Cause::Respawn => EventKind::Respawn,
+            Cause::Reload => EventKind::Reload,
         };
-        self.note(kind, Some((number, seat)), String::new());
+        self.note_worker((number, seat), kind);
         // Taken out while it was starting, it leaves the socket where it is.
         if !self.slots[number].retired
             && let Some(lender) = self.slots[number].lent_to.take()

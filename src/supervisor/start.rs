@@ -8,6 +8,7 @@ use super::member::{Duty, Member};
 use super::policy::{Cause, Reached};
 use super::{Stage, Supervisor};
 use crate::control::Order;
+use crate::event::EventKind;
 use crate::scoreboard::{SeatWriter, SlotState};
 use crate::sys::{clock, process};
 use crate::units::nanoseconds;
@@ -67,7 +68,7 @@ impl Supervisor {
             slot.set_state(SlotState::BackingOff);
             self.lend(number);
         }
-        self.note("start-failed", Some((number, seat)), reason);
+        self.note_worker((number, seat), EventKind::StartFailed(reason));
     }
 
     fn occupy_and_start(&mut self, number: usize, seat: usize, cause: Cause) -> Result<(), String> {
@@ -113,7 +114,7 @@ impl Supervisor {
         self.plan.board.head().set_ready(now);
         self.ends_ns = self.plan.duration.map(|duration| now.saturating_add(nanoseconds(duration)));
         self.plan.manager.ready();
-        self.note("ready", None, "all workers serve".to_owned());
+        self.note(EventKind::Ready);
     }
 
     /// Runs the command of `--while`, if there is one.

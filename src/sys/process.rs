@@ -10,6 +10,7 @@ use rustix::process::{
     kill_process_group, set_child_subreaper, set_parent_process_death_signal, setrlimit, test_kill_process,
     test_kill_process_group, waitid,
 };
+use serde::{Deserialize, Serialize};
 
 use super::procfs::own_children;
 
@@ -42,7 +43,7 @@ pub struct Child {
 }
 
 /// How a process or thread ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Exit {
     /// It returned or called exit, with this status.
     Status(i32),
@@ -52,6 +53,19 @@ pub enum Exit {
     Panic,
     /// It is no child any more: somebody else has collected how it ended.
     Unknown,
+}
+
+/// As it is written; anything else is unknown.
+impl From<&str> for Exit {
+    fn from(text: &str) -> Self {
+        let number = |before: &str| text.strip_prefix(before)?.parse().ok();
+        match (number("exit status "), number("signal ")) {
+            (Some(code), _) => Self::Status(code),
+            (_, Some(signal)) => Self::Signal(signal),
+            _ if text == Self::Panic.to_string() => Self::Panic,
+            _ => Self::Unknown,
+        }
+    }
 }
 
 impl fmt::Display for Exit {

@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 use super::Target;
 use super::json::Json;
 use super::order::{parse, read, refusal, until_applied};
-use crate::control::{Counted, Event, KnownFaults, known_faults, plans_in_force, put_faults, standing};
+use crate::control::{Counted, KnownFaults, known_faults, plans_in_force, put_faults, standing};
+use crate::event::{Event, EventKind, PlanChange};
 use crate::fault::{Mistake, PLANS, Rules, Written, understand};
 use crate::http::Refusal;
 use crate::sys::clock;
@@ -68,7 +69,7 @@ async fn replace(target: &Target, plans: Vec<Written>, ttl: Option<Duration>) ->
     let summary = summary(&plans, ttl);
     let epoch = put_faults(&target.board, plans, now_ns, expires_ns, false)
         .map_err(|error| Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()))?;
-    note(target, &format!("epoch {epoch}: {summary}"));
+    note(target, epoch, summary);
     watch_expiry(target);
     until_applied(&target.board, epoch).await?;
     Ok(Json(in_force(target)))
@@ -97,25 +98,17 @@ pub fn watch_expiry(target: &Target) {
         if are_these()
             && let Ok(epoch) = put_faults(&target.board, Vec::new(), expires_ns, None, false)
         {
-            note(&target, &format!("epoch {epoch}: none, as their ttl is over"));
+            note(&target, epoch, "none, as their ttl is over".to_owned());
         }
     });
 }
 
-fn note(target: &Target, detail: &str) {
-    tracing::info!("fault plans, {detail}");
-    let at_ns = clock::monotonic_ns();
+fn note(target: &Target, epoch: u64, words: String) {
+    let plans = plans_in_force(&target.board, clock::monotonic_ns());
+    let change = PlanChange { epoch: Some(epoch), words, plans };
+    tracing::info!("fault plans, {change}");
     // Only an observer that ends hears nothing.
-    let _ = target.events.send(Event {
-        at_ns,
-        realtime_ns: clock::realtime_ns(),
-        kind: "fault plan".to_owned(),
-        slot: None,
-        generation: None,
-        pid: None,
-        detail: detail.to_owned(),
-        plans: Some(plans_in_force(&target.board, at_ns)),
-    });
+    let _ = target.events.send(Event::now(EventKind::FaultPlan(change)));
 }
 
 /// `errors now and then (status 0.003, reset 0.002) on * for 30s`

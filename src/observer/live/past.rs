@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::Happened;
 use super::row::value;
+use crate::event::EventKind;
 use crate::observer::columns::Column;
 
 /// Longer than any row of `resources.csv`.
@@ -19,7 +20,8 @@ pub fn events(path: &Path, room: usize) -> VecDeque<Happened> {
     let mut events = VecDeque::new();
     let Ok(mut rows) = ::csv::Reader::from_path(path) else { return events };
     for event in rows.deserialize::<Happened>().filter_map(Result::ok) {
-        super::push(&mut events, room, event);
+        let death = EventKind::read(&event.kind, &event.detail, "").is_death();
+        super::push(&mut events, room, Happened { death, ..event });
     }
     events
 }

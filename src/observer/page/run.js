@@ -11,9 +11,6 @@ const KEPT = [
   ...new Set(Object.values(PLANS).flatMap(({ lines }) => lines).flatMap(({ column }) => ['p50', 'p95', 'p99', 'max'].map(column))),
 ];
 
-/** Whether a worker ended otherwise than by an order. */
-export const died = ({ kind, detail }) => kind === 'worker-ended' && !detail.startsWith('exit status 0');
-
 const sameEvent = (one) => (other) => one.elapsed_s === other.elapsed_s && one.kind === other.kind && one.slot === other.slot;
 
 export class Run {
@@ -67,13 +64,13 @@ export class Run {
   }
 
   happened(event) {
-    const { kind, elapsed_s, detail } = event;
+    const { kind, elapsed_s, detail, death } = event;
     this.events.push(event);
     this.events.sort((one, other) => one.elapsed_s - other.elapsed_s);
     if (this.events.length > EVENTS) this.events.shift();
     // The greeting may have told it already.
     if (kind === 'mark' && !this.marks.some((mark) => mark.elapsed_s === elapsed_s)) this.marks.push({ name: detail, elapsed_s });
-    if (died(event)) this.deaths.push({ death: true, elapsed_s });
+    if (death) this.deaths.push({ death: true, elapsed_s });
   }
 
   /** Why the run ends, as soon as it does. */

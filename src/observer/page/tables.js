@@ -1,7 +1,6 @@
 // Routes, workers, fault plans and events as rows of the page.
 import { element, fill, row, set, setBar } from './dom.js';
 import { stands } from './faults.js';
-import { died } from './run.js';
 import { bytes, clock, countdown, hour, joined, number, percent, time } from './words.js';
 
 const EVENTS = 60;
@@ -143,7 +142,7 @@ const MOODS = {
   mark: 'named', 'fault plan': 'careful', drain: 'careful', reload: 'careful', 'worker-retired': 'careful',
 };
 
-const mood = (event) => (died(event) ? 'bad' : MOODS[event.kind] ?? '');
+const mood = (event) => (event.death ? 'bad' : MOODS[event.kind] ?? '');
 
 export function events(list) {
   const none = part('#events .none');
