@@ -73,6 +73,18 @@ import() { # name tag change...
     docker import "${changes[@]}" "$images/$name.tar" "$tag" >/dev/null
 }
 
+# The crates that a program is built of, by its own Cargo.lock: the Dockerfile builds it without a network.
+fetch_crates_of() { # program version
+    local wants=$work/wants
+    mkdir -p "$wants/src"
+    touch "$wants/src/lib.rs"
+    printf '[package]\nname = "wants"\nedition = "2021"\n[dependencies]\n%s = "=%s"\n' "$1" "$2" >"$wants/Cargo.toml"
+    # cargo says that a program is no library, and fetches it all the same.
+    cargo fetch --quiet --manifest-path "$wants/Cargo.toml" 2>/dev/null
+    cp -r "$crates"/registry/src/*/"$1-$2" "$wants/program"
+    cargo fetch --quiet --locked --manifest-path "$wants/program/Cargo.toml"
+}
+
 # Stand-ins for the images that the Dockerfile names. The builder has this machine's toolchain and the crates that this
 # machine's cargo has fetched, since the containers reach no network.
 build_images() {
@@ -83,9 +95,7 @@ build_images() {
     import cc gcr.io/distroless/cc-debian12:nonroot 'USER 65532' 'ENV PATH=/usr/bin:/bin'
     progress "fetching crates"
     cargo fetch --quiet --locked
-    # Only so that its crates are fetched: the Dockerfile builds it itself.
-    [ -x "$PWD/target/tools/cyclonedx/bin/cargo-cyclonedx" ] ||
-        cargo install --quiet --locked --debug --root "$PWD/target/tools/cyclonedx" cargo-cyclonedx@0.5.9
+    fetch_crates_of cargo-cyclonedx 0.5.9
     progress "making the builder"
     local root=$work/builder version
     version=$(rustc --version | cut -d' ' -f2)
@@ -161,11 +171,25 @@ DOCKERFILE
 
 version_of_the_crate() { sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1; }
 
-# The image, by the plain builder.
+# The image of these sources as it was built last, or else a new one.
+have_image() { # tag
+    local saved
+    saved=$images/quintain-$(sources | sha256sum | cut -c1-16).tar
+    if [ -e "$saved" ]; then
+        docker load --quiet --input "$saved" >/dev/null
+    else
+        build_image "$1"
+    fi
+}
+sources() { find docker/Dockerfile Cargo.toml Cargo.lock build.rs benches src -type f -print0 | sort -z | xargs -0 cat; }
+
+# The image, by the plain builder; kept for `have_image`.
 build_image() { # tag
     DOCKER_BUILDKIT=0 docker build --quiet -f docker/Dockerfile -t "$1" \
         --build-arg VERSION="$(version_of_the_crate)" --build-arg COMMIT="$(git rev-parse --short=12 HEAD)" . 2>"$work/build.err" >/dev/null ||
         { cat "$work/build.err" >&2; return 1; }
+    rm -f "$images"/quintain-*.tar
+    docker save --output "$images/quintain-$(sources | sha256sum | cut -c1-16).tar" "$1"
 }
 
 # The composition, and what is asked of it.
@@ -184,6 +208,7 @@ finished() { # route
 }
 balancer_says() { inside curl -s 'http://127.0.0.1:8404/;csv'; }
 answered_by_balancer() { balancer_says | awk -F, '$1 == "web" && $2 == "BACKEND" { print $41 }'; }
+passed_on() { [ "$(answered_by_balancer)" -ge "$1" ]; }
 replicas_up() { [ "$(balancer_says | awk -F, '$1 == "web" && $2 != "BACKEND" && $18 ~ /^UP/' | wc -l)" = "$1" ]; }
 
 # CPU of a service's containers in µs, by their control groups. Where both versions are mounted, both count the same.

@@ -46,7 +46,7 @@ holds "the program says the same commit" grep -qF "$(git rev-parse --short=12 HE
 hard=(--read-only --cap-drop ALL --security-opt no-new-privileges)
 docker run -d --name alone "${hard[@]}" quintain:local >/dev/null
 is_healthy() { [ "$(field "$1" .State.Health.Status)" = healthy ]; }
-holds "a container with a read-only root gets healthy" await 30 is_healthy alone
+holds "a container with a read-only root gets healthy" await 120 is_healthy alone
 shim=$(field alone .State.Pid)
 for _ in $(seq 20); do
     # From inside, without the engine's own time to start a process there.
@@ -75,18 +75,18 @@ export QUINTAIN_PATHS="/io?ms=20 /cpu?ms=2"
 begun=$(now_ms)
 compose up -d --wait --no-build --scale locust-worker=2
 figure "up until healthy, s" "$(ratio $(($(now_ms) - begun)) 1000)" "" ""
-holds "the balancer has one replica" await 20 replicas_up 1
+holds "the balancer has one replica" await 120 replicas_up 1
 compose up -d --wait --no-build --no-recreate --scale web=4 --scale locust-worker=2
-holds "scaled to four, the balancer has four" await 30 replicas_up 4
+holds "scaled to four, the balancer has four" await 120 replicas_up 4
 names() { for _ in $(seq 40); do inside curl -s -o /dev/null -D - "$target/io?ms=0"; done | sed -n 's/^x-quintain-worker: \(.*\)\/.*/\1/ip' | sort -u | wc -l; }
 holds "four instances answer" test "$(names)" = 4
 scraped() { [ "$(inside curl -sG --data-urlencode 'query=count(quintain_instance_info)' http://127.0.0.1:9090/api/v1/query | jq -r '.data.result[0].value[1]')" = "$1" ]; }
-holds "Prometheus scrapes four by DNS" await 30 scraped 4
+holds "Prometheus scrapes four by DNS" await 120 scraped 4
 has_workers() { [ "$(inside curl -s http://127.0.0.1:8089/stats/requests | jq '.workers | length')" = "$1" ]; }
-holds "Locust's master has two workers" await 30 has_workers 2
+holds "Locust's master has two workers" await 120 has_workers 2
 swarmed() { [ "$(inside curl -s http://127.0.0.1:8089/stats/requests | jq '.total_rps > 5 and .fail_ratio == 0')" = true ]; }
 inside curl -s -o /dev/null -d 'user_count=4&spawn_rate=4' http://127.0.0.1:8089/swarm
-holds "together they load the target without a failure" await 30 swarmed
+holds "together they load the target without a failure" await 120 swarmed
 database() { docker run --rm --network quintain_default -e PGPASSWORD=quintain --entrypoint psql postgres:17.6-alpine -h postgres -U quintain -tAc "$1" quintain; }
 compose --profile postgres up -d --wait --no-build --no-recreate --no-deps postgres
 holds "with its profile, PostgreSQL answers the other services" test "$(database 'SELECT 6 * 7')" = 42
@@ -102,7 +102,7 @@ requests=400000
 before=$(answered_by_balancer)
 load drained /json $requests &
 loading=$!
-sleep 2
+await 120 passed_on $((before + requests / 10))
 victim=$(victims | head -n 1)
 docker stop -t 40 "$victim" >/dev/null
 holds "the load went on when the replica was gone" kill -0 "$loading"
@@ -111,20 +111,21 @@ holds "the drained replica ended with 0" test "$(field "$victim" .State.ExitCode
 figure "failed of $requests while a replica drained" "$(failures_of drained)" "0" "[ $(failures_of drained) = 0 ]"
 figure "answered 200" "$(ok_of drained)" "$requests" "[ $(ok_of drained) = $requests ]"
 
-holds "the files of all replicas balance to the request" await 20 files_have $requests
+holds "the files of all replicas balance to the request" await 120 files_have $requests
 figure "passed on by the balancer" "$(($(answered_by_balancer) - before))" "$requests" "[ $(($(answered_by_balancer) - before)) = $requests ]"
 
 # Killed: what was lost, on both sides.
-holds "three are left" await 20 replicas_up 3
+holds "three are left" await 120 replicas_up 3
+before=$(answered_by_balancer)
 load killed /json $requests &
 loading=$!
-sleep 2
+await 120 passed_on $((before + requests / 10))
 victim=$(victims | head -n 1)
 docker kill "$victim" >/dev/null
 wait "$loading"
 figure "failed of $requests when a replica was killed" "$(failures_of killed)" "" ""
 holds "every request was answered or failed" test "$(($(ok_of killed) + $(failures_of killed)))" = "$requests"
-holds "the balancer goes on with two" await 20 replicas_up 2
+holds "the balancer goes on with two" await 120 replicas_up 2
 
 # A killed replica can't write what it had finished since its last tick.
 compose stop >/dev/null
