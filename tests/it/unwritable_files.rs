@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use serde_json::Value;
+use tempfile::TempDir;
 
-use crate::support::target::{Left, Target, rows};
+use crate::support::target::{Left, Target, outcome, rows};
 use crate::support::wait_for;
 
 const FAST: [&str; 4] = ["--mode", "cluster", "--sample-interval", "50ms"];
@@ -141,6 +142,31 @@ fn a_log_that_can_t_be_written_ends_nothing() {
     let before = target.worker(0).generation;
     target.signal(rustix::process::Signal::HUP);
     wait_for("a successor", || (target.worker(0).generation > before).then_some(()));
+    assert_eq!(target.get("/health").status, 200);
+    assert_eq!(target.end().code, Some(0));
+}
+
+/// As a container's volume that is mounted to be read only; in mounts of its own.
+#[test]
+fn a_read_only_volume_is_refused_in_a_sentence_and_without_files_it_serves() {
+    const VOLUME: &str =
+        "mkdir -p runs && exec unshare -m sh -c 'mount -t tmpfs -o ro none runs && exec \"$0\" \"$@\"'";
+    let place = TempDir::new().unwrap();
+    let can = VOLUME.replace("$0", "true");
+    let can = Command::new("sh").args(["-c", &can]).current_dir(place.path()).output().unwrap();
+    if !can.status.success() {
+        println!("skipped: no mounts can be made here: {}", String::from_utf8_lossy(&can.stderr));
+        return;
+    }
+    let program = env!("CARGO_BIN_EXE_quintain");
+    let arguments = ["--listen", "127.0.0.1:0", "--admin", "off", "--run-dir", "runs/one"];
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("{VOLUME} \"$0\" \"$@\"")).arg(program).args(arguments).current_dir(place.path());
+    let (code, output, errors) = outcome(&mut shell);
+    assert_eq!((code, output.as_str()), (Some(2), ""), "{errors}");
+    assert!(errors.starts_with("error: --run-dir runs/one: it can't be made (Read-only file system"), "{errors}");
+    assert_eq!(errors.lines().count(), 1, "{errors}");
+    let target = Target::start_in_shell(VOLUME, &["--run-dir", "runs/one", "--no-csv"]);
     assert_eq!(target.get("/health").status, 200);
     assert_eq!(target.end().code, Some(0));
 }
