@@ -24,7 +24,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 use toml::de::DeTable;
 
 pub use builtin::{BUILT_IN, DEFAULT};
-pub use overlap::{is_literal, other_slash, shape};
+pub use overlap::{other_slash, shape};
 pub use plan::Stage;
 pub use published::{Claim, PUBLISHED, Published};
 pub use response::{OURS, is_bodiless};

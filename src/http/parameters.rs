@@ -56,7 +56,7 @@ impl<T: FromQuery> Argument for Params<T> {
         let Request { uri, headers, target, exchange, open_part, modifiers, .. } = request;
         let mut query = Query::parse(uri.query().unwrap_or(""), T::NAMES)?;
         if let Some(name) = T::IN_PATH {
-            query.0.push((name.into(), in_path(uri.path(), name, open_part.as_ref())?));
+            query.in_path = Some((name, in_path(uri.path(), name, open_part.as_ref())?));
         }
         let asked = T::from_query(&query, &target.limits)?;
         if let Some(slot) = modifiers {
@@ -182,9 +182,12 @@ pub fn whole(most: u64, flag: &'static str) -> Range<u64> {
     Range { most, flag, form: "a whole number", read: read_whole, spell, schema: |most| openapi::whole(0..=most) }
 }
 
-/// The pairs of a query.
+/// The pairs of a query, and the parameter that stands in its path.
 #[derive(Debug)]
-pub struct Query<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
+pub struct Query<'a> {
+    pairs: Vec<(Cow<'a, str>, Cow<'a, str>)>,
+    in_path: Option<(&'static str, Cow<'a, str>)>,
+}
 
 impl<'a> Query<'a> {
     /// Splits and decodes, and refuses names that are not known or come twice.
@@ -205,18 +208,21 @@ impl<'a> Query<'a> {
             }
             pairs.push((name, value));
         }
-        Ok(Self(pairs))
+        Ok(Self { pairs, in_path: None })
     }
 
     /// A parameter's value, if it was given.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(given, _)| given == name).map(|(_, value)| &**value)
+        match &self.in_path {
+            Some((given, value)) if *given == name => Some(&**value),
+            _ => self.pairs.iter().find(|(given, _)| given == name).map(|(_, value)| &**value),
+        }
     }
 
     /// All values of a parameter.
     pub fn all<'b>(&'b self, name: &'b str) -> impl Iterator<Item = &'b str> {
-        self.0.iter().filter(move |(given, _)| given == name).map(|(_, value)| &**value)
+        self.pairs.iter().filter(move |(given, _)| given == name).map(|(_, value)| &**value)
     }
 
     /// A value in a range.

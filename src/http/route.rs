@@ -1,6 +1,6 @@
 //! A route: a method, a path, a handler; and how a request finds its own.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::ready;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -17,7 +17,7 @@ use super::instant::MakeInstant;
 use super::modifiers::{self, Slot};
 use super::request::Request;
 use super::target::Target;
-use crate::profile::{is_literal, other_slash, shape};
+use crate::profile::{other_slash, shape};
 
 /// The number and name of what matched no route.
 pub const UNMATCHED: (usize, &str) = (0, "(none)");
@@ -117,7 +117,6 @@ pub(super) struct Numbered {
     number: usize,
     handler: Arc<dyn Endpoint>,
     asks_nothing: bool,
-    instant: Option<MakeInstant>,
 }
 
 impl Numbered {
@@ -167,8 +166,8 @@ impl Place {
 
 /// All routes of a worker.
 pub struct Routes {
-    /// GET of a path without parameters, which is most requests, finds its route here.
-    literal: HashMap<String, Numbered>,
+    /// The few whose answer to GET can be made at once: path, number, and what makes it.
+    instant: Vec<(String, usize, MakeInstant)>,
     /// All, by their patterns.
     patterns: matchit::Router<Place>,
 }
@@ -178,7 +177,7 @@ impl Routes {
     /// as unmatched.
     #[must_use]
     pub fn new(routes: Vec<Route>, target: &Target) -> Self {
-        let mut literal = HashMap::new();
+        let mut instants = Vec::new();
         // Two methods of one pattern may name its parts differently, which one router can't have: the first one's names
         // stand for both.
         let mut places: BTreeMap<String, (String, Place)> = BTreeMap::new();
@@ -186,14 +185,12 @@ impl Routes {
         let known: BTreeSet<(String, String)> = routes.iter().map(name).collect();
         for Route { method, path, handler, asks_nothing, instant } in routes {
             let number = target.route_table().number(&method, &path).unwrap_or(UNMATCHED.0);
-            let route = Numbered { number, handler, asks_nothing, instant };
+            let route = Numbered { number, handler, asks_nothing };
             // A slash more or less at the end is the same route, unless that is one of its own.
             let other =
                 other_slash(&path).map(|other| (method.clone(), other)).filter(|other| !known.contains(other));
             for path in std::iter::once(path).chain(other.map(|(_, path)| path)) {
-                if method == Method::GET.as_str() && is_literal(&path) {
-                    literal.insert(path.clone(), route.clone());
-                }
+                instants.extend(instant.map(|make| (path.clone(), number, make)));
                 let (_, place) = places.entry(shape(&path)).or_insert_with(|| (path, Place::default()));
                 match method.parse::<Method>() {
                     Ok(method) if method != ANY => place.methods.push((method, route.clone())),
@@ -207,7 +204,7 @@ impl Routes {
             let inserted = patterns.insert(pattern, place);
             debug_assert!(inserted.is_ok(), "{inserted:?}");
         }
-        Self { literal, patterns }
+        Self { instant: instants, patterns }
     }
 
     /// The number of the route that a request would be answered by. HEAD counts as GET.
@@ -218,18 +215,12 @@ impl Routes {
 
     /// The number of the route whose path is this target, if it answers GET at once, and what makes its answer.
     pub(super) fn instant(&self, target: &str) -> Option<(usize, MakeInstant)> {
-        let route = self.literal.get(target)?;
-        Some((route.number, route.instant?))
+        self.instant.iter().find(|(path, ..)| path == target).map(|(_, number, make)| (*number, *make))
     }
 
     /// Finds the route of a request, and begins to answer.
     pub(super) fn answer(&self, mut request: Box<Request>) -> Answering {
         let Request { method, uri, open_part, .. } = &mut *request;
-        if *method == Method::GET
-            && let Some(route) = self.literal.get(uri.path())
-        {
-            return route.answer(request);
-        }
         if uri.path() == "*" {
             // Of the gate, only OPTIONS has it. It asks after the target as a whole.
             *uri = Uri::from_static("/");

@@ -76,8 +76,7 @@ fn is_itself(error: &matchit::InsertError, shape: &str) -> bool {
 }
 
 /// Whether a pattern is a path and nothing else.
-#[must_use]
-pub fn is_literal(path: &str) -> bool {
+fn is_literal(path: &str) -> bool {
     !path.contains(['{', '}'])
 }
 

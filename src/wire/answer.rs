@@ -42,9 +42,9 @@ pub fn push_head<Out: BufMut>(
 ) -> (Framed, bool) {
     let Answered { is_http_11, is_head, keep_alive } = to;
     let headers = &parts.headers;
-    let said = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
+    let said = || headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     let has_body = !is_head && !is_bodiless(parts.status);
-    let framed = match length.or(said) {
+    let framed = match length.or_else(said) {
         _ if !has_body => Framed::Nothing,
         Some(length) => Framed::Length(length),
         None if is_http_11 => Framed::Chunked,
@@ -65,7 +65,7 @@ pub fn push_head<Out: BufMut>(
         Framed::Chunked => out.put_slice(b"transfer-encoding: chunked\r\n"),
         // To HEAD the length of what GET has, where that is known: a body that was left out has none.
         Framed::Nothing if is_head && !is_bodiless(parts.status) => {
-            if let Some(length) = said.or(length.filter(|length| *length > 0)) {
+            if let Some(length) = said().or(length.filter(|length| *length > 0)) {
                 push_length(out, length);
             }
         }

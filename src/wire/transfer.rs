@@ -1,10 +1,12 @@
 //! Reading and writing a connection's socket in its own task, with what is counted and timed of both.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::mem::take;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes};
 
 use super::Connection;
 use crate::sys::socket;
@@ -15,18 +17,50 @@ const SMALL: usize = 2 * 1024;
 /// So many pieces are written at once.
 const PIECES: usize = 16;
 
+/// Of the buffers of small pieces, one that has no more room than this is kept for the next answer.
+const KEPT: usize = 16 * 1024;
+
+thread_local! {
+    /// The buffer of an answer that was sent, of the worker that runs on this thread.
+    static SPARE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
 /// What is to be written, in order.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Outgoing {
     pieces: VecDeque<Bytes>,
     /// Small pieces in one, behind all others.
-    small: BytesMut,
+    small: Vec<u8>,
+    /// So many bytes of `small` are sent.
+    small_sent: usize,
     bytes: usize,
+}
+
+impl Default for Outgoing {
+    fn default() -> Self {
+        Self {
+            pieces: VecDeque::new(),
+            small: SPARE.try_with(Cell::take).unwrap_or_default(),
+            small_sent: 0,
+            bytes: 0,
+        }
+    }
+}
+
+impl Drop for Outgoing {
+    fn drop(&mut self) {
+        let mut small = take(&mut self.small);
+        if small.capacity() <= KEPT {
+            small.clear();
+            // A thread that ends has none.
+            let _ = SPARE.try_with(|spare| spare.set(small));
+        }
+    }
 }
 
 impl Outgoing {
     /// Where the next bytes are written to, whoever writes them, with their number counted afterwards.
-    pub fn write(&mut self, write: impl FnOnce(&mut BytesMut)) {
+    pub fn write(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         let before = self.small.len();
         write(&mut self.small);
         self.bytes += self.small.len() - before;
@@ -38,7 +72,8 @@ impl Outgoing {
             return self.write(|small| small.extend_from_slice(&piece));
         }
         if !self.small.is_empty() {
-            self.pieces.push_back(self.small.split().freeze());
+            let small = Bytes::from(take(&mut self.small));
+            self.pieces.push_back(small.slice(take(&mut self.small_sent)..));
         }
         self.bytes += piece.len();
         self.pieces.push_back(piece);
@@ -65,11 +100,11 @@ impl Outgoing {
     fn send(&self, connection: &Connection) -> io::Result<usize> {
         let socket = connection.socket();
         if self.pieces.is_empty() {
-            return socket::write(socket, &self.small);
+            return socket::write(socket, &self.small[self.small_sent..]);
         }
         let mut parts = [IoSlice::new(&[]); PIECES + 1];
         let pieces = self.pieces.iter().take(PIECES).map(|piece| &piece[..]);
-        let small = (self.pieces.len() <= PIECES).then_some(&self.small[..]);
+        let small = (self.pieces.len() <= PIECES).then_some(&self.small[self.small_sent..]);
         let mut count = 0;
         for (part, piece) in parts.iter_mut().zip(pieces.chain(small)) {
             *part = IoSlice::new(piece);
@@ -87,7 +122,11 @@ impl Outgoing {
             sent -= piece.len();
             self.pieces.pop_front();
         }
-        self.small.advance(sent);
+        self.small_sent += sent;
+        if self.small_sent == self.small.len() {
+            self.small.clear();
+            self.small_sent = 0;
+        }
     }
 }
 
@@ -196,7 +235,13 @@ mod tests {
             outgoing.write(|small| small.extend_from_slice(b"end"));
             let mut sent = Vec::new();
             while !outgoing.is_empty() {
-                let all: Vec<u8> = outgoing.pieces.iter().flatten().chain(&outgoing.small).copied().collect();
+                let all: Vec<u8> = outgoing
+                    .pieces
+                    .iter()
+                    .flatten()
+                    .chain(&outgoing.small[outgoing.small_sent..])
+                    .copied()
+                    .collect();
                 assert_eq!(all.len(), outgoing.len());
                 let taken = step.min(all.len());
                 sent.extend_from_slice(&all[..taken]);

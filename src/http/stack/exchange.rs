@@ -125,10 +125,10 @@ impl Stack {
         let mut respond = match Respond::new(response, form, &mut record) {
             Ok(respond) => respond,
             Err(fault) => {
-                connection.break_now(fault).await;
+                Box::pin(connection.break_now(fault)).await;
                 record.outcome = Outcome::Broken;
                 drop(record);
-                connection.see_off(fault).await;
+                Box::pin(connection.see_off(fault)).await;
                 return false;
             }
         };
@@ -140,7 +140,7 @@ impl Stack {
                 (false, None)
             }
             Responded::Cut(fault) => {
-                connection.break_now(fault).await;
+                Box::pin(connection.break_now(fault)).await;
                 record.outcome = Outcome::Broken;
                 (false, Some(fault))
             }
@@ -150,7 +150,7 @@ impl Stack {
         }
         drop(record);
         match fault {
-            Some(fault) => connection.see_off(fault).await,
+            Some(fault) => Box::pin(connection.see_off(fault)).await,
             None if !goes_on => connection.end_sending(),
             None => {}
         }
