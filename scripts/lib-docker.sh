@@ -178,6 +178,7 @@ have_image() { # tag
     if [ -e "$saved" ]; then
         docker load --quiet --input "$saved" >/dev/null
     else
+        build_images
         build_image "$1"
     fi
 }
