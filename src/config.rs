@@ -92,6 +92,17 @@ impl fmt::Display for LogFormat {
     }
 }
 
+/// Which database `/db` and `db` steps ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseChoice {
+    /// An embedded one if the profile has a `db` step, and otherwise none.
+    ByProfile,
+    /// An embedded one.
+    Embedded,
+    /// The server of this URL.
+    Server(Secret),
+}
+
 /// Everything that can be set, within its bounds. [`SETTINGS`] says what each is for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -129,6 +140,16 @@ pub struct Config {
     pub max_mem: Bytes,
     /// The most memory that faults may leak, per worker.
     pub max_leak: Bytes,
+    /// Which database there is.
+    pub database: DatabaseChoice,
+    /// How many rows a database has, and the most that one query may be about.
+    pub db_rows: u64,
+    /// Connections to the database, per worker.
+    pub db_pool: usize,
+    /// How long a request waits for one of them.
+    pub db_acquire_timeout: Duration,
+    /// How long a request waits for the database itself.
+    pub db_timeout: Duration,
     /// Connections waiting to be accepted, per listening socket, before the kernel's own cap.
     pub backlog: u32,
     /// How long a connection may be idle; none is for ever.

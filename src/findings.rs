@@ -7,6 +7,7 @@
 mod accept_queue;
 mod account;
 mod connections;
+mod database;
 mod errors;
 mod growth;
 mod imbalance;
@@ -93,6 +94,8 @@ pub enum Rule {
     Routes,
     /// Work that waited for a thread of the pool.
     Pool,
+    /// What requests waited for at the database: a connection, its one writer, a missing index.
+    Database,
     /// A connection for each request.
     Connections,
     /// Little's law against what was observed.
@@ -129,6 +132,7 @@ impl Rule {
             Self::Queueing => "queueing and service",
             Self::Routes => "I/O against CPU",
             Self::Pool => "thread pool",
+            Self::Database => "database",
             Self::Connections => "connections per request",
             Self::LittlesLaw => "Little's law",
             Self::LoopLag => "event loop",
@@ -181,7 +185,7 @@ impl Certainty {
 /// Everything that can be said of a run, the weightiest first.
 #[must_use]
 pub fn of(run: &Recording) -> Vec<Finding> {
-    let rules: [fn(&Recording) -> Vec<Finding>; 20] = [
+    let rules: [fn(&Recording) -> Vec<Finding>; 21] = [
         lost::find,
         memory_kills::find,
         errors::find,
@@ -192,6 +196,7 @@ pub fn of(run: &Recording) -> Vec<Finding> {
         queueing::find,
         routes::find,
         pool::find,
+        database::find,
         connections::find,
         littles_law::find,
         loop_lag::find,

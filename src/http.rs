@@ -6,6 +6,7 @@ mod anything;
 mod bytes;
 mod conditions;
 mod cpu;
+mod db;
 mod delay;
 mod docs;
 mod drip;
@@ -89,6 +90,8 @@ fn built_in(profile: &Profile) -> Vec<Route> {
         Route::post("/cpu", cpu::cpu),
         Route::get("/mem", mem::mem),
         Route::post("/mem", mem::mem),
+        Route::get("/db", db::db),
+        Route::post("/db", db::db),
         Route::get("/bytes/{n}", bytes::bytes),
         Route::get("/stream/{n}", stream::stream),
         Route::get("/drip", drip::drip),

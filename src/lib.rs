@@ -39,7 +39,7 @@
 //! | [`snapshot`], [`sample`] | one reading of all of it; the difference of two, with rates |
 //! | [`event`] | what happens to a run: kinds, their words, and what is read out of those |
 //! | [`control`] | the messages between the roles, and the orders page |
-//! | [`work`] | computing, waiting, memory and bodies, done and measured |
+//! | [`work`] | computing, waiting, memory, bodies and a database, done and measured |
 //! | [`wire`] | a connection's socket and HTTP/1.1 on it: arrival stamps, heads, bodies, answers, breaks on purpose |
 //! | [`config`] | the settings, resolved and typed, all mistakes at once |
 //! | [`profile`] | TOML in, routes out, all mistakes at once; the built-in ones |

@@ -36,6 +36,7 @@ use crate::fault::{self, Written};
 use crate::spelling::nearest;
 use crate::units::Bytes;
 use crate::work::cpu::Cpu;
+use crate::work::database::Query;
 use crate::work::io;
 use crate::work::memory::Hold;
 use entry::{Entry, ProfileErrors, Table};
@@ -65,6 +66,12 @@ impl Profile {
     pub fn content(&self) -> serde_json::Value {
         // It was read before: it is TOML.
         toml::from_str(&self.text).unwrap_or_default()
+    }
+
+    /// Whether any of its routes asks a database.
+    #[must_use]
+    pub fn needs_database(&self) -> bool {
+        self.routes.iter().flat_map(|route| &route.steps).any(|step| matches!(step, Step::Db(_)))
     }
 }
 
@@ -101,6 +108,8 @@ pub enum Step {
     },
     /// Takes memory, touches it, holds it, gives it back.
     Mem(Hold),
+    /// Asks the database.
+    Db(Query),
     /// Adds so many bytes to the body.
     Bytes(u64),
 }
@@ -140,6 +149,8 @@ pub struct Rules<'a> {
     pub body: u64,
     /// `--max-mem`, in bytes
     pub memory: u64,
+    /// `--db-rows`
+    pub db_rows: u64,
     /// `--seed`
     pub seed: u64,
     /// What is served anyway.
@@ -162,6 +173,7 @@ impl<'a> Rules<'a> {
             bytes: u64::MAX,
             body: u64::MAX,
             memory: u64::MAX,
+            db_rows: u64::MAX,
             seed: 0,
             offered,
             room,
@@ -177,6 +189,7 @@ impl<'a> Rules<'a> {
             bytes: config.max_bytes.0,
             body: config.max_body.0,
             memory: config.max_mem.0,
+            db_rows: config.db_rows,
             seed: config.seed,
             faults: fault_rules(config),
             ..self

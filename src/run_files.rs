@@ -29,7 +29,10 @@ pub const TCP_BEFORE: &str = "tcp_before";
 /// The same, after it.
 pub const TCP_AFTER: &str = "tcp_after";
 
-/// All of them.
+/// The embedded database, as long as the run lasts.
+pub const DATABASE: &str = "database.sqlite";
+
+/// All of them that stay.
 pub const ALL: [&str; 7] = [RECORD, RESOURCES, WORKERS, ROUTES, LATENCY, MARKS, EVENTS];
 
 /// The header of `events.csv`.

@@ -7,6 +7,7 @@
 //! [`Account`].
 
 mod account;
+mod connections;
 mod reading;
 mod routes;
 mod strain;
@@ -19,6 +20,7 @@ use crate::sys::procfs::ThreadTimes;
 use crate::sys::usage::Usage;
 
 pub use account::{Account, Tally};
+pub use connections::Connections;
 pub use reading::{Group, Host, Instant, Reading, Tree};
 pub use routes::{Durations, EarlierRoute, RouteCounts, RouteSample};
 pub use strain::{StrainReading, StrainSample};
@@ -219,6 +221,8 @@ pub struct Requests {
     pub bytes_out: u64,
     /// The workers' pools of threads.
     pub pool: Pool,
+    /// The workers' connections to the database.
+    pub database: Connections,
 }
 
 /// Pools of threads: `busy` and `queued` as they are, the rest since the run began.
@@ -412,6 +416,7 @@ fn requests(tally: &Tally, finished_before: u64, interval_ns: Option<u64>) -> Re
         bytes_in: counts.bytes_in,
         bytes_out: counts.bytes_out,
         pool: Pool::of(counts),
+        database: Connections::of(counts),
     }
 }
 

@@ -7,6 +7,7 @@
 //! called by its own name; [`Work`] is what a value alone describes.
 
 pub mod cpu;
+pub mod database;
 pub mod drip;
 pub mod io;
 pub mod loop_hold;
@@ -39,6 +40,8 @@ pub enum Done {
     Memory(memory::Held),
     /// It read what was sent.
     Upload(upload::Uploaded),
+    /// It asked a database.
+    Database(database::Queried),
 }
 
 impl Work {
@@ -57,7 +60,8 @@ impl Done {
     pub fn cpu_ns(&self) -> u64 {
         match self {
             Self::Cpu(computed) => computed.cpu_ns,
-            Self::Io(_) => 0,
+            // What an embedded database computes is in its own time.
+            Self::Io(_) | Self::Database(_) => 0,
             Self::Memory(held) => held.cpu_ns,
             Self::Upload(uploaded) => uploaded.cpu_ns,
         }
@@ -69,6 +73,7 @@ impl Done {
         match self {
             Self::Cpu(computed) => computed.pool_ns,
             Self::Io(waited) => waited.pool_ns,
+            Self::Database(queried) => queried.pool_ns,
             Self::Memory(_) | Self::Upload(_) => 0,
         }
     }
@@ -81,6 +86,17 @@ impl Done {
             Self::Io(waited) => waited.io_ns(),
             Self::Memory(held) => held.held_ns.saturating_sub(held.loop_ns),
             Self::Upload(uploaded) => uploaded.waited_ns(),
+            Self::Database(queried) => queried.think_ns,
+        }
+    }
+
+    /// Time that the work waited for a connection to a database, and time that the database then took. Nothing where it
+    /// asked none.
+    #[must_use]
+    pub fn database_ns(&self) -> (u64, u64) {
+        match self {
+            Self::Cpu(_) | Self::Io(_) | Self::Memory(_) | Self::Upload(_) => (0, 0),
+            Self::Database(queried) => (queried.acquire_ns, queried.db_ns.max(1)),
         }
     }
 }

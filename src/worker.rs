@@ -5,6 +5,7 @@
 
 mod accept;
 mod connections;
+mod database;
 mod pool;
 mod stopwatch;
 mod turn_away;
@@ -24,6 +25,7 @@ use crate::sys::threads::ThreadGroup;
 use crate::sys::{clock, process, timer, usage};
 use crate::units::nanoseconds;
 use crate::wire::Gauge;
+use crate::work::database::{Database, Settings as DatabaseSettings};
 use crate::work::sleep;
 use accept::{Acceptors, Afterwards, Gate};
 use connections::Connections;
@@ -47,6 +49,8 @@ pub struct Settings {
     pub about: About,
     /// What it serves besides the target's own routes.
     pub profile: Arc<Profile>,
+    /// The database that its routes ask, if there is one.
+    pub database: Option<DatabaseSettings>,
     /// Whether each worker has a process of its own, so that what the kernel counts by process is the worker's.
     pub own_process: bool,
     /// `--max-connections`
@@ -133,7 +137,13 @@ async fn serve(settings: &Settings, seat: SeatWriter, control: &MemberEnd) -> Re
             tracing::error!(slot, %error, "a worker's timer fails; sleeps are only precise to a millisecond from here on");
         }
     });
-    let mut worker = Worker::new(settings, seat);
+    let mut worker = Worker::new(settings, seat)?;
+    let target = worker.target.clone();
+    tokio::spawn(async move {
+        if let Some(database) = &target.database {
+            database.watch(slot).await;
+        }
+    });
     // Until the worker ends: threads of its pool may work on.
     let _counted = pool::count(Arc::clone(&worker.seat));
     let mut beat = tokio::time::interval(BEAT);
@@ -190,14 +200,17 @@ struct Worker {
     /// When connections were last looked through (monotonic).
     swept_ns: u64,
     stopwatch: Stopwatch,
+    /// Until the worker ends.
+    _database_counted: pool::Counted,
 }
 
 impl Worker {
-    fn new(settings: &Settings, seat: SeatWriter) -> Self {
+    fn new(settings: &Settings, seat: SeatWriter) -> Result<Self, String> {
         let Settings {
             limits,
             about,
             profile,
+            database: database_settings,
             own_process,
             max_connections,
             pool_threads: _,
@@ -210,7 +223,9 @@ impl Worker {
             times,
         } = settings;
         let seat = Arc::new(seat.of_instance(about.instance.as_deref()));
-        let target = Target::new(*limits, about.clone(), Arc::clone(&seat));
+        let (account, database_counted) = database::count(Arc::clone(&seat));
+        let database = database_settings.as_ref().map(|settings| Database::new(settings, account)).transpose()?;
+        let target = Target::new(*limits, about.clone(), Arc::clone(&seat), database);
         let routes = Arc::new(http::Routes::new(http::routes(profile), &target));
         let gauge = if *times { Gauge::default() } else { Gauge::without_times() };
         let connections = Connections::new(
@@ -221,7 +236,7 @@ impl Worker {
             *keep_alive_timeout,
             gauge,
         );
-        Self {
+        Ok(Self {
             stage: Stage::Serving,
             own_process: *own_process,
             keeps_sockets: *keeps_sockets,
@@ -235,7 +250,8 @@ impl Worker {
             closed_by: None,
             swept_ns: 0,
             stopwatch: Stopwatch::start(),
-        }
+            _database_counted: database_counted,
+        })
     }
 
     /// Does what the supervisor has sent.

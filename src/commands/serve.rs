@@ -3,6 +3,7 @@
 //! Everything that can be refused is refused before the first worker starts: ports, the run directory, memory. Then
 //! the supervisor is handed its worker and its observer, so that the roles don't know each other.
 
+mod database;
 mod held;
 mod log;
 mod reread;
@@ -36,6 +37,7 @@ use crate::sys::{clock, process, procfs};
 use crate::units::Bytes;
 use crate::units::shown::{amount, float};
 use crate::worker::{self, Assignment, Settings};
+use database::{Prepared, RunDatabase};
 pub use reread::Resolve;
 use run_directory::RunDirectory;
 pub use screen::Dress;
@@ -115,7 +117,15 @@ fn serve(
     }
     let addresses = sockets.addresses();
     let directory = RunDirectory::make(config)?;
-    let record = record(config, &profile, command, (descriptors, started_ns), &sockets);
+    let database = match RunDatabase::prepare(config, &profile, &directory, &signals, screen)? {
+        Prepared::None => None,
+        Prepared::Ready(database) => Some(Arc::new(database)),
+        Prepared::Interrupted => {
+            sockets.remove_files();
+            return Ok(0);
+        }
+    };
+    let record = record(config, &profile, command, (descriptors, started_ns), &sockets, database.as_deref());
     let arrangement = match config.mode {
         Mode::Single | Mode::Threads => Arrangement::Threads,
         Mode::Cluster => Arrangement::Processes,
@@ -129,8 +139,8 @@ fn serve(
         make_listeners: sockets.maker(config),
         board: Arc::clone(&board),
         clocks: Arc::clone(&clocks),
-        worker: worker_duty(config, &profile, &addresses),
-        reread: reread::reread(config, profile, resolve, &board, addresses.clone()),
+        worker: worker_duty(config, &profile, &addresses, database.as_deref()),
+        reread: reread::reread(config, profile, resolve, &board, addresses.clone(), database.clone()),
         observer: observer_duty(config, &board, &clocks, &sockets, &directory, (record, started_ns, screen)),
         shutdown_timeout: config.shutdown_timeout,
         drain_delay: config.drain_delay,
@@ -147,6 +157,9 @@ fn serve(
         }
     });
     sockets.remove_files();
+    if let Some(database) = database {
+        database.remove_files();
+    }
     screen.end_status();
     Screen::settle();
     if summary.was_ready {
@@ -183,7 +196,12 @@ fn no_room(config: &Config, error: &io::Error) -> String {
     format!("no memory for {flag} {}: mmap of the scoreboard: {}", config.slots(), process::refusal(error))
 }
 
-fn worker_duty(config: &Config, profile: &Arc<Profile>, addresses: &Addresses) -> WorkerDuty {
+fn worker_duty(
+    config: &Config,
+    profile: &Arc<Profile>,
+    addresses: &Addresses,
+    database: Option<&RunDatabase>,
+) -> WorkerDuty {
     let settings = Settings {
         limits: Limits {
             delay: config.max_delay,
@@ -193,6 +211,7 @@ fn worker_duty(config: &Config, profile: &Arc<Profile>, addresses: &Addresses) -
             memory: config.max_mem.0,
             in_flight: config.max_inflight as u64,
             leak: config.max_leak.0,
+            db_rows: config.db_rows,
         },
         about: About {
             version: format!("{VERSION} ({COMMIT})"),
@@ -203,6 +222,7 @@ fn worker_duty(config: &Config, profile: &Arc<Profile>, addresses: &Addresses) -
             addresses: addresses.clone(),
         },
         profile: Arc::clone(profile),
+        database: database.map(|database| database.settings(config)),
         own_process: config.mode == Mode::Cluster,
         max_connections: config.max_connections as u64,
         pool_threads: config.pool_threads,
@@ -268,6 +288,7 @@ fn record(
     command: &[String],
     (descriptors, started_ns): (Option<u64>, u64),
     sockets: &Sockets,
+    database: Option<&RunDatabase>,
 ) -> Value {
     let [addresses, admin] = sockets.addresses().texts();
     json!({
@@ -284,6 +305,7 @@ fn record(
         "admin_addrs": admin,
         "config": config.to_json(),
         "profile": { "name": profile.name, "content": profile.content() },
+        "database": database.map(|database| database.record(config)),
         "seed": config.seed,
         "limits": { "open_files": descriptors, "backlog": backlog(config) },
         "missing": sockets.missing(config),

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use super::{Config, REDACTED, SETTINGS};
+use super::{Config, DatabaseChoice, REDACTED, SETTINGS};
 use crate::phase::Phases;
 use crate::units::Spelled;
 
@@ -86,6 +86,11 @@ impl Config {
             max_bytes,
             max_mem,
             max_leak,
+            database,
+            db_rows,
+            db_pool,
+            db_acquire_timeout,
+            db_timeout,
             backlog,
             keep_alive_timeout,
             shutdown_timeout,
@@ -123,6 +128,15 @@ impl Config {
             "max-bytes" => text(max_bytes),
             "max-mem" => text(max_mem),
             "max-leak" => text(max_leak),
+            "db" => Written::Switch(*database == DatabaseChoice::Embedded),
+            "database-url" => match database {
+                DatabaseChoice::Server(_) => Written::Secret,
+                DatabaseChoice::ByProfile | DatabaseChoice::Embedded => Written::Unset,
+            },
+            "db-rows" => Written::Number(*db_rows),
+            "db-pool" => count(*db_pool),
+            "db-acquire-timeout" => time(*db_acquire_timeout),
+            "db-timeout" => time(*db_timeout),
             "backlog" => Written::Number(u64::from(*backlog)),
             "keep-alive-timeout" => time(keep_alive_timeout.unwrap_or_default()),
             "shutdown-timeout" => time(*shutdown_timeout),

@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 use super::instance::is_name;
 use super::layers::{self, Given, Winners};
 use super::settings::setting;
-use super::{Address, Config, Kind, Layers, LogFormat, Mistake, Mode, Secret, Setting, Source};
+use super::{Address, Config, DatabaseChoice, Kind, Layers, LogFormat, Mistake, Mode, Secret, Setting, Source};
 use crate::phase::Phases;
 use crate::units::{Bytes, parse_duration};
 
@@ -41,6 +41,11 @@ pub fn resolve(layers: &Layers) -> Result<Config, Vec<Mistake>> {
         max_bytes: reader.read("max-bytes", bytes),
         max_mem: reader.read("max-mem", bytes),
         max_leak: reader.read("max-leak", bytes),
+        database: database(&mut reader),
+        db_rows: reader.read("db-rows", number),
+        db_pool: reader.read("db-pool", number),
+        db_acquire_timeout: reader.read("db-acquire-timeout", duration),
+        db_timeout: reader.read("db-timeout", duration),
         backlog: reader.read("backlog", number),
         keep_alive_timeout: some_unless_zero(reader.read("keep-alive-timeout", duration)),
         shutdown_timeout: reader.read("shutdown-timeout", duration),
@@ -156,6 +161,22 @@ fn workers(reader: &mut Reader, mode: Mode, max_workers: usize, by_default: usiz
         (Some(count), _) => count,
         (None, true) => 1,
         (None, false) => by_default.min(most),
+    }
+}
+
+/// The one that was asked for: a run has one database.
+fn database(reader: &mut Reader) -> DatabaseChoice {
+    let is_embedded = reader.read("db", switch);
+    let url = reader.read_if_given("database-url", |text, _| database_url(text).map(Secret::new));
+    match (is_embedded, url) {
+        (false, None) => DatabaseChoice::ByProfile,
+        (true, None) => DatabaseChoice::Embedded,
+        (is_embedded, Some(url)) => {
+            if is_embedded {
+                reader.refuse("db", true, "can't be given with --database-url: a run has one database".to_owned());
+            }
+            DatabaseChoice::Server(url)
+        }
     }
 }
 
@@ -277,6 +298,20 @@ fn switch(text: &str, kind: &Kind) -> Result<bool, String> {
 
 fn some_text(text: &str, kind: &Kind) -> Result<String, String> {
     if text.is_empty() { Err(must_be(kind)) } else { Ok(text.to_owned()) }
+}
+
+/// What is wrong with a URL is said without a piece of it, as any may be of the password.
+fn database_url(text: &str) -> Result<String, String> {
+    let example = "such as postgresql://user:password@host:5432/database";
+    if !text.starts_with("postgresql://") && !text.starts_with("postgres://") {
+        return Err(format!("must begin with postgresql://, {example}"));
+    }
+    match text.parse::<tokio_postgres::Config>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => {
+            Err(format!("can't be read: must be {example}, with other characters in a password percent-encoded"))
+        }
+    }
 }
 
 fn instance(text: &str, kind: &Kind) -> Result<String, String> {

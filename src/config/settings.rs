@@ -198,6 +198,24 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Text,
     },
     Setting {
+        name: "db",
+        placeholder: "",
+        default: "false",
+        heading: WHAT,
+        help: "Make an embedded database (SQLite) in the run directory before the start, for /db; a profile with db steps \
+               has one anyway",
+        kind: Kind::Switch,
+    },
+    Setting {
+        name: "database-url",
+        placeholder: "URL",
+        default: "",
+        heading: WHAT,
+        help: "A PostgreSQL server for /db and db steps, such as postgresql://user:password@host:5432/database; better given \
+               by the environment, where `ps` doesn't show it",
+        kind: Kind::Secret,
+    },
+    Setting {
         name: "mode",
         placeholder: "MODE",
         default: "single",
@@ -301,6 +319,38 @@ pub const SETTINGS: &[Setting] = &[
         heading: LIMITS,
         help: "The most memory that faults may leak, per worker",
         kind: Kind::Bytes(Bytes(64 << 30)),
+    },
+    Setting {
+        name: "db-rows",
+        placeholder: "N",
+        default: "100000",
+        heading: LIMITS,
+        help: "Rows of the database, made from the seed; no query is about more",
+        kind: Kind::Number(1, 100_000_000),
+    },
+    Setting {
+        name: "db-pool",
+        placeholder: "N",
+        default: "10",
+        heading: LIMITS,
+        help: "Connections to the database, per worker; requests beyond them wait for one",
+        kind: Kind::Number(1, 10_000),
+    },
+    Setting {
+        name: "db-acquire-timeout",
+        placeholder: "DURATION",
+        default: "5s",
+        heading: LIMITS,
+        help: "How long a request waits for a database connection before it is answered 503",
+        kind: Kind::Duration(Duration::from_millis(1), HOUR),
+    },
+    Setting {
+        name: "db-timeout",
+        placeholder: "DURATION",
+        default: "10s",
+        heading: LIMITS,
+        help: "How long a request waits for the database itself, such as for its one writer, before it is answered 503",
+        kind: Kind::Duration(Duration::from_millis(1), HOUR),
     },
     Setting {
         name: "backlog",

@@ -70,6 +70,8 @@ fn of_route(run: &Recording, phase: &Phase, route: &RouteReading, split: &Split)
             ("waiting for the event loop after that, mean", or_unknown(split.loop_us, microseconds)),
             ("waiting for a thread of the pool, mean", parts(|service| service.pool_us)),
             ("I/O: sleeping, or waiting for the request's body, mean", parts(|service| service.io_us)),
+            ("waiting for a database connection, mean", parts(|service| service.acquire_us)),
+            ("the database, mean", parts(|service| service.db_us)),
             ("held up by faults and modifiers, mean", parts(|service| service.injected_us)),
             ("computing, mean", parts(|service| service.cpu_us)),
             ("the rest of the service, mean", parts(|service| service.rest_us)),
@@ -83,14 +85,17 @@ fn of_route(run: &Recording, phase: &Phase, route: &RouteReading, split: &Split)
 
 /// The parts of a latency that are not hardly any of it, the largest first: `41 ms are …, 20 ms …`.
 fn parts(split: &Split) -> String {
-    let service = split.service.map(|Service { cpu_us, io_us, injected_us, rest_us, pool_us: _ }| {
-        [
-            (cpu_us, "its own computing"),
-            (io_us, "its own I/O"),
-            (injected_us, "faults or modifiers"),
-            (rest_us, "not measured"),
-        ]
-    });
+    let service =
+        split.service.map(|Service { cpu_us, io_us, acquire_us, db_us, injected_us, rest_us, pool_us: _ }| {
+            [
+                (cpu_us, "its own computing"),
+                (io_us, "its own I/O"),
+                (acquire_us, "waiting for a database connection"),
+                (db_us, "the database"),
+                (injected_us, "faults or modifiers"),
+                (rest_us, "not measured"),
+            ]
+        });
     let turn = (split.turn_us(), "waiting for its turn");
     let mut all: Vec<(f64, &str)> = [turn].into_iter().chain(service.into_iter().flatten()).collect();
     all.sort_by(|(one, _), (other, _)| other.total_cmp(one));
@@ -207,7 +212,12 @@ mod tests {
             method: "GET".to_owned(),
             statuses: [(200, 100)].into(),
             told: 100,
-            spent: Spent { cpu_ns: 100 * cpu * MS, io_ns: 100 * io * MS, pool_ns: 100 * pool * MS, injected_ns: 0 },
+            spent: Spent {
+                cpu_ns: 100 * cpu * MS,
+                io_ns: 100 * io * MS,
+                pool_ns: 100 * pool * MS,
+                ..Spent::default()
+            },
             held_ns: 100 * cpu * MS,
             queue: of_ms(queue),
             loop_wait: of_ms(loop_wait),
@@ -239,7 +249,7 @@ mod tests {
         ];
         assert_eq!(sentences, expected);
         assert_eq!((found[0].weight, found[1].weight), (Weight::Limit, Weight::Note));
-        assert_eq!(found[0].evidence[8].1, "39 ms of GET /cpu, 1 ms of GET /io");
+        assert_eq!(found[0].evidence[10].1, "39 ms of GET /cpu, 1 ms of GET /io");
     }
 
     #[test]

@@ -14,6 +14,8 @@ pub enum Kind {
     Computes,
     /// It waits: on purpose, or for what its client sends.
     Waits,
+    /// It waits for its database: for a connection, or for what it asks.
+    Queries,
     /// It waits for its turn: to be read, for the loop, for a thread of the pool.
     Queues,
     /// Something that the target does not measure, such as sending its answer, or waiting for a processor.
@@ -29,6 +31,7 @@ impl Kind {
         match self {
             Self::Computes => "computes",
             Self::Waits => "waits",
+            Self::Queries => "waits for the database",
             Self::Queues => "queues",
             Self::Unmeasured => "not measured",
             Self::Unknown => "not known",
@@ -59,6 +62,10 @@ pub struct Service {
     pub io_us: f64,
     /// Waiting for a thread of the pool.
     pub pool_us: f64,
+    /// Waiting for a connection to the database.
+    pub acquire_us: f64,
+    /// Waiting for the database, or computing as it.
+    pub db_us: f64,
     /// What faults and modifiers added.
     pub injected_us: f64,
     /// What is none of these.
@@ -95,13 +102,15 @@ impl Split {
     #[must_use]
     pub fn kind(&self) -> Kind {
         let turn_us = self.turn_us();
-        let Some(Service { cpu_us, io_us, injected_us, rest_us, pool_us: _ }) = self.service else {
+        let Some(Service { cpu_us, io_us, acquire_us, db_us, injected_us, rest_us, pool_us: _ }) = self.service
+        else {
             return if turn_us > self.latency_us / 2.0 { Kind::Queues } else { Kind::Unknown };
         };
         let shares = [
             (turn_us, Kind::Queues),
             (cpu_us, Kind::Computes),
             (io_us + injected_us, Kind::Waits),
+            (acquire_us + db_us, Kind::Queries),
             (rest_us, Kind::Unmeasured),
         ];
         shares
@@ -119,9 +128,10 @@ impl Service {
         }
         let mean_us = |sum_ns: u64| float(sum_ns) / told / 1e3;
         let spent = &route.spent;
-        let [cpu_us, io_us, pool_us, injected_us] =
-            [spent.cpu_ns, spent.io_ns, spent.pool_ns, spent.injected_ns].map(mean_us);
-        let rest_us = (service_us - cpu_us - io_us - pool_us - injected_us).max(0.0);
-        Some(Self { cpu_us, io_us, pool_us, injected_us, rest_us })
+        let [cpu_us, io_us, pool_us] = [spent.cpu_ns, spent.io_ns, spent.pool_ns].map(mean_us);
+        let [acquire_us, db_us, injected_us] = [spent.acquire_ns, spent.db_ns, spent.injected_ns].map(mean_us);
+        let known_us = cpu_us + io_us + pool_us + acquire_us + db_us + injected_us;
+        let rest_us = (service_us - known_us).max(0.0);
+        Some(Self { cpu_us, io_us, pool_us, acquire_us, db_us, injected_us, rest_us })
     }
 }

@@ -15,13 +15,23 @@ use crate::sys::clock;
 use crate::units::nanoseconds;
 use crate::work::Done;
 use crate::work::cpu::Computed;
+use crate::work::database::Queried;
 use crate::work::io::Waited;
 use crate::work::memory::Held;
 use crate::work::upload::Uploaded;
 
 /// What the figures of `Server-Timing` stand behind (<https://www.w3.org/TR/server-timing/>).
-const FIGURES: [&str; 7] =
-    ["queue;dur=", "loop;dur=", "inject;dur=", "pool;dur=", "cpu;dur=", "io;dur=", "total;dur="];
+const FIGURES: [&str; 9] = [
+    "queue;dur=",
+    "loop;dur=",
+    "inject;dur=",
+    "pool;dur=",
+    "acquire;dur=",
+    "db;dur=",
+    "cpu;dur=",
+    "io;dur=",
+    "total;dur=",
+];
 
 /// A finished piece of work, and the request that asked for it.
 pub struct Answer {
@@ -70,6 +80,15 @@ fn each_field(done: &Done, mut take: impl FnMut(&'static str, Field)) {
             take("crc32", Field::Hexadecimal(crc32.into(), 8));
             take("first_byte_ms", Field::MaybeMilliseconds(first_byte_ns));
             take("last_byte_ms", Field::MaybeMilliseconds(last_byte_ns));
+        }
+        Done::Database(Queried { kind, rows, sum, acquire_ns, db_ns, busy_ns, think_ns, pool_ns: _ }) => {
+            take("query", Field::Word(kind.name()));
+            take("rows", Field::Count(rows));
+            take("sum", Field::Count(sum));
+            take("acquire_ms", Field::Milliseconds(acquire_ns));
+            take("db_ms", Field::Milliseconds(db_ns));
+            take("busy_ms", Field::Milliseconds(busy_ns));
+            take("think_ms", Field::Milliseconds(think_ns));
         }
     }
 }
@@ -132,24 +151,43 @@ impl IntoResponse for Answer {
         body.push(b'\n');
         let mut response = Response::new(Body::from(body));
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let spent =
-            Spent { cpu_ns: done.cpu_ns(), io_ns: done.io_ns(), pool_ns: done.pool_ns(), ..Spent::default() };
-        exchange.spent(spent);
+        exchange.spent(spent_on(std::slice::from_ref(&done)));
         response
     }
+}
+
+/// What pieces of work have spent together.
+pub fn spent_on(done: &[Done]) -> Spent {
+    let mut spent = Spent::default();
+    for done in done {
+        let (acquire_ns, db_ns) = done.database_ns();
+        spent.add(&Spent {
+            cpu_ns: done.cpu_ns(),
+            io_ns: done.io_ns(),
+            pool_ns: done.pool_ns(),
+            acquire_ns,
+            db_ns,
+            injected_ns: 0,
+        });
+    }
+    spent
 }
 
 /// Writes the header lines of a workload's response: what its request has spent, in `Server-Timing`, and in
 /// `X-Quintain-Worker` whose work it was (`slot.generation`, or `instance/slot.generation`).
 ///
 /// The times are measured, in milliseconds, and none is a part of another; `total` is from the arrival until now, and has
-/// what the target itself needs beside them. `queue` is left out where the socket has no arrival stamps.
+/// what the target itself needs beside them. `queue` is left out where the socket has no arrival stamps, `acquire` and `db`
+/// where no database was asked: no query takes no time.
 pub fn push_spent(out: &mut impl BufMut, spent: Spent, exchange: &Exchange) {
-    let Spent { cpu_ns, io_ns, pool_ns, injected_ns } = spent;
+    let Spent { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns } = spent;
     let total_ns = clock::monotonic_ns().saturating_sub(exchange.arrival_ns());
-    let figures = [exchange.loop_ns(), injected_ns, pool_ns, cpu_ns, io_ns, total_ns].map(Some);
+    let [acquire_ns, db_ns] = [acquire_ns, db_ns].map(|figure_ns| (db_ns > 0).then_some(figure_ns));
+    let [loop_ns, injected_ns, pool_ns, cpu_ns, io_ns, total_ns] =
+        [exchange.loop_ns(), injected_ns, pool_ns, cpu_ns, io_ns, total_ns].map(Some);
+    let figures = [exchange.queue_ns(), loop_ns, injected_ns, pool_ns, acquire_ns, db_ns, cpu_ns, io_ns, total_ns];
     let mut before = "server-timing: ";
-    for (name, figure) in FIGURES.into_iter().zip([exchange.queue_ns()].into_iter().chain(figures)) {
+    for (name, figure) in FIGURES.into_iter().zip(figures) {
         if let Some(figure) = figure {
             out.put_slice(before.as_bytes());
             out.put_slice(name.as_bytes());

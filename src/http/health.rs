@@ -18,10 +18,15 @@ pub fn health(_: &Target) -> Result<Instant, Refusal> {
 /// It wants traffic.
 ///
 /// # Errors
-/// 503 while it drains, or was told to say so.
+/// 503 while it drains, was told to say so, or its database does not answer.
 pub fn readyz(target: &Target) -> Result<Instant, Refusal> {
     if target.is_ready() {
         return Ok(Instant { headers: &TEXT, body: b"ready".into() });
     }
-    Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "not ready: draining, or told so by POST /ready"))
+    let reason = if target.database_is_up() {
+        "not ready: draining, or told so by POST /ready"
+    } else {
+        "not ready: the database can't be reached"
+    };
+    Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason))
 }

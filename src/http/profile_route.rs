@@ -9,8 +9,9 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, OneOfBuilder, RefOr};
 
-use super::answer::{self, Spent, put};
+use super::answer::{self, put};
 use super::bytes::{BINARY, sized};
+use super::db;
 use super::error::Refusal;
 use super::mem::unavailable;
 use super::record::Exchange;
@@ -18,6 +19,7 @@ use super::route::Route;
 use super::target::Target;
 use crate::profile::{self, Profile, Step, is_bodiless};
 use crate::work::cpu::Computed;
+use crate::work::database::Queried;
 use crate::work::io::{Io, Waited};
 use crate::work::memory::Held;
 use crate::work::payload::{self, DEFAULT_SEED, Payload};
@@ -61,6 +63,7 @@ async fn run(step: &Step, target: &Target, exchange: &Exchange) -> Result<Option
             let done = hold.run(&target.memory).await.map(Done::Memory);
             done.map(Some).map_err(|reason| unavailable(&reason, &target.limits))
         }
+        Step::Db(query) => db::run(target, *query, exchange).await.map(Some),
         // They are in the answer's size.
         Step::Bytes(_) => Ok(None),
     }
@@ -68,7 +71,12 @@ async fn run(step: &Step, target: &Target, exchange: &Exchange) -> Result<Option
 
 /// The shape of an answer that says what was done.
 pub fn schema() -> RefOr<Schema> {
-    let each = [Done::Cpu(Computed::default()), Done::Io(Waited::default()), Done::Memory(Held::default())];
+    let each = [
+        Done::Cpu(Computed::default()),
+        Done::Io(Waited::default()),
+        Done::Memory(Held::default()),
+        Done::Database(Queried::default()),
+    ];
     let either = each.iter().fold(OneOfBuilder::new(), |either, done| either.item(answer::schema(done)));
     ObjectBuilder::new()
         .property("steps", ArrayBuilder::new().items(RefOr::T(either.into())))
@@ -79,12 +87,6 @@ pub fn schema() -> RefOr<Schema> {
 fn respond(response: &profile::Response, done: &[Done], exchange: &Exchange) -> Response {
     let profile::Response { status, size, headers: own } = response;
     let prepared = size.map_or(0, |_| payload::prepare(DEFAULT_SEED));
-    let spent = Spent {
-        cpu_ns: prepared + done.iter().map(Done::cpu_ns).sum::<u64>(),
-        io_ns: done.iter().map(Done::io_ns).sum(),
-        pool_ns: done.iter().map(Done::pool_ns).sum(),
-        ..Spent::default()
-    };
     let has_body = !is_bodiless(*status);
     let (body, kind) = match size {
         Some(size) => (sized(Payload::new(DEFAULT_SEED, *size)), BINARY),
@@ -97,6 +99,8 @@ fn respond(response: &profile::Response, done: &[Done], exchange: &Exchange) -> 
         headers.insert(header::CONTENT_TYPE, kind);
     }
     put(headers, own);
+    let mut spent = answer::spent_on(done);
+    spent.cpu_ns += prepared;
     exchange.spent(spent);
     response
 }

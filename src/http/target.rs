@@ -10,6 +10,7 @@ use crate::config::Addresses;
 use crate::control::{OrdersReader, Standing};
 use crate::scoreboard::{RouteTable, Scoreboard, SeatWriter};
 use crate::sys::clock;
+use crate::work::database::Database;
 use crate::work::memory::Memory;
 
 /// The caps that no request may exceed. A request that asks for more is refused, never cut down.
@@ -29,6 +30,8 @@ pub struct Limits {
     pub in_flight: u64,
     /// `--max-leak`, in bytes, per worker
     pub leak: u64,
+    /// `--db-rows`: of one query, as there are no more
+    pub db_rows: u64,
 }
 
 /// What the target says of itself.
@@ -60,6 +63,8 @@ pub struct State {
     pub about: About,
     /// What `/mem` takes, from all that a worker may hold.
     pub memory: Memory,
+    /// The worker's connections to the database, where there is one.
+    pub database: Option<Database>,
     seat: Arc<SeatWriter>,
     orders: OrdersReader,
     faults: Faults,
@@ -73,9 +78,10 @@ pub struct State {
 impl Target {
     /// Ready, and not leaving.
     #[must_use]
-    pub fn new(limits: Limits, about: About, seat: Arc<SeatWriter>) -> Self {
+    pub fn new(limits: Limits, about: About, seat: Arc<SeatWriter>, database: Option<Database>) -> Self {
         Self(Arc::new(State {
             memory: Memory::new(limits.memory),
+            database,
             limits,
             about,
             orders: OrdersReader::new(Arc::clone(seat.board())),
@@ -104,10 +110,16 @@ impl State {
         &self.seat.board().head().routes
     }
 
-    /// Whether it wants traffic.
+    /// Whether it wants traffic, and has a database that answers if it has one.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        self.ready.load(Relaxed) && !self.leaving.load(Relaxed)
+        self.ready.load(Relaxed) && !self.leaving.load(Relaxed) && self.database_is_up()
+    }
+
+    /// Whether its database answers, as far as is known; true where it has none.
+    #[must_use]
+    pub fn database_is_up(&self) -> bool {
+        self.database.as_ref().is_none_or(Database::is_up)
     }
 
     /// Follows the orders page if it has changed, and says so in the seat; what is for the listeners waits for

@@ -55,9 +55,10 @@ async fn serve(listener: OwnedFd, seat: SeatWriter, mut stop: oneshot::Receiver<
         memory: 1_000,
         in_flight: 1_000,
         leak: 0,
+        db_rows: 1,
     };
     let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, ..About::default() };
-    let target = Target::new(limits, about, Arc::clone(&seat));
+    let target = Target::new(limits, about, Arc::clone(&seat), None);
     let routes = Arc::new(Routes::new(table(), &target));
     let listener = Watched::new(listener).unwrap();
     let gauge = Arc::<Gauge>::default();

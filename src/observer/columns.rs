@@ -69,7 +69,7 @@ pub fn resources() -> Vec<Column<TargetSample>> {
             |row| percent(row.figures.host_memory_used)),
     ];
     let explained = when().into_iter().chain(processes()).chain(own).chain(requests()).chain(strain::columns());
-    explained.chain(durations::columns()).chain(pool()).collect()
+    explained.chain(durations::columns()).chain(pool()).chain(database()).collect()
 }
 
 /// `workers.csv`: a row a tick and slot ever used. Its counters are those of all the slot's generations.
@@ -98,7 +98,7 @@ pub fn workers() -> Vec<Column<SlotSample>> {
         column("rss_bytes", "bytes", "/proc/PID/statm", "resident memory, shared pages counted in each process",
             |row| known(row.figures.group.rss_bytes)),
     ];
-    when().into_iter().chain(who).chain(processes()).chain(own).chain(requests()).chain(pool()).collect()
+    when().into_iter().chain(who).chain(processes()).chain(own).chain(requests()).chain(pool()).chain(database()).collect()
 }
 
 /// `routes.csv`: a row a tick and route, from its first request on.
@@ -208,6 +208,33 @@ fn pool<Figures: Common>() -> [Column<Figures>; 5] {
     ]
 }
 
+/// Behind those of the pool of threads.
+#[rustfmt::skip]
+fn database<Figures: Common>() -> [Column<Figures>; 10] {
+    [
+        column("db_in_use", "count", "scoreboard", "connections to the database that requests hold",
+            |row| row.figures.requests().database.in_use.to_string()),
+        column("db_waiting", "count", "scoreboard", "requests that wait for a connection to the database",
+            |row| row.figures.requests().database.waiting.to_string()),
+        column("db_acquired_total", "count", "scoreboard", "how often a request took a connection to the database",
+            |row| row.figures.requests().database.acquired.to_string()),
+        column("db_timeouts_total", "count", "scoreboard", "requests answered 503 because no connection to the database became free in time",
+            |row| row.figures.requests().database.timeouts.to_string()),
+        column("db_failures_total", "count", "scoreboard", "requests answered 503 because the database failed them",
+            |row| row.figures.requests().database.failures.to_string()),
+        column("db_acquire_seconds_total", "s", "scoreboard", "how long those that took a connection had waited for it",
+            |row| seconds(row.figures.requests().database.acquire_us.saturating_mul(1_000))),
+        column("db_held_seconds_total", "s", "scoreboard", "how long connections that were given back had been held",
+            |row| seconds(row.figures.requests().database.held_us.saturating_mul(1_000))),
+        column("db_answer_seconds_total", "s", "scoreboard", "how long the database took to answer",
+            |row| seconds(row.figures.requests().database.answer_us.saturating_mul(1_000))),
+        column("db_scans_total", "count", "scoreboard", "queries that looked for their rows without an index",
+            |row| row.figures.requests().database.scans.to_string()),
+        column("db_busy_seconds_total", "s", "scoreboard", "how long queries waited for the database's one writer",
+            |row| seconds(row.figures.requests().database.busy_us.saturating_mul(1_000))),
+    ]
+}
+
 fn column<Figures>(
     name: &'static str,
     unit: &'static str,
@@ -303,7 +330,8 @@ mod tests {
              loop_lag_max_us,loop_lag_ran_us,loop_lag_wait_us,loop_lag_blocked_us,\
              loop_busy_pct,loop_runq_pct,worker_imbalance,svc_p50_us,svc_p95_us,svc_p99_us,svc_max_us,lat_p50_us,lat_p90_us,\
              lat_p95_us,lat_p99_us,lat_max_us,queue_p50_us,queue_p99_us,loop_p50_us,loop_p99_us,\
-             pool_busy,pool_queued,pool_jobs_total,pool_wait_seconds_total,pool_held_seconds_total"
+             pool_busy,pool_queued,pool_jobs_total,pool_wait_seconds_total,pool_held_seconds_total,db_in_use,db_waiting,db_acquired_total,db_timeouts_total,db_failures_total,\
+             db_acquire_seconds_total,db_held_seconds_total,db_answer_seconds_total,db_scans_total,db_busy_seconds_total"
         );
         assert_eq!(
             header(routes().iter().map(|column| column.name).collect()),
@@ -316,7 +344,8 @@ mod tests {
             "ts_utc,epoch_ms,elapsed_s,interval_s,late_ms,phase,mode,slot,generation,pid,state,procs,threads,fds,\
              cpu_pct,cpu_seconds_total,loop_busy_pct,loop_runq_pct,rss_bytes,requests_total,rps,errors_total,\
              lost_total,rejected_total,inflight,connections,accepts_total,refused_total,client_gone_total,\
-             broken_total,shed_total,conn_seconds_total,pool_busy,pool_queued,pool_jobs_total,pool_wait_seconds_total,pool_held_seconds_total"
+             broken_total,shed_total,conn_seconds_total,pool_busy,pool_queued,pool_jobs_total,pool_wait_seconds_total,pool_held_seconds_total,db_in_use,db_waiting,db_acquired_total,db_timeouts_total,db_failures_total,\
+             db_acquire_seconds_total,db_held_seconds_total,db_answer_seconds_total,db_scans_total,db_busy_seconds_total"
         );
     }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use super::{Response, Route, Step};
 use crate::units::{Bytes, Spelled};
 use crate::work::cpu::{Amount, Cpu, Place};
+use crate::work::database::Query;
 use crate::work::io::Mode;
 
 impl fmt::Display for Route {
@@ -45,6 +46,22 @@ impl fmt::Display for Step {
                 })
             }
             Self::Mem(hold) => write!(formatter, "holds {} for {}", Bytes(hold.bytes), Spelled(hold.time)),
+            Self::Db(Query { kind, rows, indexed, think, place }) => {
+                write!(formatter, "asks the database ({}", kind.name())?;
+                if *rows != 1 {
+                    write!(formatter, " of {rows}")?;
+                }
+                if !indexed {
+                    formatter.write_str(", without an index")?;
+                }
+                if !think.is_zero() {
+                    write!(formatter, ", holding the connection {}", Spelled(*think))?;
+                }
+                formatter.write_str(match place {
+                    Place::Loop => ")",
+                    Place::Pool => ") on the pool",
+                })
+            }
             Self::Bytes(bytes) => write!(formatter, "makes {bytes} bytes"),
         }
     }

@@ -11,6 +11,7 @@ use crate::delay::Delay;
 use crate::distribution;
 use crate::units::{Bytes, Spelled};
 use crate::work::cpu::{Amount, Cpu, Place, iterations_within};
+use crate::work::database::{Kind, Query};
 use crate::work::io::Mode;
 use crate::work::memory::Hold;
 
@@ -21,7 +22,7 @@ const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", 
 const PATH: usize = 200;
 
 /// What a step can be.
-const STEPS: [&str; 4] = ["cpu", "io", "mem", "bytes"];
+const STEPS: [&str; 5] = ["cpu", "io", "mem", "db", "bytes"];
 
 /// Most values of a list in a route: what is longer is a slip of a script.
 const MOST: usize = 100;
@@ -119,7 +120,8 @@ fn read_step(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, errors: &mut Profi
             let size = table.needed("size", "how many bytes the body has, such as 684 or \"64KiB\"", errors)?;
             size.bytes(rules.bytes, "--max-bytes", errors).map(Step::Bytes)
         }
-        "db" | "infer" => {
+        "db" => read_db(step, rules, errors).map(Step::Db),
+        "infer" => {
             let allowed = format!("this step is not there yet; a step is one of {}", STEPS.join(", "));
             errors.wrong(span.start, &step.key, allowed);
             None
@@ -193,6 +195,31 @@ fn read_mem(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>
     let time =
         table.get("ms").map_or(Some(Duration::ZERO), |time| time.milliseconds(rules.delay, "--max-delay", errors));
     Some(Hold { bytes: bytes?, time: time? })
+}
+
+fn read_db(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>) -> Option<Query> {
+    let table = entry.table(&["query", "rows", "indexed", "think", "on"], errors)?;
+    let kind = read_word(&table, "query", Kind::ALL.map(|kind| (kind.name(), kind)), errors);
+    let indexed = read_word(&table, "indexed", [("yes", true), ("no", false)], errors);
+    let place = read_word(&table, "on", Place::ALL.map(|place| (place.name(), place)), errors);
+    let whose = format!(" (--max-delay {})", Spelled(rules.delay));
+    let think = table
+        .get("think")
+        .map_or(Some(Duration::ZERO), |think| think.duration(&(Duration::ZERO..=rules.delay), &whose, errors));
+    let kind = kind?;
+    let rows = match (kind.default_rows(), table.get("rows")) {
+        (_, Some(rows)) => rows.whole(&(0..=rules.db_rows), " (--db-rows)", errors),
+        (default, None) if default <= rules.db_rows => Some(default),
+        (default, None) => {
+            table.lacks(
+                "rows",
+                &format!("{default} by default, and there are {} (--db-rows)", rules.db_rows),
+                errors,
+            );
+            None
+        }
+    };
+    Some(Query { kind, rows: rows?, indexed: indexed?, think: think?, place: place? })
 }
 
 /// The one of two keys that is there.
@@ -279,6 +306,7 @@ fn sum_up(
             // What is drawn is within the limit by itself; only what is fixed can be added up.
             Step::Io { delay, mode: _ } => wait = wait.saturating_add(delay.always().unwrap_or_default()),
             Step::Mem(hold) => wait = wait.saturating_add(hold.time),
+            Step::Db(query) => wait = wait.saturating_add(query.think),
             Step::Bytes(more) => body = Some(body.unwrap_or(0).saturating_add(*more)),
         }
     }

@@ -37,7 +37,7 @@ fn sentences(text: &str) -> Vec<String> {
 type Bad = (&'static str, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip] // A table.
-const IN_A_ROUTE: [Bad; 50] = [
+const IN_A_ROUTE: [Bad; 55] = [
     ("metod = 'GET'", "3:1", "route.metod", "did you mean method?"),
     ("method = 'get'", "3:10", "route.method = get", "must be one of GET, POST"),
     ("method = 'HEAD'", "3:10", "route.method = HEAD", "name GET"),
@@ -52,8 +52,13 @@ const IN_A_ROUTE: [Bad; 50] = [
     ("steps = [ {} ]", "3:11", "route.steps", "not nothing"),
     ("steps = [ { cpu = { ms = 1 }, io = { ms = 1 } } ]", "3:11", "route.steps", "not cpu and io"),
     ("steps = [ { cpi = { ms = 1 } } ]", "3:13", "route.steps.cpi", "did you mean cpu?"),
-    ("steps = [ { teleport = 1 } ]", "3:13", "route.steps.teleport", "a step is one of cpu, io, mem, bytes"),
-    ("steps = [ { db = { query = 'x' } } ]", "3:13", "route.steps.db", "not there yet"),
+    ("steps = [ { teleport = 1 } ]", "3:13", "route.steps.teleport", "a step is one of cpu, io, mem, db, bytes"),
+    ("steps = [ { infer = {} } ]", "3:13", "route.steps.infer", "not there yet"),
+    ("steps = [ { db = { query = 'x' } } ]", "3:28", "route.steps.db.query", "must be one of point, range"),
+    ("steps = [ { db = { rows = -2 } } ]", "3:27", "route.steps.db.rows", "(--db-rows)"),
+    ("steps = [ { db = { indexed = true } } ]", "3:30", "route.steps.db.indexed", "a string"),
+    ("steps = [ { db = { think = 5 } } ]", "3:28", "route.steps.db.think", "such as \"200ms\""),
+    ("steps = [ { db = { sql = 'DROP' } } ]", "3:20", "route.steps.db.sql", "no such key"),
     ("steps = [ { infer = {} } ]", "3:13", "route.steps.infer", "not there yet"),
     ("steps = [ { cpu = 5 } ]", "3:19", "route.steps.cpu = 5", "must be a table of iterations, ms"),
     ("steps = [ { cpu = {} } ]", "3:19", "route.steps.cpu.iterations", "give iterations or ms"),

@@ -120,6 +120,8 @@ figures! {
     LoopWaitP99 "loop_p99_us" Quantile,
     PoolBusy "pool_busy" Gauge,
     PoolQueued "pool_queued" Gauge,
+    DbInUse "db_in_use" Gauge,
+    DbWaiting "db_waiting" Gauge,
 }
 
 impl Figure {

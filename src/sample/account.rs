@@ -83,18 +83,25 @@ fn could_be_gained(more: &Tally, interval_ns: u64) -> bool {
     let (most, most_bytes) = (MOST_A_SECOND.saturating_mul(seconds), MOST_BYTES_A_SECOND.saturating_mul(seconds));
     let Counts { bytes_in, bytes_out, pool_wait_us, pool_held_us, connection_us, arrival_squares, .. } =
         more.counts;
+    let Counts { db_acquire_us, db_held_us, db_answer_us, db_scan_us, db_busy_us, .. } = more.counts;
     let others = Counts {
         bytes_in: 0,
         bytes_out: 0,
         pool_wait_us: 0,
         pool_held_us: 0,
+        db_acquire_us: 0,
+        db_held_us: 0,
+        db_answer_us: 0,
+        db_scan_us: 0,
+        db_busy_us: 0,
         connection_us: 0,
         arrival_squares: 0,
         ..more.counts
     };
     // What has waited, or worked, for long is counted when that ends: a million seconds of it in a second are too many.
     let large = [bytes_in, bytes_out, pool_wait_us, pool_held_us];
-    large.iter().all(|&gained| gained <= most_bytes)
+    let of_database = [db_acquire_us, db_held_us, db_answer_us, db_scan_us, db_busy_us];
+    large.iter().chain(&of_database).all(|&gained| gained <= most_bytes)
         && connection_us.max(arrival_squares) <= MOST_PRODUCT
         && others.all().chain([others.answered(), more.lost]).all(|gained| gained <= most)
 }

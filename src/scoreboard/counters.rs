@@ -122,6 +122,32 @@ counters! {
     pool_wait_us,
     /// How long those that were ended had held a thread, in microseconds.
     pool_held_us,
+    /// Connections to the database that were given back. Read before what was taken, as is the next.
+    db_released,
+    /// Requests that wait for a connection to the database no more: they have one, or none is to be had.
+    db_left,
+    /// Connections to the database that requests took.
+    db_acquired,
+    /// Requests that needed a connection to the database.
+    db_asked,
+    /// Requests that waited for a connection to the database for as long as they may, in vain.
+    db_timeouts,
+    /// Requests that the database failed.
+    db_failures,
+    /// How long those that got a connection to the database had waited for it, in microseconds.
+    db_acquire_us,
+    /// How long connections to the database that were given back had been held, in microseconds.
+    db_held_us,
+    /// Queries that the database answered.
+    db_answered,
+    /// How long it took for those, in microseconds.
+    db_answer_us,
+    /// Of the queries, those that looked for their rows without an index.
+    db_scans,
+    /// How long it took for those, in microseconds.
+    db_scan_us,
+    /// How long queries waited for the database's one writer, in microseconds.
+    db_busy_us,
     /// How long connections were open, all together, in microseconds: their number integrated over time.
     connection_us,
     /// Pairs of neighbouring stretches between two beats on time, for how bursty arrivals are.
@@ -152,6 +178,18 @@ impl Counts {
     #[must_use]
     pub fn pool_queued(&self) -> u64 {
         self.pool_asked.saturating_sub(self.pool_left)
+    }
+
+    /// Connections to the database that requests hold.
+    #[must_use]
+    pub fn db_in_use(&self) -> u64 {
+        self.db_acquired.saturating_sub(self.db_released)
+    }
+
+    /// Requests that wait for a connection to the database.
+    #[must_use]
+    pub fn db_waiting(&self) -> u64 {
+        self.db_asked.saturating_sub(self.db_left)
     }
 
     /// Adds another's counts.

@@ -10,6 +10,7 @@ use crate::histogram::{Marks, add};
 
 /// What a request has spent, or all requests of a route together, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Spent {
     /// CPU time of its work.
     pub cpu_ns: u64,
@@ -17,19 +18,35 @@ pub struct Spent {
     pub io_ns: u64,
     /// Time waited for a thread of the pool.
     pub pool_ns: u64,
+    /// Time waited for a connection to the database.
+    pub acquire_ns: u64,
+    /// Time that the database took.
+    pub db_ns: u64,
     /// Time for which faults and modifiers kept it from its handler.
     pub injected_ns: u64,
 }
 
 impl Spent {
+    /// Adds another's. A worker that is broken may have written anything.
+    pub fn add(&mut self, other: &Self) {
+        let Self { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns } = self;
+        let sums = [cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns];
+        let Self { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns } = *other;
+        for (sum, more) in sums.into_iter().zip([cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns]) {
+            *sum = sum.wrapping_add(more);
+        }
+    }
+
     /// What has been added since an earlier reading; `None` when a sum fell.
     #[must_use]
     pub fn since(&self, before: &Self) -> Option<Self> {
-        let Self { cpu_ns, io_ns, pool_ns, injected_ns } = self;
+        let Self { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns } = self;
         Some(Self {
             cpu_ns: cpu_ns.checked_sub(before.cpu_ns)?,
             io_ns: io_ns.checked_sub(before.io_ns)?,
             pool_ns: pool_ns.checked_sub(before.pool_ns)?,
+            acquire_ns: acquire_ns.checked_sub(before.acquire_ns)?,
+            db_ns: db_ns.checked_sub(before.db_ns)?,
             injected_ns: injected_ns.checked_sub(before.injected_ns)?,
         })
     }
@@ -65,6 +82,8 @@ pub struct EffortRecord {
     cpu_ns: AtomicU64,
     io_ns: AtomicU64,
     pool_ns: AtomicU64,
+    acquire_ns: AtomicU64,
+    db_ns: AtomicU64,
     injected_ns: AtomicU64,
     held_ns: AtomicU64,
     /// Which routes anything was ever waited for.
@@ -76,12 +95,16 @@ impl EffortRecord {
     /// For the record's one writer.
     pub(super) fn record(&self, effort: &Effort) {
         let Effort { spent, held_ns, behind } = effort;
-        if let Some(Spent { cpu_ns, io_ns, pool_ns, injected_ns }) = *spent {
+        if let Some(Spent { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns }) = *spent {
             add(&self.told, 1);
             add(&self.cpu_ns, cpu_ns);
             add(&self.io_ns, io_ns);
             add(&self.pool_ns, pool_ns);
             add(&self.injected_ns, injected_ns);
+            if db_ns > 0 {
+                add(&self.acquire_ns, acquire_ns);
+                add(&self.db_ns, db_ns);
+            }
         }
         add(&self.held_ns, *held_ns);
         for &(route, waited_ns) in behind {
@@ -99,10 +122,9 @@ impl EffortRecord {
     /// How many requests' handlers have said what they have spent, and what that was.
     #[must_use]
     pub fn spent(&self) -> (u64, Spent) {
-        let Self { told, cpu_ns, io_ns, pool_ns, injected_ns, held_ns: _, behind_whom: _, behind: _ } = self;
-        let [told, cpu_ns, io_ns, pool_ns, injected_ns] =
-            [told, cpu_ns, io_ns, pool_ns, injected_ns].map(|sum| sum.load(Relaxed));
-        (told, Spent { cpu_ns, io_ns, pool_ns, injected_ns })
+        let [told, cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns, _] =
+            self.sums().map(|sum| sum.load(Relaxed));
+        (told, Spent { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns })
     }
 
     /// How long requests of the route have held their worker's loop.
@@ -128,9 +150,20 @@ impl EffortRecord {
         self.behind_whom.clear();
     }
 
-    fn sums(&self) -> [&AtomicU64; 6] {
-        let Self { told, cpu_ns, io_ns, pool_ns, injected_ns, held_ns, behind_whom: _, behind: _ } = self;
-        [told, cpu_ns, io_ns, pool_ns, injected_ns, held_ns]
+    fn sums(&self) -> [&AtomicU64; 8] {
+        let Self {
+            told,
+            cpu_ns,
+            io_ns,
+            pool_ns,
+            acquire_ns,
+            db_ns,
+            injected_ns,
+            held_ns,
+            behind_whom: _,
+            behind: _,
+        } = self;
+        [told, cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns, held_ns]
     }
 
     /// Everything that a worker may write, for tests that fill it with garbage.
@@ -153,12 +186,15 @@ mod tests {
         effort.add_behind(63, 5);
         assert_eq!(effort.behind, [(63, 10), (2, 1)]);
         one.record(&effort);
-        let spent = Spent { cpu_ns: 1, io_ns: 2, pool_ns: 3, injected_ns: 4 };
+        let spent = Spent { cpu_ns: 1, io_ns: 2, pool_ns: 3, acquire_ns: 5, db_ns: 6, injected_ns: 4 };
         one.record(&Effort { spent: Some(spent), ..effort });
         base.absorb(&one);
         base.absorb(&one);
         assert_eq!(one.spent(), (1, spent));
-        assert_eq!(base.spent(), (2, Spent { cpu_ns: 2, io_ns: 4, pool_ns: 6, injected_ns: 8 }));
+        assert_eq!(
+            base.spent(),
+            (2, Spent { cpu_ns: 2, io_ns: 4, pool_ns: 6, acquire_ns: 10, db_ns: 12, injected_ns: 8 })
+        );
         assert_eq!((one.held_ns(), base.held_ns()), (14, 28));
         assert!(base.behind().eq([(2, 4), (63, 40)]));
         base.clear();

@@ -206,6 +206,9 @@ impl Slot {
             // And its pool has no threads.
             counters.pool_ended.store(counters.pool_begun.load(Relaxed), Relaxed);
             counters.pool_left.store(counters.pool_asked.load(Relaxed), Relaxed);
+            // Nor has it connections to a database.
+            counters.db_released.store(counters.db_acquired.load(Relaxed), Relaxed);
+            counters.db_left.store(counters.db_asked.load(Relaxed), Relaxed);
             base.counters.absorb(counters);
             add(&base.lost, in_flight);
             base.cpu_ns.add(cpu_ns);

@@ -23,6 +23,12 @@ pub struct Figures {
     /// Pieces of work that waited for a thread of a pool at that instant.
     #[serde(default)]
     pub pool_queued: u64,
+    /// Connections to the database that requests held at that instant.
+    #[serde(default)]
+    pub db_in_use: u64,
+    /// Requests that waited for a connection to the database at that instant.
+    #[serde(default)]
+    pub db_waiting: u64,
     /// Connections open at that instant.
     pub connections: u64,
     /// What all accept queues together had dropped at the last tick.
@@ -59,6 +65,12 @@ pub struct SlotFigures {
     /// Pieces of work that waited for a thread of a pool at that instant.
     #[serde(default)]
     pub pool_queued: u64,
+    /// Connections to the database that requests held at that instant.
+    #[serde(default)]
+    pub db_in_use: u64,
+    /// Requests that waited for a connection to the database at that instant.
+    #[serde(default)]
+    pub db_waiting: u64,
     /// Connections open at that instant.
     pub connections: u64,
     /// CPU of all its workers.
@@ -96,6 +108,8 @@ impl Figures {
             in_flight: totals.in_flight(),
             pool_busy: totals.counts.pool_busy(),
             pool_queued: totals.counts.pool_queued(),
+            db_in_use: totals.counts.db_in_use(),
+            db_waiting: totals.counts.db_waiting(),
             connections: totals.connections(),
             listen_drops,
             routes,
@@ -168,6 +182,8 @@ impl SlotFigures {
             in_flight: slot.in_flight(),
             pool_busy: slot.counts.pool_busy(),
             pool_queued: slot.counts.pool_queued(),
+            db_in_use: slot.counts.db_in_use(),
+            db_waiting: slot.counts.db_waiting(),
             connections: slot.connections(),
             cpu_ns: slot.cpu_ns,
             beat_ns,

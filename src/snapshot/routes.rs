@@ -140,12 +140,9 @@ fn add_record(sum: &mut RouteReading, record: &RouteRecord) {
     add(&mut sum.client_gone, record.client_gone());
     add(&mut sum.broken, record.broken());
     add(&mut sum.shed, record.shed());
-    let (told, Spent { cpu_ns, io_ns, pool_ns, injected_ns }) = record.effort.spent();
+    let (told, spent) = record.effort.spent();
     add(&mut sum.told, told);
-    add(&mut sum.spent.cpu_ns, cpu_ns);
-    add(&mut sum.spent.io_ns, io_ns);
-    add(&mut sum.spent.pool_ns, pool_ns);
-    add(&mut sum.spent.injected_ns, injected_ns);
+    sum.spent.add(&spent);
     add(&mut sum.held_ns, record.effort.held_ns());
     for (route, waited_ns) in record.effort.behind() {
         add(sum.behind.entry(route).or_default(), waited_ns);
@@ -181,7 +178,7 @@ impl RouteReading {
             broken,
             shed,
             told,
-            spent: Spent { cpu_ns, io_ns, pool_ns, injected_ns },
+            spent,
             held_ns,
             behind,
             service,
@@ -193,10 +190,7 @@ impl RouteReading {
             add(self.behind.entry(*route).or_default(), *waited_ns);
         }
         add(&mut self.told, *told);
-        add(&mut self.spent.cpu_ns, *cpu_ns);
-        add(&mut self.spent.io_ns, *io_ns);
-        add(&mut self.spent.pool_ns, *pool_ns);
-        add(&mut self.spent.injected_ns, *injected_ns);
+        self.spent.add(spent);
         add(&mut self.held_ns, *held_ns);
         for (status, count) in statuses {
             add(self.statuses.entry(*status).or_default(), *count);

@@ -76,6 +76,17 @@ pub fn block_signals() -> io::Result<Signals> {
     Signals::block(&wanted.map(|(number, _)| number).collect::<Vec<_>>())
 }
 
+/// Takes the signals that are pending before there is anybody whom they could concern: whether one of them ends the run.
+#[must_use]
+pub fn ends_run(signals: &Signals) -> bool {
+    let mut ends = false;
+    while let Some(Received { number, .. }) = signals.next() {
+        let action = SIGNALS.iter().find(|(known, ..)| *known == number).map(|(_, _, action)| *action);
+        ends |= matches!(action, Some(SignalAction::Terminate | SignalAction::Drain(_)));
+    }
+    ends
+}
+
 /// What a signal does when this process was started like that.
 ///
 /// HUP is a reload when somebody sends it, and the end when the terminal closes, unless `nohup` has ruled that out. The

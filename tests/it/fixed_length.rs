@@ -14,7 +14,7 @@ steps = [ { cpu = { ms = 0.01 } }, { io = { delay = 'uniform(1us,1500us)' } }, {
 ";
 
 /// What is asked, again and again; the figures in the answers differ by powers of ten.
-const REQUESTS: [(&str, &str, &str); 11] = [
+const REQUESTS: [(&str, &str, &str); 12] = [
     ("GET", "/steps", ""),
     ("GET", "/io?ms=0", ""),
     ("GET", "/io?delay=uniform(0us,12ms)", ""),
@@ -23,6 +23,7 @@ const REQUESTS: [(&str, &str, &str); 11] = [
     ("GET", "/cpu?iterations=1000", ""),
     ("GET", "/cpu?ms=0.02", ""),
     ("GET", "/mem?bytes=64KiB&ms=0", ""),
+    ("GET", "/db?query=range", ""),
     ("GET", "/delay/0.0001", ""),
     ("POST", "/upload", ""),
     ("POST", "/upload", "hello"),
@@ -59,5 +60,5 @@ fn start(mode: &[&str]) -> Target {
     let profile = directory.path().join("profile.toml");
     std::fs::write(&profile, PROFILE).unwrap();
     // The profile is read before the ready line.
-    Target::start(&[mode, &["--profile", profile.to_str().unwrap()]].concat())
+    Target::start(&[mode, &["--db", "--db-rows", "1000", "--profile", profile.to_str().unwrap()]].concat())
 }

@@ -8,8 +8,21 @@ use crate::support::client::{Client, Response};
 use crate::support::target::{Target, at_rest};
 
 /// Small enough that a value at its limit is soon done.
-const LIMITS: &[&str] =
-    &["--mode", "single", "--max-delay", "20ms", "--max-cpu", "1ms", "--max-bytes", "4KiB", "--max-mem", "64KiB"];
+const LIMITS: &[&str] = &[
+    "--mode",
+    "single",
+    "--max-delay",
+    "20ms",
+    "--max-cpu",
+    "1ms",
+    "--max-bytes",
+    "4KiB",
+    "--max-mem",
+    "64KiB",
+    "--db",
+    "--db-rows",
+    "100",
+];
 
 const METHODS: [&str; 7] = ["get", "post", "put", "patch", "delete", "options", "trace"];
 
@@ -189,13 +202,13 @@ fn a_documented_limit_is_taken_and_what_is_over_it_refused() {
             }
         }
     }
-    let all = ["--max-bytes", "--max-cpu", "--max-delay", "--max-mem"];
+    let all = ["--db-rows", "--max-bytes", "--max-cpu", "--max-delay", "--max-mem"];
     assert_eq!(flags.iter().collect::<Vec<_>>(), all);
 }
 
 #[test]
 fn what_the_page_suggests_for_a_parameter_is_taken() {
-    let target = Target::start(&["--mode", "single"]);
+    let target = Target::start(&["--mode", "single", "--db", "--db-rows", "100"]);
     let address = target.address();
     let mut tried = 0;
     for (method, path, operation) in operations(&document(&target)) {

@@ -122,7 +122,8 @@ fn plaintext_and_json_are_as_techempower_has_them() {
 
 #[test]
 fn the_root_is_text_for_a_terminal_and_a_page_for_a_browser() {
-    let target = single();
+    // What it offers asks a database too.
+    let target = Target::start(&["--mode", "single", "--db", "--db-rows", "100"]);
     let mut client = target.connect();
     let text = asked(&mut client, "/", "Accept: */*");
     assert!(text.header("content-type").unwrap().starts_with("text/plain"), "{:?}", text.headers);

@@ -7,6 +7,7 @@ pub mod control_group;
 pub mod faults;
 pub mod kernel;
 pub mod load;
+pub mod postgres;
 pub mod target;
 pub mod terminal;
 

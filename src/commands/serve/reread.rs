@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::database::RunDatabase;
 use super::worker_duty;
 use crate::config::{Addresses, Config, Mistake};
 use crate::http;
@@ -21,6 +22,7 @@ pub fn reread(
     resolve: Resolve,
     board: &Arc<Scoreboard>,
     addresses: Addresses,
+    database: Option<Arc<RunDatabase>>,
 ) -> Reread {
     let (mut config, mut profile, board) = (config.clone(), profile, Arc::clone(board));
     Box::new(move || {
@@ -28,13 +30,32 @@ pub fn reread(
         if new_profile == *profile && new_config == config {
             return Ok(None);
         }
+        if let Some(sentence) = beyond_database(&config, &new_config, &new_profile, database.is_some()) {
+            return Err(vec![sentence]);
+        }
         let added = number_routes(&board, &new_profile).map_err(|sentence| vec![sentence])?;
         let faults = (new_profile.faults != profile.faults).then(|| new_profile.faults.clone());
         (config, profile) = (new_config, Arc::new(new_profile));
         let Profile { name, routes, .. } = &*profile;
         let detail =
             format!("{name}: {}, {added} of them with a new name", amount(float(routes.len() as u64), "route"));
-        Ok(Some(Renewed { worker: worker_duty(&config, &profile, &addresses), faults, detail }))
+        Ok(Some(Renewed {
+            worker: worker_duty(&config, &profile, &addresses, database.as_deref()),
+            faults,
+            detail,
+        }))
+    })
+}
+
+/// Why a profile can't be served with the database that the run has, or has not.
+fn beyond_database(config: &Config, new_config: &Config, new_profile: &Profile, is_there: bool) -> Option<String> {
+    let Profile { name, .. } = new_profile;
+    if !is_there && new_profile.needs_database() {
+        return Some(format!("{name}: it has db steps, and this run has no database; restart to begin with one"));
+    }
+    let (rows, new_rows) = (config.db_rows, new_config.db_rows);
+    (is_there && rows != new_rows).then(|| {
+        format!("{name}: db_rows {new_rows}: the database is filled with {rows}; restart for another number")
     })
 }
 

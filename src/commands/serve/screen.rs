@@ -40,7 +40,8 @@ impl Screen {
         Self { status }
     }
 
-    fn has_status(self) -> bool {
+    /// Whether stderr shows more of the run than lines.
+    pub fn has_status(self) -> bool {
         self.status != Status::Off
     }
 

@@ -15,6 +15,7 @@ use crate::profile::{self, Profile, is_bodiless, shape as shape_of};
 use crate::units;
 use crate::work::Done;
 use crate::work::cpu::{Computed, Cpu};
+use crate::work::database::{Queried, Query};
 use crate::work::io::Waited;
 use crate::work::memory::{Held, Hold};
 use crate::work::payload::Payload;
@@ -88,7 +89,7 @@ fn measured(says: &str, kind: &str, schema: impl Into<RefOr<Schema>>) -> Respons
 }
 
 fn stamped(says: &str) -> ResponseBuilder {
-    let timing = "Measured milliseconds: queue (but for unix sockets), loop, inject, pool, cpu, io, total";
+    let timing = "Measured milliseconds: queue (but for unix sockets), loop, inject, pool, acquire and db (of a database), cpu, io, total";
     ResponseBuilder::new().description(says).header("Server-Timing", header(timing, "total;dur=[0-9.]+$")).header(
         "X-Quintain-Worker",
         header("Instance, slot and generation of the worker", "^([0-9A-Za-z._-]+/)?[0-9]+\\.[0-9]+$"),
@@ -149,6 +150,11 @@ fn built_in(method: &str, path: &str, limits: &Limits) -> Option<Described> {
             .more(unread(method))
             .response("200", measured("What was held", JSON, answer::schema(&Done::Memory(Held::default()))))
             .refuses(ALWAYS),
+        "/db" => workload::<Query>("Asks the database", limits)
+            .more(&format!("404 where the run has none (--db). {}", unread(method)))
+            .response("200", measured("What came of it", JSON, answer::schema(&Done::Database(Queried::default()))))
+            .refuses(ALWAYS)
+            .refuses(&[404]),
         "/bytes/{n}" => {
             conditional(workload::<Payload>("So many bytes that can be checked", limits)).refuses(ALWAYS)
         }

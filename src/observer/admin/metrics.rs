@@ -60,6 +60,7 @@ fn text(tick: &Tick, about: &About, now_ns: u64) -> Vec<u8> {
         families.extend(of_routes(&tick.routes));
         families.extend(of_target(&tick.sample.target));
         families.extend(of_workers(&tick.sample.slots));
+        families.extend(of_databases(&tick.sample.slots));
         families.push(of_faults(tick));
         encoded(families)
     });
@@ -220,12 +221,18 @@ fn of_target(target: &TargetSample) -> Vec<MetricFamily> {
     families
 }
 
+/// A metric of each slot of which the value is known.
+fn of_each(
+    slots: &[SlotSample],
+    value: fn(&SlotSample) -> Option<f64>,
+    metric: fn(&[(&str, &str)], f64) -> Metric,
+) -> Vec<Metric> {
+    let metrics = slots.iter().filter_map(|slot| Some(metric(&[("slot", &slot.slot.to_string())], value(slot)?)));
+    metrics.collect()
+}
+
 fn of_workers(slots: &[SlotSample]) -> Vec<MetricFamily> {
-    let of_each = |value: fn(&SlotSample) -> Option<f64>, metric: fn(&[(&str, &str)], f64) -> Metric| {
-        let metrics =
-            slots.iter().filter_map(|slot| Some(metric(&[("slot", &slot.slot.to_string())], value(slot)?)));
-        metrics.collect::<Vec<_>>()
-    };
+    let of_each = |value, metric| of_each(slots, value, metric);
     vec![
         counters(
             "quintain_worker_requests_total",
@@ -286,6 +293,63 @@ fn of_workers(slots: &[SlotSample]) -> Vec<MetricFamily> {
             "quintain_worker_live",
             "1 if a worker of the slot serves.",
             of_each(|slot| Some(f64::from(u8::from(slot.is_live))), labelled_gauge),
+        ),
+    ]
+}
+
+/// The workers' connections to the database.
+fn of_databases(slots: &[SlotSample]) -> Vec<MetricFamily> {
+    let of_each = |value, metric| of_each(slots, value, metric);
+    vec![
+        gauges(
+            "quintain_worker_db_connections_in_use",
+            "Connections to the database that requests of the slot hold.",
+            of_each(|slot| Some(float(slot.requests.database.in_use)), labelled_gauge),
+        ),
+        gauges(
+            "quintain_worker_db_requests_waiting",
+            "Requests of the slot that wait for a connection to the database.",
+            of_each(|slot| Some(float(slot.requests.database.waiting)), labelled_gauge),
+        ),
+        counters(
+            "quintain_worker_db_acquired_total",
+            "How often a request of the slot took a connection to the database.",
+            of_each(|slot| Some(float(slot.requests.database.acquired)), labelled_counter),
+        ),
+        counters(
+            "quintain_worker_db_timeouts_total",
+            "Requests of the slot for which no connection to the database became free in time.",
+            of_each(|slot| Some(float(slot.requests.database.timeouts)), labelled_counter),
+        ),
+        counters(
+            "quintain_worker_db_failures_total",
+            "Requests of the slot that the database failed.",
+            of_each(|slot| Some(float(slot.requests.database.failures)), labelled_counter),
+        ),
+        counters(
+            "quintain_worker_db_acquire_seconds_total",
+            "How long those that took a connection had waited for it.",
+            of_each(|slot| Some(float(slot.requests.database.acquire_us) / 1e6), labelled_counter),
+        ),
+        counters(
+            "quintain_worker_db_held_seconds_total",
+            "How long connections that were given back had been held.",
+            of_each(|slot| Some(float(slot.requests.database.held_us) / 1e6), labelled_counter),
+        ),
+        counters(
+            "quintain_worker_db_answer_seconds_total",
+            "How long the database took to answer queries of the slot.",
+            of_each(|slot| Some(float(slot.requests.database.answer_us) / 1e6), labelled_counter),
+        ),
+        counters(
+            "quintain_worker_db_scans_total",
+            "Queries of the slot that looked for their rows without an index.",
+            of_each(|slot| Some(float(slot.requests.database.scans)), labelled_counter),
+        ),
+        counters(
+            "quintain_worker_db_busy_seconds_total",
+            "How long queries of the slot waited for the database's one writer.",
+            of_each(|slot| Some(float(slot.requests.database.busy_us) / 1e6), labelled_counter),
         ),
     ]
 }

@@ -123,6 +123,8 @@ fn totals(figures: &Figures) -> Value {
         listen_drops,
         pool_busy,
         pool_queued,
+        db_in_use,
+        db_waiting,
         routes: _,
         slots: _,
         faults: _,
@@ -147,6 +149,7 @@ fn totals(figures: &Figures) -> Value {
         "accepts": counts.accepts,
         "listen_drops": listen_drops,
         "pool": pool(*pool_busy, *pool_queued, counts),
+        "db": database(*db_in_use, *db_waiting, counts),
         "arrivals": {
             "beat_pairs": counts.arrival_pairs,
             "dispersion": Arrivals::of(counts).map(|arrivals| arrivals.dispersion),
@@ -165,6 +168,24 @@ fn pool(busy: u64, queued: u64, counts: &Counts) -> Value {
     })
 }
 
+/// The connections to the database: as they are, and what has come of them.
+fn database(in_use: u64, waiting: u64, counts: &Counts) -> Value {
+    json!({
+        "in_use": in_use,
+        "waiting": waiting,
+        "acquired": counts.db_acquired,
+        "timeouts": counts.db_timeouts,
+        "failures": counts.db_failures,
+        "acquire_seconds": seconds(counts.db_acquire_us.saturating_mul(1_000)),
+        "held_seconds": seconds(counts.db_held_us.saturating_mul(1_000)),
+        "answered": counts.db_answered,
+        "answer_seconds": seconds(counts.db_answer_us.saturating_mul(1_000)),
+        "scans": counts.db_scans,
+        "scan_seconds": seconds(counts.db_scan_us.saturating_mul(1_000)),
+        "busy_seconds": seconds(counts.db_busy_us.saturating_mul(1_000)),
+    })
+}
+
 /// Whom its requests have waited for is told by name, so it takes all routes.
 fn route(route: &RouteReading, all: &[RouteReading]) -> Value {
     let RouteReading {
@@ -176,7 +197,7 @@ fn route(route: &RouteReading, all: &[RouteReading]) -> Value {
         broken,
         shed,
         told,
-        spent: Spent { cpu_ns, io_ns, pool_ns, injected_ns },
+        spent: Spent { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns },
         held_ns,
         behind,
         service,
@@ -205,6 +226,8 @@ fn route(route: &RouteReading, all: &[RouteReading]) -> Value {
             "cpu_seconds": seconds(*cpu_ns),
             "io_seconds": seconds(*io_ns),
             "pool_wait_seconds": seconds(*pool_ns),
+            "db_acquire_seconds": seconds(*acquire_ns),
+            "db_seconds": seconds(*db_ns),
             "injected_seconds": seconds(*injected_ns),
             "loop_held_seconds": seconds(*held_ns),
             "waited_behind": behind.collect::<Vec<_>>(),
@@ -224,6 +247,7 @@ fn worker(slot: &SlotFigures, at_ns: u64) -> Value {
         "lost": slot.lost,
         "in_flight": slot.in_flight,
         "pool": pool(slot.pool_busy, slot.pool_queued, &slot.counts),
+        "db": database(slot.db_in_use, slot.db_waiting, &slot.counts),
         "connections": slot.connections,
         "cpu_seconds": slot.cpu_ns.map(seconds),
         "beat_age_ms": slot.beat_ns.map(|beat_ns| at_ns.saturating_sub(beat_ns) / clock::MILLISECOND),

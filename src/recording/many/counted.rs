@@ -27,6 +27,8 @@ fn sum(all: &[&Figures]) -> Figures {
         in_flight,
         pool_busy,
         pool_queued,
+        db_in_use,
+        db_waiting,
         connections,
         listen_drops,
         routes,
@@ -38,6 +40,8 @@ fn sum(all: &[&Figures]) -> Figures {
         sum.in_flight += in_flight;
         sum.pool_busy += pool_busy;
         sum.pool_queued += pool_queued;
+        sum.db_in_use += db_in_use;
+        sum.db_waiting += db_waiting;
         sum.connections += connections;
         sum.listen_drops = sum.listen_drops + *listen_drops;
         for route in routes {

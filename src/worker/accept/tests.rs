@@ -26,9 +26,10 @@ fn connections() -> (Arc<Connections>, impl Fn() -> u64) {
         memory: 1_000,
         in_flight: 1_000,
         leak: 0,
+        db_rows: 1,
     };
     let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, ..About::default() };
-    let target = Target::new(limits, about, Arc::clone(&seat));
+    let target = Target::new(limits, about, Arc::clone(&seat), None);
     let routes = Arc::new(Routes::new(routes(&Profile::default()), &target));
     let connections = Connections::new(seat, target, routes, 100, None, Gauge::default());
     (Arc::new(connections), move || board.slots()[0].seat(0).counters().read().accepts)

@@ -143,9 +143,10 @@ async fn serve_all(listener: OwnedFd, seat: SeatWriter, mut stop: oneshot::Recei
         memory: 1_000_000,
         in_flight: 1_000,
         leak: 0,
+        db_rows: 1,
     };
     let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, ..About::default() };
-    let target = Target::new(limits, about, Arc::clone(&seat));
+    let target = Target::new(limits, about, Arc::clone(&seat), None);
     let routes = Arc::new(Routes::new(table(), &target));
     let connections = Connections::new(seat, target, routes, 100, None, Gauge::default());
     let listener = Watched::new(listener).unwrap();

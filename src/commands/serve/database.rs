@@ -1,0 +1,214 @@
+//! The database of a run: where it is, and that it is filled before the first worker is started.
+//!
+//! A process of its own fills it and ends: nothing of a connection to `SQLite` may be carried across a fork, and a runtime that
+//! speaks to a server has threads.
+
+mod child;
+
+use std::fs;
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+
+use super::run_directory::RunDirectory;
+use super::screen::Screen;
+use crate::config::{Config, DatabaseChoice};
+use crate::profile::Profile;
+use crate::run_files;
+use crate::sys::signals::Signals;
+use crate::work::database::embedded::{self, Embedded, JOURNAL, SYNCHRONOUS};
+use crate::work::database::server::{Reached, Server, Unusable};
+use crate::work::database::{Place, Settings};
+use child::{Ended, in_child};
+
+/// Fewer rows are made before one could see it.
+const WORTH_A_BAR: u64 = 500_000;
+
+/// The database of a run, which has one.
+#[derive(Clone, Debug)]
+pub struct RunDatabase {
+    place: Place,
+    /// What a server said at the start; `None` when it was down, and of an embedded one.
+    reached: Option<Reached>,
+}
+
+/// What there is once the database is prepared.
+pub enum Prepared {
+    /// The run has none.
+    None,
+    /// The run has this one.
+    Ready(RunDatabase),
+    /// A signal has ended the run meanwhile.
+    Interrupted,
+}
+
+impl RunDatabase {
+    /// Makes and fills the database, if a flag or the profile asks for one.
+    ///
+    /// # Errors
+    /// A sentence: why there can be none.
+    pub fn prepare(
+        config: &Config,
+        profile: &Profile,
+        directory: &RunDirectory,
+        signals: &Signals,
+        screen: Screen,
+    ) -> Result<Prepared, String> {
+        if let DatabaseChoice::Server(url) = &config.database {
+            let (timeout, seed, rows) = (config.db_timeout, config.seed, config.db_rows);
+            let server = Server::new(url.reveal(), timeout, seed, rows)
+                .map_err(|sentence| format!("--database-url {sentence}"))?;
+            return reach(server, config, signals, screen);
+        }
+        if config.database == DatabaseChoice::Embedded || profile.needs_database() {
+            return fill(config, directory, signals, screen);
+        }
+        Ok(Prepared::None)
+    }
+
+    /// What a worker is told of it.
+    #[must_use]
+    pub fn settings(&self, config: &Config) -> Settings {
+        Settings {
+            rows: config.db_rows,
+            seed: config.seed,
+            pool: config.db_pool,
+            acquire_timeout: config.db_acquire_timeout,
+            place: self.place.clone(),
+        }
+    }
+
+    /// For `run.json`.
+    #[must_use]
+    pub fn record(&self, config: &Config) -> Value {
+        let connections = config.db_pool * config.workers;
+        match &self.place {
+            Place::Embedded(_) => json!({
+                "kind": "embedded",
+                "file": run_files::DATABASE,
+                "version": embedded::version(),
+                "rows": config.db_rows,
+                "journal_mode": JOURNAL,
+                "synchronous": SYNCHRONOUS,
+                "connections": connections,
+            }),
+            Place::Server(server) => json!({
+                "kind": "postgresql",
+                "place": server.place(),
+                "version": self.reached.as_ref().map(|reached| &reached.version),
+                "rows": config.db_rows,
+                "connections": connections,
+                "server_connections": self.reached.as_ref().map(|reached| reached.connections),
+            }),
+        }
+    }
+
+    /// Removes what nobody needs after the run: the seed makes the same rows again.
+    pub fn remove_files(&self) {
+        match &self.place {
+            Place::Embedded(Embedded { file, .. }) => {
+                for suffix in ["", "-wal", "-shm", "-journal"] {
+                    let mut name = file.clone().into_os_string();
+                    name.push(suffix);
+                    // One that can't be removed stays.
+                    let _ = fs::remove_file(PathBuf::from(name));
+                }
+            }
+            // Its tables stay: they are the same for the next run.
+            Place::Server(_) => {}
+        }
+    }
+}
+
+/// Has a child fill a file of the run directory.
+fn fill(config: &Config, directory: &RunDirectory, signals: &Signals, screen: Screen) -> Result<Prepared, String> {
+    let Some(directory) = directory.path() else {
+        return Err(format!(
+            "{} needs a run directory for its file, and --no-csv makes none: leave one of them out",
+            if config.database == DatabaseChoice::Embedded { "--db" } else { "a profile with db steps" }
+        ));
+    };
+    let file = directory.join(run_files::DATABASE);
+    let embedded = Embedded { file: file.clone(), timeout: config.db_timeout, seed: config.seed };
+    let database = RunDatabase { place: Place::Embedded(embedded), reached: None };
+    let filled = in_child(signals, || {
+        let bar = progress_bar(config.db_rows, screen);
+        let filled = embedded::fill(&file, config.seed, config.db_rows, |rows| bar.set_position(rows));
+        bar.finish_and_clear();
+        filled.map(|()| Value::Null).map_err(Value::from)
+    });
+    match filled {
+        Ok(Ended::Well(_)) => Ok(Prepared::Ready(database)),
+        Ok(Ended::Badly(sentence)) => {
+            database.remove_files();
+            Err(sentence.as_str().unwrap_or_default().to_owned())
+        }
+        Ok(Ended::Interrupted) => {
+            database.remove_files();
+            Ok(Prepared::Interrupted)
+        }
+        Err(sentence) => {
+            database.remove_files();
+            Err(format!("the database can't be filled: {sentence}"))
+        }
+    }
+}
+
+/// Has a child reach a server and fill its tables. One that is down now may come up later.
+fn reach(server: Server, config: &Config, signals: &Signals, screen: Screen) -> Result<Prepared, String> {
+    let place = server.place();
+    let reached = in_child(signals, || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| json!({ "refused": error.to_string() }))?;
+        let bar = progress_bar(config.db_rows, screen);
+        let reached = runtime.block_on(server.reach(|rows| bar.set_position(rows)));
+        bar.finish_and_clear();
+        match reached {
+            Ok(Reached { version, connections }) => Ok(json!({ "version": version, "connections": connections })),
+            Err(Unusable::Down(reason) | Unusable::Full(reason)) => Err(json!({ "down": reason })),
+            Err(Unusable::Refused(reason)) => Err(json!({ "refused": reason })),
+        }
+    });
+    let reached = match reached.map_err(|sentence| format!("the database {place} can't be reached: {sentence}"))? {
+        Ended::Interrupted => return Ok(Prepared::Interrupted),
+        Ended::Well(said) => {
+            let version = said["version"].as_str().unwrap_or_default().to_owned();
+            let connections = said["connections"].as_u64().unwrap_or(0);
+            say_connections(config, &place, connections);
+            Some(Reached { version, connections })
+        }
+        Ended::Badly(said) => match (said["down"].as_str(), said["refused"].as_str()) {
+            (Some(reason), _) => {
+                tracing::warn!("the database is down: {reason}; /db is 503 and /readyz says so until it answers");
+                None
+            }
+            (None, reason) => return Err(format!("--database-url: {}", reason.unwrap_or("it can't be used"))),
+        },
+    };
+    Ok(Prepared::Ready(RunDatabase { place: Place::Server(server), reached }))
+}
+
+/// How many connections the workers may open together, beside how many there can be.
+fn say_connections(config: &Config, place: &str, allowed: u64) {
+    let (pool, workers) = (config.db_pool, config.workers);
+    let sum = pool as u64 * workers as u64;
+    let sentence = format!(
+        "--db-pool {pool} in each of {workers} workers are {sum} connections; {place} allows {allowed} (max_connections, less \
+         those for superusers)"
+    );
+    if sum > allowed {
+        tracing::warn!("{sentence}: what is over that is answered 503");
+    } else {
+        tracing::info!("{sentence}");
+    }
+}
+
+fn progress_bar(rows: u64, screen: Screen) -> ProgressBar {
+    let is_shown = screen.has_status() && rows >= WORTH_A_BAR && io::stderr().is_terminal();
+    let target = if is_shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(Some(rows), target);
+    let style = ProgressStyle::with_template("filling the database {wide_bar} {pos} of {len} rows, {eta} left");
+    style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
+}

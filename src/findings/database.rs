@@ -1,0 +1,220 @@
+//! What requests waited for at the database: a connection, the one writer, or a table that is read to its end for want of an
+//! index.
+
+use super::{Certainty, Finding, Rule, Weight, capital, evidence, in_phase, or_unknown};
+use crate::recording::{Figure, Phase, Recording};
+use crate::scoreboard::Counts;
+use crate::units::shown::{count, float, microseconds, number, percent};
+
+/// Fewer queries say too little.
+const QUERIES: u64 = 100;
+
+/// A mean wait that is shorter is not worth a sentence.
+const WORTH_US: f64 = 500.0;
+
+/// From here on, most of the time is waiting.
+const MOSTLY: f64 = 0.5;
+
+/// Below this, hardly any.
+const HARDLY: f64 = 0.1;
+
+/// A query without an index that takes so many times as long as those with one lacks it.
+const WORSE: f64 = 5.0;
+
+/// What finds something in what was counted in a phase.
+type OfPhase = fn(&Recording, &Phase, &Counts) -> Option<Finding>;
+
+pub fn find(run: &Recording) -> Vec<Finding> {
+    let rules: [OfPhase; 3] = [exhausted, one_writer, missing_index];
+    let counted = run.phases.iter().filter_map(|phase| Some((phase, phase.figures.as_ref()?.totals.counts)));
+    counted.flat_map(|(phase, counts)| rules.iter().filter_map(move |rule| rule(run, phase, &counts))).collect()
+}
+
+/// Requests waited for a connection, and some of them in vain.
+fn exhausted(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Finding> {
+    let asked = counts.db_acquired + counts.db_timeouts;
+    if asked < QUERIES {
+        return None;
+    }
+    let wait_us = mean(counts.db_acquire_us, counts.db_acquired);
+    let held_us = mean(counts.db_held_us, counts.db_released);
+    let share = if wait_us > 0.0 { wait_us / (wait_us + held_us) } else { 0.0 };
+    let is_long = wait_us >= WORTH_US && share >= HARDLY;
+    if !is_long && counts.db_timeouts == 0 {
+        return None;
+    }
+    let pool = run.about.number("/config/db_pool");
+    let pool = pool.map_or_else(String::new, |pool| format!(" (--db-pool {})", number(pool)));
+    let in_vain = match counts.db_timeouts {
+        0 => String::new(),
+        timeouts => format!(" {} of {} got none in time, and a 503.", count(timeouts), count(asked)),
+    };
+    let sentence = format!(
+        "{}requests waited {} for a database connection{pool} and held it for {}, on average.{in_vain}",
+        in_phase(run, phase),
+        microseconds(wait_us),
+        microseconds(held_us),
+    );
+    let most = |figure| {
+        let within = run.target.of(figure).filter(|(row, _)| row.to_s > phase.from_s && row.to_s <= phase.to_s);
+        within.filter_map(|(_, cell)| cell.most()).reduce(f64::max)
+    };
+    Some(Finding {
+        rule: Rule::Database,
+        weight: if share >= MOSTLY || counts.db_timeouts > 0 { Weight::Limit } else { Weight::Note },
+        sentence: capital(&sentence),
+        evidence: evidence([
+            ("connections taken", count(counts.db_acquired)),
+            ("requests for which none became free in time", count(counts.db_timeouts)),
+            ("waited for a connection, mean", microseconds(wait_us)),
+            ("held it, mean", microseconds(held_us)),
+            ("of that the database took, mean", microseconds(mean(counts.db_answer_us, counts.db_answered))),
+            ("connections in use, most in a row", or_unknown(most(Figure::DbInUse), number)),
+            ("waiting for one, most in a row", or_unknown(most(Figure::DbWaiting), number)),
+        ]),
+        at: Some((phase.from_s, phase.to_s)),
+        certainty: Certainty::Certain,
+        unknown: "whether more connections would have helped: a database that is busy itself only gets slower",
+    })
+}
+
+/// Queries waited for the one writer of an embedded database.
+fn one_writer(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Finding> {
+    if counts.db_answered < QUERIES {
+        return None;
+    }
+    let (busy_us, answer_us) = (float(counts.db_busy_us), float(counts.db_answer_us));
+    let share = if answer_us > 0.0 { busy_us / answer_us } else { 0.0 };
+    if share < HARDLY || busy_us < WORTH_US * float(QUERIES) {
+        return None;
+    }
+    let sentence = format!(
+        "{}{} of the database's time was waiting for its one writer: {} of {}. More connections or workers can't help.",
+        in_phase(run, phase),
+        percent(share * 100.0),
+        microseconds(busy_us),
+        microseconds(answer_us),
+    );
+    Some(Finding {
+        rule: Rule::Database,
+        weight: if share >= MOSTLY { Weight::Limit } else { Weight::Note },
+        sentence: capital(&sentence),
+        evidence: evidence([
+            ("queries answered", count(counts.db_answered)),
+            ("the database took, altogether", microseconds(answer_us)),
+            ("of that waiting for the one writer", microseconds(busy_us)),
+        ]),
+        at: Some((phase.from_s, phase.to_s)),
+        certainty: Certainty::Certain,
+        unknown: "which queries held the writer's place for how long",
+    })
+}
+
+/// Queries without an index took far longer than the others.
+fn missing_index(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Finding> {
+    let others = counts.db_answered.saturating_sub(counts.db_scans);
+    if counts.db_scans < QUERIES {
+        return None;
+    }
+    // What is waited for the one writer is no matter of an index.
+    let scan_us = mean(counts.db_scan_us, counts.db_scans);
+    let share = float(counts.db_scan_us) / float(counts.db_answer_us.max(1));
+    let other_us = (others >= QUERIES).then(|| mean(counts.db_answer_us.saturating_sub(counts.db_scan_us), others));
+    if scan_us < WORTH_US || share < HARDLY || other_us.is_some_and(|other_us| scan_us < WORSE * other_us) {
+        return None;
+    }
+    let than =
+        other_us.map_or_else(String::new, |other_us| format!(", and those with one {}", microseconds(other_us)));
+    let sentence = format!(
+        "{}queries without an index took {}{than}. They took {} of the database's time.",
+        in_phase(run, phase),
+        microseconds(scan_us),
+        percent(share * 100.0),
+    );
+    Some(Finding {
+        rule: Rule::Database,
+        weight: if share >= MOSTLY { Weight::Limit } else { Weight::Note },
+        sentence: capital(&sentence),
+        evidence: evidence([
+            ("queries without an index", count(counts.db_scans)),
+            ("each took, mean", microseconds(scan_us)),
+            ("queries with one", count(others)),
+            ("each took, mean", or_unknown(other_us, microseconds)),
+            ("rows of the table", or_unknown(run.about.number("/config/db_rows"), number)),
+        ]),
+        at: Some((phase.from_s, phase.to_s)),
+        certainty: if other_us.is_some() { Certainty::Likely } else { Certainty::Possible },
+        unknown: "what an index would cost the queries that write",
+    })
+}
+
+fn mean(sum_us: u64, number: u64) -> f64 {
+    if number == 0 { 0.0 } else { float(sum_us) / float(number) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::sketch::{figures, run_with};
+
+    fn found(counts: &Counts) -> Vec<Finding> {
+        let mut counted = figures(counts.db_acquired.max(1), (1, 1_000));
+        counted.totals.counts = *counts;
+        find(&run_with(&[(Figure::DbInUse, &[10.0; 10]), (Figure::DbWaiting, &[40.0; 10])], counted))
+    }
+
+    /// So many queries, each of which waited, held its connection and was answered after so many milliseconds.
+    fn queries(number: u64, wait_ms: u64, held_ms: u64, answer_ms: u64) -> Counts {
+        Counts {
+            db_acquired: number,
+            db_released: number,
+            db_answered: number,
+            db_acquire_us: number * wait_ms * 1_000,
+            db_held_us: number * held_ms * 1_000,
+            db_answer_us: number * answer_ms * 1_000,
+            ..Counts::default()
+        }
+    }
+
+    #[test]
+    fn a_pool_that_was_too_small_is_told_from_a_database_that_is_slow() {
+        let waiting = &found(&queries(1_000, 80, 20, 5))[0];
+        let expected = "Requests waited 80 ms for a database connection and held it for 20 ms, on average.";
+        assert_eq!((waiting.sentence.as_str(), waiting.weight), (expected, Weight::Limit), "{waiting:?}");
+        assert_eq!(waiting.evidence[6].1, "40");
+        assert_eq!(found(&queries(1_000, 5, 20, 5))[0].weight, Weight::Note);
+        assert!(found(&queries(1_000, 0, 90, 90)).is_empty() && found(&queries(99, 80, 20, 5)).is_empty());
+        let timeouts = &found(&Counts { db_timeouts: 7, ..queries(1_000, 0, 20, 5) })[0];
+        assert!(timeouts.sentence.ends_with("7 of 1,007 got none in time, and a 503."), "{timeouts:?}");
+        assert_eq!(timeouts.weight, Weight::Limit);
+    }
+
+    #[test]
+    fn the_wait_for_the_one_writer_is_a_share_of_the_databases_time() {
+        let busy = |busy_ms: u64| Counts { db_busy_us: 1_000 * busy_ms * 1_000, ..queries(1_000, 0, 10, 10) };
+        let expected = "60 % of the database's time was waiting for its one writer: 6 s of 10 s. More connections or workers can't help.";
+        let finding = &found(&busy(6))[0];
+        assert_eq!((finding.sentence.as_str(), finding.weight), (expected, Weight::Limit));
+        assert_eq!(found(&busy(2))[0].weight, Weight::Note);
+        assert!(found(&busy(0)).is_empty());
+    }
+
+    #[test]
+    fn an_index_is_missing_where_queries_without_one_take_far_longer() {
+        let scans = |scan_ms: u64| Counts {
+            db_scans: 500,
+            db_scan_us: 500 * scan_ms * 1_000,
+            db_answer_us: 500 * (scan_ms + 1) * 1_000,
+            ..queries(1_000, 0, 10, 0)
+        };
+        let expected =
+            "Queries without an index took 9 ms, and those with one 1 ms. They took 90 % of the database's time.";
+        let finding = &found(&scans(9))[0];
+        assert_eq!((finding.sentence.as_str(), finding.weight), (expected, Weight::Limit));
+        assert!(found(&scans(4)).is_empty());
+        let alone = Counts { db_scans: 1_000, db_scan_us: 9_000_000, ..queries(1_000, 0, 10, 9) };
+        let finding = &found(&alone)[0];
+        assert_eq!(finding.certainty, Certainty::Possible);
+        assert!(finding.sentence.starts_with("Queries without an index took 9 ms. They took 100 %"), "{finding:?}");
+    }
+}

@@ -1,0 +1,90 @@
+//! `GET /db`
+
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use super::answer::Answer;
+use super::error::Refusal;
+use super::openapi::parameter::{Describe, Documented, words};
+use super::parameters::{FromQuery, Params, duration, whole};
+use super::record::Exchange;
+use super::target::{Limits, Target};
+use crate::work::Done;
+use crate::work::cpu::Place;
+use crate::work::database::{Kind, Query, Trouble};
+
+/// What sets how many rows there are.
+const FLAG: &str = "--db-rows";
+
+/// Asks the database: `query=`, `rows=`, `indexed=`, `think=` and `on=`.
+pub async fn db(
+    State(target): State<Target>,
+    Params(query): Params<Query>,
+    exchange: Exchange,
+) -> Result<Answer, Refusal> {
+    Ok(Answer { done: run(&target, query, &exchange).await?, exchange })
+}
+
+/// Asks the database, for a route or for a step of a profile.
+///
+/// # Errors
+/// 404 where there is none, 503 with what it says where it does not answer.
+pub async fn run(target: &Target, query: Query, exchange: &Exchange) -> Result<Done, Refusal> {
+    let Some(database) = &target.database else {
+        let sentence =
+            "this run has no database: start quintain with --db for an embedded one, or with --database-url";
+        return Err(Refusal::new(StatusCode::NOT_FOUND, sentence));
+    };
+    let queried = database.run(query, exchange.index()).await;
+    queried.map(Done::Database).map_err(|trouble| unanswered(&trouble))
+}
+
+/// The answer to a query that the database did not answer: 503.
+fn unanswered(trouble: &Trouble) -> Refusal {
+    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, trouble.to_string())
+}
+
+impl FromQuery for Query {
+    const NAMES: &'static [&'static str] = &["query", "rows", "indexed", "think", "on"];
+
+    fn from_query(query: &super::parameters::Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
+        let most = whole(limits.db_rows, FLAG);
+        let kind = query.one_of("query", &kinds())?.unwrap_or_default();
+        // The default is held to the limit too.
+        let rows = query.ranged("rows", &most)?.map_or_else(|| most.check("rows", kind.default_rows()), Ok)?;
+        Ok(Self {
+            kind,
+            rows,
+            indexed: query.one_of("indexed", &INDEXED)?.unwrap_or(true),
+            think: query.ranged("think", &duration(limits.delay, "--max-delay"))?.unwrap_or(Duration::ZERO),
+            place: query.one_of("on", &places())?.unwrap_or(Place::Loop),
+        })
+    }
+}
+
+const INDEXED: [(&str, bool); 2] = [("yes", true), ("no", false)];
+
+fn kinds() -> [(&'static str, Kind); 6] {
+    Kind::ALL.map(|kind| (kind.name(), kind))
+}
+
+fn places() -> [(&'static str, Place); 2] {
+    Place::ALL.map(|place| (place.name(), place))
+}
+
+impl Describe for Query {
+    fn describe(limits: &Limits) -> Vec<Documented> {
+        let think = duration(limits.delay, "--max-delay");
+        let rows =
+            "how many rows it looks at, adds or changes; 100 of range and aggregate, 1 of the others unless given";
+        vec![
+            Documented::new("query", "what is asked", words(&kinds())).or(Kind::default().name()),
+            whole(limits.db_rows, FLAG).documented("rows", rows, None).such_as("1"),
+            Documented::new("indexed", "whether the rows are found by an index", words(&INDEXED)).or("yes"),
+            think.documented("think", "for how long the connection is held besides", Some(Duration::ZERO)),
+            Documented::new("on", "where an embedded database works", words(&places())).or(Place::ALL[0].name()),
+        ]
+    }
+}

@@ -1,0 +1,263 @@
+//! The database that is a part of the program: `SQLite`, in a file that all workers open.
+//!
+//! The file is filled by a process that ends before the first worker is forked, as nothing of a connection may be carried
+//! across a fork. It has one writer at a time; who waits for that place asks for it again and again, at first after
+//! [`FIRST_PAUSE`].
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::thread;
+use std::time::Duration;
+
+use deadpool::managed::{Manager, Metrics, RecycleResult};
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Rows, params};
+
+use super::connections::{Backend, Held, Pooled, Ran};
+use super::query::{Ask, Found, Kind, Query, Trouble};
+use super::schema;
+use crate::sys::clock;
+use crate::work::cpu::Place;
+use crate::work::loop_hold;
+use crate::work::pool::{Pooled as OnPool, on_pool};
+
+/// Statements that a connection keeps prepared: there are not as many.
+const STATEMENTS: usize = 32;
+
+/// After the first look at the one writer's place that finds it taken. Each further pause is twice as long.
+const FIRST_PAUSE: Duration = Duration::from_micros(20);
+
+/// The longest pause between two looks.
+const LONGEST_PAUSE: Duration = Duration::from_millis(1);
+
+/// Rows between two signs of progress.
+const STRIDE: u64 = 1_000;
+
+/// What `PRAGMA synchronous` says, for `run.json`: a transaction is with the kernel when it is answered, and a checkpoint
+/// alone waits for the disk.
+pub const SYNCHRONOUS: &str = "NORMAL";
+
+/// What `PRAGMA journal_mode` says, for `run.json`.
+pub const JOURNAL: &str = "WAL";
+
+/// Where the database is, and how long a query waits for its one writer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Embedded {
+    /// The file.
+    pub file: PathBuf,
+    /// `--db-timeout`
+    pub timeout: Duration,
+    /// `--seed`, of which the rows that are added are made as well.
+    pub seed: u64,
+}
+
+/// An open connection.
+pub struct Open {
+    connection: Connection,
+    busy: Arc<Busy>,
+    seed: u64,
+}
+
+/// The wait of the query that runs for the one writer, as the busy handler counts it.
+struct Busy {
+    timeout: Duration,
+    waited_ns: AtomicU64,
+}
+
+impl Busy {
+    /// The one writer's place is taken, as it was at the `earlier` looks before. Pauses; false when it was long enough.
+    fn wait(&self, earlier: i32) -> bool {
+        let waited_ns = self.waited_ns.load(Relaxed);
+        let left = self.timeout.saturating_sub(Duration::from_nanos(waited_ns));
+        if left.is_zero() {
+            return false;
+        }
+        let pause = FIRST_PAUSE.saturating_mul(1 << earlier.clamp(0, 10)).min(LONGEST_PAUSE).min(left);
+        let begun_ns = clock::monotonic_ns();
+        thread::sleep(pause);
+        self.waited_ns.store(waited_ns + clock::monotonic_ns().saturating_sub(begun_ns), Relaxed);
+        true
+    }
+}
+
+impl Embedded {
+    fn open(&self) -> Result<Open, Error> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let mut connection = Connection::open_with_flags(&self.file, flags)?;
+        let busy = Arc::new(Busy { timeout: self.timeout, waited_ns: AtomicU64::new(0) });
+        let handler = Arc::clone(&busy);
+        connection.busy_handler(Some(move |earlier| handler.wait(earlier)))?;
+        connection.pragma_update(None, "synchronous", SYNCHRONOUS)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        Ok(Open { connection, busy, seed: self.seed })
+    }
+}
+
+impl Manager for Embedded {
+    type Type = Pooled<Open>;
+    type Error = Trouble;
+
+    async fn create(&self) -> Result<Pooled<Open>, Trouble> {
+        self.open().map(Pooled::new).map_err(|error| Trouble::Failed(error.to_string()))
+    }
+
+    async fn recycle(&self, _: &mut Pooled<Open>, _: &Metrics) -> RecycleResult<Trouble> {
+        // A query leaves no transaction behind.
+        Ok(())
+    }
+}
+
+impl Backend for Embedded {
+    type Connection = Open;
+
+    async fn run(held: Held<Self>, ask: Ask) -> Ran<Self> {
+        match ask.query.place {
+            Place::Loop => {
+                let (ran, begun_ns) = run(held, &ask);
+                loop_hold::held(begun_ns, begun_ns + ran.took_ns);
+                ran
+            }
+            Place::Pool => {
+                let OnPool { done: (ran, _), pool_ns, loop_ns: _ } = on_pool(move || run(held, &ask)).await;
+                Ran { pool_ns, ..ran }
+            }
+        }
+    }
+}
+
+/// Runs a query on the calling thread; when it began (monotonic).
+fn run(mut held: Held<Embedded>, ask: &Ask) -> (Ran<Embedded>, u64) {
+    let begun_ns = clock::monotonic_ns();
+    let found = held.connection().answer(ask);
+    let took_ns = clock::monotonic_ns().saturating_sub(begun_ns);
+    (Ran { held, found, took_ns, pool_ns: 0 }, begun_ns)
+}
+
+impl Open {
+    fn answer(&self, ask: &Ask) -> Result<Found, Trouble> {
+        self.busy.waited_ns.store(0, Relaxed);
+        let found = match ask.query.kind {
+            Kind::Point | Kind::Range | Kind::Aggregate => self.read(ask),
+            Kind::Insert | Kind::Update | Kind::Contend => self.write(ask),
+        };
+        let busy_ns = self.busy.waited_ns.load(Relaxed);
+        found.map(|found| Found { busy_ns, ..found }).map_err(|error| match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy) => Trouble::Busy { timeout: self.busy.timeout },
+            _ => Trouble::Failed(error.to_string()),
+        })
+    }
+
+    fn read(&self, ask: &Ask) -> Result<Found, Error> {
+        let Ask { query: Query { kind, indexed, .. }, first } = *ask;
+        let mut found = Found::default();
+        if kind == Kind::Aggregate {
+            let mut statement = self.connection.prepare_cached(schema::AGGREGATE.sql(indexed))?;
+            (found.rows, found.sum) =
+                statement.query_row([first, ask.last()], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            return Ok(found);
+        }
+        if kind == Kind::Range {
+            let mut statement = self.connection.prepare_cached(schema::RANGE.sql(indexed))?;
+            take(&mut found, statement.query(params![first, ask.last(), schema::FILTER])?)?;
+            return Ok(found);
+        }
+        let mut statement = self.connection.prepare_cached(schema::POINT.sql(indexed))?;
+        for id in first..=ask.last() {
+            take(&mut found, statement.query([id])?)?;
+        }
+        Ok(found)
+    }
+
+    fn write(&self, ask: &Ask) -> Result<Found, Error> {
+        self.execute("BEGIN IMMEDIATE")?;
+        let written = self.change(ask).and_then(|found| self.execute("COMMIT").map(|()| found));
+        if written.is_err() && !self.connection.is_autocommit() {
+            // The error that is told is the first one.
+            let _ = self.execute("ROLLBACK");
+        }
+        written
+    }
+
+    fn execute(&self, sql: &str) -> Result<(), Error> {
+        self.connection.prepare_cached(sql)?.execute([]).map(drop)
+    }
+
+    fn change(&self, ask: &Ask) -> Result<Found, Error> {
+        let Ask { query: Query { kind, rows, indexed, think, .. }, first } = *ask;
+        let mut found = Found { rows, ..Found::default() };
+        match kind {
+            Kind::Insert => {
+                let mut statement = self.connection.prepare_cached(schema::INSERT)?;
+                for id in first..first + rows {
+                    let (price, name) = schema::row(self.seed, id);
+                    statement.execute(params![id, price, name])?;
+                    found.sum += price;
+                }
+            }
+            Kind::Point | Kind::Range | Kind::Aggregate | Kind::Update | Kind::Contend => {
+                let mut statement = self.connection.prepare_cached(schema::UPDATE.sql(indexed))?;
+                found.rows = statement.execute([first, ask.last()])? as u64;
+            }
+        }
+        if kind == Kind::Contend && !think.is_zero() {
+            // The thread sleeps: were it to serve others meanwhile, one of them might wait on it for this transaction.
+            let begun_ns = clock::monotonic_ns();
+            thread::sleep(think);
+            found.think_ns = clock::monotonic_ns().saturating_sub(begun_ns);
+        }
+        Ok(found)
+    }
+}
+
+/// Reads prices and names to their end.
+fn take(found: &mut Found, mut rows: Rows<'_>) -> Result<(), Error> {
+    while let Some(row) = rows.next()? {
+        found.rows += 1;
+        found.sum += row.get::<_, u64>(0)?;
+        // What a client reads, and we have no use for.
+        row.get_ref(1)?.as_str()?;
+    }
+    Ok(())
+}
+
+/// The version of `SQLite`.
+#[must_use]
+pub fn version() -> &'static str {
+    rusqlite::version()
+}
+
+/// Makes the file and fills it with so many items. `progress` is told how many are in, now and then.
+///
+/// # Errors
+/// A sentence, with the file's name.
+pub fn fill(file: &Path, seed: u64, items: u64, progress: impl FnMut(u64)) -> Result<(), String> {
+    try_fill(file, seed, items, progress)
+        .map_err(|error| format!("the database {} can't be filled: {error}", file.display()))
+}
+
+fn try_fill(file: &Path, seed: u64, items: u64, mut progress: impl FnMut(u64)) -> Result<(), Error> {
+    let mut connection = Connection::open(file)?;
+    // Whoever finds half a file makes it anew: there is nothing to be kept.
+    connection.pragma_update(None, "journal_mode", "OFF")?;
+    connection.pragma_update(None, "synchronous", "OFF")?;
+    let filling = connection.transaction()?;
+    filling.execute_batch(&format!(
+        "{}, PRIMARY KEY (id)) WITHOUT ROWID; CREATE TABLE quintain_orders (id INTEGER PRIMARY KEY, {}",
+        schema::ITEMS,
+        schema::ORDERS
+    ))?;
+    {
+        let mut statement = filling.prepare(schema::FILL)?;
+        for id in 1..=items {
+            let (price, name) = schema::row(seed, id);
+            statement.execute(params![id, price, name])?;
+            if id % STRIDE == 0 {
+                progress(id);
+            }
+        }
+    }
+    filling.pragma_update(None, "user_version", schema::VERSION)?;
+    filling.commit()?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    connection.pragma_update(None, "journal_mode", JOURNAL)
+}

@@ -1,0 +1,171 @@
+//! What a request may ask of a database, and what comes of it. None of it is SQL: that is [`super::schema`]'s.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::units::Spelled;
+use crate::work::cpu::Place;
+
+/// What a query does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// Reads rows one by one, each with a query of its own.
+    #[default]
+    Point,
+    /// Looks at rows that follow each other and reads those that a filter lets through, about half.
+    Range,
+    /// Looks at rows that follow each other and reads their number and sum.
+    Aggregate,
+    /// Adds rows to a second table, in one transaction.
+    Insert,
+    /// Changes rows that follow each other, in one transaction.
+    Update,
+    /// Changes the first rows, the same for every request, in a transaction that lasts as long as the think time.
+    Contend,
+}
+
+impl Kind {
+    /// All of them, the usual one first.
+    pub const ALL: [Self; 6] =
+        [Self::Point, Self::Range, Self::Aggregate, Self::Insert, Self::Update, Self::Contend];
+
+    /// As it is spelled in a query, in a profile and in the answer.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Point => "point",
+            Self::Range => "range",
+            Self::Aggregate => "aggregate",
+            Self::Insert => "insert",
+            Self::Update => "update",
+            Self::Contend => "contend",
+        }
+    }
+
+    /// How many rows it is about when that isn't said.
+    #[must_use]
+    pub fn default_rows(self) -> u64 {
+        match self {
+            Self::Range | Self::Aggregate => 100,
+            Self::Point | Self::Insert | Self::Update | Self::Contend => 1,
+        }
+    }
+}
+
+/// A query within the limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Query {
+    /// What it does.
+    pub kind: Kind,
+    /// How many rows it looks at, adds or changes.
+    pub rows: u64,
+    /// Whether it finds its rows by an index. Without one, the database reads the whole table.
+    pub indexed: bool,
+    /// How long the connection is held beyond the query, as by an application that computes something in between.
+    pub think: Duration,
+    /// Which thread an embedded database works on.
+    pub place: Place,
+}
+
+/// A query, and which rows it is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// What is asked.
+    pub query: Query,
+    /// The first of the rows that it looks at or changes, from 1.
+    pub first: u64,
+}
+
+impl Ask {
+    /// The last of its rows.
+    #[must_use]
+    pub fn last(&self) -> u64 {
+        (self.first + self.query.rows).saturating_sub(1)
+    }
+}
+
+/// What a query came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// Rows that were read, added or changed.
+    pub rows: u64,
+    /// The sum of the prices of those that were read or added.
+    pub sum: u64,
+    /// How long it waited for the database's one writer.
+    pub busy_ns: u64,
+    /// How long its transaction was held open on purpose.
+    pub think_ns: u64,
+    /// How long it waited for the worker's loop after that; counted as a [`crate::work::loop_wait`].
+    pub loop_ns: u64,
+}
+
+/// A query that was answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Queried {
+    /// What was asked.
+    pub kind: Kind,
+    /// Rows that were read, added or changed.
+    pub rows: u64,
+    /// The sum of the prices of those that were read or added.
+    pub sum: u64,
+    /// How long it waited for a connection.
+    pub acquire_ns: u64,
+    /// How long the database took, the wait for its one writer included.
+    pub db_ns: u64,
+    /// Of it, the wait for the one writer.
+    pub busy_ns: u64,
+    /// How long the connection was held beyond that, on purpose.
+    pub think_ns: u64,
+    /// How long the query waited for a thread of the worker's pool.
+    pub pool_ns: u64,
+}
+
+/// Why a query was not answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Trouble {
+    /// No connection became free.
+    Exhausted {
+        /// How many there are.
+        size: usize,
+        /// How long it was waited for.
+        timeout: Duration,
+    },
+    /// Another transaction kept the one writer's place.
+    Busy {
+        /// How long it was waited for.
+        timeout: Duration,
+    },
+    /// The database did not answer in time.
+    NoAnswer {
+        /// How long it was waited for.
+        timeout: Duration,
+    },
+    /// There is no connection to the database.
+    Unreachable(String),
+    /// The database said why.
+    Failed(String),
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exhausted { size, timeout } => {
+                let timeout = Spelled(*timeout);
+                write!(
+                    formatter,
+                    "none of this worker's {size} database connections (--db-pool) became free within {timeout} \
+                     (--db-acquire-timeout)"
+                )
+            }
+            Self::Busy { timeout } => {
+                let timeout = Spelled(*timeout);
+                write!(formatter, "the database's one writer did not become free within {timeout} (--db-timeout)")
+            }
+            Self::NoAnswer { timeout } => {
+                write!(formatter, "the database did not answer within {} (--db-timeout)", Spelled(*timeout))
+            }
+            Self::Unreachable(reason) => write!(formatter, "the database can't be reached: {reason}"),
+            Self::Failed(reason) => write!(formatter, "the database failed: {reason}"),
+        }
+    }
+}

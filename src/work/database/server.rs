@@ -1,0 +1,416 @@
+//! `PostgreSQL`, over its own protocol.
+//!
+//! The tables are made and filled by whoever finds none: the run's start, or the first worker that reaches a server which
+//! was down then. The password stands in [`Server::config`] alone, and no sentence here is made of it.
+
+use std::collections::HashMap;
+use std::error::Error as _;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
+use tokio::time::timeout;
+use tokio_postgres::config::Host;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Config, Error, NoTls, Row, Statement};
+
+use super::connections::{Backend, Held, Pooled, Ran};
+use super::health::Health;
+use super::query::{Ask, Found, Kind, Query, Trouble};
+use super::schema;
+use crate::sys::clock;
+use crate::work::sleep;
+
+/// What serializes the making of the tables.
+const LOCK: i64 = 0x7175_696e_7461_696e;
+
+/// Rows that are sent at once.
+const STRIDE: u64 = 5_000;
+
+/// A `PostgreSQL` server, and how long it may take for an answer.
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Where it is, and who is asking; with the password.
+    config: Arc<Config>,
+    /// `--db-timeout`
+    timeout: Duration,
+    /// `--seed`
+    seed: u64,
+    /// `--db-rows`
+    rows: u64,
+    /// What is known of its health.
+    health: Arc<Health>,
+}
+
+/// Why a server can't be used, for whoever starts a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unusable {
+    /// It does not answer now, and may later.
+    Down(String),
+    /// It answers, and has no connection left.
+    Full(String),
+    /// It answers, and says no for as long as nobody changes something.
+    Refused(String),
+}
+
+/// What the start of a run learns from a server that answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reached {
+    /// `server_version`
+    pub version: String,
+    /// `max_connections`, less those that are kept for superusers.
+    pub connections: u64,
+}
+
+/// An open connection.
+pub struct Client {
+    session: tokio_postgres::Client,
+    /// Whether a query was begun and not ended. Whoever gave up on it leaves the answer to come.
+    is_busy: bool,
+    statements: HashMap<&'static str, Statement>,
+    timeout: Duration,
+    seed: u64,
+    health: Arc<Health>,
+}
+
+impl Server {
+    /// The server of a URL.
+    ///
+    /// # Errors
+    /// When it is none; nothing of it is in the sentence.
+    pub fn new(url: &str, timeout: Duration, seed: u64, rows: u64) -> Result<Self, String> {
+        let mut config: Config = url.parse().map_err(|_| "is no URL of a PostgreSQL server".to_owned())?;
+        config.application_name("quintain");
+        Ok(Self { config: Arc::new(config), timeout, seed, rows, health: Arc::default() })
+    }
+
+    /// The same, with a health of its own.
+    #[must_use]
+    pub fn of_a_worker(&self) -> Self {
+        Self { health: Arc::default(), ..self.clone() }
+    }
+
+    /// Host, port and database, for people.
+    #[must_use]
+    pub fn place(&self) -> String {
+        let port = self.config.get_ports().first().copied().unwrap_or(5432);
+        let host = match self.config.get_hosts().first() {
+            Some(Host::Tcp(name)) => name.clone(),
+            Some(Host::Unix(path)) => path.display().to_string(),
+            None => "localhost".to_owned(),
+        };
+        let database = self.config.get_dbname().or(self.config.get_user()).unwrap_or_default();
+        format!("{host}:{port}/{database}")
+    }
+
+    /// What is known of its health.
+    #[must_use]
+    pub fn health(&self) -> &Arc<Health> {
+        &self.health
+    }
+
+    /// Connects, and makes and fills the tables where there are none. `progress` is told how many rows are in.
+    ///
+    /// # Errors
+    /// Why it can't be used.
+    pub async fn reach(&self, progress: impl FnMut(u64) + Send) -> Result<Reached, Unusable> {
+        let mut client = self.connect(progress).await?;
+        let settings = "SELECT current_setting('server_version'), current_setting('max_connections')::bigint - \
+                        current_setting('superuser_reserved_connections')::bigint";
+        let row = client.within(|client| client.query_one(settings, &[])).await.map_err(Unusable::Down)?;
+        Ok(Reached { version: row.get(0), connections: u64::try_from(row.get::<_, i64>(1)).unwrap_or(0) })
+    }
+
+    /// Whether it answers now.
+    ///
+    /// # Errors
+    /// Why it does not.
+    pub async fn probe(&self) -> Result<(), String> {
+        match self.connect(|_| {}).await {
+            Ok(_) | Err(Unusable::Full(_)) => Ok(()),
+            Err(Unusable::Down(reason) | Unusable::Refused(reason)) => Err(reason),
+        }
+    }
+
+    async fn connect(&self, progress: impl FnMut(u64) + Send) -> Result<Client, Unusable> {
+        let place = self.place();
+        let connected = timeout(self.timeout, self.config.connect(NoTls)).await;
+        let (session, connection) = match connected {
+            Err(_) => return Err(Unusable::Down(format!("{place} does not answer"))),
+            Ok(Err(error)) => return Err(unusable(&place, &error)),
+            Ok(Ok(connected)) => connected,
+        };
+        let health = Arc::clone(&self.health);
+        tokio::spawn(async move {
+            // One that is closed by us ends without an error.
+            if connection.await.is_err() {
+                health.suspect();
+            }
+        });
+        let (timeout, seed, health) = (self.timeout, self.seed, Arc::clone(&self.health));
+        let mut client = Client { session, is_busy: false, statements: HashMap::new(), timeout, seed, health };
+        self.check(&mut client, progress).await?;
+        Ok(client)
+    }
+
+    /// Whether the tables are those that the run needs; makes them where there are none.
+    async fn check(&self, client: &mut Client, progress: impl FnMut(u64) + Send) -> Result<(), Unusable> {
+        let known = client.within(|client| client.query_opt("SELECT version, seed, rows FROM quintain_about", &[]));
+        let row = match known.await {
+            Ok(Some(row)) => row,
+            Ok(None) => return Err(Unusable::Refused(self.foreign("an empty quintain_about"))),
+            Err(_) if client.session.is_closed() => {
+                return Err(Unusable::Down(format!("{} has closed the connection", self.place())));
+            }
+            Err(_) => match self.fill(client, progress).await {
+                Ok(()) => return Ok(()),
+                Err(error) => return Err(unusable(&self.place(), &error)),
+            },
+        };
+        let (version, seed, rows): (i64, String, i64) = (row.get(0), row.get(1), row.get(2));
+        if version != schema::VERSION {
+            let sentence =
+                format!("tables of version {version}, and this quintain has version {}", schema::VERSION);
+            return Err(Unusable::Refused(self.foreign(&sentence)));
+        }
+        if (seed.as_str(), rows) != (&*self.seed.to_string(), whole(self.rows)) {
+            let sentence = format!(
+                "{rows} rows of seed {seed}, and this run has --db-rows {} and --seed {}",
+                self.rows, self.seed
+            );
+            return Err(Unusable::Refused(self.foreign(&sentence)));
+        }
+        Ok(())
+    }
+
+    fn foreign(&self, what: &str) -> String {
+        format!(
+            "{} holds {what}: start with the same ones, or remove them with DROP TABLE quintain_about, quintain_items, \
+             quintain_orders",
+            self.place()
+        )
+    }
+
+    /// Makes and fills the tables in one transaction. Who comes second waits for it, and finds them.
+    async fn fill(&self, client: &mut Client, mut progress: impl FnMut(u64) + Send) -> Result<(), Error> {
+        let filling = client.session.transaction().await?;
+        filling.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
+        let there = filling.query_one("SELECT to_regclass('quintain_about') IS NOT NULL", &[]).await?;
+        if there.get(0) {
+            return filling.commit().await;
+        }
+        filling
+            .batch_execute(&format!(
+                "{}, PRIMARY KEY (id)); CREATE TABLE quintain_orders (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, \
+                 {}; CREATE TABLE quintain_about (version BIGINT NOT NULL, seed TEXT NOT NULL, rows BIGINT NOT NULL)",
+                schema::ITEMS,
+                schema::ORDERS
+            ))
+            .await?;
+        let insert = filling
+            .prepare(
+                "INSERT INTO quintain_items (id, code, price, sold, name) SELECT id, id, price, 0, name FROM \
+                 unnest($1::bigint[], $2::bigint[], $3::text[]) AS row (id, price, name)",
+            )
+            .await?;
+        let mut next = 1;
+        while next <= self.rows {
+            let end = (next + STRIDE).min(self.rows + 1);
+            let (ids, prices, names) = columns(self.seed, next, end);
+            filling.execute(&insert, &[&ids, &prices, &names]).await?;
+            next = end;
+            progress(next - 1);
+        }
+        let about = "INSERT INTO quintain_about (version, seed, rows) VALUES ($1, $2, $3)";
+        filling.execute(about, &[&schema::VERSION, &self.seed.to_string(), &whole(self.rows)]).await?;
+        filling.commit().await?;
+        client.session.batch_execute("ANALYZE quintain_items").await
+    }
+}
+
+/// Numbers, prices and names of the rows from `first` to before `end`.
+fn columns(seed: u64, first: u64, end: u64) -> (Vec<i64>, Vec<i64>, Vec<String>) {
+    let mut columns = (Vec::new(), Vec::new(), Vec::new());
+    for id in first..end {
+        let (price, name) = schema::row(seed, id);
+        columns.0.push(whole(id));
+        columns.1.push(whole(price));
+        columns.2.push(name);
+    }
+    columns
+}
+
+/// Rows and prices are far below 2⁶³.
+fn whole(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// Why a server can't be used that was to be connected to.
+fn unusable(place: &str, error: &Error) -> Unusable {
+    let sentence = format!("{place}: {}", told(error));
+    if error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) {
+        return Unusable::Full(sentence);
+    }
+    // It starts or ends: that passes. So does what the system says of sockets.
+    let passing = [SqlState::CANNOT_CONNECT_NOW, SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN];
+    let of_the_system = error.source().is_some_and(|cause| cause.downcast_ref::<std::io::Error>().is_some());
+    let passes = error.code().map_or(of_the_system || error.is_closed(), |code| passing.contains(code));
+    if passes { Unusable::Down(sentence) } else { Unusable::Refused(sentence) }
+}
+
+/// What an error says, without what stands in the URL.
+fn told(error: &Error) -> String {
+    match (error.as_db_error(), error.source()) {
+        (Some(said), _) => format!("{} (SQLSTATE {})", said.message(), said.code().code()),
+        (None, Some(cause)) => format!("{error}: {cause}"),
+        (None, None) => error.to_string(),
+    }
+}
+
+impl Manager for Server {
+    type Type = Pooled<Client>;
+    type Error = Trouble;
+
+    async fn create(&self) -> Result<Pooled<Client>, Trouble> {
+        match self.connect(|_| {}).await {
+            Ok(client) => Ok(Pooled::new(client)),
+            Err(Unusable::Full(reason)) => Err(Trouble::Unreachable(reason)),
+            Err(Unusable::Down(reason) | Unusable::Refused(reason)) => {
+                self.health.suspect();
+                Err(Trouble::Unreachable(reason))
+            }
+        }
+    }
+
+    async fn recycle(&self, client: &mut Pooled<Client>, _: &Metrics) -> RecycleResult<Trouble> {
+        let is_usable = !client.session.is_closed() && !client.is_busy;
+        if is_usable { Ok(()) } else { Err(RecycleError::message("it is closed, or busy for nobody")) }
+    }
+}
+
+impl Backend for Server {
+    type Connection = Client;
+
+    async fn run(mut held: Held<Self>, ask: Ask) -> Ran<Self> {
+        let begun_ns = clock::monotonic_ns();
+        let found = held.connection().answer(&ask).await;
+        let took_ns = clock::monotonic_ns().saturating_sub(begun_ns);
+        if found.is_err() {
+            // Whatever it is in the middle of ends with it.
+            held.discard();
+        }
+        Ran { held, found, took_ns, pool_ns: 0 }
+    }
+}
+
+impl Client {
+    /// Waits for an answer, for as long as it may take.
+    async fn within<'a, T, F>(
+        &'a mut self,
+        ask: impl FnOnce(&'a mut tokio_postgres::Client) -> F,
+    ) -> Result<T, String>
+    where
+        F: Future<Output = Result<T, Error>> + 'a,
+    {
+        match timeout(self.timeout, ask(&mut self.session)).await {
+            Ok(answer) => answer.map_err(|error| told(&error)),
+            Err(_) => Err("it does not answer".to_owned()),
+        }
+    }
+
+    async fn statement(&mut self, sql: &'static str) -> Result<Statement, Error> {
+        if let Some(known) = self.statements.get(sql) {
+            return Ok(known.clone());
+        }
+        let statement = self.session.prepare(sql).await?;
+        self.statements.insert(sql, statement.clone());
+        Ok(statement)
+    }
+
+    /// Answers a query; the think time of a transaction is no part of what may take too long.
+    async fn answer(&mut self, ask: &Ask) -> Result<Found, Trouble> {
+        let (limit, health) = (self.timeout, Arc::clone(&self.health));
+        let think = if ask.query.kind == Kind::Contend { ask.query.think } else { Duration::ZERO };
+        self.is_busy = true;
+        let answer = timeout(limit.saturating_add(think), self.ask(ask)).await;
+        self.is_busy = false;
+        match answer {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(error)) => {
+                if error.as_db_error().is_none() {
+                    health.suspect();
+                    return Err(Trouble::Unreachable(told(&error)));
+                }
+                Err(Trouble::Failed(told(&error)))
+            }
+            Err(_) => {
+                health.suspect();
+                Err(Trouble::NoAnswer { timeout: limit })
+            }
+        }
+    }
+
+    async fn ask(&mut self, ask: &Ask) -> Result<Found, Error> {
+        let Ask { query: Query { kind, rows, indexed, think, .. }, first } = *ask;
+        let (first_id, last_id) = (whole(first), whole(ask.last()));
+        let mut found = Found::default();
+        match kind {
+            Kind::Point => {
+                let statement = self.statement(schema::POINT.sql(indexed)).await?;
+                for id in first_id..=last_id {
+                    take(&mut found, &self.session.query(&statement, &[&id]).await?)?;
+                }
+            }
+            Kind::Range => {
+                let statement = self.statement(schema::RANGE.sql(indexed)).await?;
+                let parameters: [&(dyn ToSql + Sync); 3] = [&first_id, &last_id, &schema::FILTER];
+                take(&mut found, &self.session.query(&statement, &parameters).await?)?;
+            }
+            Kind::Aggregate => {
+                let statement = self.statement(schema::AGGREGATE.sql(indexed)).await?;
+                let row = self.session.query_one(&statement, &[&first_id, &last_id]).await?;
+                found.rows = u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0);
+                found.sum = u64::try_from(row.try_get::<_, i64>(1)?).unwrap_or(0);
+            }
+            Kind::Insert => {
+                let statement = self.statement(INSERT).await?;
+                let (ids, prices, names) = columns(self.seed, first, first + rows);
+                found.rows = self.session.execute(&statement, &[&ids, &prices, &names]).await?;
+                found.sum = prices.iter().map(|price| price.unsigned_abs()).sum();
+            }
+            Kind::Update => {
+                let statement = self.statement(schema::UPDATE.sql(indexed)).await?;
+                found.rows = self.session.execute(&statement, &[&first_id, &last_id]).await?;
+            }
+            Kind::Contend => {
+                let statement = self.statement(schema::UPDATE.sql(indexed)).await?;
+                // Dropped before its end, it is rolled back.
+                let transaction = self.session.transaction().await?;
+                found.rows = transaction.execute(&statement, &[&first_id, &last_id]).await?;
+                if !think.is_zero() {
+                    let begun_ns = clock::monotonic_ns();
+                    found.loop_ns = sleep::sleep(think).await;
+                    let slept_ns = clock::monotonic_ns().saturating_sub(begun_ns);
+                    found.think_ns = slept_ns.saturating_sub(found.loop_ns);
+                }
+                transaction.commit().await?;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Reads prices.
+fn take(found: &mut Found, rows: &[Row]) -> Result<(), Error> {
+    for row in rows {
+        found.rows += 1;
+        found.sum += u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0);
+    }
+    Ok(())
+}
+
+/// Adds orders: all of a query's at once.
+const INSERT: &str = "INSERT INTO quintain_orders (item, price, name) SELECT item, price, name FROM \
+                      unnest($1::bigint[], $2::bigint[], $3::text[]) AS row (item, price, name)";

@@ -1,0 +1,301 @@
+//! A database behind a pool: every query does what it says, the same in every mode; who waits for a connection or for the
+//! one writer is told so; and a run without a database has neither a file nor a cost.
+
+use std::fs;
+
+use rustix::process::Signal;
+use serde_json::Value;
+
+use crate::support::client::Response;
+use crate::support::target::{MODES, Target, at_rest, metrics, rows, run, send};
+use crate::support::wait_for;
+
+/// Enough rows for a scan to be seen, and few enough to be made at once.
+const ROWS: &str = "2000";
+
+fn start(flags: &[&str]) -> Target {
+    Target::start(&[flags, &["--db", "--db-rows", ROWS]].concat())
+}
+
+fn asked(response: &Response) -> Value {
+    assert_eq!(response.status, 200, "{}", response.text());
+    response.json()
+}
+
+/// What there was before anybody waited: neither parts of a whole exceed it, nor does one of them lack.
+fn check_timing(response: &Response) {
+    let parts = ["queue", "loop", "inject", "pool", "acquire", "db", "cpu", "io"];
+    let sum: f64 = parts.iter().map(|part| response.timing(part)).sum();
+    // Each is rounded to a microsecond.
+    assert!(sum <= response.timing("total") + 0.005, "{sum} ms in parts: {:?}", response.headers);
+}
+
+fn request(path: &str) -> String {
+    format!("GET {path} HTTP/1.1\r\nHost: target\r\n\r\n")
+}
+
+#[test]
+fn every_query_is_answered_alike_in_every_mode_on_both_threads() {
+    let mut first: Option<Vec<(String, u64, u64)>> = None;
+    for mode in MODES {
+        let target = start(mode);
+        let mut client = target.connect();
+        let mut found = Vec::new();
+        for on in ["loop", "pool"] {
+            for (query, rows) in [
+                ("query=point", 1),
+                ("query=point&indexed=no", 1),
+                ("query=point&rows=7", 7),
+                ("query=range&rows=2000", 0),
+                ("query=range&rows=500&indexed=no", 0),
+                ("query=aggregate", 100),
+                ("query=aggregate&rows=2000&indexed=no", 2_000),
+                ("query=insert&rows=3", 3),
+                ("query=update&rows=50", 50),
+                ("query=update&indexed=no", 1),
+                ("query=contend", 1),
+            ] {
+                let response = client.get(&format!("/db?{query}&on={on}")).unwrap();
+                let answer = asked(&response);
+                check_timing(&response);
+                assert!(response.timing("db") > 0.0, "{query}: {:?}", response.headers);
+                let (changed, sum) = (answer["rows"].as_u64().unwrap(), answer["sum"].as_u64().unwrap());
+                if rows > 0 {
+                    assert_eq!(changed, rows, "{mode:?} {query}: {answer}");
+                }
+                found.push((query.to_owned(), changed, sum));
+            }
+        }
+        let ranges: Vec<u64> = found.iter().filter(|(query, ..)| query.contains("range")).map(|of| of.1).collect();
+        assert!((800..1_200).contains(&ranges[0]) && (180..320).contains(&ranges[1]), "half pass: {ranges:?}");
+        let whole = |query: &'static str| found.iter().filter(move |(of, ..)| of.starts_with(query)).map(|of| of.2);
+        assert_eq!(whole("query=aggregate&rows=2000").min(), whole("query=aggregate&rows=2000").max());
+        let known = first.get_or_insert_with(|| found.clone());
+        assert_eq!(known, &found, "{mode:?}: the same seed, the same answers");
+    }
+}
+
+#[test]
+fn what_a_workload_without_a_database_is_answered_with_names_none() {
+    let target = start(&["--mode", "single"]);
+    let response = target.get("/io?ms=1");
+    assert!(!response.is_timed("acquire") && !response.is_timed("db"), "{:?}", response.headers);
+}
+
+#[test]
+fn a_run_without_a_database_makes_no_file_and_says_how_to_have_one() {
+    let target = Target::start(&["--mode", "single"]);
+    let refusal = target.get("/db");
+    assert_eq!(refusal.status, 404);
+    assert!(refusal.text().contains("--db"), "{}", refusal.text());
+    assert!(!target.run_directory().join("database.sqlite").exists());
+    let left = target.end();
+    let record: Value = serde_json::from_slice(&fs::read(left.file("run.json")).unwrap()).unwrap();
+    assert_eq!(record["database"], Value::Null);
+}
+
+#[test]
+fn its_file_lives_as_long_as_the_run_which_says_what_it_is() {
+    for mode in MODES {
+        let target = start(mode);
+        let file = target.run_directory().join("database.sqlite");
+        assert!(file.exists());
+        asked(&target.get("/db?query=insert"));
+        let left = target.end();
+        let record: Value = serde_json::from_slice(&fs::read(left.file("run.json")).unwrap()).unwrap();
+        let database = &record["database"];
+        assert_eq!(database["kind"], "embedded", "{database}");
+        assert_eq!((&database["journal_mode"], &database["synchronous"]), (&"WAL".into(), &"NORMAL".into()));
+        assert_eq!(database["rows"], 2_000, "{database}");
+        let beside = fs::read_dir(left.directory.path().join("run")).unwrap();
+        let names: Vec<String> =
+            beside.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
+        assert!(!names.iter().any(|name| name.contains("sqlite")), "{mode:?}: {names:?}");
+    }
+}
+
+#[test]
+fn a_request_waits_for_a_connection_and_no_longer_than_it_may() {
+    for mode in [
+        &["--mode", "single"][..],
+        &["--mode", "threads", "--workers", "1"],
+        &["--mode", "cluster", "--workers", "1"],
+    ] {
+        let target = start(&[mode, &["--db-pool", "1", "--db-acquire-timeout", "600ms"]].concat());
+        // The first holds the only connection, the second waits for it, and the third for longer than it may.
+        let mut clients: Vec<_> = (0..3).map(|_| target.connect()).collect();
+        for (client, (number, think)) in clients.iter_mut().zip([(1, "400ms"), (2, "400ms"), (3, "0s")]) {
+            client.send(request(&format!("/db?think={think}"))).unwrap();
+            // In this order: each has begun before the next is sent.
+            wait_for("it to be begun", || (target.total("started") == number).then_some(()));
+        }
+        let answers: Vec<Response> = clients.iter_mut().map(|client| client.receive().unwrap()).collect();
+        asked(&answers[0]);
+        asked(&answers[1]);
+        check_timing(&answers[1]);
+        assert!(answers[0].timing("acquire") < 200.0, "{:?}", answers[0].headers);
+        assert!(answers[1].timing("acquire") >= 300.0, "{:?}", answers[1].headers);
+        assert!(answers[1].timing("io") >= 400.0 && answers[1].timing("db") < 300.0, "{:?}", answers[1].headers);
+        assert_eq!(answers[2].status, 503);
+        let said = answers[2].text();
+        assert!(said.contains("1 database connections (--db-pool)") && said.contains("600ms"), "{said}");
+        drop(clients);
+        at_rest(&target);
+    }
+}
+
+#[test]
+fn what_a_client_gives_up_leaves_its_connection_to_the_next() {
+    let target = start(&["--mode", "single", "--db-pool", "1"]);
+    for on in ["loop", "pool"] {
+        let mut client = target.connect();
+        client.send(request(&format!("/db?think=50s&on={on}"))).unwrap();
+        wait_for("it to be begun", || (target.total("in_flight") == 1).then_some(()));
+        drop(client);
+        wait_for("it to be given up", || (target.total("in_flight") == 0).then_some(()));
+        asked(&target.get("/db"));
+    }
+}
+
+/// Two workers want the same row's transaction: one of them waits for the database's one writer, and says so.
+#[test]
+fn the_wait_for_the_one_writer_is_measured() {
+    for mode in [MODES[1], MODES[2]] {
+        let target = start(mode);
+        // Each on a thread of a pool, so that it is no matter which worker takes which connection.
+        let mut clients: Vec<_> = (0..3).map(|_| target.connect()).collect();
+        for client in &mut clients {
+            client.send(request("/db?query=contend&think=200ms&on=pool")).unwrap();
+        }
+        let answers: Vec<Response> = clients.iter_mut().map(|client| client.receive().unwrap()).collect();
+        let mut waits: Vec<f64> = answers
+            .iter()
+            .map(|answer| {
+                check_timing(answer);
+                let busy_ms = asked(answer)["busy_ms"].as_f64().unwrap();
+                assert!(busy_ms <= answer.timing("db") + 0.001, "{:?} {}", answer.headers, answer.text());
+                assert!(answer.timing("io") >= 200.0, "{:?}", answer.headers);
+                busy_ms
+            })
+            .collect();
+        waits.sort_by(f64::total_cmp);
+        assert!(waits[1] >= 150.0 && waits[2] >= 350.0, "one after the other: {waits:?}");
+    }
+}
+
+#[test]
+fn who_waits_too_long_for_the_one_writer_is_told_so() {
+    let target = start(&["--mode", "single", "--db-timeout", "100ms"]);
+    let mut holder = target.connect();
+    holder.send(request("/db?query=contend&think=2s&on=pool")).unwrap();
+    let refused = wait_for("a writer that finds it taken", || {
+        let answer = target.get("/db?query=insert&on=pool");
+        (answer.status == 503).then_some(answer)
+    });
+    assert!(refused.text().contains("one writer") && refused.text().contains("100ms"), "{}", refused.text());
+    // Who reads waits for nobody.
+    asked(&target.get("/db"));
+    asked(&holder.receive().unwrap());
+    asked(&target.get("/db?query=insert"));
+}
+
+#[test]
+fn a_step_of_a_profile_asks_it_and_a_profile_that_does_has_one() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let profile = directory.path().join("db.toml");
+    let steps = "{ db = { query = 'range', rows = 20, think = '1ms' } }, { io = { ms = 1 } }, { db = { query = 'insert', on = 'pool' } }";
+    let text = format!("[limits]\ndb_rows = 500\n[[route]]\npath = '/both'\nsteps = [ {steps} ]\n");
+    fs::write(&profile, &text).unwrap();
+    let target = Target::start(&["--mode", "cluster", "--workers", "1", "--profile", profile.to_str().unwrap()]);
+    let answer = target.get("/both");
+    check_timing(&answer);
+    let done = asked(&answer);
+    assert_eq!((&done["steps"][0]["query"], &done["steps"][2]["rows"]), (&"range".into(), &1.into()), "{done}");
+    assert_eq!(target.get("/db?query=range&rows=501").status, 400);
+    // The rows are there: their number can't follow a profile that is read again.
+    fs::write(&profile, text.replace("500", "600")).unwrap();
+    target.signal(Signal::HUP);
+    wait_for("the refusal", || target.errors().contains("the database is filled with 500").then_some(()));
+    assert_eq!(target.get("/both").status, 200);
+}
+
+#[test]
+fn a_profile_that_is_read_again_finds_no_database_where_there_is_none() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let profile = directory.path().join("db.toml");
+    fs::write(&profile, "[[route]]\npath = '/one'\n").unwrap();
+    let target = Target::start(&["--mode", "single", "--profile", profile.to_str().unwrap()]);
+    fs::write(&profile, "[[route]]\npath = '/one'\nsteps = [ { db = {} } ]\n").unwrap();
+    target.signal(Signal::HUP);
+    wait_for("the refusal", || target.errors().contains("this run has no database").then_some(()));
+    assert_eq!(target.get("/one").status, 200);
+}
+
+#[test]
+fn it_needs_a_run_directory() {
+    let (code, _, errors) = run(&["serve", "--db", "--no-csv", "--listen", "127.0.0.1:0", "--admin", "off"]);
+    assert_eq!(code, Some(2));
+    assert!(errors.contains("--db needs a run directory") && errors.contains("--no-csv"), "{errors}");
+}
+
+/// Who holds a connection and who waits for one stands everywhere alike, and adds up at rest.
+#[test]
+fn the_pools_figures_stand_everywhere() {
+    for mode in [
+        &["--mode", "single"][..],
+        &["--mode", "threads", "--workers", "1"],
+        &["--mode", "cluster", "--workers", "1"],
+    ] {
+        let target = start(&[mode, &["--db-pool", "2", "--db-acquire-timeout", "1s"]].concat());
+        let mut clients: Vec<_> = (0..6).map(|_| target.connect()).collect();
+        for client in &mut clients {
+            client.send(request("/db?think=600ms")).unwrap();
+        }
+        wait_for("connections in use and requests that wait", || {
+            let database = target.stats()["totals"]["db"].clone();
+            let seen = (database["in_use"].as_u64()?, database["waiting"].as_u64()?);
+            assert!(seen.0 <= 2 && seen.1 <= 6, "{mode:?}: {database}");
+            (seen == (2, 4)).then_some(())
+        });
+        wait_for("a row of it", || {
+            let rows = rows(&target.run_directory().join("resources.csv"));
+            rows.iter().any(|row| row["db_in_use"] == "2" && row["db_waiting"] != "0").then_some(())
+        });
+        let answers: Vec<Response> = clients.iter_mut().map(|client| client.receive().unwrap()).collect();
+        // Two at once; two after them; two more would have to wait for 1.2 s.
+        let waits: f64 =
+            answers.iter().filter(|answer| answer.status == 200).map(|answer| answer.timing("acquire")).sum();
+        let refused = answers.iter().filter(|answer| answer.status == 503).count();
+        assert!((1..=4).contains(&refused), "{mode:?}: {refused}");
+        drop(clients);
+        let stats = at_rest(&target);
+        for database in [&stats["totals"]["db"], &stats["workers"][0]["db"]] {
+            assert_eq!((&database["in_use"], &database["waiting"]), (&0.into(), &0.into()), "{mode:?}: {database}");
+            assert_eq!((&database["timeouts"], &database["acquired"]), (&refused.into(), &(6 - refused).into()));
+            assert!((database["acquire_seconds"].as_f64().unwrap() - waits / 1e3).abs() < 0.001, "{database}");
+            assert_eq!((&database["failures"], &database["answered"]), (&0.into(), &(6 - refused).into()));
+        }
+        wait_for("the metrics of it", || {
+            let text = metrics(&target, "");
+            text.contains(&format!("quintain_worker_db_timeouts_total{{slot=\"0\"}} {refused}\n")).then_some(())
+        });
+        let left = target.end();
+        for file in ["resources.csv", "workers.csv"] {
+            let last = left.csv(file).pop().unwrap();
+            assert_eq!((&*last["db_in_use"], &*last["db_waiting"]), ("0", "0"), "{mode:?} {file}");
+            assert_eq!(last["db_timeouts_total"], refused.to_string(), "{mode:?} {file}");
+        }
+    }
+}
+
+#[test]
+fn a_worker_that_dies_leaves_no_connection_in_use() {
+    let target = start(&["--mode", "cluster", "--workers", "1"]);
+    let mut client = target.connect();
+    client.send(request("/db?think=20s")).unwrap();
+    wait_for("a connection in use", || (target.stats()["totals"]["db"]["in_use"] == 1).then_some(()));
+    send(target.worker(0).pid, Signal::KILL);
+    target.reaches(2);
+    assert_eq!(target.stats()["totals"]["db"]["in_use"], 0);
+    asked(&target.get("/db"));
+}

@@ -1,0 +1,203 @@
+//! A `PostgreSQL` server as the database: the same answers as the embedded one, a password that stands nowhere, and a target
+//! that says what is wrong while the server is, and recovers with it.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::postgres::Postgres;
+use crate::support::target::{MODES, Target, at_rest, command, outcome, with_free_ports};
+use crate::support::wait_for;
+
+const QUERIES: [&str; 9] = [
+    "query=point",
+    "query=point&indexed=no",
+    "query=point&rows=7",
+    "query=range&rows=200",
+    "query=range&rows=200&indexed=no",
+    "query=aggregate&rows=500",
+    "query=insert&rows=3",
+    "query=update&rows=20&indexed=no",
+    "query=contend&think=1ms",
+];
+
+fn target(url: &str, flags: &[&str]) -> Target {
+    let directory = tempfile::TempDir::new().unwrap();
+    let mut program = command(&with_free_ports(&[&["--db-rows", "1000"], flags].concat()), directory.path());
+    program.env("QUINTAIN_DATABASE_URL", url);
+    Target::start_with(program, directory)
+}
+
+fn refused(url: &str, flags: &[&str]) -> String {
+    let directory = tempfile::TempDir::new().unwrap();
+    let mut program = command(&with_free_ports(&[&["--db-rows", "1000"], flags].concat()), directory.path());
+    let (code, _, errors) = outcome(program.env("QUINTAIN_DATABASE_URL", url));
+    assert_eq!(code, Some(2), "{errors}");
+    errors
+}
+
+/// What it answers to each query: rows and sums.
+fn answers(target: &Target) -> Vec<(Value, Value)> {
+    let mut client = target.connect();
+    let answers = QUERIES.iter().map(|query| {
+        let response = client.get(&format!("/db?{query}")).unwrap();
+        assert_eq!(response.status, 200, "{query}: {}", response.text());
+        let parts = ["queue", "loop", "inject", "pool", "acquire", "db", "cpu", "io"];
+        let sum: f64 = parts.iter().map(|part| response.timing(part)).sum();
+        assert!(sum <= response.timing("total") + 0.005, "{query}: {sum} ms in parts: {:?}", response.headers);
+        let answer = response.json();
+        (answer["rows"].clone(), answer["sum"].clone())
+    });
+    answers.collect()
+}
+
+#[test]
+fn it_answers_as_the_embedded_one_does_and_its_tables_are_made_once() {
+    let Some(postgres) = Postgres::start(&[]) else { return };
+    let embedded = answers(&Target::start(&["--mode", "single", "--db", "--db-rows", "1000"]));
+    for mode in MODES {
+        let target = target(&postgres.url, mode);
+        assert_eq!(answers(&target), embedded, "{mode:?}");
+        assert_eq!(target.get("/readyz").status, 200);
+        let left = target.end();
+        let record: Value = serde_json::from_slice(&fs::read(left.file("run.json")).unwrap()).unwrap();
+        let database = &record["database"];
+        assert_eq!((&database["kind"], &database["server_connections"]), (&"postgresql".into(), &97.into()));
+    }
+}
+
+/// In no file, in no line of the log, in no answer, whatever goes wrong.
+#[test]
+fn the_password_stands_nowhere() {
+    let Some(mut postgres) = Postgres::start(&[]) else { return };
+    let password = postgres.password().to_owned();
+    let target = target(&postgres.url, &["--mode", "single", "--log", "trace"]);
+    let mut said = vec![target.get("/db").text(), target.stats().to_string(), target.get("/").text()];
+    postgres.order("stop");
+    wait_for("a 503", || {
+        let answer = target.get("/db");
+        said.push(answer.text());
+        (answer.status == 503).then_some(())
+    });
+    let mut admin = target.admin();
+    for path in ["/metrics", "/stats", "/ready"] {
+        admin.send(format!("GET {path} HTTP/1.1\r\nHost: {}\r\n\r\n", target.ready["admin"])).unwrap();
+        said.push(admin.receive().unwrap().text());
+    }
+    drop(admin);
+    let left = target.end();
+    look_through(left.directory.path(), &mut said);
+    said.push(refused(&postgres.url.replace("postgresql://", "mysql://"), &[]));
+    said.push(refused(&postgres.url.replace("127.0.0.1", "127.0.0.1:x"), &[]));
+    said.push(refused(&format!("{}?nonsense={password}", postgres.url), &[]));
+    postgres.order("start");
+    said.push(refused(&postgres.url.replace("/postgres", "/nowhere"), &[]));
+    for text in said {
+        assert!(!text.contains(&password), "{text}");
+    }
+}
+
+fn look_through(directory: &Path, said: &mut Vec<String>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            look_through(&path, said);
+        } else {
+            said.push(String::from_utf8_lossy(&fs::read(&path).unwrap()).into_owned());
+        }
+    }
+}
+
+#[test]
+fn what_can_never_work_is_refused_at_the_start_with_a_sentence() {
+    let Some(postgres) = Postgres::start(&[]) else { return };
+    let url = &postgres.url;
+    drop(target(url, &["--mode", "single"]));
+    for (url, flags, says) in [
+        (url.replace(postgres.password(), "wrong"), &[][..], "password authentication failed"),
+        (url.replace("/postgres", "/nowhere"), &[], "database \"nowhere\" does not exist"),
+        (url.replace("postgresql://", "mysql://"), &[], "must begin with postgresql://"),
+        (url.clone(), &["--seed", "7"], "this run has --db-rows 1000 and --seed 7"),
+        (url.clone(), &["--db"], "a run has one database"),
+    ] {
+        let errors = refused(&url, flags);
+        assert!(errors.contains(says), "{errors}");
+    }
+    postgres.run("UPDATE quintain_about SET version = 99");
+    let errors = refused(url, &[]);
+    assert!(errors.contains("tables of version 99") && errors.contains("DROP TABLE"), "{errors}");
+}
+
+#[test]
+fn a_pool_larger_than_the_server_allows_is_said_at_the_start_and_to_whom_it_concerns() {
+    let Some(postgres) = Postgres::start(&["max_connections=8", "superuser_reserved_connections=3"]) else {
+        return;
+    };
+    // The probe of the start is a superuser's, and so are the workers: what the server says decides.
+    let target = target(&postgres.url, &["--mode", "single", "--db-pool", "12"]);
+    assert!(target.errors().contains("are 12 connections") && target.errors().contains("allows 5"));
+    let mut clients: Vec<_> = (0..12).map(|_| target.connect()).collect();
+    for client in &mut clients {
+        client.send("GET /db?think=500ms HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    }
+    let answers: Vec<_> = clients.iter_mut().map(|client| client.receive().unwrap()).collect();
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.status == 503).collect();
+    assert!(!refused.is_empty() && refused.len() < 12, "{}", refused.len());
+    for answer in &refused {
+        assert!(answer.text().contains("too many clients"), "{}", answer.text());
+    }
+    drop(clients);
+    let stats = at_rest(&target);
+    assert_eq!(stats["totals"]["db"]["failures"], refused.len(), "{stats}");
+    wait_for("a query that is answered", || (target.get("/db").status == 200).then_some(()));
+}
+
+#[test]
+fn a_server_that_is_down_or_hangs_is_a_503_and_comes_back_by_itself() {
+    let Some(mut postgres) = Postgres::start(&[]) else { return };
+    for mode in [MODES[0], MODES[2]] {
+        postgres.order("stop");
+        let target = target(&postgres.url, &[mode, &["--db-timeout", "500ms"]].concat());
+        assert!(target.errors().contains("the database is down"), "{}", target.errors());
+        let answer = target.get("/db");
+        assert_eq!(answer.status, 503);
+        assert!(answer.text().contains("can't be reached"), "{}", answer.text());
+        wait_for("/readyz to say so", || (target.get("/readyz").status == 503).then_some(()));
+        assert_eq!(target.get("/health").status, 200);
+        postgres.order("start");
+        wait_for("/readyz to follow", || (target.get("/readyz").status == 200).then_some(()));
+        wait_for("a query that is answered", || (target.get("/db").status == 200).then_some(()));
+        // Nothing answers, and nothing closes.
+        postgres.order("hang");
+        let answer = wait_for("a query without an answer", || {
+            let answer = target.get("/db");
+            (answer.status == 503).then_some(answer)
+        });
+        let said = answer.text();
+        assert!(said.contains("500ms") || said.contains("does not answer"), "{said}");
+        wait_for("/readyz to say so", || (target.get("/readyz").status == 503).then_some(()));
+        postgres.order("continue");
+        wait_for("/readyz to follow", || (target.get("/readyz").status == 200).then_some(()));
+        wait_for("a query that is answered", || (target.get("/db").status == 200).then_some(()));
+        let stats = at_rest(&target);
+        let database = &stats["totals"]["db"];
+        assert!(database["failures"].as_u64().unwrap() >= 2 && database["in_use"] == 0, "{database}");
+    }
+}
+
+/// A client that leaves in the middle of a transaction leaves neither it nor the row's lock behind.
+#[test]
+fn whoever_leaves_takes_the_transaction_along() {
+    let Some(postgres) = Postgres::start(&[]) else { return };
+    let target = target(&postgres.url, &["--mode", "single", "--db-pool", "2"]);
+    let mut client = target.connect();
+    client.send("GET /db?query=contend&think=50s HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    wait_for("a connection in use", || (target.stats()["totals"]["db"]["in_use"] == 1).then_some(()));
+    drop(client);
+    wait_for("it to be given up", || (target.total("in_flight") == 0).then_some(()));
+    for _ in 0..3 {
+        let answer = target.get("/db?query=contend");
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+}
