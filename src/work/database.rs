@@ -1,6 +1,6 @@
 //! A database: queries that can be asked of it, and the connections that they are sent over.
 //!
-//! There is one trait with an implementation for each kind of database ([`connections::Backend`]), and what comes before
+//! There is one trait with an implementation for each kind of database (`Backend`), and what comes before
 //! and after a query, the wait for a connection and the time for which it is held, is the same for all of them.
 
 mod connections;

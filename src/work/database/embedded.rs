@@ -2,7 +2,7 @@
 //!
 //! The file is filled by a process that ends before the first worker is forked, as nothing of a connection may be carried
 //! across a fork. It has one writer at a time; who waits for that place asks for it again and again, at first after
-//! [`FIRST_PAUSE`].
+//! `FIRST_PAUSE`.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

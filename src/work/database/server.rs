@@ -1,7 +1,7 @@
 //! `PostgreSQL`, over its own protocol.
 //!
 //! The tables are made and filled by whoever finds none: the run's start, or the first worker that reaches a server which
-//! was down then. The password stands in [`Server::config`] alone, and no sentence here is made of it.
+//! was down then. The password stands in `Server::config` alone, and no sentence here is made of it.
 
 use std::collections::HashMap;
 use std::error::Error as _;
