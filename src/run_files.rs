@@ -31,6 +31,9 @@ pub const TCP_AFTER: &str = "tcp_after";
 
 /// The embedded database, as long as the run lasts.
 pub const DATABASE: &str = "database.sqlite";
+/// The same, and what `SQLite` writes beside it.
+pub const DATABASE_FILES: [&str; 4] =
+    [DATABASE, "database.sqlite-wal", "database.sqlite-shm", "database.sqlite-journal"];
 
 /// All of them that stay.
 pub const ALL: [&str; 7] = [RECORD, RESOURCES, WORKERS, ROUTES, LATENCY, MARKS, EVENTS];

@@ -182,7 +182,7 @@ fn a_directory_that_holds_a_run_is_refused_and_left_alone() {
     let before = read();
     let arguments = ["--listen", "127.0.0.1:0", "--admin", "off", "--run-dir", "run"];
     let outcome = outcome(&mut command(&arguments, left.directory.path()));
-    refused(outcome, &["--run-dir run:", "holds a run already"]);
+    refused(outcome, &["--run-dir run:", "holds a run or a database already"]);
     assert_eq!(before, read());
 }
 

@@ -99,7 +99,8 @@ fn its_file_lives_as_long_as_the_run_which_says_what_it_is() {
     for mode in MODES {
         let target = start(mode);
         let file = target.run_directory().join("database.sqlite");
-        assert!(file.exists());
+        // Bytes 18 and 19 say how it is to be written and read: 2 is the write-ahead log.
+        assert_eq!(fs::read(&file).unwrap()[18..20], [2, 2], "{mode:?}");
         asked(&target.get("/db?query=insert"));
         let left = target.end();
         let record: Value = serde_json::from_slice(&fs::read(left.file("run.json")).unwrap()).unwrap();
@@ -111,6 +112,25 @@ fn its_file_lives_as_long_as_the_run_which_says_what_it_is() {
         let names: Vec<String> =
             beside.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned()).collect();
         assert!(!names.iter().any(|name| name.contains("sqlite")), "{mode:?}: {names:?}");
+    }
+}
+
+/// Somebody's file of the same name, or one that `SQLite` would take for its own, is neither changed nor removed.
+#[test]
+fn somebody_elses_database_is_refused_and_left_alone() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let path = directory.path().to_str().unwrap();
+    for name in ["database.sqlite", "database.sqlite-wal", "database.sqlite-journal"] {
+        let file = directory.path().join(name);
+        fs::write(&file, "").unwrap();
+        let flags = ["--db", "--run-dir", path, "--listen", "127.0.0.1:0", "--admin", "off", "--duration", "1ms"];
+        let (code, _, errors) = run(&[&["serve"], &flags[..]].concat());
+        assert_eq!(code, Some(2), "{name}: {errors}");
+        assert!(errors.contains(name) && errors.contains("name an empty or a new directory"), "{errors}");
+        assert_eq!(fs::read(&file).unwrap(), b"", "{name}");
+        let left = fs::read_dir(&directory).unwrap().count();
+        fs::remove_file(&file).unwrap();
+        assert_eq!(left, 1, "{name}");
     }
 }
 

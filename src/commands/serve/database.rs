@@ -7,7 +7,6 @@ mod child;
 
 use std::fs;
 use std::io::{self, IsTerminal};
-use std::path::PathBuf;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
@@ -109,11 +108,9 @@ impl RunDatabase {
     pub fn remove_files(&self) {
         match &self.place {
             Place::Embedded(Embedded { file, .. }) => {
-                for suffix in ["", "-wal", "-shm", "-journal"] {
-                    let mut name = file.clone().into_os_string();
-                    name.push(suffix);
+                for name in run_files::DATABASE_FILES {
                     // One that can't be removed stays.
-                    let _ = fs::remove_file(PathBuf::from(name));
+                    let _ = fs::remove_file(file.with_file_name(name));
                 }
             }
             // Its tables stay: they are the same for the next run.
@@ -132,6 +129,9 @@ fn fill(config: &Config, directory: &RunDirectory, signals: &Signals, screen: Sc
     };
     let file = directory.join(run_files::DATABASE);
     let embedded = Embedded { file: file.clone(), timeout: config.db_timeout, seed: config.seed };
+    // What is there already is somebody else's. From here on the files are this run's, to be removed with it.
+    fs::File::create_new(&file)
+        .map_err(|error| format!("the database {} can't be made: {error}", file.display()))?;
     let database = RunDatabase { place: Place::Embedded(embedded), reached: None };
     let filled = in_child(signals, || {
         let bar = progress_bar(config.db_rows, screen);

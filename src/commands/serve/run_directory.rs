@@ -47,8 +47,10 @@ impl RunDirectory {
 fn make_named(path: &Path) -> Result<(), String> {
     let refuse = |error: io::Error| format!("--run-dir {}: it can't be made ({error})", path.display());
     fs::create_dir_all(path).map_err(refuse)?;
-    if let Some(file) = run_files::ALL.iter().find(|file| path.join(file).exists()) {
-        let sentence = "it holds a run already; name an empty or a new directory";
+    let mut files = run_files::ALL.iter().chain(&run_files::DATABASE_FILES);
+    // A link that leads nowhere would be written through.
+    if let Some(file) = files.find(|file| path.join(file).symlink_metadata().is_ok()) {
+        let sentence = "it holds a run or a database already; name an empty or a new directory";
         return Err(format!("--run-dir {}: {sentence} ({file} is there)", path.display()));
     }
     let probe = path.join(".writable");

@@ -81,13 +81,18 @@ impl Busy {
 }
 
 impl Embedded {
-    fn open(&self) -> Result<Open, Error> {
+    fn open(&self) -> Result<Open, String> {
+        let open = self.connect().map_err(|error| error.to_string())?;
+        set_synchronous(&open.connection, SYNCHRONOUS)?;
+        Ok(open)
+    }
+
+    fn connect(&self) -> Result<Open, Error> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let mut connection = Connection::open_with_flags(&self.file, flags)?;
         let busy = Arc::new(Busy { timeout: self.timeout, waited_ns: AtomicU64::new(0) });
         let handler = Arc::clone(&busy);
         connection.busy_handler(Some(move |earlier| handler.wait(earlier)))?;
-        connection.pragma_update(None, "synchronous", SYNCHRONOUS)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(Open { connection, busy, seed: self.seed })
     }
@@ -98,7 +103,7 @@ impl Manager for Embedded {
     type Error = Trouble;
 
     async fn create(&self) -> Result<Pooled<Open>, Trouble> {
-        self.open().map(Pooled::new).map_err(|error| Trouble::Failed(error.to_string()))
+        self.open().map(Pooled::new).map_err(Trouble::Failed)
     }
 
     async fn recycle(&self, _: &mut Pooled<Open>, _: &Metrics) -> RecycleResult<Trouble> {
@@ -226,7 +231,38 @@ pub fn version() -> &'static str {
     rusqlite::version()
 }
 
-/// Makes the file and fills it with so many items. `progress` is told how many are in, now and then.
+/// Sets `journal_mode`.
+///
+/// # Errors
+/// A sentence, also when the file keeps another mode: `SQLite` doesn't call that an error.
+fn set_journal(connection: &Connection, wanted: &str) -> Result<(), String> {
+    let set = connection.pragma_update_and_check(None, "journal_mode", wanted, |row| row.get::<_, String>(0));
+    let set = set.map_err(|error| error.to_string())?;
+    if set.eq_ignore_ascii_case(wanted) {
+        Ok(())
+    } else {
+        Err(format!("its journal_mode stays {set}, not {wanted}"))
+    }
+}
+
+/// Sets `synchronous`.
+///
+/// # Errors
+/// A sentence, also when the connection keeps another level: `SQLite` doesn't call that an error.
+fn set_synchronous(connection: &Connection, wanted: &str) -> Result<(), String> {
+    /// `SQLite` answers with a name's place among these.
+    const LEVELS: [&str; 4] = ["OFF", "NORMAL", "FULL", "EXTRA"];
+    connection.pragma_update(None, "synchronous", wanted).map_err(|error| error.to_string())?;
+    let set = connection.pragma_query_value(None, "synchronous", |row| row.get::<_, usize>(0));
+    let set = set.map_err(|error| error.to_string())?;
+    if LEVELS.get(set) == Some(&wanted) {
+        Ok(())
+    } else {
+        Err(format!("its synchronous stays {set}, not {wanted}"))
+    }
+}
+
+/// Fills a file, which is there and empty, with so many items. `progress` is told how many are in, now and then.
 ///
 /// # Errors
 /// A sentence, with the file's name.
@@ -235,11 +271,24 @@ pub fn fill(file: &Path, seed: u64, items: u64, progress: impl FnMut(u64)) -> Re
         .map_err(|error| format!("the database {} can't be filled: {error}", file.display()))
 }
 
-fn try_fill(file: &Path, seed: u64, items: u64, mut progress: impl FnMut(u64)) -> Result<(), Error> {
-    let mut connection = Connection::open(file)?;
-    // Whoever finds half a file makes it anew: there is nothing to be kept.
-    connection.pragma_update(None, "journal_mode", "OFF")?;
-    connection.pragma_update(None, "synchronous", "OFF")?;
+fn try_fill(file: &Path, seed: u64, items: u64, progress: impl FnMut(u64)) -> Result<(), String> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut connection = Connection::open_with_flags(file, flags).map_err(|error| error.to_string())?;
+    // No journal: a file that is half full is removed with the run that could not fill it.
+    set_journal(&connection, "OFF")?;
+    set_synchronous(&connection, "OFF")?;
+    insert_items(&mut connection, seed, items, progress).map_err(|error| error.to_string())?;
+    set_synchronous(&connection, "FULL")?;
+    set_journal(&connection, JOURNAL)
+}
+
+/// Makes the tables and their rows.
+fn insert_items(
+    connection: &mut Connection,
+    seed: u64,
+    items: u64,
+    mut progress: impl FnMut(u64),
+) -> Result<(), Error> {
     let filling = connection.transaction()?;
     filling.execute_batch(&format!(
         "{}, PRIMARY KEY (id)) WITHOUT ROWID; CREATE TABLE quintain_orders (id INTEGER PRIMARY KEY, {}",
@@ -256,8 +305,20 @@ fn try_fill(file: &Path, seed: u64, items: u64, mut progress: impl FnMut(u64)) -
             }
         }
     }
-    filling.pragma_update(None, "user_version", schema::VERSION)?;
-    filling.commit()?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "journal_mode", JOURNAL)
+    filling.commit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A database in memory has no write-ahead log, and `SQLite` says so without an error.
+    #[test]
+    fn a_journal_that_is_not_to_be_had_is_an_error() {
+        let connection = Connection::open_in_memory().unwrap();
+        let sentence = set_journal(&connection, JOURNAL).unwrap_err();
+        assert!(sentence.contains("stays memory, not WAL"), "{sentence}");
+        set_synchronous(&connection, SYNCHRONOUS).unwrap();
+        assert!(set_synchronous(&connection, "SOMETIMES").is_err());
+    }
 }

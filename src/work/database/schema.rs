@@ -1,6 +1,6 @@
 //! The tables and their rows, the same in every database: they follow from the seed.
 
-/// Of the tables and their rows. Raised when either changes.
+/// Of the tables and rows that a server keeps from run to run. Raised when either changes.
 pub const VERSION: i64 = 1;
 
 /// Prices are below this.
