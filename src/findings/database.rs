@@ -38,9 +38,9 @@ fn exhausted(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Finding>
     }
     let wait_us = mean(counts.db_acquire_us, counts.db_acquired);
     let held_us = mean(counts.db_held_us, counts.db_released);
-    let share = if wait_us > 0.0 { wait_us / (wait_us + held_us) } else { 0.0 };
-    let is_long = wait_us >= WORTH_US && share >= HARDLY;
-    if !is_long && counts.db_timeouts == 0 {
+    let both = wait_us.zip(held_us).filter(|(wait_us, _)| *wait_us >= WORTH_US);
+    let share = both.map(|(wait_us, held_us)| wait_us / (wait_us + held_us)).filter(|share| *share >= HARDLY);
+    if share.is_none() && counts.db_timeouts == 0 {
         return None;
     }
     let pool = run.about.number("/config/db_pool");
@@ -49,26 +49,34 @@ fn exhausted(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Finding>
         0 => String::new(),
         timeouts => format!(" {} of {} got none in time, and a 503.", count(timeouts), count(asked)),
     };
-    let sentence = format!(
-        "{}requests waited {} for a database connection{pool} and held it for {}, on average.{in_vain}",
-        in_phase(run, phase),
-        microseconds(wait_us),
-        microseconds(held_us),
+    let waited = wait_us.map_or_else(
+        || format!("no request got a database connection{pool}."),
+        |wait_us| {
+            let held = held_us.map_or_else(
+                || ", and gave none back".to_owned(),
+                |held_us| format!(" and held it for {}, on average", microseconds(held_us)),
+            );
+            format!("requests waited {} for a database connection{pool}{held}.", microseconds(wait_us))
+        },
     );
+    let sentence = format!("{}{waited}{in_vain}", in_phase(run, phase));
     let most = |figure| {
         let within = run.target.of(figure).filter(|(row, _)| row.to_s > phase.from_s && row.to_s <= phase.to_s);
         within.filter_map(|(_, cell)| cell.most()).reduce(f64::max)
     };
     Some(Finding {
         rule: Rule::Database,
-        weight: if share >= MOSTLY || counts.db_timeouts > 0 { Weight::Limit } else { Weight::Note },
+        weight: if share >= Some(MOSTLY) || counts.db_timeouts > 0 { Weight::Limit } else { Weight::Note },
         sentence: capital(&sentence),
         evidence: evidence([
             ("connections taken", count(counts.db_acquired)),
             ("requests for which none became free in time", count(counts.db_timeouts)),
-            ("waited for a connection, mean", microseconds(wait_us)),
-            ("held it, mean", microseconds(held_us)),
-            ("of that the database took, mean", microseconds(mean(counts.db_answer_us, counts.db_answered))),
+            ("waited for a connection, mean", or_unknown(wait_us, microseconds)),
+            ("held it, mean", or_unknown(held_us, microseconds)),
+            (
+                "of that the database took, mean",
+                or_unknown(mean(counts.db_answer_us, counts.db_answered), microseconds),
+            ),
             ("connections in use, most in a row", or_unknown(most(Figure::DbInUse), number)),
             ("waiting for one, most in a row", or_unknown(most(Figure::DbWaiting), number)),
         ]),
@@ -85,7 +93,7 @@ fn one_writer(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Finding
     }
     let (busy_us, answer_us) = (float(counts.db_busy_us), float(counts.db_answer_us));
     let share = if answer_us > 0.0 { busy_us / answer_us } else { 0.0 };
-    if share < HARDLY || busy_us < WORTH_US * float(QUERIES) {
+    if share < HARDLY || busy_us < WORTH_US * float(counts.db_answered) {
         return None;
     }
     let sentence = format!(
@@ -116,17 +124,18 @@ fn missing_index(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Find
     if counts.db_scans < QUERIES {
         return None;
     }
-    // What is waited for the one writer is no matter of an index.
-    let scan_us = mean(counts.db_scan_us, counts.db_scans);
-    let share = float(counts.db_scan_us) / float(counts.db_answer_us.max(1));
-    let other_us = (others >= QUERIES).then(|| mean(counts.db_answer_us.saturating_sub(counts.db_scan_us), others));
+    // What is waited for the one writer is no matter of an index, and no part of what a scan took.
+    let worked_us = counts.db_answer_us.saturating_sub(counts.db_busy_us);
+    let scan_us = mean(counts.db_scan_us, counts.db_scans)?;
+    let share = float(counts.db_scan_us) / float(worked_us.max(1));
+    let other_us = mean(worked_us.saturating_sub(counts.db_scan_us), others).filter(|_| others >= QUERIES);
     if scan_us < WORTH_US || share < HARDLY || other_us.is_some_and(|other_us| scan_us < WORSE * other_us) {
         return None;
     }
     let than =
         other_us.map_or_else(String::new, |other_us| format!(", and those with one {}", microseconds(other_us)));
     let sentence = format!(
-        "{}queries without an index took {}{than}. They took {} of the database's time.",
+        "{}queries without an index took {}{than}. They took {} of the database's work.",
         in_phase(run, phase),
         microseconds(scan_us),
         percent(share * 100.0),
@@ -137,9 +146,9 @@ fn missing_index(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Find
         sentence: capital(&sentence),
         evidence: evidence([
             ("queries without an index", count(counts.db_scans)),
-            ("each took, mean", microseconds(scan_us)),
+            ("a query without one took, mean", microseconds(scan_us)),
             ("queries with one", count(others)),
-            ("each took, mean", or_unknown(other_us, microseconds)),
+            ("a query with one took, mean", or_unknown(other_us, microseconds)),
             ("rows of the table", or_unknown(run.about.number("/config/db_rows"), number)),
         ]),
         at: Some((phase.from_s, phase.to_s)),
@@ -148,8 +157,9 @@ fn missing_index(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Find
     })
 }
 
-fn mean(sum_us: u64, number: u64) -> f64 {
-    if number == 0 { 0.0 } else { float(sum_us) / float(number) }
+/// `None` of nothing.
+fn mean(sum_us: u64, number: u64) -> Option<f64> {
+    (number > 0).then(|| float(sum_us) / float(number))
 }
 
 #[cfg(test)]
@@ -187,6 +197,11 @@ mod tests {
         let timeouts = &found(&Counts { db_timeouts: 7, ..queries(1_000, 0, 20, 5) })[0];
         assert!(timeouts.sentence.ends_with("7 of 1,007 got none in time, and a 503."), "{timeouts:?}");
         assert_eq!(timeouts.weight, Weight::Limit);
+        let none = &found(&Counts { db_timeouts: 100, ..Counts::default() })[0];
+        let expected = "No request got a database connection. 100 of 100 got none in time, and a 503.";
+        assert_eq!((none.sentence.as_str(), none.evidence[2].1.as_str()), (expected, "unknown"));
+        let kept = &found(&Counts { db_timeouts: 100, db_released: 0, ..queries(10, 1, 0, 0) })[0];
+        assert!(kept.sentence.starts_with("Requests waited 1 ms for a database connection, and gave none back."));
     }
 
     #[test]
@@ -197,6 +212,8 @@ mod tests {
         assert_eq!((finding.sentence.as_str(), finding.weight), (expected, Weight::Limit));
         assert_eq!(found(&busy(2))[0].weight, Weight::Note);
         assert!(found(&busy(0)).is_empty());
+        let hardly = Counts { db_busy_us: 499 * 1_000, ..queries(1_000, 0, 1, 1) };
+        assert!(found(&hardly).is_empty(), "half a second in all, and half a millisecond of none");
     }
 
     #[test]
@@ -208,10 +225,14 @@ mod tests {
             ..queries(1_000, 0, 10, 0)
         };
         let expected =
-            "Queries without an index took 9 ms, and those with one 1 ms. They took 90 % of the database's time.";
+            "Queries without an index took 9 ms, and those with one 1 ms. They took 90 % of the database's work.";
         let finding = &found(&scans(9))[0];
         assert_eq!((finding.sentence.as_str(), finding.weight), (expected, Weight::Limit));
         assert!(found(&scans(4)).is_empty());
+        // As long as nine times the others', and eight of the nine were spent waiting for the writer.
+        let behind = Counts { db_scan_us: 500 * 1_000, db_busy_us: 500 * 8_000, ..scans(9) };
+        let about_index = |finding: &Finding| finding.sentence.contains("index");
+        assert!(!found(&behind).iter().any(about_index), "{:?}", found(&behind));
         let alone = Counts { db_scans: 1_000, db_scan_us: 9_000_000, ..queries(1_000, 0, 10, 9) };
         let finding = &found(&alone)[0];
         assert_eq!(finding.certainty, Certainty::Possible);

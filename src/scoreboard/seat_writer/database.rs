@@ -43,7 +43,7 @@ impl SeatWriter {
         self.count(|counters| &counters.db_busy_us, busy_ns / 1_000, Relaxed);
         if is_scan {
             self.count(|counters| &counters.db_scans, 1, Relaxed);
-            self.count(|counters| &counters.db_scan_us, db_ns / 1_000, Relaxed);
+            self.count(|counters| &counters.db_scan_us, db_ns.saturating_sub(busy_ns) / 1_000, Relaxed);
         }
     }
 
