@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::binary;
 use super::plan::Check;
+use crate::config::{Kind, SETTINGS, Setting as ServeSetting};
 
 /// A setting of `quintain serve` and its value; a switch has the value `true`.
 pub type Setting = (String, String);
@@ -35,6 +36,11 @@ const OURS: [&str; 8] = ["listen", "admin", "run-dir", "while", "duration", "pha
 /// What is allowed for another server.
 const SERVER: &str = "allowed: command='COMMAND',url=http://HOST:PORT, in which {port} is a fresh port";
 
+/// The setting of this key, if it is one that is shown nowhere.
+fn secret(key: &str) -> Option<&'static ServeSetting> {
+    SETTINGS.iter().find(|setting| setting.name == key && matches!(setting.kind, Kind::Secret))
+}
+
 /// Whether both arms count their own requests, so that the figures can be theirs.
 pub fn are_quintain(arms: &[Arrangement; 2]) -> bool {
     arms.iter().all(Arrangement::is_quintain)
@@ -60,13 +66,20 @@ impl Arrangement {
             .map(|part| part.split_once('=').unwrap_or((part, "true")))
             .map(|(key, value)| (key.trim().trim_start_matches("--").to_owned(), value.trim().to_owned()))
             .collect();
-        let wrong = |key: &str| match key {
+        let wrong = |key: &str| {
+            match key {
             "profile" => Some(format!("--{name} {key}=…: both arms have one profile; give it as --profile")),
             "command" | "url" => Some(format!(
                 "--{name} {key}=…: an arm is another server or settings of quintain, not both; {SERVER}"
             )),
             key if OURS.contains(&key) => Some(format!("--{name} {key}=…: compare sets it itself in each round")),
-            _ => None,
+            key => secret(key).map(|setting| {
+                format!(
+                    "--{name} {key}=…: it is a secret, and an arm's settings stand in every result; {} gives it to both arms",
+                    setting.variable()
+                )
+            }),
+        }
         };
         let wrong: Vec<String> = settings.iter().filter_map(|(key, _)| wrong(key)).collect();
         if !wrong.is_empty() {
@@ -188,6 +201,8 @@ mod tests {
             ("binary=/etc/passwd", "binary=/etc/passwd: it may not be executed"),
             ("mode=single,beside=", "beside=: the command is empty"),
             ("listen=127.0.0.1:1", "compare sets it itself"),
+            ("database-url=postgresql://a:b@c/d", "QUINTAIN_DATABASE_URL gives it to both arms"),
+            ("admin-token=0123456789abcdef", "QUINTAIN_ADMIN_TOKEN gives it to both arms"),
         ] {
             let wrong = Arrangement::read("b", text).unwrap_err().join("\n");
             assert!(wrong.contains(expected) && wrong.starts_with("--b "), "{text}: {wrong}");
