@@ -37,7 +37,7 @@ pub fn table(run: &Recording) -> Table {
         is_long: rows.len() > LONG,
         rows,
         note: Some(
-            "What a route mostly does is where the most of its mean latency goes: it computes, waits (I/O) or queues (waits for its turn). Not measured are reading, sending, and waiting for a processor."
+            "What a route mostly does is where the most of its mean latency goes: it computes, waits (I/O), waits for the database, or queues (waits for its turn). Not measured are reading, sending, and waiting for a processor."
                 .to_owned(),
         ),
     }

@@ -163,7 +163,7 @@ impl<'a> Reader<'a> {
         Self { begin, tick_s, sender, moment: None, last: None, unreadable: 0 }
     }
 
-    /// Reads to the end, or until nobody listens any more.
+    /// Reads to the end.
     fn read(mut self, directory: &Path, told: &dyn Fn(u64)) -> Vec<String> {
         let (file, is_torn) = match open_whole_lines(&directory.join(LATENCY)) {
             Ok(opened) => opened,
