@@ -26,7 +26,7 @@ pub fn readyz(target: &Target) -> Result<Instant, Refusal> {
     let reason = if target.database_is_up() {
         "not ready: draining, or told so by POST /ready"
     } else {
-        "not ready: the database can't be reached"
+        "not ready: the database does not answer, or has not yet"
     };
     Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, reason))
 }

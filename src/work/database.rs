@@ -43,6 +43,17 @@ pub enum Place {
     Server(Server),
 }
 
+impl Place {
+    /// The same, where a query waits for the database for so long.
+    #[must_use]
+    pub fn within(&self, timeout: Duration) -> Self {
+        match self {
+            Self::Embedded(embedded) => Self::Embedded(Embedded { timeout, ..embedded.clone() }),
+            Self::Server(server) => Self::Server(server.within(timeout)),
+        }
+    }
+}
+
 /// A worker's connections to the database.
 pub struct Database {
     connections: AnyConnections,

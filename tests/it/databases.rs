@@ -2,7 +2,9 @@
 //! one writer is told so; and a run without a database has neither a file nor a cost.
 
 use std::fs;
+use std::time::Duration;
 
+use rusqlite::Connection;
 use rustix::process::Signal;
 use serde_json::Value;
 
@@ -32,6 +34,14 @@ fn check_timing(response: &Response) {
 
 fn request(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: target\r\n\r\n")
+}
+
+/// Takes the place of the database's one writer, from outside, until it is dropped.
+fn hold_the_writer(target: &Target) -> Connection {
+    let writer = Connection::open(target.run_directory().join("database.sqlite")).unwrap();
+    writer.busy_timeout(Duration::from_mins(1)).unwrap();
+    writer.execute_batch("BEGIN IMMEDIATE").unwrap();
+    writer
 }
 
 #[test]
@@ -216,6 +226,28 @@ fn who_waits_too_long_for_the_one_writer_is_told_so() {
     // Who reads waits for nobody.
     asked(&target.get("/db"));
     asked(&holder.receive().unwrap());
+    asked(&target.get("/db?query=insert"));
+}
+
+#[test]
+fn a_limit_that_is_read_again_is_kept_to() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let profile = directory.path().join("db.toml");
+    let text = "[limits]\ndb_timeout = '100ms'\n[[route]]\npath = '/one'\n";
+    fs::write(&profile, text).unwrap();
+    let target = start(&["--mode", "cluster", "--workers", "1", "--profile", profile.to_str().unwrap()]);
+    let writer = hold_the_writer(&target);
+    let refusal = || {
+        let answer = target.get("/db?query=insert");
+        assert_eq!(answer.status, 503, "{}", answer.text());
+        answer.text()
+    };
+    assert!(refusal().contains("within 100ms"), "{}", refusal());
+    fs::write(&profile, text.replace("100", "200")).unwrap();
+    target.signal(Signal::HUP);
+    target.renewed(2);
+    assert!(refusal().contains("within 200ms"), "{}", refusal());
+    drop(writer);
     asked(&target.get("/db?query=insert"));
 }
 

@@ -59,7 +59,7 @@ fn it_answers_as_the_embedded_one_does_and_its_tables_are_made_once() {
     for mode in MODES {
         let target = target(&postgres.url, mode);
         assert_eq!(answers(&target), embedded, "{mode:?}");
-        assert_eq!(target.get("/readyz").status, 200);
+        wait_for("/readyz to say so", || (target.get("/readyz").status == 200).then_some(()));
         let left = target.end();
         let record: Value = serde_json::from_slice(&fs::read(left.file("run.json")).unwrap()).unwrap();
         let database = &record["database"];
@@ -129,6 +129,80 @@ fn what_can_never_work_is_refused_at_the_start_with_a_sentence() {
     assert!(errors.contains("tables of version 99") && errors.contains("DROP TABLE"), "{errors}");
 }
 
+/// Tables that can't be read are not taken for this run's, nor for none.
+#[test]
+fn tables_that_cant_be_read_are_refused_with_the_servers_own_words() {
+    let Some(postgres) = Postgres::start(&[]) else { return };
+    drop(target(&postgres.url, &["--mode", "single"]));
+    postgres.run("ALTER TABLE quintain_about DROP COLUMN seed");
+    let errors = refused(&postgres.url, &["--duration", "1ms"]);
+    assert!(errors.contains("column \"seed\" does not exist (SQLSTATE 42703)"), "{errors}");
+}
+
+/// Two runs find no tables and want to make them: the second one holds what the first one has made to the same rules.
+#[test]
+fn tables_that_somebody_else_makes_meanwhile_are_looked_at() {
+    let Some(postgres) = Postgres::start(&[]) else { return };
+    let mut other = postgres.session();
+    // As `LOCK` in the program has it.
+    other.run("SELECT pg_advisory_lock(x'7175696e7461696e'::bigint)");
+    let errors = std::thread::scope(|scope| {
+        let starting = scope.spawn(|| refused(&postgres.url, &["--duration", "1ms"]));
+        wait_for("it to wait", || {
+            let waiting = other.run("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
+            (waiting == "1\n").then_some(())
+        });
+        other.run(
+            "CREATE TABLE quintain_about AS SELECT 1::bigint AS version, '7'::text AS seed, 50::bigint AS rows",
+        );
+        other.run("SELECT pg_advisory_unlock_all()");
+        starting.join().unwrap()
+    });
+    assert!(errors.contains("holds 50 rows of seed 7"), "{errors}");
+}
+
+#[test]
+fn tables_that_are_locked_are_a_503_and_a_worker_that_is_not_ready() {
+    let Some(postgres) = Postgres::start(&[]) else { return };
+    let target = target(&postgres.url, &["--mode", "single", "--db-timeout", "300ms"]);
+    wait_for("/readyz to say so", || (target.get("/readyz").status == 200).then_some(()));
+    let mut other = postgres.session();
+    other.run("BEGIN; LOCK TABLE quintain_about IN ACCESS EXCLUSIVE MODE");
+    let answer = target.get("/db");
+    assert_eq!(answer.status, 503);
+    assert!(answer.text().contains("does not answer within 300ms"), "{}", answer.text());
+    wait_for("/readyz to follow", || (target.get("/readyz").status == 503).then_some(()));
+    other.run("ROLLBACK");
+    wait_for("/readyz to follow", || (target.get("/readyz").status == 200).then_some(()));
+    assert_eq!(target.get("/db").status, 200);
+}
+
+/// The start makes the tables, and neither a request nor a probe does.
+#[test]
+fn a_run_that_has_begun_makes_no_tables() {
+    let Some(mut postgres) = Postgres::start(&[]) else { return };
+    postgres.order("stop");
+    let target = target(&postgres.url, &["--mode", "single"]);
+    postgres.order("start");
+    wait_for("the server's answer", || target.get("/db").text().contains("has no quintain tables").then_some(()));
+    assert_eq!(target.get("/readyz").status, 503);
+    assert_eq!(postgres.session().run("SELECT to_regclass('quintain_about') IS NULL"), "t\n");
+}
+
+#[test]
+fn a_worker_is_ready_when_the_server_has_answered_it_and_not_before() {
+    let Some(mut postgres) = Postgres::start(&[]) else { return };
+    drop(target(&postgres.url, &["--mode", "single"]));
+    for mode in [MODES[0], MODES[2]] {
+        postgres.order("hang");
+        // The first probe of a worker takes as long as the start did.
+        let target = target(&postgres.url, &[mode, &["--db-timeout", "3s"]].concat());
+        assert_eq!(target.get("/readyz").status, 503, "{mode:?}");
+        postgres.order("continue");
+        wait_for("/readyz to follow", || (target.get("/readyz").status == 200).then_some(()));
+    }
+}
+
 #[test]
 fn a_pool_larger_than_the_server_allows_is_said_at_the_start_and_to_whom_it_concerns() {
     let Some(postgres) = Postgres::start(&["max_connections=8", "superuser_reserved_connections=3"]) else {
@@ -156,6 +230,8 @@ fn a_pool_larger_than_the_server_allows_is_said_at_the_start_and_to_whom_it_conc
 #[test]
 fn a_server_that_is_down_or_hangs_is_a_503_and_comes_back_by_itself() {
     let Some(mut postgres) = Postgres::start(&[]) else { return };
+    // The tables are there.
+    drop(target(&postgres.url, &["--mode", "single"]));
     for mode in [MODES[0], MODES[2]] {
         postgres.order("stop");
         let target = target(&postgres.url, &[mode, &["--db-timeout", "500ms"]].concat());

@@ -75,7 +75,8 @@ impl RunDatabase {
             seed: config.seed,
             pool: config.db_pool,
             acquire_timeout: config.db_acquire_timeout,
-            place: self.place.clone(),
+            // A profile that is read again may have another limit.
+            place: self.place.within(config.db_timeout),
         }
     }
 

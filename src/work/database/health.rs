@@ -1,4 +1,5 @@
-//! Whether a database server answers: up until somebody has a reason to doubt it and a probe fails.
+//! Whether a database server answers: not before the first probe has found so, and then until one fails that somebody had a
+//! reason for.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -12,15 +13,15 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// What a worker knows of its database server.
 #[derive(Debug, Default)]
 pub struct Health {
-    is_down: AtomicBool,
+    is_up: AtomicBool,
     suspicion: Notify,
 }
 
 impl Health {
-    /// Whether the last probe found it answering. It is believed to, until the first one.
+    /// Whether the last probe found it answering; false before the first one's answer.
     #[must_use]
     pub fn is_up(&self) -> bool {
-        !self.is_down.load(Relaxed)
+        self.is_up.load(Relaxed)
     }
 
     /// A query or a connection has failed: it is to be looked at.
@@ -34,15 +35,20 @@ impl Health {
     where
         F: Future<Output = Result<(), String>>,
     {
+        let mut is_told_down = false;
         loop {
             while let Err(reason) = probe().await {
-                if !self.is_down.swap(true, Relaxed) {
+                self.is_up.store(false, Relaxed);
+                if !is_told_down {
                     changed(Err(&reason));
+                    is_told_down = true;
                 }
                 tokio::time::sleep(PAUSE).await;
             }
-            if self.is_down.swap(false, Relaxed) {
+            self.is_up.store(true, Relaxed);
+            if is_told_down {
                 changed(Ok(()));
+                is_told_down = false;
             }
             self.suspicion.notified().await;
         }

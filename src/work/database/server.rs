@@ -1,7 +1,8 @@
 //! `PostgreSQL`, over its own protocol.
 //!
-//! The tables are made and filled by whoever finds none: the run's start, or the first worker that reaches a server which
-//! was down then. The password stands in `Server::config` alone, and no sentence here is made of it.
+//! The tables are made and filled by the start of a run that finds none. The password stands in `Server::config` alone, and no sentence here is made of it.
+
+mod tables;
 
 use std::collections::HashMap;
 use std::error::Error as _;
@@ -21,13 +22,8 @@ use super::health::Health;
 use super::query::{Ask, Found, Kind, Query, Trouble};
 use super::schema;
 use crate::sys::clock;
+use crate::units::Spelled;
 use crate::work::sleep;
-
-/// What serializes the making of the tables.
-const LOCK: i64 = 0x7175_696e_7461_696e;
-
-/// Rows that are sent at once.
-const STRIDE: u64 = 5_000;
 
 /// A `PostgreSQL` server, and how long it may take for an answer.
 #[derive(Clone, Debug)]
@@ -111,15 +107,28 @@ impl Server {
         &self.health
     }
 
+    /// The same, with another limit on how long it may take for an answer.
+    #[must_use]
+    pub fn within(&self, timeout: Duration) -> Self {
+        Self { timeout, ..self.clone() }
+    }
+
     /// Connects, and makes and fills the tables where there are none. `progress` is told how many rows are in.
     ///
     /// # Errors
     /// Why it can't be used.
     pub async fn reach(&self, progress: impl FnMut(u64) + Send) -> Result<Reached, Unusable> {
-        let mut client = self.connect(progress).await?;
+        let mut client = self.connect().await?;
+        if !self.has_tables(&client.session).await? {
+            self.fill(&mut client.session, progress).await?;
+            // Somebody else may have been faster, with other rows.
+            if !self.has_tables(&client.session).await? {
+                return Err(self.lacks_tables());
+            }
+        }
         let settings = "SELECT current_setting('server_version'), current_setting('max_connections')::bigint - \
                         current_setting('superuser_reserved_connections')::bigint";
-        let row = client.within(|client| client.query_one(settings, &[])).await.map_err(Unusable::Down)?;
+        let row = self.limited(self.timeout, client.session.query_one(settings, &[])).await?;
         Ok(Reached { version: row.get(0), connections: u64::try_from(row.get::<_, i64>(1)).unwrap_or(0) })
     }
 
@@ -128,20 +137,36 @@ impl Server {
     /// # Errors
     /// Why it does not.
     pub async fn probe(&self) -> Result<(), String> {
-        match self.connect(|_| {}).await {
+        match self.connect_to_tables().await {
             Ok(_) | Err(Unusable::Full(_)) => Ok(()),
             Err(Unusable::Down(reason) | Unusable::Refused(reason)) => Err(reason),
         }
     }
 
-    async fn connect(&self, progress: impl FnMut(u64) + Send) -> Result<Client, Unusable> {
-        let place = self.place();
-        let connected = timeout(self.timeout, self.config.connect(NoTls)).await;
-        let (session, connection) = match connected {
-            Err(_) => return Err(Unusable::Down(format!("{place} does not answer"))),
-            Ok(Err(error)) => return Err(unusable(&place, &error)),
-            Ok(Ok(connected)) => connected,
-        };
+    /// A connection for queries: the tables are there, and those of this run.
+    async fn connect_to_tables(&self) -> Result<Client, Unusable> {
+        let client = self.connect().await?;
+        if self.has_tables(&client.session).await? { Ok(client) } else { Err(self.lacks_tables()) }
+    }
+
+    /// Does one step of what comes before the first query.
+    async fn limited<T>(
+        &self,
+        limit: Duration,
+        step: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Unusable> {
+        match timeout(limit, step).await {
+            Ok(done) => done.map_err(|error| unusable(&self.place(), &error)),
+            Err(_) => Err(self.is_silent(limit)),
+        }
+    }
+
+    fn is_silent(&self, limit: Duration) -> Unusable {
+        Unusable::Down(format!("{} does not answer within {}", self.place(), Spelled(limit)))
+    }
+
+    async fn connect(&self) -> Result<Client, Unusable> {
+        let (session, connection) = self.limited(self.timeout, self.config.connect(NoTls)).await?;
         let health = Arc::clone(&self.health);
         tokio::spawn(async move {
             // One that is closed by us ends without an error.
@@ -150,83 +175,7 @@ impl Server {
             }
         });
         let (timeout, seed, health) = (self.timeout, self.seed, Arc::clone(&self.health));
-        let mut client = Client { session, is_busy: false, statements: HashMap::new(), timeout, seed, health };
-        self.check(&mut client, progress).await?;
-        Ok(client)
-    }
-
-    /// Whether the tables are those that the run needs; makes them where there are none.
-    async fn check(&self, client: &mut Client, progress: impl FnMut(u64) + Send) -> Result<(), Unusable> {
-        let known = client.within(|client| client.query_opt("SELECT version, seed, rows FROM quintain_about", &[]));
-        let row = match known.await {
-            Ok(Some(row)) => row,
-            Ok(None) => return Err(Unusable::Refused(self.foreign("an empty quintain_about"))),
-            Err(_) if client.session.is_closed() => {
-                return Err(Unusable::Down(format!("{} has closed the connection", self.place())));
-            }
-            Err(_) => match self.fill(client, progress).await {
-                Ok(()) => return Ok(()),
-                Err(error) => return Err(unusable(&self.place(), &error)),
-            },
-        };
-        let (version, seed, rows): (i64, String, i64) = (row.get(0), row.get(1), row.get(2));
-        if version != schema::VERSION {
-            let sentence =
-                format!("tables of version {version}, and this quintain has version {}", schema::VERSION);
-            return Err(Unusable::Refused(self.foreign(&sentence)));
-        }
-        if (seed.as_str(), rows) != (&*self.seed.to_string(), whole(self.rows)) {
-            let sentence = format!(
-                "{rows} rows of seed {seed}, and this run has --db-rows {} and --seed {}",
-                self.rows, self.seed
-            );
-            return Err(Unusable::Refused(self.foreign(&sentence)));
-        }
-        Ok(())
-    }
-
-    fn foreign(&self, what: &str) -> String {
-        format!(
-            "{} holds {what}: start with the same ones, or remove them with DROP TABLE quintain_about, quintain_items, \
-             quintain_orders",
-            self.place()
-        )
-    }
-
-    /// Makes and fills the tables in one transaction. Who comes second waits for it, and finds them.
-    async fn fill(&self, client: &mut Client, mut progress: impl FnMut(u64) + Send) -> Result<(), Error> {
-        let filling = client.session.transaction().await?;
-        filling.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
-        let there = filling.query_one("SELECT to_regclass('quintain_about') IS NOT NULL", &[]).await?;
-        if there.get(0) {
-            return filling.commit().await;
-        }
-        filling
-            .batch_execute(&format!(
-                "{}, PRIMARY KEY (id)); CREATE TABLE quintain_orders (id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY, \
-                 {}; CREATE TABLE quintain_about (version BIGINT NOT NULL, seed TEXT NOT NULL, rows BIGINT NOT NULL)",
-                schema::ITEMS,
-                schema::ORDERS
-            ))
-            .await?;
-        let insert = filling
-            .prepare(
-                "INSERT INTO quintain_items (id, code, price, sold, name) SELECT id, id, price, 0, name FROM \
-                 unnest($1::bigint[], $2::bigint[], $3::text[]) AS row (id, price, name)",
-            )
-            .await?;
-        let mut next = 1;
-        while next <= self.rows {
-            let end = (next + STRIDE).min(self.rows + 1);
-            let (ids, prices, names) = columns(self.seed, next, end);
-            filling.execute(&insert, &[&ids, &prices, &names]).await?;
-            next = end;
-            progress(next - 1);
-        }
-        let about = "INSERT INTO quintain_about (version, seed, rows) VALUES ($1, $2, $3)";
-        filling.execute(about, &[&schema::VERSION, &self.seed.to_string(), &whole(self.rows)]).await?;
-        filling.commit().await?;
-        client.session.batch_execute("ANALYZE quintain_items").await
+        Ok(Client { session, is_busy: false, statements: HashMap::new(), timeout, seed, health })
     }
 }
 
@@ -274,7 +223,7 @@ impl Manager for Server {
     type Error = Trouble;
 
     async fn create(&self) -> Result<Pooled<Client>, Trouble> {
-        match self.connect(|_| {}).await {
+        match self.connect_to_tables().await {
             Ok(client) => Ok(Pooled::new(client)),
             Err(Unusable::Full(reason)) => Err(Trouble::Unreachable(reason)),
             Err(Unusable::Down(reason) | Unusable::Refused(reason)) => {
@@ -306,20 +255,6 @@ impl Backend for Server {
 }
 
 impl Client {
-    /// Waits for an answer, for as long as it may take.
-    async fn within<'a, T, F>(
-        &'a mut self,
-        ask: impl FnOnce(&'a mut tokio_postgres::Client) -> F,
-    ) -> Result<T, String>
-    where
-        F: Future<Output = Result<T, Error>> + 'a,
-    {
-        match timeout(self.timeout, ask(&mut self.session)).await {
-            Ok(answer) => answer.map_err(|error| told(&error)),
-            Err(_) => Err("it does not answer".to_owned()),
-        }
-    }
-
     async fn statement(&mut self, sql: &'static str) -> Result<Statement, Error> {
         if let Some(known) = self.statements.get(sql) {
             return Ok(known.clone());

@@ -53,6 +53,18 @@ impl Postgres {
         assert_eq!(answer, "done\n", "{order}");
     }
 
+    /// A session on it that stays open.
+    pub fn session(&self) -> Session {
+        let mut psql = Command::new("psql")
+            .args([&*self.url, "-qAtX", "-v", "ON_ERROR_STOP=1"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let answers = BufReader::new(psql.stdout.take().unwrap());
+        Session { orders: psql.stdin.take(), psql, answers }
+    }
+
     /// The secret of its URL.
     pub fn password(&self) -> &str {
         let (_, rest) = self.url.split_once("quintain:").unwrap();
@@ -71,5 +83,35 @@ impl Drop for Postgres {
         // The end of its orders is its end.
         drop(self.orders.take());
         let _ = self.script.wait();
+    }
+}
+
+/// A session of whoever administers a server: it may hold locks. It ends when this is dropped.
+pub struct Session {
+    psql: Child,
+    orders: Option<ChildStdin>,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Session {
+    /// Runs statements; their answer, a line a row.
+    pub fn run(&mut self, sql: &str) -> String {
+        writeln!(self.orders.as_mut().unwrap(), "{sql};\nSELECT 'done';").unwrap();
+        let mut answer = String::new();
+        loop {
+            let before = answer.len();
+            assert_ne!(self.answers.read_line(&mut answer).unwrap(), 0, "{sql}: psql has ended");
+            if answer[before..] == *"done\n" {
+                answer.truncate(before);
+                return answer;
+            }
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        drop(self.orders.take());
+        let _ = self.psql.wait();
     }
 }
