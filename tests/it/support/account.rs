@@ -252,7 +252,7 @@ fn plausible(stats: &Value, clients: u64) {
 
 /// Every counter, none below what it was.
 fn grown(before: &BTreeMap<String, f64>, stats: &Value) -> BTreeMap<String, f64> {
-    const FALLING: [&str; 4] = ["in_flight", "connections", "pool", "arrivals"];
+    const FALLING: [&str; 5] = ["in_flight", "connections", "pool", "db", "arrivals"];
     let mut counters = BTreeMap::new();
     let mut keep = |name: String, value: &Value| counters.insert(name, value.as_f64().unwrap());
     let totals = stats["totals"].as_object().unwrap();
