@@ -2,7 +2,7 @@
 //! one writer is told so; and a run without a database has neither a file nor a cost.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use rustix::process::Signal;
@@ -144,32 +144,63 @@ fn somebody_elses_database_is_refused_and_left_alone() {
     }
 }
 
+/// Connections in use, and requests that wait for one, now.
+fn pool(target: &Target) -> (u64, u64) {
+    let database = &target.stats()["totals"]["db"];
+    (database["in_use"].as_u64().unwrap(), database["waiting"].as_u64().unwrap())
+}
+
+fn wait_for_pool(target: &Target, wanted: (u64, u64)) {
+    wait_for("connections in use and requests that wait", || (pool(target) == wanted).then_some(()));
+}
+
+/// Milliseconds, as `Server-Timing` has them, less what is lost in rounding two of them.
+fn at_least(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3 - 0.002
+}
+
+const ONE_WORKER: [&[&str]; 3] =
+    [&["--mode", "single"], &["--mode", "threads", "--workers", "1"], &["--mode", "cluster", "--workers", "1"]];
+
 #[test]
-fn a_request_waits_for_a_connection_and_no_longer_than_it_may() {
-    for mode in [
-        &["--mode", "single"][..],
-        &["--mode", "threads", "--workers", "1"],
-        &["--mode", "cluster", "--workers", "1"],
-    ] {
-        let target = start(&[mode, &["--db-pool", "1", "--db-acquire-timeout", "600ms"]].concat());
-        // The first holds the only connection, the second waits for it, and the third for longer than it may.
-        let mut clients: Vec<_> = (0..3).map(|_| target.connect()).collect();
-        for (client, (number, think)) in clients.iter_mut().zip([(1, "400ms"), (2, "400ms"), (3, "0s")]) {
-            client.send(request(&format!("/db?think={think}"))).unwrap();
-            // In this order: each has begun before the next is sent.
-            wait_for("it to be begun", || (target.total("started") == number).then_some(()));
-        }
-        let answers: Vec<Response> = clients.iter_mut().map(|client| client.receive().unwrap()).collect();
-        asked(&answers[0]);
-        asked(&answers[1]);
-        check_timing(&answers[1]);
-        assert!(answers[0].timing("acquire") < 200.0, "{:?}", answers[0].headers);
-        assert!(answers[1].timing("acquire") >= 300.0, "{:?}", answers[1].headers);
-        assert!(answers[1].timing("io") >= 400.0 && answers[1].timing("db") < 300.0, "{:?}", answers[1].headers);
-        assert_eq!(answers[2].status, 503);
-        let said = answers[2].text();
-        assert!(said.contains("1 database connections (--db-pool)") && said.contains("600ms"), "{said}");
-        drop(clients);
+fn a_request_waits_for_a_connection_until_it_is_free() {
+    for mode in ONE_WORKER {
+        let target = start(&[mode, &["--db-pool", "1", "--db-acquire-timeout", "1m"]].concat());
+        let (mut first, mut second) = (target.connect(), target.connect());
+        first.send(request("/db?think=50s")).unwrap();
+        wait_for_pool(&target, (1, 0));
+        let sent = Instant::now();
+        second.send(request("/db?think=50ms")).unwrap();
+        wait_for_pool(&target, (1, 1));
+        let seen = Instant::now();
+        assert_eq!(target.get("/io?ms=300").status, 200);
+        let least = at_least(seen);
+        // It leaves, and its connection is free.
+        drop(first);
+        let answer = second.receive().unwrap();
+        let most = sent.elapsed().as_secs_f64() * 1e3;
+        asked(&answer);
+        check_timing(&answer);
+        let acquire = answer.timing("acquire");
+        assert!(least >= 290.0 && acquire >= least && acquire <= most, "{least} {most} {:?}", answer.headers);
+        assert!(answer.timing("io") >= 50.0, "{:?}", answer.headers);
+        drop(second);
+        at_rest(&target);
+    }
+}
+
+#[test]
+fn a_request_waits_for_a_connection_no_longer_than_it_may() {
+    for mode in ONE_WORKER {
+        let target = start(&[mode, &["--db-pool", "1", "--db-acquire-timeout", "200ms"]].concat());
+        let mut first = target.connect();
+        first.send(request("/db?think=50s")).unwrap();
+        wait_for_pool(&target, (1, 0));
+        let refusal = target.get("/db");
+        assert_eq!(refusal.status, 503);
+        let said = refusal.text();
+        assert!(said.contains("1 database connections (--db-pool)") && said.contains("200ms"), "{said}");
+        drop(first);
         at_rest(&target);
     }
 }
@@ -187,46 +218,58 @@ fn what_a_client_gives_up_leaves_its_connection_to_the_next() {
     }
 }
 
-/// Two workers want the same row's transaction: one of them waits for the database's one writer, and says so.
+/// Whether somebody is in the place of the database's one writer.
+fn writer_is_taken(outside: &Connection) -> bool {
+    outside.execute_batch("BEGIN IMMEDIATE; ROLLBACK").is_err()
+}
+
 #[test]
 fn the_wait_for_the_one_writer_is_measured() {
     for mode in [MODES[1], MODES[2]] {
         let target = start(mode);
-        // Each on a thread of a pool, so that it is no matter which worker takes which connection.
-        let mut clients: Vec<_> = (0..3).map(|_| target.connect()).collect();
-        for client in &mut clients {
-            client.send(request("/db?query=contend&think=200ms&on=pool")).unwrap();
-        }
-        let answers: Vec<Response> = clients.iter_mut().map(|client| client.receive().unwrap()).collect();
-        let mut waits: Vec<f64> = answers
-            .iter()
-            .map(|answer| {
-                check_timing(answer);
-                let busy_ms = asked(answer)["busy_ms"].as_f64().unwrap();
-                assert!(busy_ms <= answer.timing("db") + 0.001, "{:?} {}", answer.headers, answer.text());
-                assert!(answer.timing("io") >= 200.0, "{:?}", answer.headers);
-                busy_ms
-            })
-            .collect();
-        waits.sort_by(f64::total_cmp);
-        assert!(waits[1] >= 150.0 && waits[2] >= 350.0, "one after the other: {waits:?}");
+        let writer = hold_the_writer(&target);
+        let mut client = target.connect();
+        client.send(request("/db?query=contend&think=200ms&on=pool")).unwrap();
+        wait_for_pool(&target, (1, 0));
+        let seen = Instant::now();
+        assert_eq!(target.get("/io?ms=2000").status, 200);
+        let least = at_least(seen);
+        drop(writer);
+        let answer = client.receive().unwrap();
+        check_timing(&answer);
+        let busy_ms = asked(&answer)["busy_ms"].as_f64().unwrap();
+        let (pool, db) = (answer.timing("pool"), answer.timing("db"));
+        assert!(pool + db >= least && busy_ms <= db + 0.001, "{least} {:?} {}", answer.headers, answer.text());
+        // Before it looked for the first time, it was not waiting yet.
+        assert!(busy_ms >= least / 2.0, "{least} {}", answer.text());
+        assert!(answer.timing("io") >= 200.0, "{:?}", answer.headers);
     }
 }
 
 #[test]
 fn who_waits_too_long_for_the_one_writer_is_told_so() {
     let target = start(&["--mode", "single", "--db-timeout", "100ms"]);
-    let mut holder = target.connect();
-    holder.send(request("/db?query=contend&think=2s&on=pool")).unwrap();
-    let refused = wait_for("a writer that finds it taken", || {
-        let answer = target.get("/db?query=insert&on=pool");
-        (answer.status == 503).then_some(answer)
-    });
+    let writer = hold_the_writer(&target);
+    let refused = target.get("/db?query=insert&on=pool");
+    assert_eq!(refused.status, 503);
     assert!(refused.text().contains("one writer") && refused.text().contains("100ms"), "{}", refused.text());
     // Who reads waits for nobody.
     asked(&target.get("/db"));
-    asked(&holder.receive().unwrap());
+    drop(writer);
     asked(&target.get("/db?query=insert"));
+}
+
+#[test]
+fn contend_is_the_one_writer_while_it_thinks() {
+    let target = start(&["--mode", "single"]);
+    let outside = Connection::open(target.run_directory().join("database.sqlite")).unwrap();
+    outside.busy_timeout(Duration::ZERO).unwrap();
+    assert!(!writer_is_taken(&outside));
+    let mut holder = target.connect();
+    holder.send(request("/db?query=contend&think=4s&on=pool")).unwrap();
+    wait_for("it to be the writer", || writer_is_taken(&outside).then_some(()));
+    asked(&holder.receive().unwrap());
+    assert!(!writer_is_taken(&outside));
 }
 
 #[test]
@@ -293,50 +336,53 @@ fn it_needs_a_run_directory() {
 /// Who holds a connection and who waits for one stands everywhere alike, and adds up at rest.
 #[test]
 fn the_pools_figures_stand_everywhere() {
-    for mode in [
-        &["--mode", "single"][..],
-        &["--mode", "threads", "--workers", "1"],
-        &["--mode", "cluster", "--workers", "1"],
-    ] {
-        let target = start(&[mode, &["--db-pool", "2", "--db-acquire-timeout", "1s"]].concat());
-        let mut clients: Vec<_> = (0..6).map(|_| target.connect()).collect();
-        for client in &mut clients {
-            client.send(request("/db?think=600ms")).unwrap();
+    std::thread::scope(|scope| {
+        for mode in ONE_WORKER {
+            scope.spawn(move || check_figures(mode));
         }
-        wait_for("connections in use and requests that wait", || {
-            let database = target.stats()["totals"]["db"].clone();
-            let seen = (database["in_use"].as_u64()?, database["waiting"].as_u64()?);
-            assert!(seen.0 <= 2 && seen.1 <= 6, "{mode:?}: {database}");
-            (seen == (2, 4)).then_some(())
-        });
-        wait_for("a row of it", || {
-            let rows = rows(&target.run_directory().join("resources.csv"));
-            rows.iter().any(|row| row["db_in_use"] == "2" && row["db_waiting"] != "0").then_some(())
-        });
-        let answers: Vec<Response> = clients.iter_mut().map(|client| client.receive().unwrap()).collect();
-        // Two at once; two after them; two more would have to wait for 1.2 s.
-        let waits: f64 =
-            answers.iter().filter(|answer| answer.status == 200).map(|answer| answer.timing("acquire")).sum();
-        let refused = answers.iter().filter(|answer| answer.status == 503).count();
-        assert!((1..=4).contains(&refused), "{mode:?}: {refused}");
-        drop(clients);
-        let stats = at_rest(&target);
-        for database in [&stats["totals"]["db"], &stats["workers"][0]["db"]] {
-            assert_eq!((&database["in_use"], &database["waiting"]), (&0.into(), &0.into()), "{mode:?}: {database}");
-            assert_eq!((&database["timeouts"], &database["acquired"]), (&refused.into(), &(6 - refused).into()));
-            assert!((database["acquire_seconds"].as_f64().unwrap() - waits / 1e3).abs() < 0.001, "{database}");
-            assert_eq!((&database["failures"], &database["answered"]), (&0.into(), &(6 - refused).into()));
-        }
-        wait_for("the metrics of it", || {
-            let text = metrics(&target, "");
-            text.contains(&format!("quintain_worker_db_timeouts_total{{slot=\"0\"}} {refused}\n")).then_some(())
-        });
-        let left = target.end();
-        for file in ["resources.csv", "workers.csv"] {
-            let last = left.csv(file).pop().unwrap();
-            assert_eq!((&*last["db_in_use"], &*last["db_waiting"]), ("0", "0"), "{mode:?} {file}");
-            assert_eq!(last["db_timeouts_total"], refused.to_string(), "{mode:?} {file}");
-        }
+    });
+}
+
+fn check_figures(mode: &[&str]) {
+    let flags = ["--db-pool", "2", "--db-acquire-timeout", "3s", "--sample-interval", "100ms"];
+    let target = start(&[mode, &flags].concat());
+    let mut clients: Vec<_> = (0..6).map(|_| target.connect()).collect();
+    let (holders, waiters) = clients.split_at_mut(2);
+    for client in holders {
+        client.send(request("/db?think=6s")).unwrap();
+    }
+    wait_for_pool(&target, (2, 0));
+    for client in waiters {
+        client.send(request("/db")).unwrap();
+    }
+    wait_for_pool(&target, (2, 4));
+    wait_for("a row of it", || {
+        let rows = rows(&target.run_directory().join("resources.csv"));
+        rows.iter().any(|row| row["db_in_use"] == "2" && row["db_waiting"] == "4").then_some(())
+    });
+    let answers: Vec<Response> = clients.iter_mut().map(|client| client.receive().unwrap()).collect();
+    let waits: f64 =
+        answers.iter().filter(|answer| answer.status == 200).map(|answer| answer.timing("acquire")).sum();
+    let refused = answers.iter().filter(|answer| answer.status == 503).count();
+    // Four, unless the machine was stopped until connections were free as well.
+    assert!((1..=4).contains(&refused), "{mode:?}: {refused}");
+    drop(clients);
+    let stats = at_rest(&target);
+    for database in [&stats["totals"]["db"], &stats["workers"][0]["db"]] {
+        assert_eq!((&database["in_use"], &database["waiting"]), (&0.into(), &0.into()), "{mode:?}: {database}");
+        assert_eq!((&database["timeouts"], &database["acquired"]), (&refused.into(), &(6 - refused).into()));
+        assert!((database["acquire_seconds"].as_f64().unwrap() - waits / 1e3).abs() < 0.001, "{database}");
+        assert_eq!((&database["failures"], &database["answered"]), (&0.into(), &(6 - refused).into()));
+    }
+    wait_for("the metrics of it", || {
+        let text = metrics(&target, "");
+        text.contains(&format!("quintain_worker_db_timeouts_total{{slot=\"0\"}} {refused}\n")).then_some(())
+    });
+    let left = target.end();
+    for file in ["resources.csv", "workers.csv"] {
+        let last = left.csv(file).pop().unwrap();
+        assert_eq!((&*last["db_in_use"], &*last["db_waiting"]), ("0", "0"), "{mode:?} {file}");
+        assert_eq!(last["db_timeouts_total"], refused.to_string(), "{mode:?} {file}");
     }
 }
 

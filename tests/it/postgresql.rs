@@ -213,7 +213,7 @@ fn a_pool_larger_than_the_server_allows_is_said_at_the_start_and_to_whom_it_conc
     assert!(target.errors().contains("are 12 connections") && target.errors().contains("allows 5"));
     let mut clients: Vec<_> = (0..12).map(|_| target.connect()).collect();
     for client in &mut clients {
-        client.send("GET /db?think=500ms HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        client.send("GET /db?think=3s HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
     }
     let answers: Vec<_> = clients.iter_mut().map(|client| client.receive().unwrap()).collect();
     let refused: Vec<_> = answers.iter().filter(|answer| answer.status == 503).collect();
