@@ -41,7 +41,7 @@ use crate::sys::procfs::MemoryKillCount;
 use crate::sys::signals::Signals;
 use crate::sys::threads::ThreadGroup;
 pub use member::Arrangement;
-pub use signals::{block_signals, ends_run};
+pub use signals::{EarlyEnd, block_signals};
 pub use slot::SlotListeners;
 
 use command::Command;

@@ -117,12 +117,14 @@ fn serve(
     }
     let addresses = sockets.addresses();
     let directory = RunDirectory::make(config)?;
-    let database = match RunDatabase::prepare(config, &profile, &directory, &signals, screen)? {
+    let database = match RunDatabase::prepare(config, &profile, &directory, (&signals, &inherited), screen)? {
         Prepared::None => None,
         Prepared::Ready(database) => Some(Arc::new(database)),
-        Prepared::Interrupted => {
+        Prepared::Interrupted(end) => {
             sockets.remove_files();
-            return Ok(0);
+            screen
+                .complain(&format!("signal {} came before the database was ready; nothing was run", end.signal()));
+            return Ok(end.exit_code());
         }
     };
     let record = record(config, &profile, command, (descriptors, started_ns), &sockets, database.as_deref());

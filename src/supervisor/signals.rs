@@ -76,15 +76,37 @@ pub fn block_signals() -> io::Result<Signals> {
     Signals::block(&wanted.map(|(number, _)| number).collect::<Vec<_>>())
 }
 
-/// Takes the signals that are pending before there is anybody whom they could concern: whether one of them ends the run.
-#[must_use]
-pub fn ends_run(signals: &Signals) -> bool {
-    let mut ends = false;
-    while let Some(Received { number, .. }) = signals.next() {
-        let action = SIGNALS.iter().find(|(known, ..)| *known == number).map(|(_, _, action)| *action);
-        ends |= matches!(action, Some(SignalAction::Terminate | SignalAction::Drain(_)));
+/// A signal that ends a run before its first worker is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EarlyEnd {
+    /// Which signal.
+    number: i32,
+}
+
+impl EarlyEnd {
+    /// Takes the signals that have come: the first one that would end a run with workers ends this one, and nobody needs
+    /// the others.
+    #[must_use]
+    pub fn among(signals: &Signals, inherited: &Inherited) -> Option<Self> {
+        std::iter::from_fn(|| signals.next())
+            .find(|signal| {
+                let (_, action) = judge(*signal, inherited);
+                matches!(action, SignalAction::Terminate | SignalAction::Drain(_))
+            })
+            .map(|Received { number, .. }| Self { number })
     }
-    ends
+
+    /// The signal's name.
+    #[must_use]
+    pub fn signal(self) -> Cow<'static, str> {
+        meaning(self.number).0
+    }
+
+    /// 128 and the signal's number, as a shell says of a command that a signal has ended.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        u8::try_from(128 + self.number).unwrap_or(u8::MAX)
+    }
 }
 
 /// What a signal does when this process was started like that.
@@ -122,12 +144,16 @@ fn sender_of(signal: Received, inherited: &Inherited) -> Sender {
     }
 }
 
+/// A signal's name, and what it does in a process that was started like that.
+fn judge(signal: Received, inherited: &Inherited) -> (Cow<'static, str>, SignalAction) {
+    let (name, action) = meaning(signal.number);
+    (name, action_for(action, sender_of(signal, inherited), inherited.ignores(libc::SIGHUP)))
+}
+
 impl Supervisor {
     pub(super) fn take_signals(&mut self) {
         while let Some(signal) = self.signals.next() {
-            let inherited = &self.plan.inherited;
-            let (name, action) = meaning(signal.number);
-            let action = action_for(action, sender_of(signal, inherited), inherited.ignores(libc::SIGHUP));
+            let (name, action) = judge(signal, &self.plan.inherited);
             match action {
                 SignalAction::TakeExits => continue,
                 SignalAction::Ignore if !self.ignored_signals.insert(signal.number) => continue,

@@ -39,6 +39,7 @@ mod ignored_signals;
 mod inherited_signals;
 mod instance;
 mod instances;
+mod interrupted_filling;
 mod io_against_cpu;
 mod killed_worker;
 mod knee;

@@ -16,6 +16,8 @@ use super::screen::Screen;
 use crate::config::{Config, DatabaseChoice};
 use crate::profile::Profile;
 use crate::run_files;
+use crate::supervisor::EarlyEnd;
+use crate::sys::inherited::Inherited;
 use crate::sys::signals::Signals;
 use crate::work::database::embedded::{self, Embedded, JOURNAL, SYNCHRONOUS};
 use crate::work::database::server::{Reached, Server, Unusable};
@@ -40,7 +42,7 @@ pub enum Prepared {
     /// The run has this one.
     Ready(RunDatabase),
     /// A signal has ended the run meanwhile.
-    Interrupted,
+    Interrupted(EarlyEnd),
 }
 
 impl RunDatabase {
@@ -52,7 +54,7 @@ impl RunDatabase {
         config: &Config,
         profile: &Profile,
         directory: &RunDirectory,
-        signals: &Signals,
+        signals: (&Signals, &Inherited),
         screen: Screen,
     ) -> Result<Prepared, String> {
         if let DatabaseChoice::Server(url) = &config.database {
@@ -121,7 +123,12 @@ impl RunDatabase {
 }
 
 /// Has a child fill a file of the run directory.
-fn fill(config: &Config, directory: &RunDirectory, signals: &Signals, screen: Screen) -> Result<Prepared, String> {
+fn fill(
+    config: &Config,
+    directory: &RunDirectory,
+    signals: (&Signals, &Inherited),
+    screen: Screen,
+) -> Result<Prepared, String> {
     let Some(directory) = directory.path() else {
         return Err(format!(
             "{} needs a run directory for its file, and --no-csv makes none: leave one of them out",
@@ -146,9 +153,9 @@ fn fill(config: &Config, directory: &RunDirectory, signals: &Signals, screen: Sc
             database.remove_files();
             Err(sentence.as_str().unwrap_or_default().to_owned())
         }
-        Ok(Ended::Interrupted) => {
+        Ok(Ended::Interrupted(end)) => {
             database.remove_files();
-            Ok(Prepared::Interrupted)
+            Ok(Prepared::Interrupted(end))
         }
         Err(sentence) => {
             database.remove_files();
@@ -158,7 +165,12 @@ fn fill(config: &Config, directory: &RunDirectory, signals: &Signals, screen: Sc
 }
 
 /// Has a child reach a server and fill its tables. One that is down now may come up later.
-fn reach(server: Server, config: &Config, signals: &Signals, screen: Screen) -> Result<Prepared, String> {
+fn reach(
+    server: Server,
+    config: &Config,
+    signals: (&Signals, &Inherited),
+    screen: Screen,
+) -> Result<Prepared, String> {
     let place = server.place();
     let reached = in_child(signals, || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -173,7 +185,7 @@ fn reach(server: Server, config: &Config, signals: &Signals, screen: Screen) -> 
         }
     });
     let reached = match reached.map_err(|sentence| format!("the database {place} can't be reached: {sentence}"))? {
-        Ended::Interrupted => return Ok(Prepared::Interrupted),
+        Ended::Interrupted(end) => return Ok(Prepared::Interrupted(end)),
         Ended::Well(said) => {
             let version = said["version"].as_str().unwrap_or_default().to_owned();
             let connections = said["connections"].as_u64().unwrap_or(0);

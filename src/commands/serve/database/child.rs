@@ -7,7 +7,8 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
 use serde_json::Value;
 
-use crate::supervisor;
+use crate::supervisor::EarlyEnd;
+use crate::sys::inherited::Inherited;
 use crate::sys::process::{self, Child, Exit, Fork};
 use crate::sys::signals::Signals;
 
@@ -19,20 +20,23 @@ pub enum Ended {
     /// It has not, and says why.
     Badly(Value),
     /// A signal came that ends the run, and the child with it.
-    Interrupted,
+    Interrupted(EarlyEnd),
 }
 
 /// Has a forked child do `work`, and waits for its end.
 ///
 /// # Errors
 /// What the kernel says, or how the child died.
-pub fn in_child(signals: &Signals, work: impl FnOnce() -> Result<Value, Value>) -> Result<Ended, String> {
+pub fn in_child(
+    (signals, inherited): (&Signals, &Inherited),
+    work: impl FnOnce() -> Result<Value, Value>,
+) -> Result<Ended, String> {
     let refused = |tried: &str, error: &io::Error| format!("{tried}: {}", process::refusal(error));
     let (told, mut tell) = io::pipe().map_err(|error| refused("pipe", &error))?;
     match process::fork().map_err(|error| refused("fork", &error))? {
         Fork::Parent(child) => {
             drop(tell);
-            wait_for(&child, told, signals)
+            wait_for(&child, told, signals, inherited)
         }
         Fork::Child { parent } => {
             drop(told);
@@ -51,7 +55,12 @@ const WELL: i32 = 0;
 const BADLY: i32 = 3;
 
 /// Waits for the end of a child that says on `told` what came of its work, or for a signal that ends the run.
-fn wait_for(child: &Child, mut told: PipeReader, signals: &Signals) -> Result<Ended, String> {
+fn wait_for(
+    child: &Child,
+    mut told: PipeReader,
+    signals: &Signals,
+    inherited: &Inherited,
+) -> Result<Ended, String> {
     let mut said = Vec::new();
     loop {
         let mut polled = [
@@ -63,10 +72,10 @@ fn wait_for(child: &Child, mut told: PipeReader, signals: &Signals) -> Result<En
             Err(error) => return Err(format!("poll: {error}")),
         }
         let [has_told, has_signal] = polled.map(|polled| !polled.revents().is_empty());
-        if has_signal && supervisor::ends_run(signals) {
+        if has_signal && let Some(end) = EarlyEnd::among(signals, inherited) {
             child.kill();
             collect(child);
-            return Ok(Ended::Interrupted);
+            return Ok(Ended::Interrupted(end));
         }
         if has_told {
             let mut piece = [0; 1024];
