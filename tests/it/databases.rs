@@ -260,6 +260,19 @@ fn who_waits_too_long_for_the_one_writer_is_told_so() {
 }
 
 #[test]
+fn the_oldest_orders_go_where_there_are_as_many_as_rows() {
+    let target = start(&["--mode", "single"]);
+    for _ in 0..3 {
+        assert_eq!(asked(&target.get("/db?query=insert&rows=1500"))["rows"], 1_500);
+    }
+    let outside = Connection::open(target.run_directory().join("database.sqlite")).unwrap();
+    let kept = outside.query_row("SELECT count(*), min(id), max(id) FROM quintain_orders", [], |row| {
+        Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?, row.get::<_, u64>(2)?))
+    });
+    assert_eq!(kept.unwrap(), (2_000, 2_501, 4_500));
+}
+
+#[test]
 fn contend_is_the_one_writer_while_it_thinks() {
     let target = start(&["--mode", "single"]);
     let outside = Connection::open(target.run_directory().join("database.sqlite")).unwrap();

@@ -262,6 +262,27 @@ fn a_server_that_is_down_or_hangs_is_a_503_and_comes_back_by_itself() {
     }
 }
 
+#[test]
+fn the_oldest_orders_go_where_there_are_as_many_as_rows() {
+    let Some(postgres) = Postgres::start(&[]) else { return };
+    let target = target(&postgres.url, &["--mode", "cluster", "--workers", "2"]);
+    // All at once: nobody waits for anybody, and none fails.
+    let mut clients: Vec<_> = (0..8).map(|_| target.connect()).collect();
+    for _ in 0..5 {
+        for client in &mut clients {
+            client.send("GET /db?query=insert&rows=700 HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+        }
+        for client in &mut clients {
+            let answer = client.receive().unwrap();
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            assert_eq!(answer.json()["rows"], 700, "{}", answer.text());
+        }
+    }
+    assert_eq!(target.get("/db?query=insert&rows=7").status, 200);
+    let kept = postgres.session().run("SELECT count(*), max(id) - min(id) FROM quintain_orders");
+    assert_eq!(kept, "1000|999\n");
+}
+
 /// A client that leaves in the middle of a transaction leaves neither it nor the row's lock behind.
 #[test]
 fn whoever_leaves_takes_the_transaction_along() {

@@ -136,7 +136,8 @@ fn fill(
         ));
     };
     let file = directory.join(run_files::DATABASE);
-    let embedded = Embedded { file: file.clone(), timeout: config.db_timeout, seed: config.seed };
+    let (timeout, seed, rows) = (config.db_timeout, config.seed, config.db_rows);
+    let embedded = Embedded { file: file.clone(), timeout, seed, rows };
     // What is there already is somebody else's. From here on the files are this run's, to be removed with it.
     fs::File::create_new(&file)
         .map_err(|error| format!("the database {} can't be made: {error}", file.display()))?;

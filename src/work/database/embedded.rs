@@ -49,6 +49,8 @@ pub struct Embedded {
     pub timeout: Duration,
     /// `--seed`, of which the rows that are added are made as well.
     pub seed: u64,
+    /// `--db-rows`: as many orders are kept at most.
+    pub rows: u64,
 }
 
 /// An open connection.
@@ -56,6 +58,7 @@ pub struct Open {
     connection: Connection,
     busy: Arc<Busy>,
     seed: u64,
+    rows: u64,
 }
 
 /// The wait of the query that runs for the one writer, as the busy handler counts it.
@@ -94,7 +97,7 @@ impl Embedded {
         let handler = Arc::clone(&busy);
         connection.busy_handler(Some(move |earlier| handler.wait(earlier)))?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
-        Ok(Open { connection, busy, seed: self.seed })
+        Ok(Open { connection, busy, seed: self.seed, rows: self.rows })
     }
 }
 
@@ -197,6 +200,10 @@ impl Open {
                     let (price, name) = schema::row(self.seed, id);
                     statement.execute(params![id, price, name])?;
                     found.sum += price;
+                }
+                let last = u64::try_from(self.connection.last_insert_rowid()).unwrap_or(0);
+                if let Some(beyond @ 1..) = last.checked_sub(self.rows) {
+                    self.connection.prepare_cached(schema::REMOVE)?.execute([beyond])?;
                 }
             }
             Kind::Point | Kind::Range | Kind::Aggregate | Kind::Update | Kind::Contend => {

@@ -46,6 +46,9 @@ pub const UPDATE: ByIndex = by_index!("UPDATE quintain_items SET sold = sold + 1
 /// Adds an order.
 pub const INSERT: &str = "INSERT INTO quintain_orders (item, price, name) VALUES ($1, $2, $3)";
 
+/// Removes the orders up to one.
+pub const REMOVE: &str = "DELETE FROM quintain_orders WHERE id <= $1";
+
 /// Adds an item.
 pub const FILL: &str = "INSERT INTO quintain_items (id, code, price, sold, name) VALUES ($1, $1, $2, 0, $3)";
 

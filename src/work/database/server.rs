@@ -68,6 +68,7 @@ pub struct Client {
     statements: HashMap<&'static str, Statement>,
     timeout: Duration,
     seed: u64,
+    rows: u64,
     health: Arc<Health>,
 }
 
@@ -174,8 +175,8 @@ impl Server {
                 health.suspect();
             }
         });
-        let (timeout, seed, health) = (self.timeout, self.seed, Arc::clone(&self.health));
-        Ok(Client { session, is_busy: false, statements: HashMap::new(), timeout, seed, health })
+        let (timeout, seed, rows, health) = (self.timeout, self.seed, self.rows, Arc::clone(&self.health));
+        Ok(Client { session, is_busy: false, statements: HashMap::new(), timeout, seed, rows, health })
     }
 }
 
@@ -312,7 +313,8 @@ impl Client {
             Kind::Insert => {
                 let statement = self.statement(INSERT).await?;
                 let (ids, prices, names) = columns(self.seed, first, first + rows);
-                found.rows = self.session.execute(&statement, &[&ids, &prices, &names]).await?;
+                let added = self.session.query_one(&statement, &[&ids, &prices, &names, &whole(self.rows)]).await?;
+                found.rows = u64::try_from(added.try_get::<_, i64>(0)?).unwrap_or(0);
                 found.sum = prices.iter().map(|price| price.unsigned_abs()).sum();
             }
             Kind::Update => {
@@ -346,6 +348,10 @@ fn take(found: &mut Found, rows: &[Row]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Adds orders: all of a query's at once.
-const INSERT: &str = "INSERT INTO quintain_orders (item, price, name) SELECT item, price, name FROM \
-                      unnest($1::bigint[], $2::bigint[], $3::text[]) AS row (item, price, name)";
+/// Adds orders, all of a query's at once, and removes the oldest beyond `$4`. Those that another transaction removes, or has
+/// only just added, are left to it and to the next one: nobody waits. How many were added.
+const INSERT: &str = "WITH added AS (INSERT INTO quintain_orders (item, price, name) SELECT item, price, name FROM \
+                      unnest($1::bigint[], $2::bigint[], $3::text[]) AS row (item, price, name) RETURNING id), \
+                      removed AS (DELETE FROM quintain_orders WHERE id = ANY (ARRAY(SELECT id FROM quintain_orders \
+                      WHERE id BETWEEN 1 AND (SELECT max(id) FROM added) - $4 FOR UPDATE SKIP LOCKED))) \
+                      SELECT count(*) FROM added";
