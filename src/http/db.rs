@@ -47,44 +47,38 @@ fn unanswered(trouble: &Trouble) -> Refusal {
 }
 
 impl FromQuery for Query {
-    const NAMES: &'static [&'static str] = &["query", "rows", "indexed", "think", "on"];
+    const NAMES: &'static [&'static str] = &Self::NAMES;
 
     fn from_query(query: &super::parameters::Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
+        let [kind, rows, indexed, think, place] = Self::NAMES;
         let most = whole(limits.db_rows, FLAG);
-        let kind = query.one_of("query", &kinds())?.unwrap_or_default();
+        let kind = query.one_of(kind, &Self::kinds())?.unwrap_or_default();
         // The default is held to the limit too.
-        let rows = query.ranged("rows", &most)?.map_or_else(|| most.check("rows", kind.default_rows()), Ok)?;
+        let rows = query.ranged(rows, &most)?.map_or_else(|| most.check(rows, kind.default_rows()), Ok)?;
         Ok(Self {
             kind,
             rows,
-            indexed: query.one_of("indexed", &INDEXED)?.unwrap_or(true),
-            think: query.ranged("think", &duration(limits.delay, "--max-delay"))?.unwrap_or(Duration::ZERO),
-            place: query.one_of("on", &places())?.unwrap_or(Place::Loop),
+            indexed: query.one_of(indexed, &Self::INDEXED)?.unwrap_or(true),
+            think: query.ranged(think, &duration(limits.delay, "--max-delay"))?.unwrap_or(Duration::ZERO),
+            place: query.one_of(place, &Self::places())?.unwrap_or(Place::Loop),
         })
     }
 }
 
-const INDEXED: [(&str, bool); 2] = [("yes", true), ("no", false)];
-
-fn kinds() -> [(&'static str, Kind); 6] {
-    Kind::ALL.map(|kind| (kind.name(), kind))
-}
-
-fn places() -> [(&'static str, Place); 2] {
-    Place::ALL.map(|place| (place.name(), place))
-}
-
 impl Describe for Query {
     fn describe(limits: &Limits) -> Vec<Documented> {
-        let think = duration(limits.delay, "--max-delay");
-        let rows =
+        let [kind, rows, indexed, think, place] = Self::NAMES;
+        let thinking = duration(limits.delay, "--max-delay");
+        let about =
             "how many rows it looks at, adds or changes; 100 of range and aggregate, 1 of the others unless given";
         vec![
-            Documented::new("query", "what is asked", words(&kinds())).or(Kind::default().name()),
-            whole(limits.db_rows, FLAG).documented("rows", rows, None).such_as("1"),
-            Documented::new("indexed", "whether the rows are found by an index", words(&INDEXED)).or("yes"),
-            think.documented("think", "for how long the connection is held besides", Some(Duration::ZERO)),
-            Documented::new("on", "where an embedded database works", words(&places())).or(Place::ALL[0].name()),
+            Documented::new(kind, "what is asked", words(&Self::kinds())).or(Kind::default().name()),
+            whole(limits.db_rows, FLAG).documented(rows, about, None).such_as("1"),
+            Documented::new(indexed, "whether the rows are found by an index", words(&Self::INDEXED))
+                .or(Self::INDEXED[0].0),
+            thinking.documented(think, "for how long the connection is held besides", Some(Duration::ZERO)),
+            Documented::new(place, "where an embedded database works", words(&Self::places()))
+                .or(Place::ALL[0].name()),
         ]
     }
 }

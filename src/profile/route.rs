@@ -198,28 +198,29 @@ fn read_mem(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>
 }
 
 fn read_db(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>) -> Option<Query> {
-    let table = entry.table(&["query", "rows", "indexed", "think", "on"], errors)?;
-    let kind = read_word(&table, "query", Kind::ALL.map(|kind| (kind.name(), kind)), errors);
-    let indexed = read_word(&table, "indexed", [("yes", true), ("no", false)], errors);
-    let place = read_word(&table, "on", Place::ALL.map(|place| (place.name(), place)), errors);
+    let table = entry.table(&Query::NAMES, errors)?;
+    let [kind, rows, indexed, think, place] = Query::NAMES;
+    let kind = read_word(&table, kind, Query::kinds(), errors);
+    let indexed = read_word(&table, indexed, Query::INDEXED, errors);
+    let place = read_word(&table, place, Query::places(), errors);
     let whose = format!(" (--max-delay {})", Spelled(rules.delay));
     let think = table
-        .get("think")
+        .get(think)
         .map_or(Some(Duration::ZERO), |think| think.duration(&(Duration::ZERO..=rules.delay), &whose, errors));
-    let kind = kind?;
-    let rows = match (kind.default_rows(), table.get("rows")) {
+    let rows = match (kind.map(Kind::default_rows), table.get(rows)) {
         (_, Some(rows)) => rows.whole(&(0..=rules.db_rows), " (--db-rows)", errors),
-        (default, None) if default <= rules.db_rows => Some(default),
-        (default, None) => {
+        (None, None) => None,
+        (Some(default), None) if default <= rules.db_rows => Some(default),
+        (Some(default), None) => {
             table.lacks(
-                "rows",
+                rows,
                 &format!("{default} by default, and there are {} (--db-rows)", rules.db_rows),
                 errors,
             );
             None
         }
     };
-    Some(Query { kind, rows: rows?, indexed: indexed?, think: think?, place: place? })
+    Some(Query { kind: kind?, rows: rows?, indexed: indexed?, think: think?, place: place? })
 }
 
 /// The one of two keys that is there.

@@ -169,6 +169,16 @@ fn every_mistake_has_its_place_and_says_what_is_allowed() {
 }
 
 #[test]
+fn all_mistakes_of_a_db_step_come_together() {
+    let step = "{ query = 'x', rows = -2, indexed = true, think = 5, on = 'moon' }";
+    let said = sentences(&format!("[[route]]\npath = '/a'\nsteps = [ {{ db = {step} }} ]\n"));
+    for name in crate::work::database::Query::NAMES {
+        let key = format!("route.steps.db.{name}");
+        assert_eq!(said.iter().filter(|sentence| sentence.contains(&key)).count(), 1, "{key}: {said:#?}");
+    }
+}
+
+#[test]
 fn all_mistakes_come_together_in_the_order_of_the_text() {
     let text = "
 summary = 7

@@ -67,6 +67,26 @@ pub struct Query {
     pub place: Place,
 }
 
+impl Query {
+    /// What its fields are called in a request's query and in a profile's step, in their order here.
+    pub const NAMES: [&'static str; 5] = ["query", "rows", "indexed", "think", "on"];
+
+    /// What `indexed` may be, the usual one first.
+    pub const INDEXED: [(&'static str, bool); 2] = [("yes", true), ("no", false)];
+
+    /// What `query` may be, the usual one first.
+    #[must_use]
+    pub fn kinds() -> [(&'static str, Kind); 6] {
+        Kind::ALL.map(|kind| (kind.name(), kind))
+    }
+
+    /// What `on` may be, the usual one first.
+    #[must_use]
+    pub fn places() -> [(&'static str, Place); 2] {
+        Place::ALL.map(|place| (place.name(), place))
+    }
+}
+
 /// A query, and which rows it is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ask {
