@@ -372,7 +372,7 @@ fn exit_with(error: &clap::Error) -> ExitCode {
 fn redact(arguments: &[OsString]) -> Vec<String> {
     let secrets: Vec<String> = SETTINGS
         .iter()
-        .filter(|setting| matches!(setting.kind, Kind::Secret))
+        .filter(|setting| setting.kind.is_secret())
         .map(|setting| format!("--{}", setting.name))
         .collect();
     let mut is_secret = false;

@@ -72,7 +72,7 @@ fn take_entry(
         Ok(given) => Ok((setting, given)),
         Err(wanted) => {
             let kind = value.get_ref().type_str();
-            let is_shown = !matches!(setting.kind, Kind::Secret) && !value.get_ref().is_table();
+            let is_shown = !setting.kind.is_secret() && !value.get_ref().is_table();
             Err(Mistake {
                 source,
                 value: is_shown.then(|| file.get(value.span()).unwrap_or_default().to_owned()),

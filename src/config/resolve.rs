@@ -98,7 +98,7 @@ impl Reader {
         match parsed {
             Ok(value) => Some(value),
             Err(allowed) => {
-                let value = (!matches!(kind, Kind::Secret)).then(|| text.clone());
+                let value = (!kind.is_secret()).then(|| text.clone());
                 self.mistakes.push(Mistake { source: source.clone(), value, allowed });
                 self.failed.push(name);
                 None
@@ -167,7 +167,7 @@ fn workers(reader: &mut Reader, mode: Mode, max_workers: usize, by_default: usiz
 /// The one that was asked for: a run has one database.
 fn database(reader: &mut Reader) -> DatabaseChoice {
     let is_embedded = reader.read("db", switch);
-    let url = reader.read_if_given("database-url", |text, _| database_url(text).map(Secret::new));
+    let url = reader.read_if_given("database-url", |text, kind| database_url(text, kind).map(Secret::new));
     match (is_embedded, url) {
         (false, None) => DatabaseChoice::ByProfile,
         (true, None) => DatabaseChoice::Embedded,
@@ -301,17 +301,9 @@ fn some_text(text: &str, kind: &Kind) -> Result<String, String> {
 }
 
 /// What is wrong with a URL is said without a piece of it, as any may be of the password.
-fn database_url(text: &str) -> Result<String, String> {
-    let example = "such as postgresql://user:password@host:5432/database";
-    if !text.starts_with("postgresql://") && !text.starts_with("postgres://") {
-        return Err(format!("must begin with postgresql://, {example}"));
-    }
-    match text.parse::<tokio_postgres::Config>() {
-        Ok(_) => Ok(text.to_owned()),
-        Err(_) => {
-            Err(format!("can't be read: must be {example}, with other characters in a password percent-encoded"))
-        }
-    }
+fn database_url(text: &str, kind: &Kind) -> Result<String, String> {
+    let is_url = text.starts_with("postgresql://") || text.starts_with("postgres://");
+    if is_url && text.parse::<tokio_postgres::Config>().is_ok() { Ok(text.to_owned()) } else { Err(must_be(kind)) }
 }
 
 fn instance(text: &str, kind: &Kind) -> Result<String, String> {

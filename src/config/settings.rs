@@ -54,6 +54,8 @@ pub enum Kind {
     Text,
     /// Text that is shown nowhere.
     Secret,
+    /// The URL of a `PostgreSQL` server, which is shown nowhere: it may hold a password.
+    SecretUrl,
     /// Directives of a tracing filter.
     Filter,
 }
@@ -83,8 +85,18 @@ impl fmt::Display for Kind {
                 "1 to {LONGEST_NAME} letters, digits, dots, underscores and hyphens, the first a letter or digit"
             ),
             Self::Text | Self::Secret => formatter.write_str("a text that is not empty"),
+            Self::SecretUrl => formatter
+                .write_str("postgresql://USER:PASSWORD@HOST:PORT/DATABASE, with other characters percent-encoded"),
             Self::Filter => formatter.write_str("a filter such as info or quintain=debug,warn"),
         }
+    }
+}
+
+impl Kind {
+    /// Whether a value must not be shown.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        matches!(self, Self::Secret | Self::SecretUrl)
     }
 }
 
@@ -213,7 +225,7 @@ pub const SETTINGS: &[Setting] = &[
         heading: WHAT,
         help: "A PostgreSQL server for /db and db steps, such as postgresql://user:password@host:5432/database; better given \
                by the environment, where `ps` doesn't show it",
-        kind: Kind::Secret,
+        kind: Kind::SecretUrl,
     },
     Setting {
         name: "mode",

@@ -117,7 +117,7 @@ fn what_can_never_work_is_refused_at_the_start_with_a_sentence() {
     for (url, flags, says) in [
         (url.replace(postgres.password(), "wrong"), &[][..], "password authentication failed"),
         (url.replace("/postgres", "/nowhere"), &[], "database \"nowhere\" does not exist"),
-        (url.replace("postgresql://", "mysql://"), &[], "must begin with postgresql://"),
+        (url.replace("postgresql://", "mysql://"), &[], "must be postgresql://USER"),
         (url.clone(), &["--seed", "7"], "this run has --db-rows 1000 and --seed 7"),
         (url.clone(), &["--db"], "a run has one database"),
     ] {

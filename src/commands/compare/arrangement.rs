@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::binary;
 use super::plan::Check;
-use crate::config::{Kind, SETTINGS, Setting as ServeSetting};
+use crate::config::{SETTINGS, Setting as ServeSetting};
 
 /// A setting of `quintain serve` and its value; a switch has the value `true`.
 pub type Setting = (String, String);
@@ -38,7 +38,7 @@ const SERVER: &str = "allowed: command='COMMAND',url=http://HOST:PORT, in which 
 
 /// The setting of this key, if it is one that is shown nowhere.
 fn secret(key: &str) -> Option<&'static ServeSetting> {
-    SETTINGS.iter().find(|setting| setting.name == key && matches!(setting.kind, Kind::Secret))
+    SETTINGS.iter().find(|setting| setting.name == key && setting.kind.is_secret())
 }
 
 /// Whether both arms count their own requests, so that the figures can be theirs.
