@@ -23,10 +23,7 @@ const OFFER: &[(&str, &str)] = &[
     ("/cpu?iterations=1000000", "exact work, with a checksum; on=loop|pool"),
     ("/cpu?ms=10", "computes until the thread has used this much CPU"),
     ("/mem?bytes=10MiB&ms=100", "takes memory, holds it, gives it back"),
-    (
-        "/db?query=point",
-        "asks a database, if there is one (--db); query=range, aggregate, insert, update or contend",
-    ),
+    ("/db?query=point", "asks a database, if there is one (--db); query=range or another"),
     ("/bytes/1MiB", "bytes that can be checked; seed=, Range, ETag; in chunks from /stream/1MiB"),
     ("/drip?duration=1&numbytes=5", "bytes one by one; delay=, code=, seed="),
     ("/status/200", "a status, or several by weight: 200:0.9,503:0.1; any method"),
