@@ -23,7 +23,8 @@ pub trait Argument: Sized + Send {
     /// What the request is answered that doesn't have it.
     type Refusal: IntoResponse;
 
-    /// Takes it. The arguments of a handler are taken in their order.
+    /// Takes it. The arguments of a handler are taken in their order; the header lines and the body are gone from the
+    /// request then.
     fn take(request: &mut Request) -> impl Future<Output = Result<Self, Self::Refusal>> + Send;
 }
 
@@ -88,7 +89,7 @@ impl Argument for HeaderMap {
     type Refusal = Infallible;
 
     async fn take(request: &mut Request) -> Result<Self, Infallible> {
-        Ok(request.headers.get().clone())
+        Ok(take(request.headers.get()))
     }
 }
 
