@@ -29,7 +29,8 @@ macro_rules! kinds {
 
         impl EventKind {
             /// The names of all kinds.
-            pub const NAMES: &[&str] = &[$($name),*];
+            #[cfg(test)]
+            const NAMES: &[&str] = &[$($name),*];
 
             /// Its name.
             #[must_use]
@@ -147,9 +148,11 @@ impl fmt::Display for PlanChange {
 
 impl From<&str> for PlanChange {
     fn from(text: &str) -> Self {
-        let begun = text.strip_prefix("epoch ").and_then(|rest| rest.split_once(": "));
-        let epoch = begun.and_then(|(epoch, words)| Some((epoch.parse().ok()?, words)));
-        let (epoch, words) = epoch.map_or((None, text), |(epoch, words)| (Some(epoch), words));
+        let parts = text.strip_prefix("epoch ").and_then(|rest| rest.split_once(": "));
+        let (epoch, words) = match parts.map(|(epoch, words)| (epoch.parse().ok(), words)) {
+            Some((Some(epoch), words)) => (Some(epoch), words),
+            _ => (None, text),
+        };
         Self { epoch, words: words.to_owned(), plans: String::new() }
     }
 }
@@ -179,22 +182,22 @@ pub struct Event {
 }
 
 impl Event {
-    /// It happens now, to the whole target.
+    /// It happens to the whole target, at this time by both clocks (monotonic, and since the Unix epoch).
+    #[must_use]
+    pub fn at((at_ns, realtime_ns): (u64, u64), kind: EventKind) -> Self {
+        Self { at_ns, realtime_ns, whose: Whose::default(), kind }
+    }
+
+    /// The same, now.
     #[must_use]
     pub fn now(kind: EventKind) -> Self {
-        Self { at_ns: clock::monotonic_ns(), realtime_ns: clock::realtime_ns(), whose: Whose::default(), kind }
+        Self::at((clock::monotonic_ns(), clock::realtime_ns()), kind)
     }
 
     /// The same, to one of its workers or the observer.
     #[must_use]
     pub fn of(self, whose: Whose) -> Self {
         Self { whose, ..self }
-    }
-
-    /// The same at another time, by both clocks.
-    #[must_use]
-    pub fn at(self, (at_ns, realtime_ns): (u64, u64)) -> Self {
-        Self { at_ns, realtime_ns, ..self }
     }
 }
 

@@ -356,7 +356,7 @@ impl Observer {
             tracing::warn!("worker {number}.{generation} has counted what can't be: this tick leaves it out");
             let whose = Whose { slot: Some(number), generation: Some(generation), pid: Some(slot.pid) };
             let moment = (sample.moment.monotonic_ns, sample.moment.realtime_ns);
-            self.write_down(&Event::now(EventKind::Implausible).of(whose).at(moment));
+            self.write_down(&Event::at(moment, EventKind::Implausible).of(whose));
         }
         self.implausible = sample.slots.iter().filter(broken).map(|slot| slot.slot).collect();
     }

@@ -154,7 +154,7 @@ impl Target {
         let (at_ns, realtime_ns) = (clock::monotonic_ns(), clock::realtime_ns());
         let index = self.marks.put(phase, (at_ns, realtime_ns), &self.figures())?;
         // When nobody takes it any more, the run is over.
-        let _ = self.events.send(Event::now(EventKind::Mark(phase.to_owned())).at((at_ns, realtime_ns)));
+        let _ = self.events.send(Event::at((at_ns, realtime_ns), EventKind::Mark(phase.to_owned())));
         Some((index, at_ns))
     }
 }

@@ -31,7 +31,7 @@ impl Observer {
         };
         let change = PlanChange { epoch, words, plans: plans_in_force(&self.board, now_ns) };
         tracing::info!("fault plans, {change}");
-        self.write_down(&Event::now(EventKind::FaultPlan(change)));
+        self.write_down(&Event::at((now_ns, clock::realtime_ns()), EventKind::FaultPlan(change)));
     }
 
     /// Writes down what happened, follows a changed profile, and then notes that it is done.

@@ -104,11 +104,11 @@ pub fn watch_expiry(target: &Target) {
 }
 
 fn note(target: &Target, epoch: u64, words: String) {
-    let plans = plans_in_force(&target.board, clock::monotonic_ns());
-    let change = PlanChange { epoch: Some(epoch), words, plans };
+    let at_ns = clock::monotonic_ns();
+    let change = PlanChange { epoch: Some(epoch), words, plans: plans_in_force(&target.board, at_ns) };
     tracing::info!("fault plans, {change}");
     // Only an observer that ends hears nothing.
-    let _ = target.events.send(Event::now(EventKind::FaultPlan(change)));
+    let _ = target.events.send(Event::at((at_ns, clock::realtime_ns()), EventKind::FaultPlan(change)));
 }
 
 /// `errors now and then (status 0.003, reset 0.002) on * for 30s`
