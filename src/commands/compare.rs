@@ -4,6 +4,7 @@
 //! ended. A round runs both arms, each with a fresh target: ready, warm-up, measured stretch, drain. What a round has
 //! measured is a line of `rounds.jsonl` at once, so that an interrupted comparison loses nothing and can be resumed.
 
+mod agent;
 mod arrangement;
 mod beside;
 mod binary;

@@ -4,6 +4,7 @@ use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::agent;
 use super::plan::Plan;
 use super::process::{Started, Stop, last_words, shell};
 use super::target::pinned;
@@ -12,7 +13,7 @@ use crate::comparison::Arm;
 /// So long may it take from TERM until all of its processes have ended; then they are killed.
 const END: Duration = Duration::from_secs(10);
 
-/// An answer to the question whether it is up may take so long.
+/// Each stage of the question whether it is up may take so long.
 const ANSWER: Duration = Duration::from_secs(2);
 
 /// Where its own output goes, in the arm's folder.
@@ -53,8 +54,7 @@ impl Server {
     }
 
     fn wait_until_it_answers(&mut self, plan: &Plan, stop: &Stop) -> Result<Duration, String> {
-        let http = ureq::Agent::config_builder().timeout_global(Some(ANSWER)).http_status_as_error(false);
-        let http: ureq::Agent = http.build().into();
+        let http: ureq::Agent = agent::limited(ANSWER).http_status_as_error(false).build().into();
         let asked = format!("{}{}", self.url, plan.load.path);
         let mut exit = None;
         let mut answers = false;

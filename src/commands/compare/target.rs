@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 
+use super::agent;
 use super::arrangement::{Setting, complete, words};
 use super::plan::Plan;
 use super::process::{Started, Stop, last_words};
@@ -22,6 +23,9 @@ const DRAIN: Duration = Duration::from_secs(45);
 
 /// So long at most is waited until nothing is in flight.
 const REST: Duration = Duration::from_secs(2);
+
+/// Each stage of a question may take so long.
+const ANSWER: Duration = Duration::from_secs(30);
 
 /// A row of the CSV that often, so that short stretches have some.
 const SAMPLE_INTERVAL: &str = "200ms";
@@ -83,15 +87,7 @@ impl Target {
         let pinned = pinned(plan.pins.as_ref().map(|[_, target]| target));
         let words = [pinned, command, words(&settings)].concat();
         let process = Started::start(&words, folder, folder, ("target.out", "target.err"), stop)?;
-        // Of each stage after the name's: with a limit on the whole, ureq starts a thread for each request to look the name up.
-        let limit = Some(Duration::from_secs(30));
-        let http = ureq::Agent::config_builder()
-            .timeout_connect(limit)
-            .timeout_send_request(limit)
-            .timeout_send_body(limit)
-            .timeout_recv_response(limit)
-            .timeout_recv_body(limit);
-        let http = http.build().into();
+        let http = agent::limited(ANSWER).build().into();
         let mut target =
             Self { process, folder: folder.to_owned(), url: String::new(), admin: String::new(), http };
         let took = target.wait_until_ready(plan.start_limit(), stop)?;
