@@ -66,10 +66,7 @@ pub struct Client {
     /// Whether a query was begun and not ended. Whoever gave up on it leaves the answer to come.
     is_busy: bool,
     statements: HashMap<&'static str, Statement>,
-    timeout: Duration,
-    seed: u64,
-    rows: u64,
-    health: Arc<Health>,
+    server: Server,
 }
 
 impl Server {
@@ -175,8 +172,7 @@ impl Server {
                 health.suspect();
             }
         });
-        let (timeout, seed, rows, health) = (self.timeout, self.seed, self.rows, Arc::clone(&self.health));
-        Ok(Client { session, is_busy: false, statements: HashMap::new(), timeout, seed, rows, health })
+        Ok(Client { session, is_busy: false, statements: HashMap::new(), server: self.clone() })
     }
 }
 
@@ -267,7 +263,7 @@ impl Client {
 
     /// Answers a query; the think time of a transaction is no part of what may take too long.
     async fn answer(&mut self, ask: &Ask) -> Result<Found, Trouble> {
-        let (limit, health) = (self.timeout, Arc::clone(&self.health));
+        let limit = self.server.timeout;
         let think = if ask.query.kind == Kind::Contend { ask.query.think } else { Duration::ZERO };
         self.is_busy = true;
         let answer = timeout(limit.saturating_add(think), self.ask(ask)).await;
@@ -276,13 +272,13 @@ impl Client {
             Ok(Ok(found)) => Ok(found),
             Ok(Err(error)) => {
                 if error.as_db_error().is_none() {
-                    health.suspect();
+                    self.server.health.suspect();
                     return Err(Trouble::Unreachable(told(&error)));
                 }
                 Err(Trouble::Failed(told(&error)))
             }
             Err(_) => {
-                health.suspect();
+                self.server.health.suspect();
                 Err(Trouble::NoAnswer { timeout: limit })
             }
         }
@@ -312,8 +308,9 @@ impl Client {
             }
             Kind::Insert => {
                 let statement = self.statement(INSERT).await?;
-                let (ids, prices, names) = columns(self.seed, first, first + rows);
-                let added = self.session.query_one(&statement, &[&ids, &prices, &names, &whole(self.rows)]).await?;
+                let (ids, prices, names) = columns(self.server.seed, first, first + rows);
+                let most = whole(self.server.rows);
+                let added = self.session.query_one(&statement, &[&ids, &prices, &names, &most]).await?;
                 found.rows = u64::try_from(added.try_get::<_, i64>(0)?).unwrap_or(0);
                 found.sum = prices.iter().map(|price| price.unsigned_abs()).sum();
             }
