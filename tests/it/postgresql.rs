@@ -1,11 +1,13 @@
 //! A `PostgreSQL` server as the database: the same answers as the embedded one, a password that stands nowhere, and a target
 //! that says what is wrong while the server is, and recovers with it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
+use crate::support::kernel;
 use crate::support::postgres::Postgres;
 use crate::support::target::{MODES, Target, at_rest, command, outcome, with_free_ports};
 use crate::support::wait_for;
@@ -175,6 +177,49 @@ fn tables_that_are_locked_are_a_503_and_a_worker_that_is_not_ready() {
     other.run("ROLLBACK");
     wait_for("/readyz to follow", || (target.get("/readyz").status == 200).then_some(()));
     assert_eq!(target.get("/db").status, 200);
+}
+
+/// A worker looks at tables that are locked again and again: each look that it gives up on ends on the server too.
+#[test]
+fn what_is_given_up_on_leaves_no_session_on_the_server() {
+    let Some(postgres) = Postgres::start(&[]) else { return };
+    let target = target(&postgres.url, &["--mode", "single", "--db-timeout", "200ms"]);
+    let (mut other, mut watcher) = (postgres.session(), postgres.session());
+    other.run("BEGIN; LOCK TABLE quintain_about IN ACCESS EXCLUSIVE MODE");
+    let mut waiting = || -> BTreeSet<String> {
+        let sql =
+            "SELECT pid FROM pg_stat_activity WHERE application_name = 'quintain' AND wait_event_type = 'Lock'";
+        watcher.run(sql).lines().map(str::to_owned).collect()
+    };
+    let mut seen = BTreeSet::new();
+    wait_for("several looks at the tables", || {
+        // The first one gives the worker a reason for its own.
+        assert_eq!(target.get("/db").status, 503);
+        seen.append(&mut waiting());
+        (seen.len() >= 6).then_some(())
+    });
+    wait_for("the end of their sessions", || waiting().is_disjoint(&seen).then_some(()));
+}
+
+/// A server that hangs closes nothing: a query that is given up on closes its connection itself.
+#[test]
+fn what_is_given_up_on_leaves_no_connection_open() {
+    let Some(mut postgres) = Postgres::start(&[]) else { return };
+    let target = target(&postgres.url, &["--mode", "single", "--db-timeout", "3s"]);
+    let mut clients: Vec<_> = (0..8).map(|_| target.connect()).collect();
+    let mut ask_all = |path: &str| {
+        for client in &mut clients {
+            client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")).unwrap();
+        }
+        clients.iter_mut().map(|client| client.receive().unwrap().status).collect::<Vec<_>>()
+    };
+    assert_eq!(ask_all("/db?think=300ms"), [200; 8]);
+    let port = postgres.port();
+    let opened = || kernel::opened_to(port);
+    let before = wait_for("the kernel's list of them", || Some(opened()).filter(|opened| opened.len() >= 8));
+    postgres.order("hang");
+    assert_eq!(ask_all("/db"), [503; 8]);
+    wait_for("their end", || opened().is_disjoint(&before).then_some(()));
 }
 
 /// The start makes the tables, and neither a request nor a probe does.

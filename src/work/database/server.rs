@@ -11,6 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
+use tokio::runtime::Handle;
+use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
@@ -63,6 +65,8 @@ pub struct Reached {
 /// An open connection.
 pub struct Client {
     session: tokio_postgres::Client,
+    /// The task that reads and writes the connection's socket.
+    connection: AbortHandle,
     /// Whether a query was begun and not ended. Whoever gave up on it leaves the answer to come.
     is_busy: bool,
     statements: HashMap<&'static str, Statement>,
@@ -143,8 +147,11 @@ impl Server {
 
     /// A connection for queries: the tables are there, and those of this run.
     async fn connect_to_tables(&self) -> Result<Client, Unusable> {
-        let client = self.connect().await?;
-        if self.has_tables(&client.session).await? { Ok(client) } else { Err(self.lacks_tables()) }
+        let mut client = self.connect().await?;
+        client.is_busy = true;
+        let has_tables = self.has_tables(&client.session).await;
+        client.is_busy = matches!(has_tables, Err(Unusable::Down(_)));
+        if has_tables? { Ok(client) } else { Err(self.lacks_tables()) }
     }
 
     /// Does one step of what comes before the first query.
@@ -166,13 +173,14 @@ impl Server {
     async fn connect(&self) -> Result<Client, Unusable> {
         let (session, connection) = self.limited(self.timeout, self.config.connect(NoTls)).await?;
         let health = Arc::clone(&self.health);
-        tokio::spawn(async move {
+        let connection = tokio::spawn(async move {
             // One that is closed by us ends without an error.
             if connection.await.is_err() {
                 health.suspect();
             }
         });
-        Ok(Client { session, is_busy: false, statements: HashMap::new(), server: self.clone() })
+        let connection = connection.abort_handle();
+        Ok(Client { session, connection, is_busy: false, statements: HashMap::new(), server: self.clone() })
     }
 }
 
@@ -251,6 +259,22 @@ impl Backend for Server {
     }
 }
 
+impl Drop for Client {
+    /// An idle connection takes its leave by itself. One that is owed an answer would wait for it, and the server would work
+    /// on it, for as long as that takes: it is closed, and the server told to cancel.
+    fn drop(&mut self) {
+        if !self.is_busy {
+            return;
+        }
+        self.connection.abort();
+        // Without a runtime, the worker has ended.
+        if let Ok(runtime) = Handle::try_current() {
+            let (query, limit) = (self.session.cancel_token(), self.server.timeout);
+            runtime.spawn(async move { timeout(limit, query.cancel_query(NoTls)).await });
+        }
+    }
+}
+
 impl Client {
     async fn statement(&mut self, sql: &'static str) -> Result<Statement, Error> {
         if let Some(known) = self.statements.get(sql) {
@@ -267,7 +291,7 @@ impl Client {
         let think = if ask.query.kind == Kind::Contend { ask.query.think } else { Duration::ZERO };
         self.is_busy = true;
         let answer = timeout(limit.saturating_add(think), self.ask(ask)).await;
-        self.is_busy = false;
+        self.is_busy = answer.is_err();
         match answer {
             Ok(Ok(found)) => Ok(found),
             Ok(Err(error)) => {

@@ -1,5 +1,7 @@
 //! What the kernel knows of a target's TCP connections: the truth behind what the target says of them.
 
+use std::collections::BTreeSet;
+
 use procfs::net::TcpState;
 use procfs::process::{FDTarget, Process};
 
@@ -46,6 +48,13 @@ pub fn all_queued(port: u16, clients: &[u16]) -> bool {
 /// Connections that the target's side has closed first, not long ago.
 pub fn in_time_wait(port: u16) -> usize {
     connections(port).iter().filter(|connection| connection.state == TcpState::TimeWait).count()
+}
+
+/// The sockets of connections to a port, by their inodes, that are open on the side that has opened them.
+pub fn opened_to(port: u16) -> BTreeSet<u64> {
+    let all = procfs::net::tcp().unwrap().into_iter();
+    let theirs = all.filter(|entry| entry.remote_address.port() == port && entry.state == TcpState::Established);
+    theirs.map(|entry| entry.inode).filter(|inode| *inode != 0).collect()
 }
 
 /// Connections that a process has accepted and not closed.

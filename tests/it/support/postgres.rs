@@ -71,6 +71,12 @@ impl Postgres {
         rest.split_once('@').unwrap().0
     }
 
+    /// Its port.
+    pub fn port(&self) -> u16 {
+        let (_, address) = self.url.rsplit_once(':').unwrap();
+        address.split_once('/').unwrap().0.parse().unwrap()
+    }
+
     /// Runs statements on it, as whoever administers it does.
     pub fn run(&self, sql: &str) {
         let output = Command::new("psql").args([&*self.url, "-qAtc", sql]).output().unwrap();
