@@ -38,7 +38,7 @@ pub struct Wanted<'a> {
     /// The columns of numbers.
     pub figures: &'a [Figure],
     /// What else its writer is known to write.
-    pub others: &'a [&'a str],
+    pub others: [&'a [&'a str]; 2],
     /// Whether a run may have no rows of it.
     pub may_be_empty: bool,
 }
@@ -216,8 +216,11 @@ impl Columns {
         if columns.interval.is_none() {
             sentences.push("lacks interval_s: each row counts for the time since the one before".to_owned());
         }
-        let known: BTreeSet<&str> =
-            names.into_iter().chain(["elapsed_s", "interval_s"]).chain(wanted.others.iter().copied()).collect();
+        let known: BTreeSet<&str> = names
+            .into_iter()
+            .chain(["elapsed_s", "interval_s"])
+            .chain(wanted.others.into_iter().flatten().copied())
+            .collect();
         let unknown: Vec<&str> = header.iter().map(String::as_str).filter(|name| !known.contains(name)).collect();
         if !unknown.is_empty() {
             let names: Vec<String> = unknown.iter().take(8).map(|name| name.escape_debug().to_string()).collect();
@@ -268,7 +271,7 @@ mod tests {
         let directory = tempfile::TempDir::new().unwrap();
         let text = [&[header], rows].concat().join("\n");
         std::fs::write(directory.path().join(name), text + "\n").unwrap();
-        let wanted = Wanted { texts: &[], figures: &[Figure::Requests], others: &[], may_be_empty: false };
+        let wanted = Wanted { texts: &[], figures: &[Figure::Requests], others: [&[]; 2], may_be_empty: false };
         let mut given = Vec::new();
         let wrong = read(directory.path(), name, &wanted, &|_| (), |row| {
             given.push((row.elapsed_s, row.interval_s, row.numbers[0]));

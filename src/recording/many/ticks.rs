@@ -32,7 +32,7 @@ pub struct File {
     name: &'static str,
     texts: &'static [&'static str],
     pub figures: &'static [Figure],
-    others: &'static [&'static str],
+    others: [&'static [&'static str]; 2],
 }
 
 /// Of the whole target.
