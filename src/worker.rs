@@ -138,12 +138,9 @@ async fn serve(settings: &Settings, seat: SeatWriter, control: &MemberEnd) -> Re
         }
     });
     let mut worker = Worker::new(settings, seat)?;
-    let target = worker.target.clone();
-    tokio::spawn(async move {
-        if let Some(database) = &target.database {
-            database.watch(slot).await;
-        }
-    });
+    if let Some(database) = worker.target.database.clone() {
+        tokio::spawn(async move { database.watch(slot).await });
+    }
     // Until the worker ends: threads of its pool may work on.
     let _counted = pool::count(Arc::clone(&worker.seat));
     let mut beat = tokio::time::interval(BEAT);

@@ -64,7 +64,7 @@ pub struct State {
     /// What `/mem` takes, from all that a worker may hold.
     pub memory: Memory,
     /// The worker's connections to the database, where there is one.
-    pub database: Option<Database>,
+    pub database: Option<Arc<Database>>,
     seat: Arc<SeatWriter>,
     orders: OrdersReader,
     faults: Faults,
@@ -81,7 +81,7 @@ impl Target {
     pub fn new(limits: Limits, about: About, seat: Arc<SeatWriter>, database: Option<Database>) -> Self {
         Self(Arc::new(State {
             memory: Memory::new(limits.memory),
-            database,
+            database: database.map(Arc::new),
             limits,
             about,
             orders: OrdersReader::new(Arc::clone(seat.board())),
@@ -119,7 +119,7 @@ impl State {
     /// Whether its database answers, as far as is known; true where it has none.
     #[must_use]
     pub fn database_is_up(&self) -> bool {
-        self.database.as_ref().is_none_or(Database::is_up)
+        self.database.as_deref().is_none_or(Database::is_up)
     }
 
     /// Follows the orders page if it has changed, and says so in the seat; what is for the listeners waits for
