@@ -30,7 +30,7 @@ pub struct Settings {
     pub pool: usize,
     /// `--db-acquire-timeout`
     pub acquire_timeout: Duration,
-    /// Which one.
+    /// Where the database is.
     pub place: Place,
 }
 
@@ -44,7 +44,7 @@ pub enum Place {
 }
 
 impl Place {
-    /// The same, where a query waits for the database for so long.
+    /// The same place, with `timeout` as the limit for a query.
     #[must_use]
     pub fn within(&self, timeout: Duration) -> Self {
         match self {

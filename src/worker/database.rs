@@ -6,7 +6,7 @@ use super::pool::Counted;
 use crate::scoreboard::SeatWriter;
 use crate::work::database::{Account, Event};
 
-/// Who counts, until what is returned beside it is dropped.
+/// The account that counts on this seat, and the guard that ends the counting when it is dropped.
 pub fn count(seat: Arc<SeatWriter>) -> (Account, Counted) {
     let counted = Counted::on(seat);
     let place = counted.place();

@@ -1,6 +1,6 @@
-//! The database of a run: where it is, and that it is filled before the first worker is started.
+//! The database of a run, which is filled before the first worker starts.
 //!
-//! A process of its own fills it and ends: nothing of a connection to `SQLite` may be carried across a fork, and a runtime that
+//! A process of its own fills it and ends: no connection to `SQLite` may be carried across a fork, and the runtime that
 //! speaks to a server has threads.
 
 mod child;
@@ -24,24 +24,24 @@ use crate::work::database::server::{Reached, Server, Unusable};
 use crate::work::database::{Place, Settings};
 use child::{Ended, in_child};
 
-/// Fewer rows are made before one could see it.
+/// Fewer rows are made so fast that a bar could not be seen.
 const WORTH_A_BAR: u64 = 500_000;
 
-/// The database of a run, which has one.
+/// The database of a run that has one.
 #[derive(Clone, Debug)]
 pub struct RunDatabase {
     place: Place,
-    /// What a server said at the start; `None` when it was down, and of an embedded one.
+    /// What a server said at the start; `None` when it was down, and for an embedded database.
     reached: Option<Reached>,
 }
 
-/// What there is once the database is prepared.
+/// How the preparation of the database ended.
 pub enum Prepared {
     /// The run has none.
     None,
     /// The run has this one.
     Ready(RunDatabase),
-    /// A signal has ended the run meanwhile.
+    /// A signal ended the run during the preparation.
     Interrupted(EarlyEnd),
 }
 
@@ -69,7 +69,7 @@ impl RunDatabase {
         Ok(Prepared::None)
     }
 
-    /// What a worker is told of it.
+    /// The settings for a worker.
     #[must_use]
     pub fn settings(&self, config: &Config) -> Settings {
         Settings {
@@ -77,7 +77,7 @@ impl RunDatabase {
             seed: config.seed,
             pool: config.db_pool,
             acquire_timeout: config.db_acquire_timeout,
-            // A profile that is read again may have another limit.
+            // After HUP the profile may have another limit.
             place: self.place.within(config.db_timeout),
         }
     }
@@ -107,16 +107,16 @@ impl RunDatabase {
         }
     }
 
-    /// Removes what nobody needs after the run: the seed makes the same rows again.
+    /// Removes the embedded file after the run: the seed makes the same rows again.
     pub fn remove_files(&self) {
         match &self.place {
             Place::Embedded(Embedded { file, .. }) => {
                 for name in run_files::DATABASE_FILES {
-                    // One that can't be removed stays.
+                    // A file that can't be removed stays.
                     let _ = fs::remove_file(file.with_file_name(name));
                 }
             }
-            // Its tables stay: they are the same for the next run.
+            // A server's tables stay for the next run.
             Place::Server(_) => {}
         }
     }
@@ -138,7 +138,7 @@ fn fill(
     let file = directory.join(run_files::DATABASE);
     let (timeout, seed, rows) = (config.db_timeout, config.seed, config.db_rows);
     let embedded = Embedded { file: file.clone(), timeout, seed, rows };
-    // What is there already is somebody else's. From here on the files are this run's, to be removed with it.
+    // A file that is there already is not this run's. From here on the files are, and are removed with it.
     fs::File::create_new(&file)
         .map_err(|error| format!("the database {} can't be made: {error}", file.display()))?;
     let database = RunDatabase { place: Place::Embedded(embedded), reached: None };
@@ -148,24 +148,17 @@ fn fill(
         bar.finish_and_clear();
         filled.map(|()| Value::Null).map_err(Value::from)
     });
-    match filled {
-        Ok(Ended::Well(_)) => Ok(Prepared::Ready(database)),
-        Ok(Ended::Badly(sentence)) => {
-            database.remove_files();
-            Err(sentence.as_str().unwrap_or_default().to_owned())
-        }
-        Ok(Ended::Interrupted(end)) => {
-            database.remove_files();
-            Ok(Prepared::Interrupted(end))
-        }
-        Err(sentence) => {
-            database.remove_files();
-            Err(format!("the database can't be filled: {sentence}"))
-        }
+    if matches!(filled, Ok(Ended::Well(_))) {
+        return Ok(Prepared::Ready(database));
+    }
+    database.remove_files();
+    match filled.map_err(|sentence| format!("the database can't be filled: {sentence}"))? {
+        Ended::Interrupted(end) => Ok(Prepared::Interrupted(end)),
+        Ended::Well(said) | Ended::Badly(said) => Err(said.as_str().unwrap_or_default().to_owned()),
     }
 }
 
-/// Has a child reach a server and fill its tables. One that is down now may come up later.
+/// Has a child reach a server and fill its tables. A server that is down is no error: it may come up later.
 fn reach(
     server: Server,
     config: &Config,
@@ -204,7 +197,7 @@ fn reach(
     Ok(Prepared::Ready(RunDatabase { place: Place::Server(server), reached }))
 }
 
-/// How many connections the workers may open together, beside how many there can be.
+/// Logs how many connections the workers may open together, beside how many the server allows.
 fn say_connections(config: &Config, place: &str, allowed: u64) {
     let (pool, workers) = (config.db_pool, config.workers);
     let sum = pool as u64 * workers as u64;

@@ -1,6 +1,6 @@
-//! A worker's connections to its database: so many, waited for in turn and for so long.
+//! A worker's connections to its database: a pool of a fixed size, whose connections requests get in turn.
 //!
-//! The pool is deadpool's. What stands here is the account of it: who waits, who holds a connection, and for how long.
+//! The pool is deadpool's. This file keeps the account of it: which requests wait, which hold a connection, and for how long.
 
 use std::future::Future;
 use std::ops::{Deref, DerefMut};
@@ -29,21 +29,21 @@ pub struct Ran<B: Backend> {
     pub held: Held<B>,
     /// What it came to.
     pub found: Result<Found, Trouble>,
-    /// How long the database took, think time and what was waited for the loop after it included.
+    /// How long the database took, including the think time and the wait for the loop after it.
     pub took_ns: u64,
-    /// How long it waited for a thread before.
+    /// How long the query waited for a thread before it began.
     pub pool_ns: u64,
 }
 
 /// A connection in the pool.
 pub struct Pooled<C> {
     connection: C,
-    /// When it was last given back (monotonic).
+    /// When a request last gave it back (monotonic).
     released_ns: u64,
 }
 
 impl<C> Pooled<C> {
-    /// A new one.
+    /// Wraps a connection that was just opened.
     pub fn new(connection: C) -> Self {
         Self { connection, released_ns: 0 }
     }
@@ -95,16 +95,16 @@ pub enum Event {
     Failed,
 }
 
-/// Is told every event, by the worker's loop and by the threads of its pool.
+/// Called with every event, on the worker's loop and on the threads of its pool.
 pub type Account = Arc<dyn Fn(Event) + Send + Sync>;
 
-/// A request that waits for a connection. Dropped before it has one, it is given up.
+/// A request that waits for a connection. When it is dropped first, it counts as given up.
 struct Waiting<'a> {
     account: Option<&'a Account>,
 }
 
 impl Waiting<'_> {
-    /// It waits no more, for this reason.
+    /// Ends the wait, and counts why.
     fn ends(mut self, event: Event) {
         if let Some(account) = self.account.take() {
             account(event);
@@ -151,7 +151,7 @@ impl<B: Backend> Drop for Held<B> {
         if let Some(object) = &mut self.object {
             object.released_ns = now_ns;
         }
-        // Told first: whoever takes it next must not be counted beside this one.
+        // Counted before the connection is free: the request that takes it next would else count as a second one in use.
         (self.account)(Event::Released { held_ns: now_ns.saturating_sub(self.since_ns) });
         drop(self.object.take());
     }
@@ -166,7 +166,7 @@ pub struct Connections<B: Backend> {
 }
 
 impl<B: Backend> Connections<B> {
-    /// So many at most, each opened when it is first needed.
+    /// At most `size` connections, each opened when it is first needed.
     ///
     /// # Errors
     /// A sentence, when the pool can't be made.
@@ -186,7 +186,7 @@ impl<B: Backend> Connections<B> {
         let Found { rows, sum, busy_ns, think_ns, loop_ns } =
             found.inspect_err(|_| (self.account)(Event::Failed))?;
         let db_ns = took_ns.saturating_sub(think_ns).saturating_sub(loop_ns);
-        // What is added has no place to be found.
+        // An insert looks for no row, with or without an index.
         let is_scan = !ask.query.indexed && ask.query.kind != Kind::Insert;
         (self.account)(Event::Answered { db_ns, busy_ns, is_scan });
         let queried = Queried { kind: ask.query.kind, rows, sum, acquire_ns, db_ns, busy_ns, think_ns, pool_ns };
@@ -200,8 +200,8 @@ impl<B: Backend> Connections<B> {
         Ok(Queried { think_ns, ..queried })
     }
 
-    /// A connection, and how long it was waited for. What passed between its release and the loop's next turn was a wait
-    /// for the loop.
+    /// A connection, and how long the request waited for it. The time from the connection's release to the loop's next
+    /// turn is not counted in it: it was a wait for the loop.
     async fn acquire(&self) -> Result<(Held<B>, u64), Trouble> {
         (self.account)(Event::Asked);
         let waiting = Waiting { account: Some(&self.account) };

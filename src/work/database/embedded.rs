@@ -1,7 +1,7 @@
 //! The database that is a part of the program: `SQLite`, in a file that all workers open.
 //!
 //! The file is filled by a process that ends before the first worker is forked, as nothing of a connection may be carried
-//! across a fork. It has one writer at a time; who waits for that place asks for it again and again, at first after
+//! across a fork. It has one writer at a time; a query that waits to be it looks again and again, first after
 //! `FIRST_PAUSE`.
 
 use std::path::{Path, PathBuf};
@@ -21,10 +21,10 @@ use crate::work::cpu::Place;
 use crate::work::loop_hold;
 use crate::work::pool::{Pooled as OnPool, on_pool};
 
-/// Statements that a connection keeps prepared: there are not as many.
+/// Statements that a connection keeps prepared: more than there are.
 const STATEMENTS: usize = 32;
 
-/// After the first look at the one writer's place that finds it taken. Each further pause is twice as long.
+/// The pause after the first look that finds another writer. Each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_micros(20);
 
 /// The longest pause between two looks.
@@ -49,7 +49,7 @@ pub struct Embedded {
     pub timeout: Duration,
     /// `--seed`, of which the rows that are added are made as well.
     pub seed: u64,
-    /// `--db-rows`: as many orders are kept at most.
+    /// `--db-rows`; also the most orders that are kept.
     pub rows: u64,
 }
 
@@ -68,7 +68,8 @@ struct Busy {
 }
 
 impl Busy {
-    /// The one writer's place is taken, as it was at the `earlier` looks before. Pauses; false when it was long enough.
+    /// Pauses while there is another writer, as there was at the `earlier` looks before. Returns false once the query has
+    /// waited for as long as it may.
     fn wait(&self, earlier: i32) -> bool {
         let waited_ns = self.waited_ns.load(Relaxed);
         let left = self.timeout.saturating_sub(Duration::from_nanos(waited_ns));
@@ -133,7 +134,7 @@ impl Backend for Embedded {
     }
 }
 
-/// Runs a query on the calling thread; when it began (monotonic).
+/// Runs a query on the calling thread. Returns with it when it began (monotonic).
 fn run(mut held: Held<Embedded>, ask: &Ask) -> (Ran<Embedded>, u64) {
     let begun_ns = clock::monotonic_ns();
     let found = held.connection().answer(ask);
@@ -180,7 +181,7 @@ impl Open {
         self.execute("BEGIN IMMEDIATE")?;
         let written = self.change(ask).and_then(|found| self.execute("COMMIT").map(|()| found));
         if written.is_err() && !self.connection.is_autocommit() {
-            // The error that is told is the first one.
+            // The first error is the one to report.
             let _ = self.execute("ROLLBACK");
         }
         written
@@ -212,7 +213,7 @@ impl Open {
             }
         }
         if kind == Kind::Contend && !think.is_zero() {
-            // The thread sleeps: were it to serve others meanwhile, one of them might wait on it for this transaction.
+            // The thread sleeps and serves nobody: a second writer on this thread would wait for this transaction for ever.
             let begun_ns = clock::monotonic_ns();
             thread::sleep(think);
             found.think_ns = clock::monotonic_ns().saturating_sub(begun_ns);
@@ -226,7 +227,7 @@ fn take(found: &mut Found, mut rows: Rows<'_>) -> Result<(), Error> {
     while let Some(row) = rows.next()? {
         found.rows += 1;
         found.sum += row.get::<_, u64>(0)?;
-        // What a client reads, and we have no use for.
+        // A client would read the name; the answer has no use for it.
         row.get_ref(1)?.as_str()?;
     }
     Ok(())
@@ -269,7 +270,7 @@ fn set_synchronous(connection: &Connection, wanted: &str) -> Result<(), String> 
     }
 }
 
-/// Fills a file, which is there and empty, with so many items. `progress` is told how many are in, now and then.
+/// Fills an empty file with `items` items. `progress` is called now and then with the number that are in.
 ///
 /// # Errors
 /// A sentence, with the file's name.
@@ -281,7 +282,7 @@ pub fn fill(file: &Path, seed: u64, items: u64, progress: impl FnMut(u64)) -> Re
 fn try_fill(file: &Path, seed: u64, items: u64, progress: impl FnMut(u64)) -> Result<(), String> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(file, flags).map_err(|error| error.to_string())?;
-    // No journal: a file that is half full is removed with the run that could not fill it.
+    // No journal is needed: a run that can't fill the file to its end removes it.
     set_journal(&connection, "OFF")?;
     set_synchronous(&connection, "OFF")?;
     insert_items(&mut connection, seed, items, progress).map_err(|error| error.to_string())?;

@@ -1,5 +1,5 @@
-//! Whether a database server answers: not before the first probe has found so, and then until one fails that somebody had a
-//! reason for.
+//! Whether a database server answers. It counts as down until the first probe has an answer. After that it counts as up
+//! until a probe fails; probes are sent when a query or a connection has failed.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -24,13 +24,13 @@ impl Health {
         self.is_up.load(Relaxed)
     }
 
-    /// A query or a connection has failed: it is to be looked at.
+    /// Asks for a probe, because a query or a connection has failed.
     pub fn suspect(&self) {
         self.suspicion.notify_one();
     }
 
-    /// Probes once, and then whenever there is a suspicion, again and again until the server answers. `changed` is told
-    /// when it goes down, with the reason, and when it comes back. Never ends.
+    /// Probes once, and then whenever there is a suspicion, each time until the server answers. `changed` is called when
+    /// the server goes down, with the reason, and when it comes back. Never ends.
     pub async fn watch<F>(&self, probe: impl Fn() -> F, changed: impl Fn(Result<(), &str>))
     where
         F: Future<Output = Result<(), String>>,

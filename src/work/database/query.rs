@@ -1,4 +1,4 @@
-//! What a request may ask of a database, and what comes of it. None of it is SQL: that is [`super::schema`]'s.
+//! What a request may ask of a database, and what it gets. The SQL is in [`super::schema`].
 
 use std::fmt;
 use std::time::Duration;
@@ -42,7 +42,7 @@ impl Kind {
         }
     }
 
-    /// How many rows it is about when that isn't said.
+    /// How many rows it reads, adds or changes unless the request says otherwise.
     #[must_use]
     pub fn default_rows(self) -> u64 {
         match self {
@@ -143,7 +143,7 @@ pub struct Queried {
 /// Why a query was not answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Trouble {
-    /// No connection became free.
+    /// No connection became free in time.
     Exhausted {
         /// How many there are.
         size: usize,

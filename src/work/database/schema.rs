@@ -1,6 +1,6 @@
 //! The tables and their rows, the same in every database: they follow from the seed.
 
-/// Of the tables and rows that a server keeps from run to run. Raised when either changes.
+/// The version of the tables and rows, which a server keeps from run to run. Raised when either changes.
 pub const VERSION: i64 = 1;
 
 /// Prices are below this.
@@ -16,7 +16,7 @@ pub struct ByIndex {
 }
 
 impl ByIndex {
-    /// The one of the two.
+    /// The statement that finds its rows by the index, or the one that reads the whole table.
     #[must_use]
     pub fn sql(&self, is_indexed: bool) -> &'static str {
         if is_indexed { self.indexed } else { self.plain }
@@ -33,20 +33,20 @@ macro_rules! by_index {
 /// Price and name of one row.
 pub const POINT: ByIndex = by_index!("SELECT price, name FROM quintain_items", "= $1");
 
-/// The same of the rows from one to another whose price is at least so much.
+/// Price and name of the rows from `$1` to `$2` whose price is at least `$3`.
 pub const RANGE: ByIndex = by_index!("SELECT price, name FROM quintain_items", "BETWEEN $1 AND $2 AND price >= $3");
 
-/// How many rows there are from one to another, and the sum of their prices.
+/// How many rows there are from `$1` to `$2`, and the sum of their prices.
 pub const AGGREGATE: ByIndex =
     by_index!("SELECT count(*), CAST(coalesce(sum(price), 0) AS BIGINT) FROM quintain_items", "BETWEEN $1 AND $2");
 
-/// Sells each of the rows from one to another once more.
+/// Counts one more sale on each of the rows from `$1` to `$2`.
 pub const UPDATE: ByIndex = by_index!("UPDATE quintain_items SET sold = sold + 1", "BETWEEN $1 AND $2");
 
 /// Adds an order.
 pub const INSERT: &str = "INSERT INTO quintain_orders (item, price, name) VALUES ($1, $2, $3)";
 
-/// Removes the orders up to one.
+/// Removes the orders up to `$1`.
 pub const REMOVE: &str = "DELETE FROM quintain_orders WHERE id <= $1";
 
 /// Adds an item.
@@ -66,7 +66,7 @@ pub fn row(seed: u64, id: u64) -> (u64, String) {
     (price, format!("{:016x}{:016x}", mixed(price ^ id), mixed(seed.wrapping_add(id))))
 }
 
-/// Where a query of so many rows begins, by its request's index: any place from which there are as many.
+/// The first of the `rows` rows of the request with this index, so that its last row is at most `all`.
 #[must_use]
 pub fn first(seed: u64, index: u64, rows: u64, all: u64) -> u64 {
     let places = all.saturating_sub(rows) + 1;

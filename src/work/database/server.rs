@@ -1,6 +1,7 @@
 //! `PostgreSQL`, over its own protocol.
 //!
-//! The tables are made and filled by the start of a run that finds none. The password stands in `Server::config` alone, and no sentence here is made of it.
+//! The start of a run makes and fills the tables where there are none. The password stands in `Server::config` alone, and
+//! no message here is made of it.
 
 mod tables;
 
@@ -42,14 +43,14 @@ pub struct Server {
     health: Arc<Health>,
 }
 
-/// Why a server can't be used, for whoever starts a run.
+/// Why the start of a run can't use a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unusable {
     /// It does not answer now, and may later.
     Down(String),
     /// It answers, and has no connection left.
     Full(String),
-    /// It answers, and says no for as long as nobody changes something.
+    /// It answers, and will refuse until somebody changes its tables, its settings or the URL.
     Refused(String),
 }
 
@@ -67,7 +68,7 @@ pub struct Client {
     session: tokio_postgres::Client,
     /// The task that reads and writes the connection's socket.
     connection: AbortHandle,
-    /// Whether a query was begun and not ended. Whoever gave up on it leaves the answer to come.
+    /// Whether a query was begun and its answer is still to come: its request may have given up on it.
     is_busy: bool,
     statements: HashMap<&'static str, Statement>,
     server: Server,
@@ -77,14 +78,14 @@ impl Server {
     /// The server of a URL.
     ///
     /// # Errors
-    /// When it is none; nothing of it is in the sentence.
+    /// When it is no such URL. The sentence quotes nothing of it.
     pub fn new(url: &str, timeout: Duration, seed: u64, rows: u64) -> Result<Self, String> {
         let mut config: Config = url.parse().map_err(|_| "is no URL of a PostgreSQL server".to_owned())?;
         config.application_name("quintain");
         Ok(Self { config: Arc::new(config), timeout, seed, rows, health: Arc::default() })
     }
 
-    /// The same, with a health of its own.
+    /// The same server, for a worker that watches its health itself.
     #[must_use]
     pub fn of_a_worker(&self) -> Self {
         Self { health: Arc::default(), ..self.clone() }
@@ -109,7 +110,7 @@ impl Server {
         &self.health
     }
 
-    /// The same, with another limit on how long it may take for an answer.
+    /// The same server, with another limit on how long an answer may take.
     #[must_use]
     pub fn within(&self, timeout: Duration) -> Self {
         Self { timeout, ..self.clone() }
@@ -174,7 +175,7 @@ impl Server {
         let (session, connection) = self.limited(self.timeout, self.config.connect(NoTls)).await?;
         let health = Arc::clone(&self.health);
         let connection = tokio::spawn(async move {
-            // One that is closed by us ends without an error.
+            // A connection that we close ends without an error.
             if connection.await.is_err() {
                 health.suspect();
             }
@@ -201,13 +202,13 @@ fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Why a server can't be used that was to be connected to.
+/// What an error says about a server that we tried to use.
 fn unusable(place: &str, error: &Error) -> Unusable {
     let sentence = format!("{place}: {}", told(error));
     if error.code() == Some(&SqlState::TOO_MANY_CONNECTIONS) {
         return Unusable::Full(sentence);
     }
-    // It starts or ends: that passes. So does what the system says of sockets.
+    // A server that starts or ends, and an error of the system's sockets, may pass.
     let passing = [SqlState::CANNOT_CONNECT_NOW, SqlState::ADMIN_SHUTDOWN, SqlState::CRASH_SHUTDOWN];
     let of_the_system = error.source().is_some_and(|cause| cause.downcast_ref::<std::io::Error>().is_some());
     let passes = error.code().map_or(of_the_system || error.is_closed(), |code| passing.contains(code));
@@ -240,7 +241,11 @@ impl Manager for Server {
 
     async fn recycle(&self, client: &mut Pooled<Client>, _: &Metrics) -> RecycleResult<Trouble> {
         let is_usable = !client.session.is_closed() && !client.is_busy;
-        if is_usable { Ok(()) } else { Err(RecycleError::message("it is closed, or busy for nobody")) }
+        if is_usable {
+            Ok(())
+        } else {
+            Err(RecycleError::message("it is closed, or still busy with a query that was given up"))
+        }
     }
 }
 
@@ -252,7 +257,7 @@ impl Backend for Server {
         let found = held.connection().answer(&ask).await;
         let took_ns = clock::monotonic_ns().saturating_sub(begun_ns);
         if found.is_err() {
-            // Whatever it is in the middle of ends with it.
+            // The connection may be in the middle of a transaction, which ends with it.
             held.discard();
         }
         Ran { held, found, took_ns, pool_ns: 0 }
@@ -260,14 +265,14 @@ impl Backend for Server {
 }
 
 impl Drop for Client {
-    /// An idle connection takes its leave by itself. One that is owed an answer would wait for it, and the server would work
-    /// on it, for as long as that takes: it is closed, and the server told to cancel.
+    /// An idle connection closes by itself. One that still waits for an answer would stay open, with the server at work, until
+    /// the answer comes: so it is closed here, and the server is told to cancel the query.
     fn drop(&mut self) {
         if !self.is_busy {
             return;
         }
         self.connection.abort();
-        // Without a runtime, the worker has ended.
+        // There is no runtime any more when the worker has ended.
         if let Ok(runtime) = Handle::try_current() {
             let (query, limit) = (self.session.cancel_token(), self.server.timeout);
             runtime.spawn(async move { timeout(limit, query.cancel_query(NoTls)).await });
@@ -285,7 +290,7 @@ impl Client {
         Ok(statement)
     }
 
-    /// Answers a query; the think time of a transaction is no part of what may take too long.
+    /// Answers a query. The think time of a transaction does not count towards its time limit.
     async fn answer(&mut self, ask: &Ask) -> Result<Found, Trouble> {
         let limit = self.server.timeout;
         let think = if ask.query.kind == Kind::Contend { ask.query.think } else { Duration::ZERO };
@@ -369,8 +374,8 @@ fn take(found: &mut Found, rows: &[Row]) -> Result<(), Error> {
     Ok(())
 }
 
-/// Adds orders, all of a query's at once, and removes the oldest beyond `$4`. Those that another transaction removes, or has
-/// only just added, are left to it and to the next one: nobody waits. How many were added.
+/// Adds all of a query's orders at once, removes the oldest beyond `$4`, and counts those that were added. Orders that another
+/// transaction is removing or adding just now are left to a later query, so that no query waits for another.
 const INSERT: &str = "WITH added AS (INSERT INTO quintain_orders (item, price, name) SELECT item, price, name FROM \
                       unnest($1::bigint[], $2::bigint[], $3::text[]) AS row (item, price, name) RETURNING id), \
                       removed AS (DELETE FROM quintain_orders WHERE id = ANY (ARRAY(SELECT id FROM quintain_orders \

@@ -1,4 +1,4 @@
-//! Work before the start that a process of its own does.
+//! Work before the first worker starts, done by a process of its own.
 
 use std::io::{self, PipeReader, Read, Write};
 use std::os::fd::AsFd;
@@ -15,11 +15,11 @@ use crate::sys::signals::Signals;
 /// How a child has ended.
 #[derive(Debug)]
 pub enum Ended {
-    /// It has done its work, and says this.
+    /// It did its work, and returned this.
     Well(Value),
-    /// It has not, and says why.
+    /// It failed, and returned why.
     Badly(Value),
-    /// A signal came that ends the run, and the child with it.
+    /// A signal ended the run; the child was killed.
     Interrupted(EarlyEnd),
 }
 
@@ -54,7 +54,7 @@ pub fn in_child(
 const WELL: i32 = 0;
 const BADLY: i32 = 3;
 
-/// Waits for the end of a child that says on `told` what came of its work, or for a signal that ends the run.
+/// Waits for the end of a child, which writes its result to `told`, or for a signal that ends the run.
 fn wait_for(
     child: &Child,
     mut told: PipeReader,
@@ -95,7 +95,7 @@ fn wait_for(
     }
 }
 
-/// How a child that has closed its pipe ends, which is a matter of microseconds.
+/// Waits for the exit of a child that has closed its pipe, which takes microseconds, and reaps it.
 fn collect(child: &Child) -> Exit {
     loop {
         if let Some(exit) = child.ended() {

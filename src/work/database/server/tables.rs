@@ -1,4 +1,4 @@
-//! The tables on a server: whether they are this run's, and how the start of a run makes them.
+//! The tables on a server: whether they are of this run's seed and rows, and how the start of a run makes them.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use super::{Server, Unusable, columns, unusable, whole};
 use crate::units::Spelled;
 use crate::work::database::schema;
 
-/// What serializes the making of the tables.
+/// The advisory lock that a run takes to make the tables, so that only one run does.
 const LOCK: i64 = 0x7175_696e_7461_696e;
 
 /// Rows that are sent at once.
 const STRIDE: u64 = 5_000;
 
-/// How long a step of the filling may take, which is no query of the run: [`STRIDE`] rows, or the wait for somebody who fills.
+/// How long a step of the filling may take: sending [`STRIDE`] rows, or waiting for another run that fills the tables.
 const STEP: Duration = Duration::from_secs(30);
 
 impl Server {
-    /// Whether there are tables, which are then those of this run.
+    /// Whether there are tables. Tables of another seed, size or version are an error.
     pub(super) async fn has_tables(&self, client: &Client) -> Result<bool, Unusable> {
         let asked = client.query_opt("SELECT version, seed, rows FROM quintain_about", &[]);
         let row = match timeout(self.timeout, asked).await {
@@ -57,12 +57,12 @@ impl Server {
         ))
     }
 
-    /// Said by a run that has begun: tables are made at the start alone.
+    /// The error of a run that has begun and finds no tables: they are made only at its start.
     pub(super) fn lacks_tables(&self) -> Unusable {
         Unusable::Refused(format!("{} has no quintain tables: they are made when quintain starts", self.place()))
     }
 
-    /// Makes and fills the tables in one transaction. Who comes second waits for it, and makes none.
+    /// Makes and fills the tables in one transaction. A second run that tries waits for the first, and makes none.
     pub(super) async fn fill(
         &self,
         client: &mut Client,
