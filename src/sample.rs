@@ -7,20 +7,19 @@
 //! [`Account`].
 
 mod account;
-mod connections;
 mod reading;
 mod routes;
 mod strain;
 
 use crate::histogram::{Distribution, Quantiles};
 use crate::maybe_known::MaybeKnown;
-use crate::scoreboard::{Counts, Rejections, SeatState};
-use crate::snapshot::SlotReading;
+use crate::scoreboard::SeatState;
+use crate::snapshot::{SlotReading, Totals};
 use crate::sys::procfs::ThreadTimes;
 use crate::sys::usage::Usage;
 
-pub use account::{Account, Tally};
-pub use connections::Connections;
+pub use account::Account;
+use account::grown;
 pub use reading::{Group, Host, Instant, Reading, Tree};
 pub use routes::{Durations, EarlierRoute, RouteCounts, RouteSample};
 pub use strain::{StrainReading, StrainSample};
@@ -56,21 +55,12 @@ pub struct Earlier {
 }
 
 /// A slot's cumulative figures of the tick before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EarlierSlot {
-    /// CPU of the slot.
-    pub cpu_ns: MaybeKnown,
     /// What its event loops had done, as this observer has read it.
     pub looped: MaybeKnown<ThreadTimes>,
-    /// Its counters.
+    /// Its counters and its CPU.
     pub account: Account,
-}
-
-/// Of a slot that is new it is known what it did before: nothing.
-impl Default for EarlierSlot {
-    fn default() -> Self {
-        Self { cpu_ns: 0.into(), looped: MaybeKnown::UNKNOWN, account: Account::default() }
-    }
 }
 
 /// One tick.
@@ -136,8 +126,10 @@ pub struct TargetSample {
     pub host_memory_used: MaybeKnown<f64>,
     /// Memory of the machine that is left for a new program.
     pub host_memory_available_bytes: MaybeKnown,
-    /// Requests.
-    pub requests: Requests,
+    /// What the workers have counted since the run began.
+    pub totals: Totals,
+    /// Requests finished, a second in this tick.
+    pub rate: MaybeKnown<f64>,
     /// Signs of strain.
     pub strain: StrainSample,
     /// Of the requests finished in the tick; `None` when there were none.
@@ -163,16 +155,15 @@ pub struct SlotSample {
     pub is_implausible: bool,
     /// Processes, threads, descriptors, memory.
     pub group: Group,
-    /// CPU of all its workers since the run began.
-    pub cpu_ns: MaybeKnown,
     /// CPU in the tick, 1 = one core.
     pub cores: MaybeKnown<f64>,
     /// What its event loop did in the tick.
     pub looping: MaybeKnown<Looping>,
-    /// Requests.
-    pub requests: Requests,
+    /// Requests finished, a second in this tick.
+    pub rate: MaybeKnown<f64>,
+    /// What its workers have counted since the run began.
+    pub account: Account,
     looped: MaybeKnown<ThreadTimes>,
-    account: Account,
 }
 
 /// How much of a tick an event loop did not sleep, 1 = all.
@@ -182,76 +173,6 @@ pub struct Looping {
     pub busy: f64,
     /// Of that, it waited.
     pub waiting: f64,
-}
-
-/// Requests and connections; all but `rate`, `in_flight` and `connections` only grow.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Requests {
-    /// Answered, ended by their client, or broken by a fault.
-    pub finished: u64,
-    /// Of those, a second in this tick.
-    pub rate: MaybeKnown<f64>,
-    /// Of those, status ≥ 500 or broken by a fault.
-    pub errors: u64,
-    /// Of the finished, those that their client gave up.
-    pub client_gone: u64,
-    /// Of the finished, those that a fault broke.
-    pub broken: u64,
-    /// Of the finished, those answered 503 because `--max-inflight` was reached.
-    pub shed: u64,
-    /// In flight when their worker died.
-    pub lost: u64,
-    /// Refused before the router.
-    pub rejected: u64,
-    /// The same, by reason.
-    pub rejections: Rejections,
-    /// Being served.
-    pub in_flight: u64,
-    /// Connections open.
-    pub connections: u64,
-    /// How long connections were open, all together.
-    pub connection_us: u64,
-    /// Connections taken.
-    pub accepts: u64,
-    /// Connections turned away.
-    pub refused: u64,
-    /// Bytes read from clients.
-    pub bytes_in: u64,
-    /// Bytes written to clients.
-    pub bytes_out: u64,
-    /// The workers' pools of threads.
-    pub pool: Pool,
-    /// The workers' connections to the database.
-    pub database: Connections,
-}
-
-/// Pools of threads: `busy` and `queued` as they are, the rest since the run began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pool {
-    /// Threads that work.
-    pub busy: u64,
-    /// Pieces of work that wait for a thread.
-    pub queued: u64,
-    /// Pieces of work that a thread has begun.
-    pub jobs: u64,
-    /// How long those had waited for a thread.
-    pub wait_us: u64,
-    /// How long those that were ended had held one.
-    pub held_us: u64,
-}
-
-impl Pool {
-    /// As a worker, or all of them, have counted.
-    #[must_use]
-    pub fn of(counts: &Counts) -> Self {
-        Self {
-            busy: counts.pool_busy(),
-            queued: counts.pool_queued(),
-            jobs: counts.pool_begun,
-            wait_us: counts.pool_wait_us,
-            held_us: counts.pool_held_us,
-        }
-    }
 }
 
 /// The tick between two instants. The first tick of a run is a baseline: it has totals and no rates.
@@ -264,10 +185,7 @@ pub fn between(earlier: &Earlier, reading: &Reading) -> Sample {
     let slots: Vec<SlotSample> = slots
         .map(|((slot, group), looped)| slot_sample(earlier, slot, (group, looped), moment.interval_ns))
         .collect();
-    let mut totals = Tally::default();
-    for slot in &slots {
-        totals.add(&slot.account.told);
-    }
+    let totals = slots.iter().map(|slot| &slot.account.told).sum();
     let strain = StrainReading { usage: with_workers(reading.strain.usage, &totals), ..reading.strain };
     // Of the run's first tick it is known what came before: nothing.
     let routes_before = if earlier.tick_ns == 0 { Some(&[][..]) } else { earlier.routes.as_deref() };
@@ -277,7 +195,7 @@ pub fn between(earlier: &Earlier, reading: &Reading) -> Sample {
 }
 
 /// What the kernel has counted of all processes: those of the workers are on the scoreboard.
-fn with_workers(others: MaybeKnown<Usage>, workers: &Tally) -> MaybeKnown<Usage> {
+fn with_workers(others: MaybeKnown<Usage>, workers: &Totals) -> MaybeKnown<Usage> {
     others.map(|Usage { voluntary_switches, involuntary_switches, major_faults }| Usage {
         voluntary_switches: voluntary_switches + workers.counts.voluntary_switches,
         involuntary_switches: involuntary_switches + workers.counts.involuntary_switches,
@@ -293,15 +211,14 @@ impl Earlier {
         let mut slots = Vec::new();
         for sample in samples {
             slots.resize(slots.len().max(sample.slot + 1), EarlierSlot::default());
-            slots[sample.slot] =
-                EarlierSlot { cpu_ns: sample.cpu_ns, looped: sample.looped, account: sample.account };
+            slots[sample.slot] = EarlierSlot { looped: sample.looped, account: sample.account };
         }
         Self {
             tick_ns: moment.monotonic_ns,
             cpu_ns: target.cpu_ns,
             user_ns: target.user_ns,
             system_ns: target.system_ns,
-            finished: target.requests.finished,
+            finished: target.totals.counts.finished,
             rss_peak_bytes: target.rss_peak_bytes,
             slots,
             host: *host,
@@ -325,7 +242,7 @@ fn moment(earlier: &Earlier, instant: Instant) -> Moment {
 fn target(
     earlier: &Earlier,
     reading: &Reading,
-    (totals, slots, strain, durations): (&Tally, &[SlotSample], StrainReading, Durations<Option<Quantiles>>),
+    (totals, slots, strain, durations): (&Totals, &[SlotSample], StrainReading, Durations<Option<Quantiles>>),
     interval_ns: Option<u64>,
 ) -> TargetSample {
     let Tree { group, cpu_ns, user_ns, system_ns, pss_bytes, uss_bytes } = reading.tree;
@@ -357,7 +274,8 @@ fn target(
         host_busy: share_of_ticks(&earlier.host, host, |host| host.busy_ticks),
         host_memory_used: host.memory_used,
         host_memory_available_bytes: host.memory_available_bytes,
-        requests: requests(totals, earlier.finished, interval_ns),
+        totals: *totals,
+        rate: rate_per_second(earlier.finished.into(), totals.counts.finished.into(), interval_ns),
         strain: strain::between((&earlier.strain, strain), (&earlier.host, host), (cores, interval_ns), slots),
         durations,
     }
@@ -370,8 +288,8 @@ fn slot_sample(
     interval_ns: Option<u64>,
 ) -> SlotSample {
     let before = earlier.slots.get(slot.slot).copied().unwrap_or_default();
-    let cpu_ns = grown(before.cpu_ns, slot.cpu_ns);
-    let (account, plausible) = before.account.go_on(&Tally { counts: slot.counts, lost: slot.lost }, interval_ns);
+    let (account, plausible) = before.account.go_on(&slot.totals, interval_ns);
+    let (told_before, told) = (&before.account.told, &account.told);
     SlotSample {
         slot: slot.slot,
         generation: slot.generation,
@@ -381,11 +299,10 @@ fn slot_sample(
         is_live: slot.workers.iter().any(|worker| worker.state == SeatState::Live),
         is_implausible: !plausible,
         group,
-        cpu_ns,
-        cores: rate(before.cpu_ns, cpu_ns, interval_ns),
+        cores: rate(told_before.cpu_ns, told.cpu_ns, interval_ns),
         looping: before.looped.zip(looped).and_then(|(before, now)| looping(now.since(before), interval_ns)),
+        rate: rate_per_second(told_before.counts.finished.into(), told.counts.finished.into(), interval_ns),
         looped,
-        requests: requests(&account.told, before.account.told.counts.finished, interval_ns),
         account,
     }
 }
@@ -394,30 +311,6 @@ fn looping(more: ThreadTimes, interval_ns: Option<u64>) -> MaybeKnown<Looping> {
     let ThreadTimes { ran_ns, waited_ns } = more;
     let share = |time_ns: u64| rate(0.into(), time_ns.into(), interval_ns);
     share(ran_ns + waited_ns).zip(share(waited_ns)).map(|(busy, waiting)| Looping { busy, waiting })
-}
-
-fn requests(tally: &Tally, finished_before: u64, interval_ns: Option<u64>) -> Requests {
-    let Tally { counts, lost } = tally;
-    Requests {
-        finished: counts.finished,
-        rate: rate_per_second(finished_before.into(), counts.finished.into(), interval_ns),
-        errors: counts.errors,
-        client_gone: counts.client_gone,
-        broken: counts.broken,
-        shed: counts.shed,
-        lost: *lost,
-        rejected: counts.rejected,
-        rejections: counts.rejections,
-        in_flight: tally.in_flight(),
-        connections: tally.connections(),
-        connection_us: counts.connection_us,
-        accepts: counts.accepts,
-        refused: counts.refused,
-        bytes_in: counts.bytes_in,
-        bytes_out: counts.bytes_out,
-        pool: Pool::of(counts),
-        database: Connections::of(counts),
-    }
 }
 
 /// The split of a tick's CPU into user and system, unless it can't be true: a command that the target ran (`--while`)
@@ -440,11 +333,6 @@ fn share_of_ticks(earlier: &Host, now: &Host, kind: fn(&Host) -> MaybeKnown) -> 
     let (of_kind, total) = (kind(now).since(kind(earlier)), now.total_ticks.since(earlier.total_ticks));
     let share = of_kind.zip(total).and_then(|(part, whole)| MaybeKnown::ratio(float(part), float(whole)));
     share.map(|share| share.min(1.0))
-}
-
-/// A cumulative figure as it is told: never less than before.
-fn grown(before: MaybeKnown, now: MaybeKnown) -> MaybeKnown {
-    now.map(|now| before.get().map_or(now, |before| now.max(before)))
 }
 
 /// Nanoseconds of something in each nanosecond.

@@ -7,15 +7,15 @@
 mod fault_tally;
 mod figures;
 mod routes;
-
-use serde::{Deserialize, Serialize};
+mod totals;
 
 use crate::maybe_known::MaybeKnown;
-use crate::scoreboard::{Counts, SEATS, Scoreboard, SeatState, Slot, SlotState};
+use crate::scoreboard::{SEATS, Scoreboard, SeatState, Slot, SlotState};
 
 pub use fault_tally::FaultTally;
 pub use figures::{Figures, Recorded, SlotFigures};
 pub use routes::{RouteReading, RoutesReader, is_probe, routes};
+pub use totals::{Gauges, Totals};
 
 /// All slots that were ever used.
 #[derive(Clone, Debug, Default)]
@@ -35,12 +35,8 @@ pub struct SlotReading {
     pub pid: u32,
     /// The newest worker's generation.
     pub generation: u64,
-    /// Counters of all generations.
-    pub counts: Counts,
-    /// Requests that died with their worker.
-    pub lost: u64,
-    /// CPU of all generations, their pool threads included.
-    pub cpu_ns: MaybeKnown,
+    /// Of all generations; the CPU is that of their pool threads too.
+    pub totals: Totals,
     /// Who sits there now, the older one first.
     pub workers: Vec<WorkerReading>,
 }
@@ -64,17 +60,6 @@ pub struct WorkerReading {
     pub applied_epoch: u64,
 }
 
-/// Sums over all slots.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Totals {
-    /// Counters of all generations of all slots.
-    pub counts: Counts,
-    /// Requests that died with their worker.
-    pub lost: u64,
-    /// CPU of the workers, ended ones too.
-    pub cpu_ns: MaybeKnown,
-}
-
 impl Snapshot {
     /// Reads all slots. `cpu_ns` is asked for the CPU that a seated worker has used so far; its process has
     /// not been reaped while it is asked.
@@ -96,13 +81,7 @@ impl Snapshot {
     /// Sums over all slots.
     #[must_use]
     pub fn totals(&self) -> Totals {
-        let cpu_ns = self.slots.iter().map(|slot| slot.cpu_ns).sum();
-        let mut totals = Totals { cpu_ns, ..Totals::default() };
-        for slot in &self.slots {
-            totals.counts.add(&slot.counts);
-            add(&mut totals.lost, slot.lost);
-        }
-        totals
+        self.slots.iter().map(|slot| &slot.totals).sum()
     }
 
     /// Every worker that sits somewhere.
@@ -111,44 +90,7 @@ impl Snapshot {
     }
 }
 
-impl Totals {
-    /// What has been added since an earlier reading.
-    #[must_use]
-    pub fn since(&self, before: &Self) -> Self {
-        let Self { counts, lost, cpu_ns } = self;
-        Self {
-            counts: counts.since(&before.counts),
-            lost: lost.wrapping_sub(before.lost),
-            cpu_ns: cpu_ns.since(before.cpu_ns),
-        }
-    }
-
-    /// Being served.
-    #[must_use]
-    pub fn in_flight(&self) -> u64 {
-        in_flight(&self.counts, self.lost)
-    }
-
-    /// Connections open.
-    #[must_use]
-    pub fn connections(&self) -> u64 {
-        self.counts.accepts.saturating_sub(self.counts.closed)
-    }
-}
-
 impl SlotReading {
-    /// Being served.
-    #[must_use]
-    pub fn in_flight(&self) -> u64 {
-        in_flight(&self.counts, self.lost)
-    }
-
-    /// Connections open.
-    #[must_use]
-    pub fn connections(&self) -> u64 {
-        self.counts.accepts.saturating_sub(self.counts.closed)
-    }
-
     /// One word for people: the newest worker's state, or why there is none.
     #[must_use]
     pub fn state_name(&self) -> &'static str {
@@ -166,10 +108,6 @@ fn add(sum: &mut u64, more: u64) {
     *sum = sum.wrapping_add(more);
 }
 
-fn in_flight(counts: &Counts, lost: u64) -> u64 {
-    counts.started.saturating_sub(counts.finished).saturating_sub(lost)
-}
-
 fn read_slot(number: usize, slot: &Slot, cpu_ns: &mut impl FnMut(&WorkerReading) -> MaybeKnown) -> SlotReading {
     let base = slot.base();
     // The base stands still while the slot is read.
@@ -185,9 +123,7 @@ fn read_slot(number: usize, slot: &Slot, cpu_ns: &mut impl FnMut(&WorkerReading)
         state: slot.state(),
         pid: newest.map_or(0, super::scoreboard::Roster::pid),
         generation: newest.map_or(0, super::scoreboard::Roster::generation),
-        counts,
-        lost,
-        cpu_ns: base.cpu_ns() + workers.iter().map(cpu_ns).sum::<MaybeKnown>(),
+        totals: Totals { counts, lost, cpu_ns: base.cpu_ns() + workers.iter().map(cpu_ns).sum::<MaybeKnown>() },
         workers,
     }
 }

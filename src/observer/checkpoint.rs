@@ -3,11 +3,12 @@
 //! An observer may die at any moment. It stores a tick's figures in the spare one of two places, writes the tick's row,
 //! and then declares that place the valid one. If it dies in between, the last row in the file decides which place is valid.
 
-use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release, compiler_fence};
+use std::sync::atomic::{Ordering::Acquire, Ordering::Relaxed, Ordering::Release, compiler_fence};
 
 use crate::maybe_known::MaybeKnown;
-use crate::sample::{Account, Earlier, EarlierSlot, Host, StrainReading, Tally};
-use crate::scoreboard::{Counters, Scoreboard, SlotCheckpoint, TickCheckpoint};
+use crate::sample::{Account, Earlier, EarlierSlot, Host, StrainReading};
+use crate::scoreboard::{Scoreboard, SlotCheckpoint, TickCheckpoint};
+use crate::snapshot::Totals;
 
 /// Counts this observer and says how many the run has had, this one included.
 pub fn arrive(board: &Scoreboard) -> u64 {
@@ -28,12 +29,12 @@ pub fn leave(board: &Scoreboard, tick: &Earlier) {
     board.head().observer.rss_peak_bytes.store(tick.rss_peak_bytes);
     for (slot, noted) in board.slots().iter().zip(&tick.slots) {
         let SlotCheckpoint { seen, told, seen_lost, told_lost, cpu_ns } = &slot.checkpoints[place];
-        let EarlierSlot { account, cpu_ns: noted_cpu_ns, looped: _ } = noted;
+        let EarlierSlot { account, looped: _ } = noted;
         seen.note(&account.seen.counts);
         told.note(&account.told.counts);
         seen_lost.store(account.seen.lost, Relaxed);
         told_lost.store(account.told.lost, Relaxed);
-        cpu_ns.store(*noted_cpu_ns);
+        cpu_ns.store(account.told.cpu_ns);
     }
     compiler_fence(Release);
     tick_ns.store(tick.tick_ns, Relaxed);
@@ -64,11 +65,12 @@ pub fn recall(board: &Scoreboard, is_last_row: impl FnOnce(u64) -> bool) -> Earl
     if tick_ns == 0 {
         return Earlier::default();
     }
-    let tally = |counters: &Counters, lost: &AtomicU64| Tally { counts: counters.read(), lost: lost.load(Relaxed) };
-    let recall_slot = |slot: &SlotCheckpoint| EarlierSlot {
-        cpu_ns: slot.cpu_ns.load(),
-        looped: MaybeKnown::UNKNOWN,
-        account: Account { seen: tally(&slot.seen, &slot.seen_lost), told: tally(&slot.told, &slot.told_lost) },
+    let recall_slot = |slot: &SlotCheckpoint| {
+        let SlotCheckpoint { seen, told, seen_lost, told_lost, cpu_ns } = slot;
+        let (cpu_ns, seen_lost, told_lost) = (cpu_ns.load(), seen_lost.load(Relaxed), told_lost.load(Relaxed));
+        let seen = Totals { counts: seen.read(), lost: seen_lost, cpu_ns };
+        let told = Totals { counts: told.read(), lost: told_lost, cpu_ns };
+        EarlierSlot { looped: MaybeKnown::UNKNOWN, account: Account { seen, told } }
     };
     Earlier {
         tick_ns,

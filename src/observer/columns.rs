@@ -8,7 +8,8 @@ mod strain;
 use jiff::Timestamp;
 
 use crate::maybe_known::MaybeKnown;
-use crate::sample::{Group, Moment, Requests, RouteSample, SlotSample, TargetSample};
+use crate::sample::{Group, Moment, RouteSample, SlotSample, TargetSample};
+use crate::snapshot::Totals;
 
 /// One column of a table.
 pub struct Column<Figures> {
@@ -39,7 +40,8 @@ pub struct Row<'a, Figures> {
 /// What the target and a slot have in common.
 trait Common {
     fn group(&self) -> &Group;
-    fn requests(&self) -> &Requests;
+    fn totals(&self) -> &Totals;
+    fn rate(&self) -> MaybeKnown<f64>;
 }
 
 /// `resources.csv`: the whole target, a row a tick.
@@ -90,7 +92,7 @@ pub fn workers() -> Vec<Column<SlotSample>> {
         column("cpu_pct", "%, 100 = one core", "CPU clocks of processes or threads", "CPU of the slot",
             |row| percent(row.figures.cores)),
         column("cpu_seconds_total", "s", "CPU clocks of processes or threads", "CPU of the slot, ended workers too",
-            |row| row.figures.cpu_ns.cell(seconds)),
+            |row| row.figures.account.told.cpu_ns.cell(seconds)),
         column("loop_busy_pct", "%, 100 = always", "/proc/PID/task/TID/schedstat", "time in which its event loop ran or waited for a processor, and did not sleep",
             |row| percent(row.figures.looping.map(|looping| looping.busy))),
         column("loop_runq_pct", "%, 100 = always", "/proc/PID/task/TID/schedstat", "of it, waiting for a processor",
@@ -163,31 +165,31 @@ fn processes<Figures: Common>() -> [Column<Figures>; 3] {
 fn requests<Figures: Common>() -> [Column<Figures>; 13] {
     [
         column("requests_total", "count", "scoreboard", "requests finished",
-            |row| row.figures.requests().finished.to_string()),
+            |row| row.figures.totals().counts.finished.to_string()),
         column("rps", "1/s", "scoreboard", "requests finished in the interval, a second",
-            |row| row.figures.requests().rate.cell(thousandths)),
+            |row| row.figures.rate().cell(thousandths)),
         column("errors_total", "count", "scoreboard", "of the finished, status ≥ 500 or broken by a fault",
-            |row| row.figures.requests().errors.to_string()),
+            |row| row.figures.totals().counts.errors.to_string()),
         column("lost_total", "count", "scoreboard", "requests in flight when their worker died",
-            |row| row.figures.requests().lost.to_string()),
+            |row| row.figures.totals().lost.to_string()),
         column("rejected_total", "count", "scoreboard", "requests refused before the router (parser, Host)",
-            |row| row.figures.requests().rejected.to_string()),
+            |row| row.figures.totals().counts.rejected.to_string()),
         column("inflight", "count", "scoreboard", "requests being served",
-            |row| row.figures.requests().in_flight.to_string()),
+            |row| row.figures.totals().gauges().in_flight.to_string()),
         column("connections", "count", "scoreboard", "connections open",
-            |row| row.figures.requests().connections.to_string()),
+            |row| row.figures.totals().gauges().connections.to_string()),
         column("accepts_total", "count", "scoreboard", "connections taken",
-            |row| row.figures.requests().accepts.to_string()),
+            |row| row.figures.totals().counts.accepts.to_string()),
         column("refused_total", "count", "scoreboard", "connections turned away over --max-connections",
-            |row| row.figures.requests().refused.to_string()),
+            |row| row.figures.totals().counts.refused.to_string()),
         column("client_gone_total", "count", "scoreboard", "of the finished, those whose client left before the answer was flushed",
-            |row| row.figures.requests().client_gone.to_string()),
+            |row| row.figures.totals().counts.client_gone.to_string()),
         column("broken_total", "count", "scoreboard", "of the finished, those whose connection a fault broke instead of an answer",
-            |row| row.figures.requests().broken.to_string()),
+            |row| row.figures.totals().counts.broken.to_string()),
         column("shed_total", "count", "scoreboard", "of the finished, those answered 503 because --max-inflight was reached",
-            |row| row.figures.requests().shed.to_string()),
+            |row| row.figures.totals().counts.shed.to_string()),
         column("conn_seconds_total", "s", "scoreboard, at each accept, close and beat", "how long connections were open, all together: what it gains in a second is how many were open on average",
-            |row| seconds(row.figures.requests().connection_us.saturating_mul(1_000))),
+            |row| seconds(row.figures.totals().counts.connection_us.saturating_mul(1_000))),
     ]
 }
 
@@ -196,15 +198,15 @@ fn requests<Figures: Common>() -> [Column<Figures>; 13] {
 fn pool<Figures: Common>() -> [Column<Figures>; 5] {
     [
         column("pool_busy", "count", "scoreboard", "threads of the pools that work",
-            |row| row.figures.requests().pool.busy.to_string()),
+            |row| row.figures.totals().gauges().pool_busy.to_string()),
         column("pool_queued", "count", "scoreboard", "pieces of work that wait for a thread of a pool",
-            |row| row.figures.requests().pool.queued.to_string()),
+            |row| row.figures.totals().gauges().pool_queued.to_string()),
         column("pool_jobs_total", "count", "scoreboard", "pieces of work that a thread of a pool has begun",
-            |row| row.figures.requests().pool.jobs.to_string()),
+            |row| row.figures.totals().counts.pool_begun.to_string()),
         column("pool_wait_seconds_total", "s", "scoreboard", "how long those had waited for a thread",
-            |row| seconds(row.figures.requests().pool.wait_us.saturating_mul(1_000))),
+            |row| seconds(row.figures.totals().counts.pool_wait_us.saturating_mul(1_000))),
         column("pool_held_seconds_total", "s", "scoreboard", "how long those that were ended had held a thread",
-            |row| seconds(row.figures.requests().pool.held_us.saturating_mul(1_000))),
+            |row| seconds(row.figures.totals().counts.pool_held_us.saturating_mul(1_000))),
     ]
 }
 
@@ -213,25 +215,25 @@ fn pool<Figures: Common>() -> [Column<Figures>; 5] {
 fn database<Figures: Common>() -> [Column<Figures>; 10] {
     [
         column("db_in_use", "count", "scoreboard", "connections to the database that requests hold",
-            |row| row.figures.requests().database.in_use.to_string()),
+            |row| row.figures.totals().gauges().db_in_use.to_string()),
         column("db_waiting", "count", "scoreboard", "requests that wait for a connection to the database",
-            |row| row.figures.requests().database.waiting.to_string()),
+            |row| row.figures.totals().gauges().db_waiting.to_string()),
         column("db_acquired_total", "count", "scoreboard", "how often a request took a connection to the database",
-            |row| row.figures.requests().database.acquired.to_string()),
+            |row| row.figures.totals().counts.db_acquired.to_string()),
         column("db_timeouts_total", "count", "scoreboard", "requests answered 503 because no connection to the database became free in time",
-            |row| row.figures.requests().database.timeouts.to_string()),
+            |row| row.figures.totals().counts.db_timeouts.to_string()),
         column("db_failures_total", "count", "scoreboard", "requests answered 503 because the database failed them",
-            |row| row.figures.requests().database.failures.to_string()),
+            |row| row.figures.totals().counts.db_failures.to_string()),
         column("db_acquire_seconds_total", "s", "scoreboard", "how long those that took a connection had waited for it",
-            |row| seconds(row.figures.requests().database.acquire_us.saturating_mul(1_000))),
+            |row| seconds(row.figures.totals().counts.db_acquire_us.saturating_mul(1_000))),
         column("db_held_seconds_total", "s", "scoreboard", "how long connections that were given back had been held",
-            |row| seconds(row.figures.requests().database.held_us.saturating_mul(1_000))),
+            |row| seconds(row.figures.totals().counts.db_held_us.saturating_mul(1_000))),
         column("db_answer_seconds_total", "s", "scoreboard", "how long the database took to answer",
-            |row| seconds(row.figures.requests().database.answer_us.saturating_mul(1_000))),
+            |row| seconds(row.figures.totals().counts.db_answer_us.saturating_mul(1_000))),
         column("db_scans_total", "count", "scoreboard", "queries that looked for their rows without an index",
-            |row| row.figures.requests().database.scans.to_string()),
+            |row| row.figures.totals().counts.db_scans.to_string()),
         column("db_busy_seconds_total", "s", "scoreboard", "how long queries waited for the database's one writer",
-            |row| seconds(row.figures.requests().database.busy_us.saturating_mul(1_000))),
+            |row| seconds(row.figures.totals().counts.db_busy_us.saturating_mul(1_000))),
     ]
 }
 
@@ -260,8 +262,12 @@ impl Common for TargetSample {
         &self.group
     }
 
-    fn requests(&self) -> &Requests {
-        &self.requests
+    fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    fn rate(&self) -> MaybeKnown<f64> {
+        self.rate
     }
 }
 
@@ -270,8 +276,12 @@ impl Common for SlotSample {
         &self.group
     }
 
-    fn requests(&self) -> &Requests {
-        &self.requests
+    fn totals(&self) -> &Totals {
+        &self.account.told
+    }
+
+    fn rate(&self) -> MaybeKnown<f64> {
+        self.rate
     }
 }
 

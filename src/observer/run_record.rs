@@ -70,19 +70,19 @@ fn replace(path: &Path, record: &Value) -> io::Result<()> {
 #[allow(clippy::cast_precision_loss)]
 fn totals(last: &Sample) -> Value {
     let target = &last.target;
-    let requests = &target.requests;
+    let counts = &target.totals.counts;
     json!({
-        "requests": requests.finished,
-        "answered": requests.finished.saturating_sub(requests.client_gone).saturating_sub(requests.broken),
-        "client_gone": requests.client_gone,
-        "broken": requests.broken,
-        "shed": requests.shed,
-        "errors": requests.errors,
-        "lost": requests.lost,
-        "rejected": requests.rejected,
-        "rejections": requests.rejections,
-        "refused": requests.refused,
-        "accepts": requests.accepts,
+        "requests": counts.finished,
+        "answered": counts.answered(),
+        "client_gone": counts.client_gone,
+        "broken": counts.broken,
+        "shed": counts.shed,
+        "errors": counts.errors,
+        "lost": target.totals.lost,
+        "rejected": counts.rejected,
+        "rejections": counts.rejections,
+        "refused": counts.refused,
+        "accepts": counts.accepts,
         "cpu_seconds": target.cpu_ns.map(|cpu_ns| cpu_ns as f64 / 1e9),
         "rss_peak_bytes": target.rss_peak_bytes,
         "duration_s": last.moment.elapsed_ns as f64 / 1e9,

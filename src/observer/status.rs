@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use crate::histogram::Distribution;
 use crate::maybe_known::MaybeKnown;
-use crate::sample::{Moment, Requests, Sample, TargetSample};
+use crate::sample::{Moment, Sample, TargetSample};
+use crate::scoreboard::Counts;
 use crate::sys::{clock, terminal};
 use line::Shown;
 
@@ -55,7 +56,8 @@ struct Since {
 impl Since {
     fn row(sample: &Sample) -> Self {
         let Moment { monotonic_ns, late_ns, .. } = sample.moment;
-        let TargetSample { requests: Requests { finished, errors, .. }, cpu_ns, .. } = sample.target;
+        let TargetSample { totals, cpu_ns, .. } = sample.target;
+        let Counts { finished, errors, .. } = totals.counts;
         // Whole multiples of the interval apart, however late the rows themselves are.
         let due_ns = monotonic_ns.saturating_sub(late_ns);
         Self { due_ns, taken_ns: monotonic_ns, finished, errors, cpu_ns, latency: Distribution::default() }
@@ -115,7 +117,7 @@ fn shown(since: &Since, row: &Since, phase: Option<String>, sample: &Sample) -> 
         rate: a_second(row.finished.saturating_sub(since.finished)),
         errors_rate: (errors > 0).then(|| a_second(errors)),
         p99_ns: since.latency.quantiles().map(|latency| latency.p99_ns),
-        in_flight: sample.target.requests.in_flight,
+        in_flight: sample.target.totals.gauges().in_flight,
         cores: row.cpu_ns.since(since.cpu_ns).and_then(cores).get(),
         rss_bytes: sample.target.group.rss_bytes.get(),
         phase,

@@ -4,7 +4,9 @@
 //! since the tick before, unless no worker could have gained it: then it adds nothing, the row says so, and the next tick
 //! counts on from there.
 
+use crate::maybe_known::MaybeKnown;
 use crate::scoreboard::Counts;
+use crate::snapshot::Totals;
 
 /// More requests, connections or switches a second than any worker does.
 const MOST_A_SECOND: u64 = 50_000_000;
@@ -18,66 +20,51 @@ const MOST_PRODUCT: u64 = u64::MAX / 4;
 
 const SECOND_NS: u64 = 1_000_000_000;
 
-/// Counters of a slot, and its lost requests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Counters of all its workers.
-    pub counts: Counts,
-    /// Requests that died with their worker.
-    pub lost: u64,
-}
-
 /// What a slot's counters said, and what was made of it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Account {
     /// As they were read.
-    pub seen: Tally,
+    pub seen: Totals,
     /// The same, without what was implausible.
-    pub told: Tally,
+    pub told: Totals,
+}
+
+/// Of a slot that is new it is known what it did before: nothing.
+impl Default for Account {
+    fn default() -> Self {
+        Self { seen: Totals::nothing(), told: Totals::nothing() }
+    }
 }
 
 impl Account {
     /// Goes on to what the counters say now; whether that is plausible.
-    pub(super) fn go_on(&self, seen: &Tally, interval_ns: Option<u64>) -> (Self, bool) {
-        let more =
-            Tally { counts: seen.counts.since(&self.seen.counts), lost: seen.lost.wrapping_sub(self.seen.lost) };
+    pub(super) fn go_on(&self, seen: &Totals, interval_ns: Option<u64>) -> (Self, bool) {
+        let more = seen.since(&self.seen);
         let mut told = self.told;
         told.add(&more);
         // Before the first tick there is nothing to compare with.
         let plausible =
-            interval_ns.is_none_or(|interval_ns| could_be_gained(&more, interval_ns)) && told.balances();
-        (Self { seen: *seen, told: if plausible { told } else { self.told } }, plausible)
+            interval_ns.is_none_or(|interval_ns| could_be_gained(&more, interval_ns)) && balances(&told);
+        let told =
+            Totals { cpu_ns: grown(self.told.cpu_ns, seen.cpu_ns), ..if plausible { told } else { self.told } };
+        (Self { seen: *seen, told }, plausible)
     }
 }
 
-impl Tally {
-    /// Adds another's.
-    pub(super) fn add(&mut self, other: &Self) {
-        let Self { counts, lost } = other;
-        self.counts.add(counts);
-        self.lost = self.lost.wrapping_add(*lost);
-    }
+/// A cumulative figure as it is told: never less than before.
+pub(super) fn grown(before: MaybeKnown, now: MaybeKnown) -> MaybeKnown {
+    now.map(|now| before.get().map_or(now, |before| now.max(before)))
+}
 
-    /// Being served.
-    pub(super) fn in_flight(&self) -> u64 {
-        self.counts.started.saturating_sub(self.counts.finished).saturating_sub(self.lost)
-    }
-
-    /// Connections open.
-    pub(super) fn connections(&self) -> u64 {
-        self.counts.accepts.saturating_sub(self.counts.closed)
-    }
-
-    /// Nothing ends that has not begun.
-    fn balances(&self) -> bool {
-        let Counts { started, finished, client_gone, broken, accepts, closed, .. } = self.counts;
-        let is_sum = client_gone.checked_add(broken).is_some_and(|unanswered| unanswered <= finished);
-        is_sum && finished.checked_add(self.lost).is_some_and(|ended| ended <= started) && closed <= accepts
-    }
+/// Whether nothing has ended that has not begun.
+fn balances(Totals { counts, lost, cpu_ns: _ }: &Totals) -> bool {
+    let Counts { started, finished, client_gone, broken, accepts, closed, .. } = *counts;
+    let is_sum = client_gone.checked_add(broken).is_some_and(|unanswered| unanswered <= finished);
+    is_sum && finished.checked_add(*lost).is_some_and(|ended| ended <= started) && closed <= accepts
 }
 
 /// Whether a worker could do so much in a tick. A counter that fell has gained almost 2⁶⁴.
-fn could_be_gained(more: &Tally, interval_ns: u64) -> bool {
+fn could_be_gained(more: &Totals, interval_ns: u64) -> bool {
     // A second more, for what was begun before and is counted in this tick.
     let seconds = interval_ns / SECOND_NS + 2;
     let (most, most_bytes) = (MOST_A_SECOND.saturating_mul(seconds), MOST_BYTES_A_SECOND.saturating_mul(seconds));
@@ -118,11 +105,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn tally(started: u64, finished: u64, lost: u64) -> Tally {
-        Tally { counts: Counts { finished, started, ..Counts::default() }, lost }
+    fn tally(started: u64, finished: u64, lost: u64) -> Totals {
+        Totals { counts: Counts { finished, started, ..Counts::default() }, lost, ..Totals::nothing() }
     }
 
-    fn after(ticks: &[Tally]) -> (Account, Vec<bool>) {
+    fn after(ticks: &[Totals]) -> (Account, Vec<bool>) {
         let mut account = Account::default();
         let plausible = ticks.iter().map(|seen| {
             let (next, plausible) = account.go_on(seen, Some(SECOND_NS));
@@ -155,13 +142,14 @@ mod tests {
 
     #[test]
     fn bytes_may_be_more_than_requests() {
-        let bytes = |bytes_out| Tally { counts: Counts { bytes_out, ..Counts::default() }, lost: 0 };
+        let bytes = |bytes_out| Totals { counts: Counts { bytes_out, ..Counts::default() }, ..Totals::nothing() };
         assert_eq!(after(&[bytes(200_000_000_000), bytes(1 << 60)]).1, [true, false]);
     }
 
     #[test]
     fn a_worker_that_stood_still_with_many_connections_is_plausible() {
-        let open = |connection_us| Tally { counts: Counts { connection_us, ..Counts::default() }, lost: 0 };
+        let open =
+            |connection_us| Totals { counts: Counts { connection_us, ..Counts::default() }, ..Totals::nothing() };
         let an_hour_of_100_000 = 3_600 * 1_000_000 * 100_000;
         assert_eq!(after(&[open(an_hour_of_100_000), open(0)]).1, [true, false]);
     }
@@ -178,7 +166,7 @@ mod tests {
                 for (now, before) in next.told.counts.all().zip(account.told.counts.all()) {
                     prop_assert!(now >= before);
                 }
-                prop_assert!(next.told.lost >= account.told.lost && next.told.balances());
+                prop_assert!(next.told.lost >= account.told.lost && balances(&next.told));
                 account = next;
             }
         }

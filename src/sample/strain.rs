@@ -108,7 +108,7 @@ fn busiest_loop(slots: &[SlotSample]) -> MaybeKnown<Looping> {
 
 /// Unknown where nobody did anything.
 fn imbalance(slots: &[SlotSample]) -> MaybeKnown<f64> {
-    let gained = || slots.iter().filter(|slot| slot.is_live).map(|slot| slot.requests.rate);
+    let gained = || slots.iter().filter(|slot| slot.is_live).map(|slot| slot.rate);
     let sum = gained().sum::<MaybeKnown<f64>>();
     let mean = sum.and_then(|sum| MaybeKnown::ratio(sum, super::float(gained().count() as u64)));
     let busiest = gained().filter_map(MaybeKnown::get).fold(0.0, f64::max);

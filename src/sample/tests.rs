@@ -15,21 +15,17 @@ fn slot(number: usize, finished: u64, cpu_ns: u64) -> SlotReading {
         state: SlotState::Filled,
         pid: 10,
         generation: 1,
-        counts: Counts { started: finished + 2, finished, accepts: 3, closed: 1, ..Counts::default() },
-        lost: 0,
-        cpu_ns: known(cpu_ns),
+        totals: Totals {
+            counts: Counts { started: finished + 2, finished, accepts: 3, closed: 1, ..Counts::default() },
+            lost: 0,
+            cpu_ns: known(cpu_ns),
+        },
         workers: Vec::new(),
     }
 }
 
 fn known<T>(value: T) -> MaybeKnown<T> {
     MaybeKnown::known(value)
-}
-
-impl SlotReading {
-    fn tally(&self) -> Tally {
-        Tally { counts: self.counts, lost: self.lost }
-    }
 }
 
 fn reading(at_ns: u64, slots: Vec<SlotReading>, tree: Tree) -> Reading {
@@ -56,11 +52,11 @@ fn the_first_tick_has_totals_and_no_rates() {
     let sample = between(&Earlier::default(), &reading(START, vec![slot(0, 7, 100)], tree(200, 100, 100)));
     assert_eq!(sample.moment.interval_ns, None);
     assert_eq!(
-        (sample.target.cores, sample.target.user_cores, sample.target.requests.rate),
+        (sample.target.cores, sample.target.user_cores, sample.target.rate),
         (MaybeKnown::UNKNOWN, MaybeKnown::UNKNOWN, MaybeKnown::UNKNOWN)
     );
-    assert_eq!((sample.slots[0].cores, sample.slots[0].requests.rate), (MaybeKnown::UNKNOWN, MaybeKnown::UNKNOWN));
-    assert_eq!((sample.target.cpu_ns, sample.target.requests.finished), (known(200), 7));
+    assert_eq!((sample.slots[0].cores, sample.slots[0].rate), (MaybeKnown::UNKNOWN, MaybeKnown::UNKNOWN));
+    assert_eq!((sample.target.cpu_ns, sample.target.totals.counts.finished), (known(200), 7));
 }
 
 #[test]
@@ -73,11 +69,12 @@ fn rates_are_over_the_true_interval() {
     let sample = between(&Earlier::of(&first), &late);
     assert_eq!((sample.moment.interval_ns, sample.moment.late_ns), (Some(2 * second), second));
     assert_eq!(sample.moment.elapsed_ns, 2 * second);
-    let TargetSample { cores, user_cores, system_cores, host_share, requests, .. } = sample.target;
+    let TargetSample { cores, user_cores, system_cores, host_share, totals, rate, .. } = sample.target;
+    let now = totals.gauges();
     assert_eq!((cores, user_cores, system_cores), (known(1.5), known(1.0), known(0.5)));
     assert_eq!(host_share, known(0.375));
-    assert_eq!((requests.rate, requests.in_flight, requests.connections), (known(10.0), 2, 2));
-    assert_eq!((sample.slots[0].cores, sample.slots[0].requests.rate), (known(0.5), known(10.0)));
+    assert_eq!((rate, now.in_flight, now.connections), (known(10.0), 2, 2));
+    assert_eq!((sample.slots[0].cores, sample.slots[0].rate), (known(0.5), known(10.0)));
 }
 
 #[test]
@@ -85,14 +82,11 @@ fn a_slot_that_appears_counts_from_nothing() {
     let first = between(&Earlier::default(), &reading(START, vec![slot(0, 1, 0)], Tree::default()));
     let second = reading(START + 1_000_000_000, vec![slot(0, 1, 0), slot(3, 5, 500_000_000)], Tree::default());
     let sample = between(&Earlier::of(&first), &second);
-    assert_eq!((sample.slots[1].requests.rate, sample.slots[1].cores), (known(5.0), known(0.5)));
+    assert_eq!((sample.slots[1].rate, sample.slots[1].cores), (known(5.0), known(0.5)));
+    let totals = slot(3, 5, 500_000_000).totals;
     assert_eq!(
         Earlier::of(&sample).slots[3],
-        EarlierSlot {
-            cpu_ns: known(500_000_000),
-            looped: MaybeKnown::UNKNOWN,
-            account: Account { seen: slot(3, 5, 0).tally(), told: slot(3, 5, 0).tally() },
-        }
+        EarlierSlot { looped: MaybeKnown::UNKNOWN, account: Account { seen: totals, told: totals } }
     );
 }
 
@@ -135,7 +129,7 @@ proptest! {
             prop_assert!(later.cpu_ns.get() >= earlier.cpu_ns.get() && later.user_ns.get() >= earlier.user_ns.get());
             prop_assert!(later.system_ns.get() >= earlier.system_ns.get() && later.finished >= earlier.finished);
             prop_assert!(later.rss_peak_bytes.get() >= earlier.rss_peak_bytes.get().max(Some(rss)));
-            for rate in [sample.target.cores, sample.target.user_cores, sample.target.requests.rate] {
+            for rate in [sample.target.cores, sample.target.user_cores, sample.target.rate] {
                 prop_assert!(rate.get().is_none_or(|rate| rate >= 0.0 && rate.is_finite()));
             }
             earlier = later;
@@ -150,7 +144,7 @@ proptest! {
             now += gap;
             finished += requests;
             let sample = between(&earlier, &reading(now, vec![slot(0, finished, 0)], Tree::default()));
-            sum += sample.target.requests.rate.get().unwrap() * float(sample.moment.interval_ns.unwrap()) / SECOND;
+            sum += sample.target.rate.get().unwrap() * float(sample.moment.interval_ns.unwrap()) / SECOND;
             earlier = Earlier::of(&sample);
         }
         prop_assert!((sum - float(finished)).abs() < 1e-3, "{sum} for {finished}");
@@ -167,7 +161,7 @@ fn strain_is_measured_from_tick_to_tick() {
     first.strain.waited_ns = known(5);
     first.strain.pressure = Pressure { cpu_us: known(100), memory_us: known(0), io_us: MaybeKnown::UNKNOWN };
     let mut busy = slot(0, 30, 0);
-    busy.counts.voluntary_switches = 90;
+    busy.totals.counts.voluntary_switches = 90;
     let mut second_reading = reading(START + 2 * second, vec![busy, slot(1, 10, 0)], tree(second, 0, 0));
     second_reading.strain = StrainReading {
         usage: usage(20),
@@ -211,7 +205,7 @@ fn a_wall_clock_that_steps_moves_no_interval() {
         stepped.instant.realtime_ns = realtime_ns;
         let sample = between(&Earlier::of(&first), &stepped);
         assert_eq!((sample.moment.elapsed_ns, sample.moment.interval_ns), (second, Some(second)));
-        assert_eq!((sample.moment.late_ns, sample.target.requests.rate), (0, known(10.0)));
+        assert_eq!((sample.moment.late_ns, sample.target.rate), (0, known(10.0)));
         assert_eq!(sample.moment.realtime_ns, realtime_ns);
     }
 }
@@ -221,11 +215,11 @@ fn an_implausible_slot_counts_nothing_and_says_so() {
     let second = 1_000_000_000;
     let first = between(&Earlier::default(), &reading(START, vec![slot(0, 5, 0), slot(1, 7, 0)], Tree::default()));
     let mut garbage = slot(0, 9, 0);
-    garbage.counts.finished = u64::MAX / 3;
+    garbage.totals.counts.finished = u64::MAX / 3;
     let sample =
         between(&Earlier::of(&first), &reading(START + second, vec![garbage, slot(1, 9, 0)], Tree::default()));
     assert_eq!((sample.slots[0].is_implausible, sample.slots[1].is_implausible), (true, false));
-    assert_eq!((sample.slots[0].requests.finished, sample.target.requests.finished), (5, 14));
+    assert_eq!((sample.slots[0].account.told.counts.finished, sample.target.totals.counts.finished), (5, 14));
 }
 
 fn route(number: usize, finished: u64, durations_ns: &[u64]) -> Arc<RouteReading> {

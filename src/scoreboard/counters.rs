@@ -168,30 +168,6 @@ impl Counts {
         self.finished.wrapping_sub(self.client_gone).wrapping_sub(self.broken)
     }
 
-    /// Threads of the pool that work.
-    #[must_use]
-    pub fn pool_busy(&self) -> u64 {
-        self.pool_begun.saturating_sub(self.pool_ended)
-    }
-
-    /// Pieces of work that wait for a thread of the pool.
-    #[must_use]
-    pub fn pool_queued(&self) -> u64 {
-        self.pool_asked.saturating_sub(self.pool_left)
-    }
-
-    /// Connections to the database that requests hold.
-    #[must_use]
-    pub fn db_in_use(&self) -> u64 {
-        self.db_acquired.saturating_sub(self.db_released)
-    }
-
-    /// Requests that wait for a connection to the database.
-    #[must_use]
-    pub fn db_waiting(&self) -> u64 {
-        self.db_asked.saturating_sub(self.db_left)
-    }
-
     /// Adds another's counts.
     pub fn add(&mut self, other: &Self) {
         for (mine, theirs) in self.all_mut().zip(other.all()) {

@@ -5,32 +5,18 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::routes::is_probe;
-use super::{FaultTally, RouteReading, SlotReading, Snapshot, Totals};
+use super::{FaultTally, Gauges, RouteReading, SlotReading, Snapshot, Totals};
 use crate::histogram::Distribution;
 use crate::maybe_known::MaybeKnown;
-use crate::scoreboard::Counts;
 
 /// Everything that was counted up to an instant.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Figures {
     /// Sums over all slots.
     pub totals: Totals,
-    /// Requests being served at that instant.
-    pub in_flight: u64,
-    /// Threads of the pools that worked at that instant.
-    #[serde(default)]
-    pub pool_busy: u64,
-    /// Pieces of work that waited for a thread of a pool at that instant.
-    #[serde(default)]
-    pub pool_queued: u64,
-    /// Connections to the database that requests held at that instant.
-    #[serde(default)]
-    pub db_in_use: u64,
-    /// Requests that waited for a connection to the database at that instant.
-    #[serde(default)]
-    pub db_waiting: u64,
-    /// Connections open at that instant.
-    pub connections: u64,
+    /// What came and went, at that instant.
+    #[serde(flatten)]
+    pub now: Gauges,
     /// What all accept queues together had dropped at the last tick.
     pub listen_drops: MaybeKnown,
     /// Each route on which something was answered.
@@ -53,28 +39,12 @@ pub struct SlotFigures {
     pub pid: u32,
     /// One word for people.
     pub state: String,
-    /// Counters of all its workers.
-    pub counts: Counts,
-    /// Requests that died with their worker.
-    pub lost: u64,
-    /// Requests being served at that instant.
-    pub in_flight: u64,
-    /// Threads of the pools that worked at that instant.
-    #[serde(default)]
-    pub pool_busy: u64,
-    /// Pieces of work that waited for a thread of a pool at that instant.
-    #[serde(default)]
-    pub pool_queued: u64,
-    /// Connections to the database that requests held at that instant.
-    #[serde(default)]
-    pub db_in_use: u64,
-    /// Requests that waited for a connection to the database at that instant.
-    #[serde(default)]
-    pub db_waiting: u64,
-    /// Connections open at that instant.
-    pub connections: u64,
-    /// CPU of all its workers.
-    pub cpu_ns: MaybeKnown,
+    /// Of all its workers.
+    #[serde(flatten)]
+    pub totals: Totals,
+    /// What came and went, at that instant.
+    #[serde(flatten)]
+    pub now: Gauges,
     /// When its newest worker's loop last turned (monotonic).
     pub beat_ns: Option<u64>,
 }
@@ -105,12 +75,7 @@ impl Figures {
         let totals = snapshot.totals();
         Self {
             totals,
-            in_flight: totals.in_flight(),
-            pool_busy: totals.counts.pool_busy(),
-            pool_queued: totals.counts.pool_queued(),
-            db_in_use: totals.counts.db_in_use(),
-            db_waiting: totals.counts.db_waiting(),
-            connections: totals.connections(),
+            now: totals.gauges(),
             listen_drops,
             routes,
             slots: snapshot.slots.iter().map(SlotFigures::of).collect(),
@@ -177,26 +142,14 @@ impl SlotFigures {
             generation: slot.generation,
             pid: slot.pid,
             state: slot.state_name().to_owned(),
-            counts: slot.counts,
-            lost: slot.lost,
-            in_flight: slot.in_flight(),
-            pool_busy: slot.counts.pool_busy(),
-            pool_queued: slot.counts.pool_queued(),
-            db_in_use: slot.counts.db_in_use(),
-            db_waiting: slot.counts.db_waiting(),
-            connections: slot.connections(),
-            cpu_ns: slot.cpu_ns,
+            totals: slot.totals,
+            now: slot.totals.gauges(),
             beat_ns,
         }
     }
 
     fn since(self, before: &[Self]) -> Self {
         let Some(before) = before.iter().find(|before| before.slot == self.slot) else { return self };
-        Self {
-            counts: self.counts.since(&before.counts),
-            lost: self.lost.wrapping_sub(before.lost),
-            cpu_ns: self.cpu_ns.since(before.cpu_ns),
-            ..self
-        }
+        Self { totals: self.totals.since(&before.totals), ..self }
     }
 }

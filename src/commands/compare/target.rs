@@ -228,7 +228,7 @@ fn figures(run: &Recording, stretch: &Phase, idle_s: f64) -> Option<Told> {
         let cells = run.target.of(figure).filter(|(row, _)| row.to_s > stretch.from_s && row.from_s < stretch.to_s);
         cells.map(|(_, cell)| cell)
     };
-    let by_worker: Vec<f64> = counted.slots.iter().map(|slot| float(slot.counts.finished)).collect();
+    let by_worker: Vec<f64> = counted.slots.iter().map(|slot| float(slot.totals.counts.finished)).collect();
     let busiest = by_worker.iter().copied().fold(0.0, f64::max);
     let loaded_s = stretch.seconds() - idle_s;
     let begin_s = stretch.from_s + idle_s;

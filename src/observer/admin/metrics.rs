@@ -149,37 +149,38 @@ fn of_routes(routes: &[Arc<RouteReading>]) -> Vec<MetricFamily> {
 }
 
 fn of_target(target: &TargetSample) -> Vec<MetricFamily> {
-    let TargetSample { group, requests, strain, .. } = target;
+    let TargetSample { group, totals, strain, .. } = target;
+    let (counts, now) = (&totals.counts, totals.gauges());
     let mut families = vec![
         one_counter(
             "quintain_errors_total",
             "Requests with a status of 500 or more, or broken by a fault.",
-            requests.errors,
+            counts.errors,
         ),
-        one_counter("quintain_lost_requests_total", "Requests in flight when their worker died.", requests.lost),
-        one_counter("quintain_rejected_requests_total", "Requests refused before the router.", requests.rejected),
+        one_counter("quintain_lost_requests_total", "Requests in flight when their worker died.", totals.lost),
+        one_counter("quintain_rejected_requests_total", "Requests refused before the router.", counts.rejected),
         counters(
             "quintain_rejections_total",
             "The same, by reason.",
             Rejection::ALL
                 .iter()
-                .zip(requests.rejections.0)
+                .zip(counts.rejections.0)
                 .map(|(reason, count)| labelled_counter(&[("reason", reason.name())], float(count))),
         ),
-        one_counter("quintain_accepted_connections_total", "Connections taken.", requests.accepts),
+        one_counter("quintain_accepted_connections_total", "Connections taken.", counts.accepts),
         one_counter(
             "quintain_refused_connections_total",
             "Connections turned away over --max-connections.",
-            requests.refused,
+            counts.refused,
         ),
-        one_counter("quintain_received_bytes_total", "Bytes read from clients.", requests.bytes_in),
-        one_counter("quintain_sent_bytes_total", "Bytes written to clients.", requests.bytes_out),
-        one_gauge("quintain_requests_in_flight", "Requests being served.", float(requests.in_flight)),
-        one_gauge("quintain_connections", "Connections open.", float(requests.connections)),
+        one_counter("quintain_received_bytes_total", "Bytes read from clients.", counts.bytes_in),
+        one_counter("quintain_sent_bytes_total", "Bytes written to clients.", counts.bytes_out),
+        one_gauge("quintain_requests_in_flight", "Requests being served.", float(now.in_flight)),
+        one_gauge("quintain_connections", "Connections open.", float(now.connections)),
         counters(
             "quintain_connection_seconds_total",
             "How long connections were open, all together: its rate is how many were open on average.",
-            [labelled_counter(&[], float(requests.connection_us) / 1e6)],
+            [labelled_counter(&[], float(counts.connection_us) / 1e6)],
         ),
         counters(
             "process_cpu_seconds_total",
@@ -237,17 +238,17 @@ fn of_workers(slots: &[SlotSample]) -> Vec<MetricFamily> {
         counters(
             "quintain_worker_requests_total",
             "Requests finished by the workers of a slot.",
-            of_each(|slot| Some(float(slot.requests.finished)), labelled_counter),
+            of_each(|slot| Some(float(slot.account.told.counts.finished)), labelled_counter),
         ),
         counters(
             "quintain_worker_lost_requests_total",
             "Requests in flight when a worker of the slot died.",
-            of_each(|slot| Some(float(slot.requests.lost)), labelled_counter),
+            of_each(|slot| Some(float(slot.account.told.lost)), labelled_counter),
         ),
         counters(
             "quintain_worker_cpu_seconds_total",
             "CPU of the workers of a slot, ended ones too.",
-            of_each(|slot| slot.cpu_ns.map(seconds).get(), labelled_counter),
+            of_each(|slot| slot.account.told.cpu_ns.map(seconds).get(), labelled_counter),
         ),
         gauges(
             "quintain_worker_resident_memory_bytes",
@@ -257,32 +258,32 @@ fn of_workers(slots: &[SlotSample]) -> Vec<MetricFamily> {
         gauges(
             "quintain_worker_requests_in_flight",
             "Requests being served by the workers of a slot.",
-            of_each(|slot| Some(float(slot.requests.in_flight)), labelled_gauge),
+            of_each(|slot| Some(float(slot.account.told.gauges().in_flight)), labelled_gauge),
         ),
         gauges(
             "quintain_worker_pool_busy_threads",
             "Threads of the slot's pool that work.",
-            of_each(|slot| Some(float(slot.requests.pool.busy)), labelled_gauge),
+            of_each(|slot| Some(float(slot.account.told.gauges().pool_busy)), labelled_gauge),
         ),
         gauges(
             "quintain_worker_pool_queued_jobs",
             "Pieces of work that wait for a thread of the slot's pool.",
-            of_each(|slot| Some(float(slot.requests.pool.queued)), labelled_gauge),
+            of_each(|slot| Some(float(slot.account.told.gauges().pool_queued)), labelled_gauge),
         ),
         counters(
             "quintain_worker_pool_jobs_total",
             "Pieces of work that a thread of the slot's pool has begun.",
-            of_each(|slot| Some(float(slot.requests.pool.jobs)), labelled_counter),
+            of_each(|slot| Some(float(slot.account.told.counts.pool_begun)), labelled_counter),
         ),
         counters(
             "quintain_worker_pool_wait_seconds_total",
             "How long those had waited for a thread.",
-            of_each(|slot| Some(float(slot.requests.pool.wait_us) / 1e6), labelled_counter),
+            of_each(|slot| Some(float(slot.account.told.counts.pool_wait_us) / 1e6), labelled_counter),
         ),
         counters(
             "quintain_worker_pool_held_seconds_total",
             "How long those that were ended had held a thread.",
-            of_each(|slot| Some(float(slot.requests.pool.held_us) / 1e6), labelled_counter),
+            of_each(|slot| Some(float(slot.account.told.counts.pool_held_us) / 1e6), labelled_counter),
         ),
         gauges(
             "quintain_worker_generation",
@@ -304,52 +305,52 @@ fn of_databases(slots: &[SlotSample]) -> Vec<MetricFamily> {
         gauges(
             "quintain_worker_db_connections_in_use",
             "Connections to the database that requests of the slot hold.",
-            of_each(|slot| Some(float(slot.requests.database.in_use)), labelled_gauge),
+            of_each(|slot| Some(float(slot.account.told.gauges().db_in_use)), labelled_gauge),
         ),
         gauges(
             "quintain_worker_db_requests_waiting",
             "Requests of the slot that wait for a connection to the database.",
-            of_each(|slot| Some(float(slot.requests.database.waiting)), labelled_gauge),
+            of_each(|slot| Some(float(slot.account.told.gauges().db_waiting)), labelled_gauge),
         ),
         counters(
             "quintain_worker_db_acquired_total",
             "How often a request of the slot took a connection to the database.",
-            of_each(|slot| Some(float(slot.requests.database.acquired)), labelled_counter),
+            of_each(|slot| Some(float(slot.account.told.counts.db_acquired)), labelled_counter),
         ),
         counters(
             "quintain_worker_db_timeouts_total",
             "Requests of the slot for which no connection to the database became free in time.",
-            of_each(|slot| Some(float(slot.requests.database.timeouts)), labelled_counter),
+            of_each(|slot| Some(float(slot.account.told.counts.db_timeouts)), labelled_counter),
         ),
         counters(
             "quintain_worker_db_failures_total",
             "Requests of the slot that the database failed.",
-            of_each(|slot| Some(float(slot.requests.database.failures)), labelled_counter),
+            of_each(|slot| Some(float(slot.account.told.counts.db_failures)), labelled_counter),
         ),
         counters(
             "quintain_worker_db_acquire_seconds_total",
             "How long those that took a connection had waited for it.",
-            of_each(|slot| Some(float(slot.requests.database.acquire_us) / 1e6), labelled_counter),
+            of_each(|slot| Some(float(slot.account.told.counts.db_acquire_us) / 1e6), labelled_counter),
         ),
         counters(
             "quintain_worker_db_held_seconds_total",
             "How long connections that were given back had been held.",
-            of_each(|slot| Some(float(slot.requests.database.held_us) / 1e6), labelled_counter),
+            of_each(|slot| Some(float(slot.account.told.counts.db_held_us) / 1e6), labelled_counter),
         ),
         counters(
             "quintain_worker_db_answer_seconds_total",
             "How long the database took to answer queries of the slot.",
-            of_each(|slot| Some(float(slot.requests.database.answer_us) / 1e6), labelled_counter),
+            of_each(|slot| Some(float(slot.account.told.counts.db_answer_us) / 1e6), labelled_counter),
         ),
         counters(
             "quintain_worker_db_scans_total",
             "Queries of the slot that looked for their rows without an index.",
-            of_each(|slot| Some(float(slot.requests.database.scans)), labelled_counter),
+            of_each(|slot| Some(float(slot.account.told.counts.db_scans)), labelled_counter),
         ),
         counters(
             "quintain_worker_db_busy_seconds_total",
             "How long queries of the slot waited for the database's one writer.",
-            of_each(|slot| Some(float(slot.requests.database.busy_us) / 1e6), labelled_counter),
+            of_each(|slot| Some(float(slot.account.told.counts.db_busy_us) / 1e6), labelled_counter),
         ),
     ]
 }

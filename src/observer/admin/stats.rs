@@ -15,7 +15,7 @@ use crate::http::Refusal;
 use crate::maybe_known::MaybeKnown;
 use crate::phase::{START, is_name};
 use crate::scoreboard::{Arrivals, Counts, Spent};
-use crate::snapshot::{Figures, RouteReading, SlotFigures};
+use crate::snapshot::{Figures, Gauges, RouteReading, SlotFigures};
 use crate::sys::clock;
 
 /// How far a quantile may be from the exact one: a histogram's bucket is at most so wide.
@@ -116,19 +116,7 @@ fn marks(target: &Target) -> Vec<Value> {
 }
 
 fn totals(figures: &Figures) -> Value {
-    let Figures {
-        totals,
-        in_flight,
-        connections,
-        listen_drops,
-        pool_busy,
-        pool_queued,
-        db_in_use,
-        db_waiting,
-        routes: _,
-        slots: _,
-        faults: _,
-    } = figures;
+    let Figures { totals, now, listen_drops, routes: _, slots: _, faults: _ } = figures;
     let counts = &totals.counts;
     json!({
         "started": counts.started,
@@ -137,19 +125,19 @@ fn totals(figures: &Figures) -> Value {
         "client_gone": counts.client_gone,
         "broken_by_fault": counts.broken,
         "shed": counts.shed,
-        "in_flight": in_flight,
+        "in_flight": now.in_flight,
         "lost": totals.lost,
         "rejected": counts.rejected,
         "refused": counts.refused,
         "errors": counts.errors,
         "bytes_in": counts.bytes_in,
         "bytes_out": counts.bytes_out,
-        "connections": connections,
+        "connections": now.connections,
         "connection_seconds": seconds(counts.connection_us.saturating_mul(1_000)),
         "accepts": counts.accepts,
         "listen_drops": listen_drops,
-        "pool": pool(*pool_busy, *pool_queued, counts),
-        "db": database(*db_in_use, *db_waiting, counts),
+        "pool": pool(now, counts),
+        "db": database(now, counts),
         "arrivals": {
             "beat_pairs": counts.arrival_pairs,
             "dispersion": Arrivals::of(counts).map(|arrivals| arrivals.dispersion),
@@ -158,10 +146,10 @@ fn totals(figures: &Figures) -> Value {
 }
 
 /// The threads of the pools: as they are, and what they have done.
-fn pool(busy: u64, queued: u64, counts: &Counts) -> Value {
+fn pool(now: &Gauges, counts: &Counts) -> Value {
     json!({
-        "busy": busy,
-        "queued": queued,
+        "busy": now.pool_busy,
+        "queued": now.pool_queued,
         "jobs": counts.pool_begun,
         "wait_seconds": seconds(counts.pool_wait_us.saturating_mul(1_000)),
         "held_seconds": seconds(counts.pool_held_us.saturating_mul(1_000)),
@@ -169,10 +157,10 @@ fn pool(busy: u64, queued: u64, counts: &Counts) -> Value {
 }
 
 /// The connections to the database: as they are, and what has come of them.
-fn database(in_use: u64, waiting: u64, counts: &Counts) -> Value {
+fn database(now: &Gauges, counts: &Counts) -> Value {
     json!({
-        "in_use": in_use,
-        "waiting": waiting,
+        "in_use": now.db_in_use,
+        "waiting": now.db_waiting,
         "acquired": counts.db_acquired,
         "timeouts": counts.db_timeouts,
         "failures": counts.db_failures,
@@ -237,19 +225,20 @@ fn route(route: &RouteReading, all: &[RouteReading]) -> Value {
 
 /// A beat that is old says that the worker's loop is busy or stopped; a worker beats ten times a second.
 fn worker(slot: &SlotFigures, at_ns: u64) -> Value {
+    let SlotFigures { totals, now, .. } = slot;
     json!({
         "slot": slot.slot,
         "generation": slot.generation,
         "pid": slot.pid,
         "state": slot.state,
-        "started": slot.counts.started,
-        "finished": slot.counts.finished,
-        "lost": slot.lost,
-        "in_flight": slot.in_flight,
-        "pool": pool(slot.pool_busy, slot.pool_queued, &slot.counts),
-        "db": database(slot.db_in_use, slot.db_waiting, &slot.counts),
-        "connections": slot.connections,
-        "cpu_seconds": slot.cpu_ns.map(seconds),
+        "started": totals.counts.started,
+        "finished": totals.counts.finished,
+        "lost": totals.lost,
+        "in_flight": now.in_flight,
+        "pool": pool(now, &totals.counts),
+        "db": database(now, &totals.counts),
+        "connections": now.connections,
+        "cpu_seconds": totals.cpu_ns.map(seconds),
         "beat_age_ms": slot.beat_ns.map(|beat_ns| at_ns.saturating_sub(beat_ns) / clock::MILLISECOND),
     })
 }

@@ -19,30 +19,11 @@ pub fn whole(runs: &[Named]) -> Option<Figures> {
 
 /// Slots keep their order, and get new numbers.
 fn sum(all: &[&Figures]) -> Figures {
-    let mut sum = Figures { listen_drops: 0.into(), ..Figures::default() };
+    let mut sum = Figures { totals: Totals::nothing(), listen_drops: 0.into(), ..Figures::default() };
     let mut has_same_numbers = true;
-    sum.totals.cpu_ns = 0.into();
-    for Figures {
-        totals,
-        in_flight,
-        pool_busy,
-        pool_queued,
-        db_in_use,
-        db_waiting,
-        connections,
-        listen_drops,
-        routes,
-        slots,
-        faults: _,
-    } in all.iter().copied()
-    {
-        add_totals(&mut sum.totals, totals);
-        sum.in_flight += in_flight;
-        sum.pool_busy += pool_busy;
-        sum.pool_queued += pool_queued;
-        sum.db_in_use += db_in_use;
-        sum.db_waiting += db_waiting;
-        sum.connections += connections;
+    for Figures { totals, now, listen_drops, routes, slots, faults: _ } in all.iter().copied() {
+        sum.totals.add(totals);
+        sum.now.add(now);
         sum.listen_drops = sum.listen_drops + *listen_drops;
         for route in routes {
             match sum.routes.iter_mut().find(|known| (&known.method, &known.path) == (&route.method, &route.path)) {
@@ -66,17 +47,10 @@ fn sum(all: &[&Figures]) -> Figures {
     sum
 }
 
-fn add_totals(sum: &mut Totals, Totals { counts, lost, cpu_ns }: &Totals) {
-    sum.counts.add(counts);
-    sum.lost += lost;
-    sum.cpu_ns = sum.cpu_ns + *cpu_ns;
-}
-
 /// The phases of all of them together, and what is to be said of them.
 pub fn phases(runs: &[Named]) -> (Vec<Phase>, Vec<String>) {
     let names = |run: &Named| run.recording.phases.iter().map(|phase| phase.name.clone()).collect::<Vec<_>>();
     let end_s = runs.iter().map(|run| run.to_s).fold(0.0, f64::max);
-    let nothing = Totals { cpu_ns: 0.into(), ..Totals::default() };
     let first = runs.first().map(names).unwrap_or_default();
     if runs.iter().any(|run| names(run) != first) {
         let all = runs.iter().map(|run| format!("{}: {}", run.name, names(run).join(", ")));
@@ -88,7 +62,7 @@ pub fn phases(runs: &[Named]) -> (Vec<Phase>, Vec<String>) {
             name: "run".to_owned(),
             from_s: 0.0,
             to_s: end_s,
-            begins_with: Some(nothing),
+            begins_with: Some(Totals::nothing()),
             figures: whole(runs),
         };
         return (vec![one], vec![said]);
@@ -114,13 +88,7 @@ pub fn phases(runs: &[Named]) -> (Vec<Phase>, Vec<String>) {
             name: name.clone(),
             from_s: least,
             to_s: end_s,
-            begins_with: begins_with.map(|all| {
-                let mut sum = nothing;
-                for totals in all {
-                    add_totals(&mut sum, totals);
-                }
-                sum
-            }),
+            begins_with: begins_with.map(|all| all.into_iter().sum()),
             figures: figures.map(|all| sum(&all)),
         });
     }

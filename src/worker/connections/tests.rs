@@ -111,7 +111,8 @@ impl Served {
         let deadline = Instant::now() + Duration::from_secs(20);
         loop {
             let totals = Snapshot::without_cpu(&self.board).totals();
-            if totals.in_flight() == 0 && totals.connections() == 0 {
+            let now = totals.gauges();
+            if now.in_flight == 0 && now.connections == 0 {
                 let routes = snapshot::routes(&self.board);
                 let finished: u64 = routes.iter().map(RouteReading::finished).sum();
                 let errors: u64 = routes.iter().map(|route| route.broken).sum();
