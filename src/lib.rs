@@ -47,8 +47,8 @@
 //! | [`recording`] | a run as its directory tells it, however long or damaged |
 //! | [`findings`] | from a recording to sentences with their evidence |
 //! | [`comparison`] | two arrangements under the same load: changes, intervals, a verdict |
-//! | [`report`] | both as HTML or Markdown |
 //! | [`verification`] | a load generator's account against a recording: what agrees, and who is wrong |
+//! | [`report`] | a run or a comparison as HTML or Markdown |
 //! | [`supervisor`], [`worker`], [`observer`] | the roles, which don't know each other |
 //! | [`commands`] | a command each; `serve` hands the supervisor its worker and observer as functions |
 //! | [`cli`] | the only reader of arguments and environment |

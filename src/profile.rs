@@ -336,6 +336,14 @@ pub fn published(name: &str, text: &str) -> Result<Vec<Published>, Vec<Mistake>>
     if errors.is_empty() { Ok(sets) } else { Err(errors.in_order()) }
 }
 
+/// The published figures in a profile's [`Profile::content`], as a run has recorded it; none where it has none that are right.
+#[must_use]
+pub fn published_in(content: &serde_json::Value) -> Vec<Published> {
+    let text =
+        content.get("published").and_then(|sets| toml::to_string(&serde_json::json!({ "published": sets })).ok());
+    text.and_then(|text| published("", &text).ok()).unwrap_or_default()
+}
+
 /// The published figures of a built-in system, by its name, or else in a file.
 ///
 /// # Errors

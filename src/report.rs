@@ -11,6 +11,7 @@ pub mod markdown;
 mod peaks;
 mod phases;
 mod plots;
+mod published;
 mod spark;
 mod table;
 mod tables;

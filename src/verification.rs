@@ -16,7 +16,7 @@ mod shown;
 mod strain;
 mod target;
 
-pub use published::of_published;
+pub use published::{contradictions, of_published};
 pub use servers::OfInstance;
 pub use shown::{Heading, json, markdown, text};
 pub use target::{Part, Row, Target};

@@ -71,6 +71,11 @@ impl Published {
     pub fn figure(&self, name: &str) -> Option<f64> {
         self.figures.get(name).copied()
     }
+
+    /// Every figure with its name, as reports have them.
+    pub fn in_order(&self) -> impl Iterator<Item = (&'static str, f64)> + '_ {
+        FIGURES.into_iter().filter_map(|name| Some((name, self.figure(name)?)))
+    }
 }
 
 /// Figures that can be published, each with its unit.

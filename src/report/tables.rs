@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::table::{Column, NONE, Table, numbers, shown, words};
-use super::{by_route, instances, peaks, phases};
+use super::{by_route, instances, peaks, phases, published};
 use crate::histogram::{Distribution, Quantiles};
 use crate::recording::{Cell, Figure, Outcome, Recording};
 use crate::snapshot::RouteReading;
@@ -17,8 +17,11 @@ const EVENTS: usize = 200;
 
 /// All of them that have something to say.
 pub fn of(run: &Recording) -> Vec<Table> {
+    let [beside, contradictions] = published::tables(run);
     let tables = [
         instances::table(run),
+        beside,
+        contradictions,
         phases::table(run),
         by_route::table(run),
         peaks::table(run),

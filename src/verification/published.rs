@@ -19,6 +19,12 @@ pub fn of_published(sets: &[Published]) -> Vec<Check> {
     checks
 }
 
+/// The checks in which published figures contradict each other.
+#[must_use]
+pub fn contradictions(sets: &[Published]) -> Vec<Check> {
+    of_published(sets).into_iter().filter(|check| check.verdict == Verdict::Differs).collect()
+}
+
 fn of_set(set: &Published, sets: usize) -> Vec<Check> {
     let latency = latency(set);
     let of_rate = arithmetic::rate(&Rates {

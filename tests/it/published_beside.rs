@@ -1,6 +1,8 @@
-//! `quintain compare` shows the published figures of a profile beside each arm of their mode, in all its files.
+//! The published figures of a profile stand beside what was measured: in the report of a run, and in all files of a comparison
+//! beside each arm of their mode.
 //!
-//! The load generator is a script that speaks loadtest's language: its requests are real, made by `quintain health`.
+//! The load generator of the comparison is a script that speaks loadtest's language: its requests are real, made by
+//! `quintain health`.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,6 +10,8 @@ use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+
+use crate::support::target::Target;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_quintain");
 
@@ -106,4 +110,25 @@ fn a_load_on_another_route_has_nothing_published() {
         serde_json::from_str(&fs::read_to_string(home.path().join("it/results.json")).unwrap()).unwrap();
     assert_eq!(results["published"], Value::Null, "{results}");
     assert!(!String::from_utf8_lossy(&output.stdout).contains("ublished"), "{output:?}");
+}
+
+#[test]
+fn a_report_has_what_was_published_beside_the_phase_of_its_name() {
+    let target = Target::start(&["--profile", "flask-locust"]);
+    assert_eq!(target.admin_post("/marks", r#"{"phase":"50 users"}"#).status, 201);
+    (0..3).for_each(|_| assert_eq!(target.get("/io").status, 200));
+    assert_eq!(target.get("/nowhere").status, 404);
+    assert_eq!(target.admin_post("/marks", r#"{"phase":"end"}"#).status, 201);
+    let page = target.end().report();
+    let line = |begin: &str| {
+        let line = page.lines().find(|line| line.starts_with(begin));
+        line.unwrap_or_else(|| panic!("{page} has no {begin}")).split(" | ").collect::<Vec<_>>()
+    };
+    let mean = line("| 50 users | mean |");
+    assert_eq!((mean[2], mean[5]), ("103 ms", "50 users |"), "{page}");
+    assert!(mean[3].ends_with(" ms") && mean[4].ends_with(" ×"), "{mean:?}");
+    assert_eq!(line("| 50 users | errors |")[2..4], ["0", "1"], "{page}");
+    assert_eq!(line("| 10 users | mean |")[3..], ["–", "–", "– |"], "no phase has its name: {page}");
+    let same_cpu = line("| sets: CPU |");
+    assert_eq!(same_cpu[1], "CPU 54.4 % in all of 3 sets", "{page}");
 }

@@ -6,7 +6,7 @@ use super::record::Round;
 use crate::comparison::{Arm, Figures};
 use crate::profile;
 use crate::recording::About;
-use crate::verification::{self, Check, Verdict};
+use crate::verification::{self, Check};
 
 /// Published figures beside both arms. They are of another machine, and often of another load.
 pub struct Published {
@@ -34,15 +34,14 @@ impl Published {
             let set = plan.published.iter().find(|set| set.mode.is_some_and(|of| of.name() == mode))?;
             Some(Measurement { name: set.name.clone(), figures: figures(set) })
         });
-        let differing = |check: Check| {
+        let sentence = |check: Check| {
             let title = check.title();
-            let Check { theirs, ours, verdict, cause, .. } = check;
-            let told = theirs.trim_start_matches("report: ");
-            (verdict == Verdict::Differs).then(|| format!("Published, {title}: {cause} ({told}; {ours})"))
+            let Check { theirs, ours, cause, .. } = check;
+            format!("Published, {title}: {cause} ({}; {ours})", theirs.trim_start_matches("report: "))
         };
         arms.iter().any(Option::is_some).then(|| Self {
             arms,
-            contradictions: verification::of_published(&plan.published).into_iter().filter_map(differing).collect(),
+            contradictions: verification::contradictions(&plan.published).into_iter().map(sentence).collect(),
         })
     }
 
