@@ -30,6 +30,7 @@
 //! | [`sys`] | the kernel, and all the `unsafe` there is |
 //! | [`histogram`] | a latency histogram in shared memory |
 //! | [`partition`] | which index gets what, exactly, by rates and a seed |
+//! | [`rate_limit`] | how many requests are let through a second, exactly |
 //! | [`distribution`] | how long a delay is, drawn by an index |
 //! | [`phase`] | what phases are called, and a plan of them |
 //! | [`generator`] | load generators: what each writes, and the account that it becomes |
@@ -85,6 +86,7 @@ pub mod page;
 pub mod partition;
 pub mod phase;
 pub mod profile;
+pub mod rate_limit;
 pub mod recording;
 pub mod report;
 pub mod run_files;

@@ -9,7 +9,7 @@
 //! | [`RouteTable`], when the run was ready and when it began to drain | the same |
 //! | orders page | the observer, through [`crate::control::publish`] |
 //! | [`ObserverCheckpoint`], [`TickCheckpoint`], [`SlotCheckpoint`], [`EndedPlans`] | the observer |
-//! | [`FaultTable`] | all workers, by `fetch_add`: the one deliberate exception |
+//! | [`FaultTable`], [`TokenBucket`] | all workers, by `fetch_add` and by compare-and-swap: the deliberate exceptions |
 //!
 //! Atomics only. A counter with one writer is a load and a store. A worker writes a request's buckets first and
 //! what makes it finished last, and `started` before both; a reader goes the other way round, so that
@@ -29,6 +29,7 @@ mod route_table;
 mod scribble;
 mod seat_writer;
 mod slot;
+mod token_bucket;
 
 use std::io;
 use std::sync::Arc;
@@ -50,6 +51,7 @@ pub use route_record::RouteRecord;
 pub use route_table::{ROUTE_NAME, RouteTable};
 pub use seat_writer::{Finished, Outcome, SHED_STATUS, SeatWriter, Times};
 pub use slot::{Base, Roster, Seat, SeatState, Slot, SlotCheckpoint, SlotState};
+pub use token_bucket::TokenBucket;
 
 /// Most routes of a target, the unmatched one included.
 pub const ROUTES: usize = 64;
@@ -89,6 +91,9 @@ pub struct Head {
     pub(crate) orders: [TextBuffer; 2],
     /// Fault plans that stood there before.
     pub ended_plans: EndedPlans,
+    /// What the requests of each route take from that has a rate limit, by its number; of number 0, those of all routes of
+    /// a profile that has one for all.
+    buckets: [TokenBucket; ROUTES],
 }
 
 /// A text that one process writes and others read. Whether it is the one they meant is for them to know.
@@ -175,6 +180,12 @@ impl Scoreboard {
     #[must_use]
     pub fn route_index(&self, number: usize) -> &SharedIndex {
         self.head().faults.route_index(number)
+    }
+
+    /// The bucket of a route's rate limit; of number 0, of the limit that all routes of a profile share.
+    #[must_use]
+    pub fn bucket(&self, number: usize) -> &TokenBucket {
+        &self.head().buckets[number % ROUTES]
     }
 
     /// All slots, used or not.
