@@ -82,6 +82,8 @@ pub enum Rule {
     Errors,
     /// Requests answered 503 over `--max-inflight`.
     Shed,
+    /// Requests answered 429 over a rate limit.
+    RateLimited,
     /// Connections that the kernel dropped or the target turned away.
     AcceptQueue,
     /// Which resource was used up first.
@@ -126,6 +128,7 @@ impl Rule {
             Self::MemoryKills => "killed for memory",
             Self::Errors => "errors",
             Self::Shed => "shed requests",
+            Self::RateLimited => "rate limit",
             Self::AcceptQueue => "connections not taken",
             Self::Saturation => "saturation",
             Self::Knee => "the knee",

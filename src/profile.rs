@@ -11,6 +11,7 @@ mod overlap;
 mod plan;
 mod plans;
 mod published;
+mod rate_limit;
 mod response;
 mod route;
 
@@ -33,6 +34,7 @@ use crate::config::{self, Address, Config, Layers, Limit, Mistake, Mode, Source}
 use crate::delay::Delay;
 use crate::distribution::ReadFile;
 use crate::fault::{self, Written};
+use crate::rate_limit::RateLimit;
 use crate::spelling::nearest;
 use crate::units::Bytes;
 use crate::work::cpu::Cpu;
@@ -110,8 +112,24 @@ pub enum Step {
     Mem(Hold),
     /// Asks the database.
     Db(Query),
+    /// Takes a token, or ends the request with a 429.
+    RateLimit {
+        /// How often there is one.
+        limit: RateLimit,
+        /// Whose bucket it is.
+        scope: Scope,
+    },
     /// Adds so many bytes to the body.
     Bytes(u64),
+}
+
+/// Whose requests take from one bucket of tokens, whichever worker they come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Those of one method of the route.
+    Route,
+    /// Those of all routes of the profile.
+    Profile,
 }
 
 /// What a route answers.
@@ -374,9 +392,11 @@ pub fn read(name: &str, text: &str, rules: &Rules<'_>) -> Result<Profile, Vec<Mi
     }
     let table = Table::open("", 0..0, table.get_ref(), &PARTS, &mut errors);
     let summary = table.get("summary").and_then(|summary| plan::summary(&summary, &mut errors));
+    let shared = table.get("rate_limit").and_then(|limit| rate_limit::read(&limit, Scope::Profile, &mut errors));
     let routes: Vec<Route> = table.get("route").map_or_else(Vec::new, |routes| {
         let routes = routes.list(&mut errors);
-        routes.iter().filter_map(|entry| route::read(entry, rules, &mut errors)).collect()
+        let routes = routes.iter().filter_map(|entry| route::read(entry, rules, &mut errors));
+        routes.map(|route| Route { steps: shared.iter().cloned().chain(route.steps).collect(), ..route }).collect()
     });
     overlap::check(&routes, rules, &mut errors);
     let faults =
@@ -400,7 +420,7 @@ pub fn read(name: &str, text: &str, rules: &Rules<'_>) -> Result<Profile, Vec<Mi
 }
 
 /// What a profile consists of.
-const PARTS: [&str; 6] = ["summary", "route", "fault", "limits", "load", "published"];
+const PARTS: [&str; 7] = ["summary", "rate_limit", "route", "fault", "limits", "load", "published"];
 
 /// Where a text is no TOML.
 fn take_syntax(syntax: &[toml::de::Error], name: &str, text: &str, errors: &mut ProfileErrors<'_>) {

@@ -99,6 +99,7 @@ pub const NOT_READ: [[&[&str]; 2]; 3] = [
             "client_gone_total",
             "broken_total",
             "shed_total",
+            "rate_limited_total",
             "pool_busy",
             "pool_queued",
             "db_in_use",

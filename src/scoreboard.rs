@@ -49,7 +49,7 @@ pub use loop_lag::{BEAT_NS, LagWindow, Late, LoopLag};
 pub use rejection::{Rejection, Rejections};
 pub use route_record::RouteRecord;
 pub use route_table::{ROUTE_NAME, RouteTable};
-pub use seat_writer::{Finished, Outcome, SHED_STATUS, SeatWriter, Times};
+pub use seat_writer::{Finished, Outcome, RATE_LIMITED_STATUS, SHED_STATUS, SeatWriter, Times};
 pub use slot::{Base, Roster, Seat, SeatState, Slot, SlotCheckpoint, SlotState};
 pub use token_bucket::TokenBucket;
 

@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::distribution::Mistake;
+use crate::scoreboard::Outcome;
 use crate::work::NoThread;
 
 /// Why a request is not served. `value` and `allowed` are left out where they mean nothing.
@@ -14,6 +15,9 @@ pub struct Refusal {
     /// The status that it is answered with.
     #[serde(skip)]
     pub status: StatusCode,
+    /// The limit that requests share and that this one is over: then it is counted as such.
+    #[serde(skip)]
+    pub over: Option<SharedLimit>,
     /// What is wrong, as a sentence.
     pub error: String,
     /// Which parameter is wrong.
@@ -27,11 +31,23 @@ pub struct Refusal {
     pub allowed: Option<String>,
 }
 
+/// A limit that requests share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SharedLimit {
+    /// `--max-inflight`
+    InFlight,
+    /// A rate limit of the profile.
+    Rate {
+        /// After how many seconds there is room for another request.
+        retry_after_s: u32,
+    },
+}
+
 impl Refusal {
     /// A refusal that concerns no parameter.
     #[must_use]
     pub fn new(status: StatusCode, error: impl Into<String>) -> Self {
-        Self { status, error: error.into(), parameter: None, value: None, allowed: None }
+        Self { status, over: None, error: error.into(), parameter: None, value: None, allowed: None }
     }
 
     /// A value that can't be taken: 400.
@@ -54,11 +70,10 @@ impl Refusal {
     #[must_use]
     pub fn parameter(name: &str, value: &str, error: impl Into<String>, allowed: impl Into<String>) -> Self {
         Self {
-            status: StatusCode::BAD_REQUEST,
-            error: error.into(),
             parameter: Some(name.to_owned()),
             value: Some(value.to_owned()),
             allowed: Some(allowed.into()),
+            ..Self::new(StatusCode::BAD_REQUEST, error)
         }
     }
 }
@@ -91,6 +106,14 @@ impl IntoResponse for Refusal {
         let mut response = (self.status, [(header::CONTENT_TYPE, json)], body).into_response();
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        match self.over {
+            None => {}
+            Some(SharedLimit::InFlight) => _ = response.extensions_mut().insert(Outcome::Shed),
+            Some(SharedLimit::Rate { retry_after_s }) => {
+                response.headers_mut().insert(header::RETRY_AFTER, retry_after_s.into());
+                response.extensions_mut().insert(Outcome::RateLimited);
+            }
         }
         response
     }

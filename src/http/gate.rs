@@ -3,7 +3,7 @@
 use axum::http::uri::Scheme;
 use axum::http::{Method, StatusCode, Uri};
 
-use super::error::Refusal;
+use super::error::{Refusal, SharedLimit};
 use super::request::Request;
 use super::target::Limits;
 use crate::fault::EXEMPT;
@@ -36,28 +36,20 @@ pub fn target(method: &Method, uri: &Uri) -> Result<(), Rejected> {
     Err((Rejection::BadTarget, Refusal::new(status, sentence)))
 }
 
-/// A limit that a request is over, and what it is answered.
-pub enum OverLimit {
-    /// `--max-inflight`, which requests share: it is shed.
-    InFlight(Refusal),
-    /// `--max-body`, by itself.
-    Body(Refusal),
-}
-
 /// Holds `--max-inflight` and `--max-body`. `length` is the body's, if the head says so; `in_flight` counts this
 /// request too.
 ///
 /// # Errors
 /// 503 over the first, 413 over the second, each naming its flag.
-pub fn limits(request: &Request, length: Option<u64>, in_flight: u64, limits: &Limits) -> Result<(), OverLimit> {
+pub fn limits(request: &Request, length: Option<u64>, in_flight: u64, limits: &Limits) -> Result<(), Refusal> {
     if in_flight > limits.in_flight && !is_exempt(&request.method, request.uri.path()) {
         let sentence = format!("this worker has --max-inflight {} requests in flight", limits.in_flight);
-        return Err(OverLimit::InFlight(Refusal::new(shed_status(), sentence)));
+        return Err(Refusal { over: Some(SharedLimit::InFlight), ..Refusal::new(shed_status(), sentence) });
     }
     match length {
         Some(length) if length > limits.body => {
             let sentence = format!("a body of {length} bytes is over --max-body {}", limits.body);
-            Err(OverLimit::Body(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, sentence)))
+            Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, sentence))
         }
         _ => Ok(()),
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, OneOfBuilder, RefOr};
@@ -12,12 +12,15 @@ use utoipa::openapi::{ArrayBuilder, ObjectBuilder, OneOfBuilder, RefOr};
 use super::answer::{self, put};
 use super::bytes::{BINARY, sized};
 use super::db;
-use super::error::Refusal;
+use super::error::{Refusal, SharedLimit};
 use super::mem::unavailable;
 use super::record::Exchange;
-use super::route::Route;
+use super::route::{Route, UNMATCHED};
 use super::target::Target;
-use crate::profile::{self, Profile, Step, is_bodiless};
+use crate::profile::{self, Profile, Scope, Step, is_bodiless};
+use crate::rate_limit::RateLimit;
+use crate::scoreboard::RATE_LIMITED_STATUS;
+use crate::sys::clock;
 use crate::work::cpu::Computed;
 use crate::work::database::Queried;
 use crate::work::io::{Io, Waited};
@@ -64,9 +67,26 @@ async fn run(step: &Step, target: &Target, exchange: &Exchange) -> Result<Option
             done.map(Some).map_err(|reason| unavailable(&reason, &target.limits))
         }
         Step::Db(query) => db::run(target, *query, exchange).await.map(Some),
+        Step::RateLimit { limit, scope } => take_token(*limit, *scope, target, exchange).map(|()| None),
         // They are in the answer's size.
         Step::Bytes(_) => Ok(None),
     }
+}
+
+/// Refuses a request for which there is no token.
+fn take_token(limit: RateLimit, scope: Scope, target: &Target, exchange: &Exchange) -> Result<(), Refusal> {
+    let (number, whose) = match scope {
+        Scope::Route => (exchange.route(), "this route takes"),
+        Scope::Profile => (UNMATCHED.0, "all routes of this profile together take"),
+    };
+    target.board().bucket(number).take(limit, clock::monotonic_ns).map_err(|wait_ns| {
+        let RateLimit { rate, burst } = limit;
+        let sentence = format!("{whose} {rate} requests a second (rate_limit), and {burst} at once after a pause");
+        let status = StatusCode::from_u16(RATE_LIMITED_STATUS).unwrap_or(StatusCode::TOO_MANY_REQUESTS);
+        // Whole seconds are all that the header takes; whoever came earlier would come in vain.
+        let retry_after_s = u32::try_from(wait_ns.div_ceil(clock::SECOND)).unwrap_or(u32::MAX);
+        Refusal { over: Some(SharedLimit::Rate { retry_after_s }), ..Refusal::new(status, sentence) }
+    })
 }
 
 /// The shape of an answer that says what was done.

@@ -107,7 +107,7 @@ pub fn workers() -> Vec<Column<SlotSample>> {
 #[must_use]
 #[rustfmt::skip]
 pub fn routes() -> Vec<Column<RouteSample>> {
-    let own: [Column<RouteSample>; 8] = [
+    let own: [Column<RouteSample>; 9] = [
         column("method", "name", "route table", "of the route; empty for what matched none",
             |row| row.figures.reading.method.clone()),
         column("route", "pattern", "route table", "its path; (none) for what matched none",
@@ -124,6 +124,8 @@ pub fn routes() -> Vec<Column<RouteSample>> {
             |row| row.figures.counts.broken.to_string()),
         column("shed_total", "count", "scoreboard", "of the finished, those answered 503 because --max-inflight was reached",
             |row| row.figures.counts.shed.to_string()),
+        column("rate_limited_total", "count", "scoreboard", "of the finished, those answered 429 because a rate limit was reached",
+            |row| row.figures.counts.rate_limited.to_string()),
     ];
     let when = when().into_iter().filter(|column| !["late_ms", "mode"].contains(&column.name));
     when.chain(own).chain(durations::columns()).collect()
@@ -162,7 +164,7 @@ fn processes<Figures: Common>() -> [Column<Figures>; 3] {
 }
 
 #[rustfmt::skip]
-fn requests<Figures: Common>() -> [Column<Figures>; 13] {
+fn requests<Figures: Common>() -> [Column<Figures>; 14] {
     [
         column("requests_total", "count", "scoreboard", "requests finished",
             |row| row.figures.totals().counts.finished.to_string()),
@@ -188,6 +190,8 @@ fn requests<Figures: Common>() -> [Column<Figures>; 13] {
             |row| row.figures.totals().counts.broken.to_string()),
         column("shed_total", "count", "scoreboard", "of the finished, those answered 503 because --max-inflight was reached",
             |row| row.figures.totals().counts.shed.to_string()),
+        column("rate_limited_total", "count", "scoreboard", "of the finished, those answered 429 because a rate limit was reached",
+            |row| row.figures.totals().counts.rate_limited.to_string()),
         column("conn_seconds_total", "s", "scoreboard, at each accept, close and beat", "how long connections were open, all together: what it gains in a second is how many were open on average",
             |row| seconds(row.figures.totals().counts.connection_us.saturating_mul(1_000))),
     ]
@@ -334,7 +338,7 @@ mod tests {
             "ts_utc,epoch_ms,elapsed_s,interval_s,late_ms,phase,mode,procs,threads,fds,cpu_pct,cpu_user_pct,\
              cpu_sys_pct,cpu_host_pct,cpu_seconds_total,rss_bytes,rss_peak_bytes,pss_bytes,host_cpu_pct,\
              host_mem_used_pct,requests_total,rps,errors_total,lost_total,rejected_total,inflight,connections,\
-             accepts_total,refused_total,client_gone_total,broken_total,shed_total,conn_seconds_total,cpu_quota_pct,runq_wait_pct,ctx_vol_per_s,ctx_invol_per_s,majflt_per_s,\
+             accepts_total,refused_total,client_gone_total,broken_total,shed_total,rate_limited_total,conn_seconds_total,cpu_quota_pct,runq_wait_pct,ctx_vol_per_s,ctx_invol_per_s,majflt_per_s,\
              uss_bytes,host_steal_pct,host_mem_avail_bytes,cg_throttled_ms_total,cg_mem_bytes,cg_mem_limit_bytes,\
              psi_cpu_some_pct,psi_mem_some_pct,psi_io_some_pct,acceptq_depth,acceptq_max,listen_drops_total,unread_connections,\
              loop_lag_max_us,loop_lag_ran_us,loop_lag_wait_us,loop_lag_blocked_us,\
@@ -345,7 +349,7 @@ mod tests {
         );
         assert_eq!(
             header(routes().iter().map(|column| column.name).collect()),
-            "ts_utc,epoch_ms,elapsed_s,interval_s,phase,method,route,requests_total,rps,errors_total,client_gone_total,broken_total,shed_total,svc_p50_us,\
+            "ts_utc,epoch_ms,elapsed_s,interval_s,phase,method,route,requests_total,rps,errors_total,client_gone_total,broken_total,shed_total,rate_limited_total,svc_p50_us,\
              svc_p95_us,svc_p99_us,svc_max_us,lat_p50_us,lat_p90_us,lat_p95_us,lat_p99_us,lat_max_us,queue_p50_us,\
              queue_p99_us,loop_p50_us,loop_p99_us"
         );
@@ -354,7 +358,7 @@ mod tests {
             "ts_utc,epoch_ms,elapsed_s,interval_s,late_ms,phase,mode,slot,generation,pid,state,procs,threads,fds,\
              cpu_pct,cpu_seconds_total,loop_busy_pct,loop_runq_pct,rss_bytes,requests_total,rps,errors_total,\
              lost_total,rejected_total,inflight,connections,accepts_total,refused_total,client_gone_total,\
-             broken_total,shed_total,conn_seconds_total,pool_busy,pool_queued,pool_jobs_total,pool_wait_seconds_total,pool_held_seconds_total,db_in_use,db_waiting,db_acquired_total,db_timeouts_total,db_failures_total,\
+             broken_total,shed_total,rate_limited_total,conn_seconds_total,pool_busy,pool_queued,pool_jobs_total,pool_wait_seconds_total,pool_held_seconds_total,db_in_use,db_waiting,db_acquired_total,db_timeouts_total,db_failures_total,\
              db_acquire_seconds_total,db_held_seconds_total,db_answer_seconds_total,db_scans_total,db_busy_seconds_total"
         );
     }

@@ -77,6 +77,7 @@ fn totals(last: &Sample) -> Value {
         "client_gone": counts.client_gone,
         "broken": counts.broken,
         "shed": counts.shed,
+        "rate_limited": counts.rate_limited,
         "errors": counts.errors,
         "lost": target.totals.lost,
         "rejected": counts.rejected,

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::{Response, Route, Step};
+use super::{Response, Route, Scope, Step};
+use crate::rate_limit::RateLimit;
 use crate::units::{Bytes, Spelled};
 use crate::work::cpu::{Amount, Cpu, Place};
 use crate::work::database::Query;
@@ -60,6 +61,13 @@ impl fmt::Display for Step {
                 formatter.write_str(match place {
                     Place::Loop => ")",
                     Place::Pool => ") on the pool",
+                })
+            }
+            Self::RateLimit { limit: RateLimit { rate, burst }, scope } => {
+                write!(formatter, "lets {rate} requests a second and {burst} at once through")?;
+                formatter.write_str(match scope {
+                    Scope::Route => "",
+                    Scope::Profile => ", all routes together",
                 })
             }
             Self::Bytes(bytes) => write!(formatter, "makes {bytes} bytes"),

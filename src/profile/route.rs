@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::entry::{Entry, ProfileErrors, Table};
 use super::response::{OURS, is_bodiless};
-use super::{Response, Route, Rules, Step};
+use super::{Response, Route, Rules, Scope, Step, rate_limit};
 use crate::delay::Delay;
 use crate::distribution;
 use crate::units::{Bytes, Spelled};
@@ -22,7 +22,7 @@ const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", 
 const PATH: usize = 200;
 
 /// What a step can be.
-const STEPS: [&str; 5] = ["cpu", "io", "mem", "db", "bytes"];
+const STEPS: [&str; 6] = ["cpu", "io", "mem", "db", "bytes", "rate_limit"];
 
 /// Most values of a list in a route: what is longer is a slip of a script.
 const MOST: usize = 100;
@@ -121,6 +121,7 @@ fn read_step(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, errors: &mut Profi
             size.bytes(rules.bytes, "--max-bytes", errors).map(Step::Bytes)
         }
         "db" => read_db(step, rules, errors).map(Step::Db),
+        "rate_limit" => rate_limit::read(step, Scope::Route, errors),
         "infer" => {
             let allowed = format!("this step is not there yet; a step is one of {}", STEPS.join(", "));
             errors.wrong(span.start, &step.key, allowed);
@@ -298,6 +299,7 @@ fn sum_up(
 ) {
     let (mut iterations, mut cpu, mut wait) = (0_u64, Duration::ZERO, Duration::ZERO);
     let mut body: Option<u64> = None;
+    let mut limits = 0;
     for step in steps {
         match step {
             Step::Cpu(Cpu { amount: Amount::Iterations(more), place: _ }) => {
@@ -309,6 +311,7 @@ fn sum_up(
             Step::Mem(hold) => wait = wait.saturating_add(hold.time),
             Step::Db(query) => wait = wait.saturating_add(query.think),
             Step::Bytes(more) => body = Some(body.unwrap_or(0).saturating_add(*more)),
+            Step::RateLimit { .. } => limits += 1,
         }
     }
     let at = table.get("steps").map_or(table.span.start, |steps| steps.at());
@@ -317,6 +320,9 @@ fn sum_up(
         let allowed =
             format!("wait {} in all: must be at most {} (--max-delay)", Spelled(wait), Spelled(rules.delay));
         errors.wrong(at, &key, allowed);
+    }
+    if limits > 1 {
+        errors.wrong(at, &key, format!("have {limits} rate limits: a route has one bucket, so give one at most"));
     }
     let within = iterations_within(rules.cpu.saturating_sub(cpu));
     if cpu > rules.cpu || iterations > within {

@@ -37,7 +37,7 @@ fn sentences(text: &str) -> Vec<String> {
 type Bad = (&'static str, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip] // A table.
-const IN_A_ROUTE: [Bad; 55] = [
+const IN_A_ROUTE: [Bad; 64] = [
     ("metod = 'GET'", "3:1", "route.metod", "did you mean method?"),
     ("method = 'get'", "3:10", "route.method = get", "must be one of GET, POST"),
     ("method = 'HEAD'", "3:10", "route.method = HEAD", "name GET"),
@@ -60,6 +60,15 @@ const IN_A_ROUTE: [Bad; 55] = [
     ("steps = [ { db = { think = 5 } } ]", "3:28", "route.steps.db.think", "such as \"200ms\""),
     ("steps = [ { db = { sql = 'DROP' } } ]", "3:20", "route.steps.db.sql", "no such key"),
     ("steps = [ { infer = {} } ]", "3:13", "route.steps.infer", "not there yet"),
+    ("steps = [ { rate_limit = 5 } ]", "3:26", "route.steps.rate_limit = 5", "must be a table of rate, burst"),
+    ("steps = [ { rate_limit = { rate = 5 } } ]", "3:26", "route.steps.rate_limit.burst", "is missing: how many at once"),
+    ("steps = [ { rate_limit = { rate = 0, burst = 1 } } ]", "3:35", "rate_limit.rate = 0", "is too small; allowed: 0.001 to 1000000 with up to three decimals, or \"off\""),
+    ("steps = [ { rate_limit = { rate = -1, burst = 1 } } ]", "3:35", "rate_limit.rate = -1", "is not a plain decimal"),
+    ("steps = [ { rate_limit = { rate = 1e9, burst = 1 } } ]", "3:35", "rate_limit.rate = 1e9", "is not a plain decimal"),
+    ("steps = [ { rate_limit = { rate = 0.0001, burst = 1 } } ]", "3:35", "rate_limit.rate = 0.0001", "is too fine"),
+    ("steps = [ { rate_limit = { rate = 'on', burst = 1 } } ]", "3:35", "rate_limit.rate = on", "or \"off\""),
+    ("steps = [ { rate_limit = { rate = 'off', burst = 0 } } ]", "3:50", "rate_limit.burst = 0", "must be 1 to 1000000"),
+    ("steps = [ { rate_limit = { rate = 1, burst = 1 } }, { rate_limit = { rate = 2, burst = 1 } } ]", "3:9", "route.steps", "2 rate limits"),
     ("steps = [ { cpu = 5 } ]", "3:19", "route.steps.cpu = 5", "must be a table of iterations, ms"),
     ("steps = [ { cpu = {} } ]", "3:19", "route.steps.cpu.iterations", "give iterations or ms"),
     ("steps = [ { cpu = { ms = 1, iterations = 1 } } ]", "3:26", "route.steps.cpu.ms = 1", "together"),

@@ -86,6 +86,7 @@ figures! {
     ClientGone "client_gone_total" Counter,
     Broken "broken_total" Counter,
     Shed "shed_total" Counter,
+    RateLimited "rate_limited_total" Counter,
     Quota "cpu_quota_pct" Apart,
     RunQueueWait "runq_wait_pct" Sum,
     Steal "host_steal_pct" Machine,
@@ -139,6 +140,7 @@ impl Figure {
             Self::ClientGone,
             Self::Broken,
             Self::Shed,
+            Self::RateLimited,
         ]
         .contains(&self)
     }
@@ -168,6 +170,7 @@ pub const OF_A_ROUTE: &[Figure] = &[
     Figure::Rps,
     Figure::Errors,
     Figure::Shed,
+    Figure::RateLimited,
     Figure::ServiceP50,
     Figure::ServiceP99,
     Figure::LatencyP50,

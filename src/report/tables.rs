@@ -66,6 +66,7 @@ fn counted_route(route: &RouteReading, all: u64) -> Vec<String> {
         ("client gone", route.client_gone),
         ("broken by a fault", route.broken),
         ("of the 503, over --max-inflight", route.shed),
+        ("of the 429, over a rate limit", route.rate_limited),
     ];
     for (what, number) in apart {
         if number > 0 {

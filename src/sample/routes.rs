@@ -54,14 +54,16 @@ pub struct RouteCounts {
     pub broken: u64,
     /// Of the finished, answered 503 because `--max-inflight` was reached.
     pub shed: u64,
+    /// Of the finished, answered 429 because a rate limit was reached.
+    pub rate_limited: u64,
     /// Of the finished, status ≥ 500 or broken by a fault.
     pub errors: u64,
 }
 
 impl RouteCounts {
     fn of(reading: &RouteReading) -> Self {
-        let RouteReading { client_gone, broken, shed, .. } = *reading;
-        Self { finished: reading.finished(), client_gone, broken, shed, errors: reading.errors() }
+        let RouteReading { client_gone, broken, shed, rate_limited, .. } = *reading;
+        Self { finished: reading.finished(), client_gone, broken, shed, rate_limited, errors: reading.errors() }
     }
 
     /// Combines each count with another's.
@@ -71,13 +73,16 @@ impl RouteCounts {
             client_gone: combine(self.client_gone, other.client_gone),
             broken: combine(self.broken, other.broken),
             shed: combine(self.shed, other.shed),
+            rate_limited: combine(self.rate_limited, other.rate_limited),
             errors: combine(self.errors, other.errors),
         }
     }
 
     fn could_be_gained(self, interval_ns: Option<u64>) -> bool {
-        let Self { finished, client_gone, broken, shed, errors } = self;
-        [finished, client_gone, broken, shed, errors].into_iter().all(|more| could_be_finished(more, interval_ns))
+        let Self { finished, client_gone, broken, shed, rate_limited, errors } = self;
+        [finished, client_gone, broken, shed, rate_limited, errors]
+            .into_iter()
+            .all(|more| could_be_finished(more, interval_ns))
     }
 }
 

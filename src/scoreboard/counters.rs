@@ -102,6 +102,8 @@ counters! {
     bytes_out,
     /// Of the answered, 503 because `--max-inflight` was reached.
     shed,
+    /// Of the answered, 429 because a rate limit was reached.
+    rate_limited,
     /// Connections over `--max-connections`.
     refused,
     /// How often its process gave up its processor. 0 where workers share a process.

@@ -23,6 +23,7 @@ pub struct RouteRecord {
     pub(super) client_gone: AtomicU64,
     pub(super) broken: AtomicU64,
     pub(super) shed: AtomicU64,
+    pub(super) rate_limited: AtomicU64,
     /// Which statuses were ever answered.
     pub(super) answered: Marks<{ STATUSES.div_ceil(64) }>,
     pub(super) statuses: [AtomicU64; STATUSES],
@@ -67,6 +68,12 @@ impl RouteRecord {
         self.shed.load(Relaxed)
     }
 
+    /// Requests answered 429 because a rate limit was reached.
+    #[must_use]
+    pub fn rate_limited(&self) -> u64 {
+        self.rate_limited.load(Relaxed)
+    }
+
     /// The statuses answered, and how often.
     pub fn statuses(&self) -> impl Iterator<Item = (u16, u64)> + '_ {
         let counts =
@@ -92,6 +99,7 @@ impl RouteRecord {
             client_gone,
             broken,
             shed,
+            rate_limited,
             answered,
             statuses,
             effort,
@@ -104,6 +112,7 @@ impl RouteRecord {
         add(&self.client_gone, client_gone.load(Relaxed));
         add(&self.broken, broken.load(Relaxed));
         add(&self.shed, shed.load(Relaxed));
+        add(&self.rate_limited, rate_limited.load(Relaxed));
         for place in answered.places().filter(|place| *place < STATUSES) {
             self.answered.set(place);
             add(&self.statuses[place], statuses[place].load(Relaxed));
@@ -126,6 +135,7 @@ impl RouteRecord {
             client_gone,
             broken,
             shed,
+            rate_limited,
             answered,
             statuses,
             effort,
@@ -139,6 +149,7 @@ impl RouteRecord {
         client_gone.store(0, Relaxed);
         broken.store(0, Relaxed);
         shed.store(0, Relaxed);
+        rate_limited.store(0, Relaxed);
         answered.clear();
         for count in statuses {
             count.store(0, Relaxed);

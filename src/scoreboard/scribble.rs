@@ -36,6 +36,7 @@ impl RouteRecord {
             client_gone,
             broken,
             shed,
+            rate_limited,
             answered,
             statuses,
             effort,
@@ -44,7 +45,7 @@ impl RouteRecord {
             queue,
             loop_wait,
         } = self;
-        let counters = [touched, recorded, client_gone, broken, shed];
+        let counters = [touched, recorded, client_gone, broken, shed, rate_limited];
         for place in counters.into_iter().chain(answered.words()).chain(statuses).chain(effort.places()) {
             place.store(random(), Relaxed);
         }

@@ -17,6 +17,9 @@ use crate::sys::usage::Usage;
 /// The status of an answer over `--max-inflight`.
 pub const SHED_STATUS: u16 = 503;
 
+/// The status of an answer over a rate limit.
+pub const RATE_LIMITED_STATUS: u16 = 429;
+
 /// How a request ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -24,6 +27,8 @@ pub enum Outcome {
     Answered(u16),
     /// Answered [`SHED_STATUS`], since `--max-inflight` was reached.
     Shed,
+    /// Answered [`RATE_LIMITED_STATUS`], since a rate limit was reached.
+    RateLimited,
     /// The client left first.
     ClientGone,
     /// A fault broke the connection on purpose.
@@ -245,6 +250,12 @@ impl SeatWriter {
                 add(&record.shed, 1);
                 add(&counters.shed, 1);
                 add(&counters.errors, 1);
+                &counters.answered
+            }
+            Outcome::RateLimited => {
+                record.count(RATE_LIMITED_STATUS);
+                add(&record.rate_limited, 1);
+                add(&counters.rate_limited, 1);
                 &counters.answered
             }
             Outcome::ClientGone => {

@@ -30,6 +30,9 @@ pub struct RouteReading {
     /// Requests answered 503 because `--max-inflight` was reached; they are among the statuses.
     #[serde(default)]
     pub shed: u64,
+    /// Requests answered 429 because a rate limit was reached; they are among the statuses.
+    #[serde(default)]
+    pub rate_limited: u64,
     /// Requests whose handler has said what they have spent.
     #[serde(default)]
     pub told: u64,
@@ -140,6 +143,7 @@ fn add_record(sum: &mut RouteReading, record: &RouteRecord) {
     add(&mut sum.client_gone, record.client_gone());
     add(&mut sum.broken, record.broken());
     add(&mut sum.shed, record.shed());
+    add(&mut sum.rate_limited, record.rate_limited());
     let (told, spent) = record.effort.spent();
     add(&mut sum.told, told);
     sum.spent.add(&spent);
@@ -177,6 +181,7 @@ impl RouteReading {
             client_gone,
             broken,
             shed,
+            rate_limited,
             told,
             spent,
             held_ns,
@@ -198,6 +203,7 @@ impl RouteReading {
         add(&mut self.client_gone, *client_gone);
         add(&mut self.broken, *broken);
         add(&mut self.shed, *shed);
+        add(&mut self.rate_limited, *rate_limited);
         self.service.merge(service);
         self.latency.merge(latency);
         self.queue.merge(queue);
@@ -216,6 +222,7 @@ impl RouteReading {
             client_gone,
             broken,
             shed,
+            rate_limited,
             told,
             spent,
             held_ns,
@@ -233,6 +240,7 @@ impl RouteReading {
             client_gone: client_gone.checked_sub(before.client_gone)?,
             broken: broken.checked_sub(before.broken)?,
             shed: shed.checked_sub(before.shed)?,
+            rate_limited: rate_limited.checked_sub(before.rate_limited)?,
             told: told.checked_sub(before.told)?,
             spent: spent.since(&before.spent)?,
             held_ns: held_ns.checked_sub(before.held_ns)?,

@@ -67,6 +67,7 @@ mod postgresql;
 mod profiles;
 mod published_beside;
 mod quantiles;
+mod rate_limits;
 mod readme;
 mod rejected;
 mod reports;

@@ -14,7 +14,7 @@ use crate::support::target::{MODES, Target, at_rest, command, outcome, run};
 use crate::support::wait_for;
 
 /// A target with a profile in a file of its own directory.
-fn start(text: &str, arguments: &[&str]) -> Target {
+pub fn start(text: &str, arguments: &[&str]) -> Target {
     let directory = TempDir::new().unwrap();
     fs::write(directory.path().join("p.toml"), text).unwrap();
     let fixed = "--profile p.toml --listen 127.0.0.1:0 --admin 127.0.0.1:0 --run-dir run --sample-interval 100ms";
@@ -23,7 +23,7 @@ fn start(text: &str, arguments: &[&str]) -> Target {
 }
 
 /// Puts another profile in its place and sends HUP.
-fn change(target: &Target, text: &str) {
+pub fn change(target: &Target, text: &str) {
     fs::write(target.directory.path().join("p.toml"), text).unwrap();
     target.signal(Signal::HUP);
 }

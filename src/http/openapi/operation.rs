@@ -166,6 +166,7 @@ pub const REFUSALS: &[(u16, &str)] = &[
     (414, "The target of the request is too long"),
     (416, "The `Range` begins behind the end"),
     (421, "Not served under this name"),
+    (429, "Over a rate limit of the profile; `Retry-After` says when to come again"),
     (431, "The head has more than 100 header lines, or 32 KiB"),
     (500, "A handler panicked: a mistake of ours"),
     (501, "A coding or method that is not served"),

@@ -11,7 +11,8 @@ use crate::http::parameters::Nothing;
 use crate::http::target::{About, Limits, Target};
 use crate::http::techempower::Message;
 use crate::http::{answer, delay, drip, io, modifiers, profile_route, routes, status};
-use crate::profile::{self, Profile, is_bodiless, shape as shape_of};
+use crate::profile::{self, Profile, Step, is_bodiless, shape as shape_of};
+use crate::scoreboard::RATE_LIMITED_STATUS;
 use crate::units;
 use crate::work::Done;
 use crate::work::cpu::{Computed, Cpu};
@@ -272,5 +273,7 @@ fn of_profile(route: &profile::Route, path: &str) -> Described {
         Some(_) => measured("As the profile says", BYTES, string()),
         None => measured("What was done", JSON, profile_route::schema()),
     };
-    described.refuses(ALWAYS).response(code, answer)
+    let is_limited = route.steps.iter().any(|step| matches!(step, Step::RateLimit { .. }));
+    let limited: &[u16] = if is_limited { &[RATE_LIMITED_STATUS] } else { &[] };
+    described.refuses(ALWAYS).refuses(limited).response(code, answer)
 }

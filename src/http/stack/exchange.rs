@@ -20,7 +20,7 @@ use axum::response::IntoResponse;
 use super::Stack;
 use crate::http::docs;
 use crate::http::error::{self, Refusal};
-use crate::http::gate::{self, OverLimit, Rejected};
+use crate::http::gate::{self, Rejected};
 use crate::http::handler::Answering;
 use crate::http::record::{Exchange, Record};
 use crate::http::request::Request;
@@ -74,11 +74,8 @@ impl Stack {
             let buffered = take(&mut self.held);
             Inlet::new(&connection, body, buffered, target.limits.body, expects_continue)
         });
-        let mut is_shed = false;
-        let handled = if let Some(over) = over {
+        let handled = if let Some(refusal) = over {
             request.exchange.set_route(self.routes.number(&request.method, request.uri.path()));
-            is_shed = matches!(over, OverLimit::InFlight(_));
-            let (OverLimit::InFlight(refusal) | OverLimit::Body(refusal)) = over;
             if inlet.is_some() {
                 form.keep_alive = false;
                 connection.leave_unread();
@@ -91,7 +88,7 @@ impl Stack {
             let answering = self.routes.answer(request);
             handle(answering, inlet.as_deref(), &connection, form.is_http_11).await
         };
-        let response = match handled {
+        let mut response = match handled {
             Handled::Response(response) => response,
             Handled::Refused(fault) => {
                 form.keep_alive = false;
@@ -105,7 +102,7 @@ impl Stack {
         }
         form.keep_alive &= !target.closes_connections();
         let status = response.status().as_u16();
-        record.outcome = if is_shed { Outcome::Shed } else { Outcome::Answered(status) };
+        record.outcome = response.extensions_mut().remove().unwrap_or(Outcome::Answered(status));
         let goes_on = self.respond(response, form, inlet.as_deref(), record).await;
         match inlet {
             Some(inlet) => self.read_rest(&inlet, goes_on).await,

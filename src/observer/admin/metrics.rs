@@ -108,10 +108,12 @@ fn of_routes(routes: &[Arc<RouteReading>]) -> Vec<MetricFamily> {
             labelled_counter(&[("method", &method), ("route", &path), ("reason", reason)], float(count))
         })
     });
-    let shed = routes.iter().map(|route| {
-        let (method, path) = names(route);
-        labelled_counter(&[("method", &method), ("route", &path)], float(route.shed))
-    });
+    let of_each = |count: fn(&RouteReading) -> u64| {
+        routes.iter().map(move |route| {
+            let (method, path) = names(route);
+            labelled_counter(&[("method", &method), ("route", &path)], float(count(route)))
+        })
+    };
     let times = |name: &str, help: &str, of: fn(&RouteReading) -> &Distribution| {
         // What was never recorded is no series of zeros.
         let recorded = routes.iter().filter(|route| !of(route).is_empty());
@@ -124,7 +126,16 @@ fn of_routes(routes: &[Arc<RouteReading>]) -> Vec<MetricFamily> {
     vec![
         counters("quintain_requests_total", "Requests answered, by status.", by_status),
         counters("quintain_unanswered_requests_total", "Requests finished without an answer, and why.", unanswered),
-        counters("quintain_shed_requests_total", "Requests answered 503 because --max-inflight was reached.", shed),
+        counters(
+            "quintain_shed_requests_total",
+            "Requests answered 503 because --max-inflight was reached.",
+            of_each(|route| route.shed),
+        ),
+        counters(
+            "quintain_rate_limited_requests_total",
+            "Requests answered 429 because a rate limit was reached.",
+            of_each(|route| route.rate_limited),
+        ),
         times(
             "quintain_request_duration_seconds",
             "Latency: from arrival in the kernel to the flush of the response; its sum is within 0.4 %.",

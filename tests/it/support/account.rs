@@ -17,7 +17,7 @@ use super::wait_for;
 const COUNTERS: [&str; 5] = ["started", "finished", "lost", "in_flight", "connections"];
 
 /// Counters that stand in both CSV files, the target's being the sum of the slots'.
-const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 10] = [
     "requests_total",
     "errors_total",
     "lost_total",
@@ -27,6 +27,7 @@ const COLUMNS: [&str; 9] = [
     "client_gone_total",
     "broken_total",
     "shed_total",
+    "rate_limited_total",
 ];
 
 /// Requests in all.
@@ -69,7 +70,7 @@ pub fn check(stats: &Value, clients: &Tally, killed: bool) {
     let most = if killed { requests.finished + requests.lost } else { requests.finished };
     assert!((requests.finished..=most).contains(&recorded), "{recorded} recorded: {stats}");
     if !killed {
-        for name in ["client_gone", "broken_by_fault", "shed"] {
+        for name in ["client_gone", "broken_by_fault", "shed", "rate_limited"] {
             let sum: u64 = routes(stats).map(|route| count(route, name)).sum();
             assert_eq!(sum, count(totals, name), "{name}: {stats}");
         }
