@@ -288,7 +288,7 @@ fn slot_sample(
     interval_ns: Option<u64>,
 ) -> SlotSample {
     let before = earlier.slots.get(slot.slot).copied().unwrap_or_default();
-    let (account, plausible) = before.account.go_on(&slot.totals, interval_ns);
+    let (account, plausible) = before.account.go_on(&slot.totals);
     let (told_before, told) = (&before.account.told, &account.told);
     SlotSample {
         slot: slot.slot,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::account::could_be_finished;
+use super::account::MOST_IN_A_TICK;
 use super::rate_per_second;
 use crate::histogram::{Distribution, Quantiles};
 use crate::maybe_known::MaybeKnown;
@@ -78,11 +78,9 @@ impl RouteCounts {
         }
     }
 
-    fn could_be_gained(self, interval_ns: Option<u64>) -> bool {
+    fn could_be_gained(self) -> bool {
         let Self { finished, client_gone, broken, shed, rate_limited, errors } = self;
-        [finished, client_gone, broken, shed, rate_limited, errors]
-            .into_iter()
-            .all(|more| could_be_finished(more, interval_ns))
+        [finished, client_gone, broken, shed, rate_limited, errors].iter().all(|more| *more <= MOST_IN_A_TICK)
     }
 }
 
@@ -123,11 +121,6 @@ impl Durations<Distribution> {
             queue: now.queue.since(&before.queue)?,
             loop_wait: now.loop_wait.since(&before.loop_wait)?,
         })
-    }
-
-    fn could_be(&self, interval_ns: Option<u64>) -> bool {
-        let Self { service, latency, queue, loop_wait } = self;
-        [service, latency, queue, loop_wait].iter().all(|recorded| could_be_finished(recorded.count(), interval_ns))
     }
 }
 
@@ -174,7 +167,7 @@ fn one(
         Durations::between(&before.reading, reading)
     };
     // A broken worker may have written anything: then the tick counts nothing for the route.
-    let recorded = recorded.filter(|recorded| recorded.could_be(interval_ns) && more.could_be_gained(interval_ns));
+    let recorded = recorded.filter(|_| more.could_be_gained());
     let plausible = recorded.is_some();
     let recorded = recorded.unwrap_or_default();
     let counts = if plausible { before.counts.each(more, u64::saturating_add) } else { before.counts };
