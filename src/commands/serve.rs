@@ -233,8 +233,8 @@ fn worker_duty(
         keep_alive_timeout: config.keep_alive_timeout,
         drain_delay: config.drain_delay,
         shutdown_timeout: config.shutdown_timeout,
-        spin: config.spin,
-        times: config.times,
+        spin: config.spin(),
+        times: !config.without_times,
     };
     Arc::new(move |seat, control, threads| worker::run(&settings, Assignment { seat, control, threads }))
 }

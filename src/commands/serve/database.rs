@@ -57,13 +57,13 @@ impl RunDatabase {
         signals: (&Signals, &Inherited),
         screen: Screen,
     ) -> Result<Prepared, String> {
-        if let DatabaseChoice::Server(url) = &config.database {
+        if let DatabaseChoice::Server(url) = config.database() {
             let (timeout, seed, rows) = (config.db_timeout, config.seed, config.db_rows);
             let server = Server::new(url.reveal(), timeout, seed, rows)
                 .map_err(|sentence| format!("--database-url {sentence}"))?;
             return reach(server, config, signals, screen);
         }
-        if config.database == DatabaseChoice::Embedded || profile.needs_database() {
+        if config.database() == DatabaseChoice::Embedded || profile.needs_database() {
             return fill(config, directory, signals, screen);
         }
         Ok(Prepared::None)
@@ -132,7 +132,7 @@ fn fill(
     let Some(directory) = directory.path() else {
         return Err(format!(
             "{} needs a run directory for its file, and --no-csv makes none: leave one of them out",
-            if config.database == DatabaseChoice::Embedded { "--db" } else { "a profile with db steps" }
+            if config.database() == DatabaseChoice::Embedded { "--db" } else { "a profile with db steps" }
         ));
     };
     let file = directory.join(run_files::DATABASE);

@@ -18,7 +18,7 @@ impl RunDirectory {
     /// # Errors
     /// A sentence that names the directory and what to do.
     pub fn make(config: &Config) -> Result<Self, String> {
-        if !config.csv {
+        if config.no_csv {
             return Ok(Self(None));
         }
         let made = match &config.run_dir {

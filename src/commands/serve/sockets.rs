@@ -62,7 +62,7 @@ impl Sockets {
             }
             opened
         };
-        let listen = all("--listen", &config.listen, config.times);
+        let listen = all("--listen", &config.listen, !config.without_times);
         let admin = all("--admin", config.admin.as_slice(), false);
         if listen.len() > DESCRIPTORS {
             let flag = if config.sockets_are_passed() { "LISTEN_FDS" } else { "--listen" };
@@ -119,8 +119,9 @@ impl Sockets {
 
     /// What the kernel has refused to the target's listeners.
     pub fn missing(&self, config: &Config) -> BTreeSet<&'static str> {
-        let of_one =
-            |Entrance { first, is_shared, .. }: &Entrance| listener::missing(first, config.times, !is_shared);
+        let of_one = |Entrance { first, is_shared, .. }: &Entrance| {
+            listener::missing(first, !config.without_times, !is_shared)
+        };
         self.entrances.iter().flat_map(of_one).collect()
     }
 
@@ -249,7 +250,7 @@ fn is_lacking(error: &io::Error) -> bool {
 
 /// Listeners of another worker: one beside the first of each address, or the same where all workers share it.
 fn further(entrances: &[Entrance], config: &Config) -> Result<SlotListeners, (Address, io::Error)> {
-    let tcp = tcp(config.times);
+    let tcp = tcp(!config.without_times);
     let listeners = entrances.iter().map(|Entrance { address, first, is_shared }| match address {
         Address::Tcp(place) if !is_shared => {
             tcp(*place, config.backlog, Claim::Join).map(Arc::new).map_err(|error| (address.clone(), error))

@@ -1,10 +1,14 @@
 //! What the configuration promises, layer by layer and mistake by mistake.
 
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
-use crate::config::{File, Processors, SETTINGS};
+use crate::config::{File, LogFormat, Processors};
 use crate::maybe_known::MaybeKnown;
+use crate::phase::Phases;
+use crate::units::Bytes;
 
 fn pairs(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -58,7 +62,7 @@ fn nothing_given_is_the_defaults() {
     assert_eq!(config.shutdown_timeout, Duration::from_secs(30));
     assert_eq!(config.drain_delay, Duration::ZERO);
     assert_eq!(config.sample_interval, Duration::from_secs(1));
-    assert_eq!((config.csv, config.log_format, config.quiet), (true, LogFormat::Text, false));
+    assert_eq!((config.no_csv, config.log_format, config.quiet), (false, LogFormat::Text, false));
     assert_eq!(config.log, "info");
     assert_eq!((config.run_dir, config.duration, config.phases), (None, None, Phases::default()));
     assert_eq!((config.while_command, config.admin_token), (None, None));
@@ -199,7 +203,7 @@ fn the_file_takes_the_types_that_fit() {
     let file = "seed = 0xFFFF_FFFF\nkeep_alive_timeout = 0\nmax_body = 1_000\nno_csv = true\nadmin = 'off'";
     let config = resolve(&layers(&[], &[], Some(file))).unwrap();
     assert_eq!((config.seed, config.max_body), (0xFFFF_FFFF, Bytes(1000)));
-    assert_eq!((config.keep_alive_timeout, config.csv, config.admin), (None, false, None));
+    assert_eq!((config.keep_alive_timeout, config.no_csv, config.admin), (None, true, None));
     assert_eq!(
         mistakes_of_file("no_csv = 'true'\nlog = 1\nmax_delay = 1.5\nworkers = [1]\n[mode]"),
         [
