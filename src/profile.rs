@@ -14,6 +14,7 @@ mod published;
 mod rate_limit;
 mod response;
 mod route;
+mod switches;
 
 use std::fs::File;
 use std::io::Read;
@@ -29,6 +30,7 @@ pub use overlap::{other_slash, shape};
 pub use plan::Stage;
 pub use published::{Claim, PUBLISHED, Published};
 pub use response::{OURS, is_bodiless};
+pub use switches::Switch;
 
 use crate::config::{self, Address, Config, Layers, Limit, Mistake, Mode, Source};
 use crate::delay::Delay;
@@ -50,6 +52,8 @@ pub struct Profile {
     pub name: String,
     /// One line.
     pub summary: String,
+    /// What `--set` may change, and how it is set.
+    pub switches: Vec<Switch>,
     /// In the order of the text.
     pub routes: Vec<Route>,
     /// As understood: nothing is left out that has a default. They begin with the run.
@@ -171,6 +175,8 @@ pub struct Rules<'a> {
     pub db_rows: u64,
     /// `--seed`
     pub seed: u64,
+    /// `--set`: each `NAME=VALUE`, and where it was given.
+    pub switches: &'a [(Source, String)],
     /// What is served anyway.
     pub offered: &'a [Offered],
     /// How many routes there can be in all.
@@ -193,6 +199,7 @@ impl<'a> Rules<'a> {
             memory: u64::MAX,
             db_rows: u64::MAX,
             seed: 0,
+            switches: &[],
             offered,
             room,
             read: None,
@@ -253,10 +260,11 @@ pub fn load(mut layers: Layers, offered: &[Offered], room: usize) -> Result<(Con
             return Err(mistakes);
         }
     };
-    layers.profile = limits(&name, &text);
+    let switches = layers.switches();
+    layers.profile = limits(&name, &text, &switches);
     let config = config::resolve(&layers);
     let beside = |file: &str| read_beside(&name, file);
-    let rules = Rules { read: Some(&beside), ..Rules::without_limits(offered, room) };
+    let rules = Rules { read: Some(&beside), switches: &switches, ..Rules::without_limits(offered, room) };
     let rules = match &config {
         Ok(config) => rules.limited_by(config),
         Err(_) => rules,
@@ -321,11 +329,13 @@ pub fn summary_of(text: &str) -> String {
     found.and_then(|(_, summary)| summary.get_ref().as_str()).unwrap_or_default().to_owned()
 }
 
-/// What a profile says under `[limits]`, as far as it can be understood; `read` has the mistakes.
-fn limits(name: &str, text: &str) -> Vec<Limit> {
+/// What a profile says under `[limits]`, with switches set so, as far as it can be understood; `read` has the mistakes.
+fn limits(name: &str, text: &str, given: &[(Source, String)]) -> Vec<Limit> {
     let (table, _) = DeTable::parse_recoverable(text);
     let mut errors = ProfileErrors::new(name, text);
-    let table = Table::open("", 0..0, table.get_ref(), &[], &mut errors);
+    let switches = read_switches(table.get_ref(), given, &mut errors);
+    let table = switches::put(table.get_ref(), &switches, &mut errors);
+    let table = Table::open("", 0..0, &table, &[], &mut errors);
     let limits = table.get("limits").and_then(|limits| limits.open_table(&mut errors));
     let one = |(key, span, entry): (&str, Range<usize>, Entry<'_>)| {
         let source = errors.source(span.start, entry.key.clone());
@@ -379,18 +389,36 @@ pub fn published_named(name: &str) -> Result<Vec<Published>, Vec<String>> {
     published(name, &text).map_err(|mistakes| mistakes.iter().map(Mistake::to_string).collect())
 }
 
-/// Reads a profile. Pure: what it is held to is given.
+/// Reads a profile. Pure: what it is held to is given. What stands there for other words of its switches must be right too.
 ///
 /// # Errors
 /// Every mistake, in the order of the text; broken TOML yields only what is broken.
 pub fn read(name: &str, text: &str, rules: &Rules<'_>) -> Result<Profile, Vec<Mistake>> {
+    let profile = read_set(name, text, rules, None)?;
+    for switch in &profile.switches {
+        for word in switch.words.iter().filter(|word| **word != switch.value) {
+            read_set(name, text, rules, Some((&switch.name, word)))?;
+        }
+    }
+    Ok(profile)
+}
+
+/// Reads a profile with its switches set as the rules say, but for one.
+fn read_set(name: &str, text: &str, rules: &Rules<'_>, but: Option<(&str, &str)>) -> Result<Profile, Vec<Mistake>> {
     let (table, syntax) = DeTable::parse_recoverable(text);
     let mut errors = ProfileErrors::new(name, text);
     take_syntax(&syntax, name, text, &mut errors);
     if !syntax.is_empty() {
         return Err(errors.in_order());
     }
-    let table = Table::open("", 0..0, table.get_ref(), &PARTS, &mut errors);
+    let mut switches = read_switches(table.get_ref(), rules.switches, &mut errors);
+    for switch in &mut switches {
+        if let Some((_, word)) = but.filter(|(name, _)| *name == switch.name) {
+            word.clone_into(&mut switch.value);
+        }
+    }
+    let table = switches::put(table.get_ref(), &switches, &mut errors);
+    let table = Table::open("", 0..0, &table, &PARTS, &mut errors);
     let summary = table.get("summary").and_then(|summary| plan::summary(&summary, &mut errors));
     let shared = table.get("rate_limit").and_then(|limit| rate_limit::read(&limit, Scope::Profile, &mut errors));
     let routes: Vec<Route> = table.get("route").map_or_else(Vec::new, |routes| {
@@ -416,11 +444,21 @@ pub fn read(name: &str, text: &str, rules: &Rules<'_>) -> Result<Profile, Vec<Mi
         return Err(errors.in_order());
     }
     let summary = summary.unwrap_or_default();
-    Ok(Profile { name: name.to_owned(), summary, routes, faults, load, published, text: text.to_owned() })
+    let text = text.to_owned();
+    Ok(Profile { name: name.to_owned(), summary, switches, routes, faults, load, published, text })
+}
+
+/// The switches that a profile declares, set so.
+fn read_switches(table: &DeTable<'_>, given: &[(Source, String)], errors: &mut ProfileErrors<'_>) -> Vec<Switch> {
+    // Of the other parts the rest is judged later.
+    let table = Table::open("", 0..0, table, &PARTS, &mut ProfileErrors::new("", ""));
+    let mut switches = table.get("switch").map_or_else(Vec::new, |entry| switches::read(&entry, errors));
+    switches::set(&mut switches, given, errors);
+    switches
 }
 
 /// What a profile consists of.
-const PARTS: [&str; 7] = ["summary", "rate_limit", "route", "fault", "limits", "load", "published"];
+const PARTS: [&str; 8] = ["summary", "switch", "rate_limit", "route", "fault", "limits", "load", "published"];
 
 /// Where a text is no TOML.
 fn take_syntax(syntax: &[toml::de::Error], name: &str, text: &str, errors: &mut ProfileErrors<'_>) {

@@ -29,8 +29,11 @@ fn print(config: &Config, profile: &Profile, why_workers: Option<&str>, output: 
     writeln!(output, "# max_connections × workers = {}", max_connections * workers)?;
     writeln!(output, "# max_inflight × workers = {}", max_inflight * workers)?;
     writeln!(output, "# max_mem × workers = {}", Bytes(max_mem.0.saturating_mul(*workers as u64)))?;
-    let Profile { name, routes, faults, .. } = profile;
+    let Profile { name, switches, routes, faults, .. } = profile;
     writeln!(output, "# profile {}: routes {}, fault plans {}", name.escape_debug(), routes.len(), faults.len())?;
+    for switch in switches {
+        writeln!(output, "#   --set {switch}")?;
+    }
     for route in routes {
         let methods: Vec<&str> = route.methods.iter().map(AsRef::as_ref).collect();
         writeln!(output, "#   {} {}: {route}", methods.join(", "), route.path)?;

@@ -306,7 +306,7 @@ fn record(
         "admin": admin.first().map_or(OFF, String::as_str),
         "admin_addrs": admin,
         "config": config.to_json(),
-        "profile": { "name": profile.name, "content": profile.content() },
+        "profile": { "name": profile.name, "content": profile.content(), "switches": profile.switches },
         "database": database.map(|database| database.record(config)),
         "seed": config.seed,
         "limits": { "open_files": descriptors, "backlog": backlog(config) },

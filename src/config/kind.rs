@@ -34,6 +34,8 @@ pub enum Kind {
     Addresses,
     /// Where to listen, or `off`.
     AddressOrOff,
+    /// How switches of the profile are set.
+    Switches,
     /// What an instance of the target is called.
     Instance,
     /// Any text that is not empty.
@@ -66,6 +68,7 @@ impl fmt::Display for Kind {
             }
             Self::Addresses => formatter.write_str(ADDRESS),
             Self::AddressOrOff => write!(formatter, "{ADDRESS}, or off"),
+            Self::Switches => formatter.write_str("NAME=VALUE, of a switch that the profile declares"),
             Self::Instance => write!(
                 formatter,
                 "1 to {LONGEST_NAME} letters, digits, dots, underscores and hyphens, the first a letter or digit"
@@ -229,12 +232,36 @@ impl Value for Vec<Address> {
         Some(values.concat())
     }
 
-    /// A list of one is written as its one value.
     fn written(&self, _: &Kind) -> Written {
-        match &self[..] {
-            [one] => Written::Text(one.to_string()),
-            several => Written::Texts(several.iter().map(ToString::to_string).collect()),
-        }
+        list(self)
+    }
+}
+
+/// Whether there are such switches is for the profile to say.
+impl Value for Vec<String> {
+    fn read(text: &str, kind: &Kind) -> Result<Self, String> {
+        if text.contains('=') { Ok(vec![text.to_owned()]) } else { Err(must_be(kind)) }
+    }
+
+    fn join(values: Vec<Self>) -> Option<Self> {
+        Some(values.concat())
+    }
+
+    fn unset() -> Option<Self> {
+        Some(Self::new())
+    }
+
+    fn written(&self, _: &Kind) -> Written {
+        list(self)
+    }
+}
+
+/// A list of one is written as its one value.
+fn list(values: &[impl Display]) -> Written {
+    match values {
+        [] => Written::Unset,
+        [one] => Written::Text(one.to_string()),
+        several => Written::Texts(several.iter().map(ToString::to_string).collect()),
     }
 }
 

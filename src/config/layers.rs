@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::os::fd::RawFd;
 
 use super::foreign::{self, is_foreign};
-use super::settings::{PREFIX, PROFILE};
+use super::settings::{PREFIX, PROFILE, SET};
 use super::{CONFIG, Config, Mistake, Mode, Processors, SETTINGS, Setting, Source, file};
 use crate::spelling::nearest;
 
@@ -101,6 +101,13 @@ impl Layers {
         let Given { source, text, more: _ } = winners.remove(PROFILE)?;
         // What is in quotes is refused with the rest of the configuration.
         in_quotes(&text).is_none().then_some((source, text))
+    }
+
+    /// How they set the profile's switches: each `NAME=VALUE` and where it was given.
+    #[must_use]
+    pub fn switches(&self) -> Vec<(Source, String)> {
+        let Some(Given { source, text, more }) = gather(self).0.remove(SET) else { return Vec::new() };
+        std::iter::once(text).chain(more).map(|text| (source.clone(), text)).collect()
     }
 
     /// A warning about the variables that look like ours and are another service's, if there are any.

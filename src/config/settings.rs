@@ -42,7 +42,7 @@ impl Setting {
     /// Whether it takes several values.
     #[must_use]
     pub fn is_list(&self) -> bool {
-        matches!(self.kind, Kind::Addresses)
+        matches!(self.kind, Kind::Addresses | Kind::Switches)
     }
 
     /// Its environment variable: `QUINTAIN_KEEP_ALIVE_TIMEOUT`.
@@ -63,6 +63,9 @@ pub(super) const PREFIX: &str = "QUINTAIN_";
 
 /// The setting that names the profile.
 pub(super) const PROFILE: &str = "profile";
+
+/// The setting of the profile's switches.
+pub(super) const SET: &str = "set";
 
 /// The file that the other settings may stand in; so it can't stand there itself.
 pub const CONFIG: Setting = Setting {
@@ -166,6 +169,9 @@ settings! {
     WHAT {
         profile: String, "profile", "NAME|FILE", "default", Kind::Text,
             "What is served: a built-in profile (`quintain profiles` lists them) or a TOML file of routes";
+        set: Vec<String>, "set", "NAME=VALUE", "", Kind::Switches,
+            "Sets a switch of the profile, such as pool=50 (`quintain check --profile NAME` lists them). May be given \
+             several times; its variable takes several with commas between";
         db: bool, "db", "", "false", Kind::Switch,
             "Make an embedded database (SQLite) in the run directory before the start, for /db; a profile with db \
              steps has one anyway";

@@ -164,6 +164,11 @@ pub struct Entry<'t> {
 }
 
 impl<'t> Entry<'t> {
+    /// The value of this full name.
+    pub fn new(key: String, value: &'t Spanned<DeValue<'t>>) -> Self {
+        Self { key, value }
+    }
+
     /// Where it begins.
     pub fn at(&self) -> usize {
         self.value.span().start

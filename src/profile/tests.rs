@@ -250,7 +250,7 @@ status = { 200 = 3 }
     assert_eq!(profile.load, [Stage::Requests { requests: 10, concurrency: 2 }]);
     assert_eq!((profile.published[0].figures["mean_ms"], profile.published[0].status[&200]), (1.5, 3));
     assert_eq!(profile.content()["limits"]["max_inflight"], 1000);
-    assert_eq!(limits("p.toml", &profile.text).len(), 1);
+    assert_eq!(limits("p.toml", &profile.text, &[]).len(), 1);
 }
 
 #[test]

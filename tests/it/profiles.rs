@@ -238,6 +238,60 @@ fn flags_win_over_environment_over_file_over_profile() {
 }
 
 #[test]
+fn switches_are_set_by_flag_environment_and_file_and_written_down() {
+    let text = "[[switch]]\nname = 'wait'\nabout = 'how long'\nrange = [0, 100]\ndefault = 0\n
+        [[switch]]\nname = 'status'\nabout = 'what is answered'\nwords = ['ok', 'made']\ndefault = 'ok'\n
+        [[route]]\npath = '/a'\nsteps = [ { io = { ms = { switch = 'wait' } } } ]
+        response = { status = { switch = 'status', ok = 200, made = 201 } }\n";
+    let target = start(text, &["--set", "wait=3", "--set", "status=made"]);
+    let answer = target.get("/a");
+    assert!(answer.status == 201 && answer.timing("io") >= 3.0, "{answer:?}");
+    change(&target, &(text.to_owned() + &route("/b")));
+    target.renewed(2);
+    assert_eq!((target.get("/a").status, target.get("/b").status), (201, 200), "a HUP leaves them set");
+    let left = target.end();
+    let record: Value = serde_json::from_slice(&fs::read(left.file("run.json")).unwrap()).unwrap();
+    let set =
+        record["profile"]["switches"].as_array().unwrap().iter().map(|switch| (&switch["name"], &switch["value"]));
+    assert_eq!(
+        set.collect::<Vec<_>>(),
+        [(&"wait".into(), &"3".into()), (&"status".into(), &"made".into())],
+        "{record}"
+    );
+
+    let directory = TempDir::new().unwrap();
+    fs::write(directory.path().join("p.toml"), text).unwrap();
+    fs::write(directory.path().join("q.toml"), "profile = 'p.toml'\nset = ['wait=7', 'status=made']\n").unwrap();
+    let check = |arguments: &[&str], variable: &str| {
+        outcome(
+            command(&[&["check", "--config", "q.toml"], arguments].concat(), directory.path())
+                .env("QUINTAIN_SET", variable),
+        )
+    };
+    let (code, output, errors) = check(&[], "");
+    assert_eq!(code, Some(0), "{errors}");
+    for line in [
+        "set = [\"wait=7\", \"status=made\"]",
+        "#   --set wait=7 (0 to 100): how long",
+        "#   GET /a: waits 7ms; 201",
+    ] {
+        assert!(output.lines().any(|printed| printed.starts_with(line)), "{line} in {output}");
+    }
+    let (_, output, _) = check(&[], "wait=8,status=ok");
+    assert!(output.contains("waits 8ms; 200"), "{output}");
+    let (_, output, _) = check(&["--set", "wait=9"], "status=made");
+    assert!(output.contains("waits 9ms; 200"), "the strongest layer alone counts: {output}");
+    let (code, _, errors) = check(&["--set", "weight=9", "--set", "status"], "");
+    assert_eq!(code, Some(2));
+    for sentence in [
+        "--set weight=9: there is no such switch; the profile has wait (0 to 100), status (ok or made)",
+        "--set status: must be NAME=VALUE, of a switch that the profile declares",
+    ] {
+        assert!(errors.contains(sentence), "{errors}");
+    }
+}
+
+#[test]
 fn profiles_are_listed_and_printed_and_their_mistakes_all_said() {
     let (code, list, errors) = run(&["profiles"]);
     assert_eq!((code, &*errors, list.lines().count()), (Some(0), "", BUILT_IN.len()));

@@ -1,0 +1,410 @@
+//! Switches of a profile: what `--set NAME=VALUE` may change, and where in the text their values stand.
+//!
+//! `{ switch = "pool" }` stands for the switch's value. `{ switch = "indexes", on = "yes", off = "no" }` stands for what is
+//! given for its word; for a word for which nothing is given, the key or the item is left out.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Serialize;
+use toml::Spanned;
+use toml::de::{DeArray, DeTable, DeValue};
+
+use super::entry::{Entry, ProfileErrors};
+use crate::config::{Mistake, Source};
+use crate::spelling::nearest;
+
+/// The key of a place that a switch decides about.
+const SWITCH: &str = "switch";
+
+/// Most letters of a name or word.
+const LONGEST: usize = 32;
+
+/// A switch, and how it is set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Switch {
+    /// As `--set` calls it.
+    pub name: String,
+    /// What it changes, in a line.
+    pub about: String,
+    /// Words that it can be set to.
+    pub words: Vec<String>,
+    /// Whole numbers that it can be set to: from the first to the last.
+    pub range: Option<[u64; 2]>,
+    /// What it is set to.
+    pub value: String,
+}
+
+impl Switch {
+    fn allows(&self, value: &str) -> bool {
+        let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
+        let number: Option<u64> = if is_number { value.parse().ok() } else { None };
+        let in_range =
+            self.range.zip(number).is_some_and(|([least, most], number)| (least..=most).contains(&number));
+        in_range || self.words.iter().any(|word| word == value)
+    }
+
+    /// What it can be set to, as a phrase.
+    #[must_use]
+    pub fn allowed(&self) -> String {
+        let range = self.range.map(|[least, most]| format!("{least} to {most}"));
+        self.words.iter().cloned().chain(range).collect::<Vec<_>>().join(" or ")
+    }
+}
+
+impl fmt::Display for Switch {
+    /// `pool=5 (1 to 1000): connections to the database, per worker`
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, about, value, .. } = self;
+        write!(formatter, "{name}={value} ({}): {about}", self.allowed())
+    }
+}
+
+/// Reads the declarations of a profile, each set to its default.
+pub fn read(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Vec<Switch> {
+    let mut switches: Vec<Switch> = Vec::new();
+    for entry in entry.list(errors) {
+        let Some(switch) = read_one(&entry, errors) else { continue };
+        if switches.iter().any(|known| known.name == switch.name) {
+            errors.wrong(entry.at(), &entry.key, format!("{} is declared twice; once is enough", switch.name));
+        } else {
+            switches.push(switch);
+        }
+    }
+    switches
+}
+
+fn read_one(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<Switch> {
+    let table = entry.table(&["name", "about", "words", "range", "default"], errors)?;
+    let name = table.needed("name", "what --set calls it, such as \"cache\"", errors);
+    let name = name.and_then(|name| read_word(&name, errors));
+    let about = table.needed("about", "what it changes, in a line", errors);
+    let about = about.and_then(|about| super::plan::summary(&about, errors));
+    let words: Vec<String> = table.get("words").map_or_else(Vec::new, |words| {
+        words.list(errors).iter().filter_map(|word| read_word(word, errors)).collect()
+    });
+    let range = table.get("range").map(|range| (read_range(&range, errors), range));
+    if words.is_empty() && range.is_none() {
+        table.lacks("words", "give words = [\"off\", \"on\"], or range = [1, 1000], or both", errors);
+        return None;
+    }
+    let range = range.and_then(|(range, _)| range);
+    let default = table.needed("default", "what it is unless --set says otherwise", errors)?;
+    let value = match default.value().get_ref() {
+        DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
+        _ => default.text(errors)?,
+    };
+    let switch = Switch { name: name?, about: about?, words, range, value: value.to_owned() };
+    if !switch.allows(value) {
+        errors.wrong_value(&default, format!("must be {}", switch.allowed()));
+        return None;
+    }
+    Some(switch)
+}
+
+fn read_word(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<String> {
+    let text = entry.text(errors)?;
+    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+    let is_word = text.starts_with(|first: char| first.is_ascii_lowercase()) && text.bytes().all(is_plain);
+    if !is_word || text.len() > LONGEST || text == SWITCH {
+        let allowed = format!(
+            "must be up to {LONGEST} small letters, digits and _, beginning with a letter, and not {SWITCH}"
+        );
+        errors.wrong_value(entry, allowed);
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn read_range(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<[u64; 2]> {
+    let ends = entry.list(errors);
+    let ends: Option<Vec<u64>> = ends.iter().map(|end| end.whole(&(0..=1_000_000_000), "", errors)).collect();
+    match ends?[..] {
+        [least, most] if least <= most => Some([least, most]),
+        _ => {
+            errors.wrong_value(entry, "must be the least and the most, such as [1, 1000]");
+            None
+        }
+    }
+}
+
+/// Sets switches as `--set` says, each `NAME=VALUE` with its source. What has no `=` is refused with the configuration.
+pub fn set(switches: &mut [Switch], given: &[(Source, String)], errors: &mut ProfileErrors<'_>) {
+    let mut done: Vec<&str> = Vec::new();
+    for (source, text) in given {
+        let Some((name, value)) = text.split_once('=') else { continue };
+        let allowed = match switches.iter_mut().find(|switch| switch.name == name) {
+            None => unknown(name, switches),
+            Some(_) if done.contains(&name) => format!("{name} is set twice; once is enough"),
+            Some(switch) if switch.allows(value) => {
+                value.clone_into(&mut switch.value);
+                done.push(name);
+                continue;
+            }
+            Some(switch) => format!("{name} must be {}", switch.allowed()),
+        };
+        errors.take(0, Mistake { source: source.clone(), value: Some(text.clone()), allowed });
+    }
+}
+
+fn unknown(name: &str, switches: &[Switch]) -> String {
+    let names = || switches.iter().map(|switch| switch.name.as_str());
+    let all: Vec<String> =
+        switches.iter().map(|switch| format!("{} ({})", switch.name, switch.allowed())).collect();
+    match nearest(name, names()) {
+        _ if all.is_empty() => "the profile has no switches".to_owned(),
+        Some(meant) => format!("there is no such switch; did you mean {meant}? The profile has {}", all.join(", ")),
+        None => format!("there is no such switch; the profile has {}", all.join(", ")),
+    }
+}
+
+/// A table with the values of switches in their places; published figures stay as they are.
+pub fn put<'t>(table: &DeTable<'t>, switches: &'t [Switch], errors: &mut ProfileErrors<'_>) -> DeTable<'t> {
+    put_table(table, "", switches, errors)
+}
+
+fn put_table<'t>(
+    table: &DeTable<'t>,
+    path: &str,
+    switches: &'t [Switch],
+    errors: &mut ProfileErrors<'_>,
+) -> DeTable<'t> {
+    let mut whole = DeTable::new();
+    for (key, value) in table {
+        let name = key.get_ref().escape_debug();
+        let path = if path.is_empty() { name.to_string() } else { format!("{path}.{name}") };
+        // Those at the top are the declarations themselves, and figures that a report reads from the text.
+        let is_fixed = [SWITCH, "published"].contains(&&*path);
+        let put = if is_fixed { Some(value.clone()) } else { put_value(value, &path, switches, errors) };
+        if let Some(value) = put {
+            whole.insert(key.clone(), value);
+        }
+    }
+    whole
+}
+
+fn put_value<'t>(
+    value: &Spanned<DeValue<'t>>,
+    path: &str,
+    switches: &'t [Switch],
+    errors: &mut ProfileErrors<'_>,
+) -> Option<Spanned<DeValue<'t>>> {
+    let put = match value.get_ref() {
+        DeValue::Table(table) => match table.iter().find(|(key, _)| key.get_ref() == SWITCH) {
+            Some((_, name)) => {
+                let chosen = choose(table, name, (value, path), switches, errors)?;
+                // What stands there may be decided by another switch.
+                return put_value(&chosen, path, switches, errors);
+            }
+            None => DeValue::Table(put_table(table, path, switches, errors)),
+        },
+        DeValue::Array(values) => {
+            let mut whole = DeArray::new();
+            values
+                .iter()
+                .filter_map(|value| put_value(value, path, switches, errors))
+                .for_each(|value| whole.push(value));
+            DeValue::Array(whole)
+        }
+        plain => plain.clone(),
+    };
+    Some(Spanned::new(value.span(), put))
+}
+
+/// What stands in the place of a table that names a switch.
+fn choose<'t>(
+    table: &DeTable<'t>,
+    name: &Spanned<DeValue<'t>>,
+    (place, path): (&Spanned<DeValue<'t>>, &str),
+    switches: &'t [Switch],
+    errors: &mut ProfileErrors<'_>,
+) -> Option<Spanned<DeValue<'t>>> {
+    let name = Entry::new(format!("{path}.{SWITCH}"), name);
+    let text = name.text(errors)?;
+    let Some(switch) = switches.iter().find(|switch| switch.name == text) else {
+        errors.wrong_value(&name, unknown(text, switches));
+        return None;
+    };
+    let words = || table.iter().filter(|(key, _)| key.get_ref() != SWITCH);
+    if words().next().is_none() {
+        let is_word = switch.words.contains(&switch.value);
+        let itself = if is_word { None } else { DeValue::parse(&switch.value).ok().map(Spanned::into_inner) };
+        let itself = itself.unwrap_or(DeValue::String(Cow::Borrowed(&switch.value)));
+        return Some(Spanned::new(place.span(), itself));
+    }
+    let before = errors.count();
+    for (word, _) in words().filter(|(word, _)| !switch.words.iter().any(|known| known == word.get_ref())) {
+        let key = format!("{path}.{}", word.get_ref().escape_debug());
+        errors.wrong(word.span().start, &key, format!("is no word of {text}: it is {}", switch.allowed()));
+    }
+    if switch.range.is_some() {
+        let allowed =
+            format!("{text} may be a number, for which nothing can be given: write {{ {SWITCH} = \"{text}\" }}");
+        errors.wrong(place.span().start, path, allowed);
+    }
+    if errors.count() > before {
+        return None;
+    }
+    let mut words = words();
+    words.find(|(word, _)| *word.get_ref() == switch.value).map(|(_, value)| value.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use crate::config::{Mistake, Source};
+    use crate::profile::{Profile, Rules, Step, limits, read};
+    use crate::work::database::Query;
+
+    const SHOP: &str = "
+[[switch]]
+name = 'pool'
+about = 'connections'
+range = [1, 1000]
+default = 5
+[[switch]]
+name = 'indexes'
+about = 'how rows are found'
+words = ['off', 'on']
+default = 'off'
+[[switch]]
+name = 'limit'
+about = 'requests a second'
+words = ['off']
+range = [1, 100]
+default = 'off'
+[rate_limit]
+rate = { switch = 'limit' }
+burst = 1
+[limits]
+db_pool = { switch = 'pool' }
+[[route]]
+path = '/a'
+steps = [ { switch = 'indexes', off = { io = { ms = 1 } } }, { db = { rows = { switch = 'pool' }, indexed = { switch = 'indexes', on = 'yes', off = 'no' } } } ]
+response = { switch = 'indexes', on = { status = 201 } }
+";
+
+    fn given(sets: &[&str]) -> Vec<(Source, String)> {
+        sets.iter().map(|set| (Source::Flag("--set".to_owned()), (*set).to_owned())).collect()
+    }
+
+    fn read_with(text: &str, sets: &[&str]) -> Result<Profile, Vec<Mistake>> {
+        let switches = given(sets);
+        read("p.toml", text, &Rules { switches: &switches, ..Rules::without_limits(&[], 8) })
+    }
+
+    #[test]
+    fn their_values_stand_in_their_places() {
+        let profile = read_with(SHOP, &[]).unwrap();
+        let route = &profile.routes[0];
+        assert!(
+            matches!(route.steps[..], [Step::Io { .. }, Step::Db(Query { rows: 5, indexed: false, .. })]),
+            "{route:?}"
+        );
+        assert_eq!(route.response.status, StatusCode::OK);
+        let sets = ["limit=70", "indexes=on", "pool=1000"];
+        let profile = read_with(SHOP, &sets).unwrap();
+        let route = &profile.routes[0];
+        assert!(
+            matches!(route.steps[..], [Step::RateLimit { .. }, Step::Db(Query { rows: 1000, indexed: true, .. })]),
+            "{route:?}"
+        );
+        assert_eq!(route.response.status, StatusCode::CREATED);
+        assert_eq!(
+            route.steps[0].to_string(),
+            "lets 70 requests a second and 1 at once through, all routes together"
+        );
+        assert_eq!(limits("p.toml", SHOP, &given(&sets)).len(), 1);
+        let set: Vec<String> = profile.switches.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            set,
+            [
+                "pool=1000 (1 to 1000): connections",
+                "indexes=on (off or on): how rows are found",
+                "limit=70 (off or 1 to 100): requests a second"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_can_t_be_set_is_refused_with_what_can() {
+        let all = "pool (1 to 1000), indexes (off or on), limit (off or 1 to 100)";
+        for (sets, said) in [
+            (
+                &["poool=5"][..],
+                &[&*format!("--set poool=5: there is no such switch; did you mean pool? The profile has {all}")][..],
+            ),
+            (&["zzz="], &[&format!("--set zzz=: there is no such switch; the profile has {all}")]),
+            (
+                &["pool=0", "indexes=yes"],
+                &["--set pool=0: pool must be 1 to 1000", "--set indexes=yes: indexes must be off or on"],
+            ),
+            (&["limit=101"], &["--set limit=101: limit must be off or 1 to 100"]),
+            (&["limit=-1"], &["--set limit=-1: limit must be off or 1 to 100"]),
+            (&["limit=+1"], &["--set limit=+1: limit must be off or 1 to 100"]),
+            (&["pool=5", "pool=6"], &["--set pool=6: pool is set twice; once is enough"]),
+        ] {
+            let mistakes = read_with(SHOP, sets).unwrap_err();
+            assert_eq!(mistakes.iter().map(ToString::to_string).collect::<Vec<_>>(), said);
+        }
+        let mistakes = read_with("[[route]]\npath = '/a'", &["pool=5"]).unwrap_err();
+        assert_eq!(mistakes[0].to_string(), "--set pool=5: the profile has no switches");
+    }
+
+    #[test]
+    fn declarations_and_places_are_checked_for_every_word() {
+        let route = "[[route]]\npath = '/a'\n";
+        let switch = "[[switch]]\nname = 'x'\nabout = 'y'\nwords = ['on', 'off']\ndefault = 'on'\n";
+        for (text, place, says) in [
+            ("switch = 1\n", "1 column 10: switch = 1", "must be a list"),
+            (
+                "[[switch]]\nname = 'X'\nabout = 'y'\nwords = ['on']\ndefault = 'on'\n",
+                "2 column 8: switch.name = X",
+                "small letters",
+            ),
+            ("[[switch]]\nname = 'x'\nwords = ['on']\ndefault = 'on'\n", "1 column 1: switch.about", "is missing"),
+            ("[[switch]]\nname = 'x'\nabout = 'y'\ndefault = 'on'\n", "1 column 1: switch.words", "or both"),
+            ("[[switch]]\nname = 'x'\nabout = 'y'\nwords = ['on']\n", "1 column 1: switch.default", "is missing"),
+            (
+                "[[switch]]\nname = 'x'\nabout = 'y'\nrange = [3, 1]\ndefault = 1\n",
+                "4 column 9: switch.range",
+                "least and the most",
+            ),
+            (
+                "[[switch]]\nname = 'x'\nabout = 'y'\nrange = [1, 3]\ndefault = 4\n",
+                "5 column 11: switch.default = 4",
+                "must be 1 to 3",
+            ),
+            (&*[switch, switch].concat(), "6 column 1: switch", "x is declared twice"),
+            (
+                &*format!("{switch}[limits]\nmax_inflight = {{ switch = 'z' }}\n"),
+                "7 column 27: limits.max_inflight.switch = z",
+                "the profile has x (on or off)",
+            ),
+            (
+                &*format!("{switch}[limits]\nmax_inflight = {{ switch = 'x', maybe = 1 }}\n"),
+                "7 column 32: limits.max_inflight.maybe",
+                "no word of x: it is on or off",
+            ),
+            // Of the word that it isn't set to.
+            (
+                &*format!("{switch}[rate_limit]\nburst = 1\nrate = {{ switch = 'x', on = 5, off = -1 }}\n"),
+                "8 column 38: rate_limit.rate = -1",
+                "is not a plain decimal",
+            ),
+            (
+                &*format!(
+                    "{}[limits]\nmax_inflight = {{ switch = 'x', on = 1 }}\n",
+                    switch.replace("default", "range = [1, 2]\ndefault")
+                ),
+                "8 column 16: limits.max_inflight",
+                "may be a number",
+            ),
+        ] {
+            let mistakes = read_with(&format!("{text}{route}"), &[]).unwrap_err();
+            let said: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
+            assert!(said[0].contains(&format!("line {place}")) && said[0].contains(says), "{text}{said:#?}");
+        }
+    }
+}
