@@ -14,8 +14,10 @@ use bytemuck::Zeroable;
 use marks::bits;
 
 mod distribution;
+mod durations;
 
 pub use distribution::{Distribution, Quantiles};
+pub use durations::Durations;
 pub(crate) use marks::Marks;
 
 /// Number of buckets.

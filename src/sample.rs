@@ -11,7 +11,7 @@ mod reading;
 mod routes;
 mod strain;
 
-use crate::histogram::{Distribution, Quantiles};
+use crate::histogram::{Distribution, Durations, Quantiles};
 use crate::maybe_known::MaybeKnown;
 use crate::scoreboard::SeatState;
 use crate::snapshot::{SlotReading, Totals};
@@ -21,7 +21,7 @@ use crate::sys::usage::Usage;
 pub use account::Account;
 use account::grown;
 pub use reading::{Group, Host, Instant, Reading, Tree};
-pub use routes::{Durations, EarlierRoute, RouteCounts, RouteSample};
+pub use routes::{EarlierRoute, RouteSample};
 pub use strain::{StrainReading, StrainSample};
 
 /// The largest error of a difference in a process's user or system time: a 10 ms step for each of the two.

@@ -28,6 +28,7 @@ mod route_table;
 #[cfg(test)]
 mod scribble;
 mod seat_writer;
+mod shared_counts;
 mod slot;
 mod token_bucket;
 
@@ -42,12 +43,12 @@ use crate::sys::shared::Shared;
 
 pub use arrivals::Arrivals;
 pub use counters::{Counters, Counts};
-pub use effort::{Effort, EffortRecord, Spent};
+pub use effort::{Effort, Spent};
 pub use ended_plans::EndedPlans;
 pub use fault_table::{FAULT_KINDS, FAULT_PLACES, FaultMark, FaultRecord, FaultTable, SharedIndex};
 pub use loop_lag::{BEAT_NS, LagWindow, Late, LoopLag};
 pub use rejection::{Rejection, Rejections};
-pub use route_record::RouteRecord;
+pub use route_record::{RouteCounts, RouteRecord};
 pub use route_table::{ROUTE_NAME, RouteTable};
 pub use seat_writer::{Finished, Outcome, RATE_LIMITED_STATUS, SHED_STATUS, SeatWriter, Times};
 pub use slot::{Base, Roster, Seat, SeatState, Slot, SlotCheckpoint, SlotState};

@@ -13,7 +13,7 @@ use crate::maybe_known::MaybeKnown;
 use crate::scoreboard::{SEATS, Scoreboard, SeatState, Slot, SlotState};
 
 pub use fault_tally::FaultTally;
-pub use figures::{Figures, Recorded, SlotFigures};
+pub use figures::{Figures, SlotFigures};
 pub use routes::{RouteReading, RoutesReader, is_probe, routes};
 pub use totals::{Gauges, Totals};
 

@@ -51,7 +51,7 @@ pub fn find(run: &Recording) -> Vec<Finding> {
 fn parts(run: &Recording) -> String {
     let Some(whole) = &run.whole else { return String::new() };
     let sum = |of: fn(&RouteReading) -> u64| whole.routes.iter().map(of).sum::<u64>();
-    let (broken, client_gone) = (sum(|route| route.broken), sum(|route| route.client_gone));
+    let (broken, client_gone) = (sum(|route| route.counts.broken), sum(|route| route.counts.client_gone));
     let answered = whole.statuses().values().sum();
     format!(
         " ({} answered, {} broken by a fault, {} whose client left)",

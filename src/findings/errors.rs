@@ -74,14 +74,14 @@ fn whether_planned(run: &Recording, errors: f64) -> (Weight, String) {
 fn by_kind(run: &Recording, errors: f64, requests: f64) -> Vec<(String, String)> {
     let mut found = evidence([("errors", number(errors)), ("requests finished", number(requests))]);
     if let Some(whole) = &run.whole {
-        let shed: u64 = whole.routes.iter().map(|route| route.shed).sum();
+        let shed: u64 = whole.routes.iter().map(|route| route.counts.shed).sum();
         for (status, count) in whole.statuses().range(500..) {
             let count = if *status == SHED_STATUS { count.saturating_sub(shed) } else { *count };
             if count > 0 {
                 found.push((format!("status {status}"), count.to_string()));
             }
         }
-        let broken: u64 = whole.routes.iter().map(|route| route.broken).sum();
+        let broken: u64 = whole.routes.iter().map(|route| route.counts.broken).sum();
         if broken > 0 {
             found.push(("connections broken by a fault".to_owned(), count(broken)));
         }

@@ -4,9 +4,9 @@
 
 use super::queueing::busiest;
 use super::{Certainty, Finding, Rule, Weight, capital, evidence, in_phase, or_unknown};
+use crate::histogram::{Distribution, Durations};
 use crate::recording::{Figure, Phase, Recording};
 use crate::scoreboard::Arrivals;
-use crate::snapshot::Recorded;
 use crate::units::shown::{amount, float, number, percent};
 
 /// A gauge that is read once a row is a sample; fewer say too little.
@@ -37,7 +37,7 @@ pub fn find(run: &Recording) -> Vec<Finding> {
     busiest(run).into_iter().filter_map(|(phase, recorded)| of_phase(run, phase, &recorded)).collect()
 }
 
-fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Finding> {
+fn of_phase(run: &Recording, phase: &Phase, recorded: &Durations<Distribution>) -> Option<Finding> {
     let seconds = phase.seconds();
     // A request is in flight while it is served and while it waits for the loop in between.
     let mean_ns = recorded.service.mean_ns()? + recorded.loop_wait.mean_ns().unwrap_or(0.0);

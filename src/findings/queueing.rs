@@ -3,9 +3,8 @@
 //! A request waits before it is read (queue), and again for the event loop whenever its timer, pool thread or body is ready.
 
 use super::{Certainty, Finding, Rule, Weight, capital, evidence, held_up_by_a_plan, in_phase};
-use crate::histogram::Distribution;
+use crate::histogram::{Distribution, Durations};
 use crate::recording::{Phase, Recording};
-use crate::snapshot::Recorded;
 use crate::units::shown::{count, float, microseconds, percent};
 
 /// Fewer requests have no quantiles worth a sentence.
@@ -32,7 +31,7 @@ pub fn find(run: &Recording) -> Vec<Finding> {
 }
 
 /// The phases with the most requests, of those whose requests were counted by themselves.
-pub fn busiest(run: &Recording) -> Vec<(&Phase, Recorded)> {
+pub fn busiest(run: &Recording) -> Vec<(&Phase, Durations<Distribution>)> {
     let counted = run.phases.iter().filter_map(|phase| Some((phase, phase.figures.as_ref()?.recorded())));
     let mut phases: Vec<_> = counted.filter(|(_, recorded)| recorded.service.count() >= REQUESTS).collect();
     phases.sort_by_key(|(_, recorded)| std::cmp::Reverse(recorded.service.count()));
@@ -40,8 +39,8 @@ pub fn busiest(run: &Recording) -> Vec<(&Phase, Recorded)> {
     phases
 }
 
-fn of_phase(run: &Recording, phase: &Phase, recorded: &Recorded) -> Option<Finding> {
-    let Recorded { service, latency, queue, loop_wait } = recorded;
+fn of_phase(run: &Recording, phase: &Phase, recorded: &Durations<Distribution>) -> Option<Finding> {
+    let Durations { service, latency, queue, loop_wait } = recorded;
     let mean_us = |distribution: &Distribution| distribution.mean_ns().map(|mean_ns| mean_ns / 1e3);
     let (queued, took) = (mean_us(queue)?, mean_us(latency)?);
     // A run of an earlier version has not counted it: it is in the service there.

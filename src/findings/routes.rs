@@ -32,14 +32,16 @@ pub fn find(run: &Recording) -> Vec<Finding> {
 fn of_phase(run: &Recording, phase: &Phase) -> Vec<Finding> {
     let Some(figures) = &phase.figures else { return Vec::new() };
     // A run of an earlier version has not recorded it.
-    if figures.routes.iter().all(|route| route.told == 0) {
+    if figures.routes.iter().all(|route| route.counts.told == 0) {
         return Vec::new();
     }
-    let worth =
-        |(route, split): &(&RouteReading, Split)| route.latency.count() >= REQUESTS && split.latency_us >= WORTH_US;
+    let worth = |(route, split): &(&RouteReading, Split)| {
+        route.durations.latency.count() >= REQUESTS && split.latency_us >= WORTH_US
+    };
     let split = |route| Some((route, Split::of(route)?));
     let mut routes: Vec<_> = figures.routes.iter().filter_map(split).filter(worth).collect();
-    let all_us = |(route, split): &(&RouteReading, Split)| split.latency_us * float(route.latency.count());
+    let all_us =
+        |(route, split): &(&RouteReading, Split)| split.latency_us * float(route.durations.latency.count());
     routes.sort_by(|one, other| all_us(other).total_cmp(&all_us(one)));
     routes.truncate(ROUTES);
     routes.into_iter().map(|(route, split)| of_route(run, phase, route, &split)).collect()
@@ -65,7 +67,7 @@ fn of_route(run: &Recording, phase: &Phase, route: &RouteReading, split: &Split)
         weight: if kind == Kind::Queues { Weight::Limit } else { Weight::Note },
         sentence: capital(&sentence) + &behind.sentence(route) + &held_up_by_a_plan(run, phase.from_s, phase.to_s),
         evidence: evidence([
-            ("requests", count(route.latency.count())),
+            ("requests", count(route.durations.latency.count())),
             ("waiting to be read, mean", or_unknown(split.queue_us, microseconds)),
             ("waiting for the event loop after that, mean", or_unknown(split.loop_us, microseconds)),
             ("waiting for a thread of the pool, mean", parts(|service| service.pool_us)),
@@ -126,7 +128,7 @@ impl<'a> Behind<'a> {
         if pool_us > waited_us {
             return Self::Pool(pool_us);
         }
-        let mean_us = |sum_ns: u64| float(sum_ns) / float(route.latency.count()) / 1e3;
+        let mean_us = |sum_ns: u64| float(sum_ns) / float(route.durations.latency.count()) / 1e3;
         let most = route.behind.iter().max_by_key(|(_, sum_ns)| **sum_ns);
         let all_us = mean_us(route.behind.values().sum());
         match most {
@@ -147,7 +149,7 @@ impl<'a> Behind<'a> {
             Self::One(us, Some(other)) => {
                 let whom = if other.number == route.number { "others of its own".to_owned() } else { named(other) };
                 let each_us = |sum_ns: u64| float(sum_ns) / float(other.finished()) / 1e3;
-                let (held_us, computed_us) = (each_us(other.held_ns), each_us(other.spent.cpu_ns));
+                let (held_us, computed_us) = (each_us(other.counts.held_ns), each_us(other.spent.cpu_ns));
                 let computed = if computed_us >= HARDLY * held_us {
                     format!(" and computed for {}", microseconds(computed_us))
                 } else {
@@ -174,7 +176,7 @@ fn each_behind(phase: &Phase, route: &RouteReading) -> String {
     all.sort_by_key(|(_, sum_ns)| std::cmp::Reverse(**sum_ns));
     let each = all.into_iter().map(|(number, sum_ns)| {
         let whose = numbered(phase, *number).map_or_else(|| "another route".to_owned(), named);
-        format!("{} of {whose}", microseconds(float(*sum_ns) / float(route.latency.count()) / 1e3))
+        format!("{} of {whose}", microseconds(float(*sum_ns) / float(route.durations.latency.count()) / 1e3))
     });
     let each: Vec<String> = each.collect();
     if each.is_empty() { "none".to_owned() } else { each.join(", ") }
@@ -192,8 +194,9 @@ fn named(route: &RouteReading) -> String {
 mod tests {
     use super::*;
     use crate::findings::sketch::{distribution, run_with};
+    use crate::histogram::Durations;
     use crate::recording::Figure;
-    use crate::scoreboard::Spent;
+    use crate::scoreboard::{RouteCounts, Spent};
     use crate::snapshot::Figures;
 
     const MS: u64 = 1_000_000;
@@ -211,18 +214,19 @@ mod tests {
             path: path.to_owned(),
             method: "GET".to_owned(),
             statuses: [(200, 100)].into(),
-            told: 100,
+            counts: RouteCounts { told: 100, held_ns: 100 * cpu * MS, ..RouteCounts::default() },
             spent: Spent {
                 cpu_ns: 100 * cpu * MS,
                 io_ns: 100 * io * MS,
                 pool_ns: 100 * pool * MS,
                 ..Spent::default()
             },
-            held_ns: 100 * cpu * MS,
-            queue: of_ms(queue),
-            loop_wait: of_ms(loop_wait),
-            service: of_ms(cpu + io + pool),
-            latency: of_ms(queue + loop_wait + cpu + io + pool),
+            durations: Durations {
+                queue: of_ms(queue),
+                loop_wait: of_ms(loop_wait),
+                service: of_ms(cpu + io + pool),
+                latency: of_ms(queue + loop_wait + cpu + io + pool),
+            },
             ..RouteReading::default()
         }
     }
@@ -254,11 +258,9 @@ mod tests {
 
     #[test]
     fn what_is_mostly_not_measured_is_said() {
-        let slow = RouteReading {
-            service: distribution(100, 40_000),
-            latency: distribution(100, 40_000),
-            ..route(1, "/cpu", (0, 0), (10, 0, 0))
-        };
+        let mut slow = route(1, "/cpu", (0, 0), (10, 0, 0));
+        slow.durations.service = distribution(100, 40_000);
+        slow.durations.latency = distribution(100, 40_000);
         let expected =
             "What GET /cpu mostly does is not measured: of 40 ms, 30 ms not measured, 10 ms its own computing.";
         assert_eq!(found(&[slow])[0].sentence, expected);
@@ -276,7 +278,12 @@ mod tests {
         let expected = " What it waited for is not known: mostly no measured work was on the event loop.";
         assert!(unexplained.sentence.ends_with(expected), "{unexplained:?}");
         assert_eq!(unexplained.certainty, Certainty::Likely);
-        let silent = |queue| RouteReading { told: 50, ..route(1, "/io", (queue, 0), (0, 20, 0)) };
+        let telling = |told, queue| {
+            let mut route = route(1, "/io", (queue, 0), (0, 20, 0));
+            route.counts.told = told;
+            route
+        };
+        let silent = |queue| telling(50, queue);
         let sentence = "It is not known what GET /io did in its 21 ms: its handler does not say.";
         assert_eq!(found(&[silent(1)])[0].sentence, sentence);
         let queued = &found(&[silent(40)])[0].sentence;
@@ -284,8 +291,7 @@ mod tests {
             queued.starts_with("GET /io queues: of ") && queued.contains(" waiting for its turn. "),
             "{queued}"
         );
-        let earlier = RouteReading { told: 0, ..silent(40) };
-        assert!(found(&[earlier]).is_empty(), "of an earlier version");
+        assert!(found(&[telling(0, 40)]).is_empty(), "of an earlier version");
     }
 
     #[test]
@@ -293,7 +299,7 @@ mod tests {
         let behind = |behind: &[(usize, u64)], others: &[RouteReading]| {
             let mut io = route(1, "/io", (40, 0), (0, 10, 0));
             io.behind = behind.iter().map(|(number, ms)| (*number, 100 * ms * MS)).collect();
-            io.held_ns = 100 * 10 * MS;
+            io.counts.held_ns = 100 * 10 * MS;
             let routes: Vec<RouteReading> = [io].iter().chain(others).cloned().collect();
             found(&routes)[0].sentence.split_once(". ").unwrap().1.to_owned()
         };
@@ -309,8 +315,10 @@ mod tests {
 
     #[test]
     fn few_or_short_requests_say_nothing() {
-        let few = RouteReading { latency: distribution(19, 20_000), ..route(1, "/io", (0, 0), (0, 20, 0)) };
-        let short = RouteReading { latency: distribution(100, 499), ..route(2, "/io", (0, 0), (0, 0, 0)) };
+        let mut few = route(1, "/io", (0, 0), (0, 20, 0));
+        few.durations.latency = distribution(19, 20_000);
+        let mut short = route(2, "/io", (0, 0), (0, 0, 0));
+        short.durations.latency = distribution(100, 499);
         let mut found = found(&[few, short, cpu()]);
         assert_eq!((found.len(), found.remove(0).sentence.contains("GET /cpu computes")), (1, true));
     }

@@ -1,7 +1,7 @@
 //! Recordings for tests: a row a second, of which only what matters is known. As in a real run the first row is taken when
 //! it begins, and has no interval.
 
-use crate::histogram::{Distribution, Histogram};
+use crate::histogram::{Distribution, Durations, Histogram};
 use crate::recording::{Faulty, Figure, Level, Phase, Recording, Route, Series, When, Worker};
 use crate::snapshot::{Figures, RouteReading};
 
@@ -117,10 +117,12 @@ pub fn figures_behind_the_loop(requests: u64, (queue_us, loop_us, service_us): (
         path: "/io".to_owned(),
         method: "GET".to_owned(),
         statuses: [(200, requests)].into(),
-        service: distribution(service_us),
-        latency: distribution(queue_us + loop_us + service_us),
-        queue: distribution(queue_us),
-        loop_wait: distribution(loop_us),
+        durations: Durations {
+            service: distribution(service_us),
+            latency: distribution(queue_us + loop_us + service_us),
+            queue: distribution(queue_us),
+            loop_wait: distribution(loop_us),
+        },
         ..RouteReading::default()
     };
     let mut figures = Figures { routes: vec![route], ..Figures::default() };

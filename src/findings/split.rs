@@ -77,11 +77,11 @@ impl Split {
     #[must_use]
     pub fn of(route: &RouteReading) -> Option<Self> {
         let mean_us = |distribution: &Distribution| distribution.mean_ns().map(|mean_ns| mean_ns / 1e3);
-        let service_us = mean_us(&route.service)?;
+        let service_us = mean_us(&route.durations.service)?;
         Some(Self {
-            latency_us: mean_us(&route.latency)?,
-            queue_us: mean_us(&route.queue),
-            loop_us: mean_us(&route.loop_wait),
+            latency_us: mean_us(&route.durations.latency)?,
+            queue_us: mean_us(&route.durations.queue),
+            loop_us: mean_us(&route.durations.loop_wait),
             service: Service::of(route, service_us),
         })
     }
@@ -122,8 +122,8 @@ impl Split {
 
 impl Service {
     fn of(route: &RouteReading, service_us: f64) -> Option<Self> {
-        let told = float(route.told);
-        if told == 0.0 || told < TOLD * float(route.service.count()) {
+        let told = float(route.counts.told);
+        if told == 0.0 || told < TOLD * float(route.durations.service.count()) {
             return None;
         }
         let mean_us = |sum_ns: u64| float(sum_ns) / told / 1e3;

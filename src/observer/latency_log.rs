@@ -12,9 +12,10 @@ use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
 use super::csv::{Appended, CsvFile};
+use crate::histogram::Durations;
 use crate::histogram::{Distribution, LONGEST_NS};
 use crate::run_files::DURATIONS;
-use crate::sample::{Durations, Sample};
+use crate::sample::Sample;
 use crate::sys::clock;
 
 /// Of `HdrHistogram`'s histograms: the layout of ours.

@@ -272,7 +272,7 @@ impl Live {
         busiest.sort_by(|one, other| {
             let rate = |route: &RouteSample| route.rate.get();
             let by_rate = rate(other).partial_cmp(&rate(one)).unwrap_or(Ordering::Equal);
-            by_rate.then(other.counts.finished.cmp(&one.counts.finished))
+            by_rate.then(other.totals.finished.cmp(&one.totals.finished))
         });
         busiest.truncate(ROUTES);
         let shown = busiest.iter().map(|figures| {
@@ -285,8 +285,8 @@ impl Live {
         parts.insert("routes".to_owned(), shown.map(Value::Object).collect());
         // Those that are not shown are in it.
         let all = json!({
-            "requests_total": routes.iter().map(|route| route.counts.finished).sum::<u64>(),
-            "errors_total": routes.iter().map(|route| route.counts.errors).sum::<u64>(),
+            "requests_total": routes.iter().map(|route| route.totals.finished).sum::<u64>(),
+            "errors_total": routes.iter().map(|route| route.totals.errors).sum::<u64>(),
             "rps": routes.iter().map(|route| route.rate.get()).sum::<Option<f64>>(),
             "failures": failures(routes),
         });
@@ -318,8 +318,8 @@ fn failures<'a>(routes: impl IntoIterator<Item = &'a RouteSample>) -> Value {
         for (status, count) in reading.statuses.range(500..) {
             *failures.entry(status.to_string()).or_default() += count;
         }
-        if reading.broken > 0 {
-            *failures.entry("broken".to_owned()).or_default() += reading.broken;
+        if reading.counts.broken > 0 {
+            *failures.entry("broken".to_owned()).or_default() += reading.counts.broken;
         }
     }
     json!(failures)

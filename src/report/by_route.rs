@@ -49,8 +49,8 @@ fn row(phase: &Phase, route: &RouteReading) -> Vec<String> {
     let split = Split::of(route);
     let service = split.and_then(|split| split.service);
     let of = |us: Option<f64>| shown(us, microseconds);
-    let [min, p50, p90, p99] = [0.0, 0.5, 0.9, 0.99].map(|quantile| us_at(&route.latency, quantile));
-    let most = min.map(|_| float(route.latency.max_ns) / 1e3);
+    let [min, p50, p90, p99] = [0.0, 0.5, 0.9, 0.99].map(|quantile| us_at(&route.durations.latency, quantile));
+    let most = min.map(|_| float(route.durations.latency.max_ns) / 1e3);
     vec![
         phase.name.clone(),
         named(&route.method, &route.path),
@@ -77,7 +77,8 @@ fn us_at(distribution: &Distribution, quantile: f64) -> Option<f64> {
 mod tests {
     use super::*;
     use crate::findings::sketch::distribution;
-    use crate::scoreboard::Spent;
+    use crate::histogram::Durations;
+    use crate::scoreboard::{RouteCounts, Spent};
     use crate::snapshot::Figures;
 
     /// Requests of one route, all of one latency.
@@ -86,11 +87,14 @@ mod tests {
             path: "/io".to_owned(),
             method: "GET".to_owned(),
             statuses: [(200, requests)].into(),
-            told: requests,
+            counts: RouteCounts { told: requests, ..RouteCounts::default() },
             spent: Spent { io_ns: requests * 2_000_000, ..Spent::default() },
-            service: distribution(requests, 2_000),
-            queue: distribution(requests, latency_us - 2_000),
-            latency: distribution(requests, latency_us),
+            durations: Durations {
+                service: distribution(requests, 2_000),
+                queue: distribution(requests, latency_us - 2_000),
+                latency: distribution(requests, latency_us),
+                loop_wait: Distribution::default(),
+            },
             ..RouteReading::default()
         };
         let figures = Some(Figures { routes: vec![route], ..Figures::default() });
@@ -117,7 +121,7 @@ mod tests {
     fn what_was_not_recorded_is_a_dash() {
         let mut phase = phase("a", (0.0, 0.0), (1_000, 2_500));
         let route = &mut phase.figures.as_mut().unwrap().routes[0];
-        (route.latency, route.told) = (Distribution::default(), 0);
+        (route.durations.latency, route.counts.told) = (Distribution::default(), 0);
         let route = route.clone();
         let cells = row(&phase, &route);
         assert_eq!(cells[2..], ["–", "1,000", "–", "–", "–", "–", "–", "–", "–", "–", "–", "–"]);

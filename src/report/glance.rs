@@ -2,8 +2,8 @@
 
 use super::table::shown;
 use crate::histogram::Quantiles;
+use crate::histogram::{Distribution, Durations};
 use crate::recording::{Cell, Figure, Recording};
-use crate::snapshot::Recorded;
 use crate::units::shown::{amount, bytes, float, microseconds, number, percent, span};
 
 /// A figure.
@@ -90,7 +90,7 @@ fn errors(run: &Recording) -> Glance {
     }
 }
 
-fn latency(name: &'static str, recorded: &Recorded, which: fn(&Quantiles) -> u64) -> Glance {
+fn latency(name: &'static str, recorded: &Durations<Distribution>, which: fn(&Quantiles) -> u64) -> Glance {
     let of = |quantiles: Option<Quantiles>| quantiles.as_ref().map(|quantiles| float(which(quantiles)) / 1e3);
     beside_service(name, of(recorded.latency.quantiles()), of(recorded.service.quantiles()))
 }

@@ -153,7 +153,7 @@ impl<'a> Counted<'a> {
     fn of(figures: &'a Figures) -> Self {
         let counts = &figures.totals.counts;
         let failed = |route: &RouteReading| {
-            route.broken + route.statuses.range(ERROR..).map(|(_, count)| count).sum::<u64>()
+            route.counts.broken + route.statuses.range(ERROR..).map(|(_, count)| count).sum::<u64>()
         };
         let failed: u64 = figures.routes.iter().map(failed).sum();
         Self {
@@ -247,6 +247,7 @@ fn rows(set: &Published, measured: Option<&Measured<'_>>) -> Vec<Vec<String>> {
 mod tests {
     use super::*;
     use crate::findings::sketch::{distribution, run_with};
+    use crate::histogram::Durations;
     use crate::profile::PUBLISHED;
 
     /// Of each row: measurement, figure, published, measured.
@@ -261,7 +262,7 @@ mod tests {
             method: "GET".to_owned(),
             path: "/page".to_owned(),
             statuses: [(200, 1_990), (502, 10)].into(),
-            latency: distribution(2_000, 4_000),
+            durations: Durations { latency: distribution(2_000, 4_000), ..Durations::default() },
             ..RouteReading::default()
         };
         let mut figures = Figures { routes: vec![route], ..Figures::default() };

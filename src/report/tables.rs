@@ -63,10 +63,10 @@ fn counted_route(route: &RouteReading, all: u64) -> Vec<String> {
     let mut statuses: Vec<String> =
         route.statuses.iter().map(|(status, number)| format!("{status}: {}", count(*number))).collect();
     let apart = [
-        ("client gone", route.client_gone),
-        ("broken by a fault", route.broken),
-        ("of the 503, over --max-inflight", route.shed),
-        ("of the 429, over a rate limit", route.rate_limited),
+        ("client gone", route.counts.client_gone),
+        ("broken by a fault", route.counts.broken),
+        ("of the 503, over --max-inflight", route.counts.shed),
+        ("of the 429, over a rate limit", route.counts.rate_limited),
     ];
     for (what, number) in apart {
         if number > 0 {
@@ -80,9 +80,9 @@ fn counted_route(route: &RouteReading, all: u64) -> Vec<String> {
         count(route.errors()),
         statuses.join(", "),
     ];
-    row.extend(durations(&route.service, &route.latency));
-    row.push(of_quantiles(route.queue.quantiles(), |quantiles| quantiles.p99_ns));
-    row.push(of_quantiles(route.loop_wait.quantiles(), |quantiles| quantiles.p99_ns));
+    row.extend(durations(&route.durations.service, &route.durations.latency));
+    row.push(of_quantiles(route.durations.queue.quantiles(), |quantiles| quantiles.p99_ns));
+    row.push(of_quantiles(route.durations.loop_wait.quantiles(), |quantiles| quantiles.p99_ns));
     row
 }
 

@@ -234,8 +234,7 @@ fn route(number: usize, finished: u64, durations_ns: &[u64]) -> Arc<RouteReading
         path: format!("/{number}"),
         method: "GET".to_owned(),
         statuses: [(200, finished), (503, 1)].into(),
-        service: recorded.clone(),
-        latency: recorded,
+        durations: Durations { service: recorded.clone(), latency: recorded, ..Durations::default() },
         ..RouteReading::default()
     })
 }
@@ -258,19 +257,19 @@ fn durations_are_those_of_the_tick_and_unknown_when_nothing_ended() {
     let Quantiles { p50_ns, p99_ns, max_ns, .. } = service.unwrap();
     assert!(p50_ns.abs_diff(9_000_000) * 128 < 9_000_000 && p50_ns == p99_ns && max_ns == 9_000_000, "{service:?}");
     let told: Vec<_> =
-        second.routes.iter().map(|route| (route.counts.finished, route.rate, route.counts.errors)).collect();
+        second.routes.iter().map(|route| (route.totals.finished, route.rate, route.totals.errors)).collect();
     assert_eq!(told, [(4, known(2.0), 1), (1, known(1.0), 1)]);
     assert_eq!(second.routes[1].durations.service.unwrap().max_ns, 5_000_000);
 
     let idle = between(&Earlier::of(&second), &at(2, vec![Arc::clone(&longer), Arc::clone(&new)]));
     assert_eq!(idle.target.durations, Durations::default());
-    assert_eq!((idle.routes[0].counts.finished, idle.routes[0].rate), (4, known(0.0)));
+    assert_eq!((idle.routes[0].totals.finished, idle.routes[0].rate), (4, known(0.0)));
 
     // Another observer doesn't know what the last one had read.
     let successor = Earlier { routes: None, ..Earlier::of(&second) };
     let sample = between(&successor, &at(2, vec![longer, new]));
     assert_eq!((sample.recorded, sample.routes[0].rate), (Durations::default(), MaybeKnown::UNKNOWN));
-    assert_eq!(sample.routes[0].counts.finished, 4);
+    assert_eq!(sample.routes[0].totals.finished, 4);
 }
 
 #[test]
@@ -282,9 +281,9 @@ fn garbage_in_a_route_adds_nothing_and_counting_goes_on_from_there() {
     };
     let first = between(&Earlier::default(), &at(0, route(1, 4, &[1, 2, 3])));
     let fell = between(&Earlier::of(&first), &at(1, route(1, 9, &[1, 2])));
-    assert_eq!((fell.routes[0].counts.finished, fell.target.durations), (5, Durations::default()));
+    assert_eq!((fell.routes[0].totals.finished, fell.target.durations), (5, Durations::default()));
     let leapt = between(&Earlier::of(&fell), &at(2, route(1, 1 << 60, &[1, 2, 3])));
-    assert_eq!((leapt.routes[0].counts.finished, leapt.recorded.service.count()), (5, 0));
+    assert_eq!((leapt.routes[0].totals.finished, leapt.recorded.service.count()), (5, 0));
     let after = between(&Earlier::of(&leapt), &at(3, route(1, (1 << 60) + 2, &[1, 2, 3, 700])));
-    assert_eq!((after.routes[0].counts.finished, after.recorded.service.count()), (7, 1));
+    assert_eq!((after.routes[0].totals.finished, after.recorded.service.count()), (7, 1));
 }

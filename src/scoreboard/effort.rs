@@ -3,52 +3,30 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use bytemuck::Zeroable;
-use serde::{Deserialize, Serialize};
 
 use super::ROUTES;
+use super::shared_counts::shared_counts;
 use crate::histogram::{Marks, add};
 
-/// What a request has spent, or all requests of a route together, in nanoseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Spent {
-    /// CPU time of its work.
-    pub cpu_ns: u64,
-    /// Time waited on purpose, or for the client's body.
-    pub io_ns: u64,
-    /// Time waited for a thread of the pool.
-    pub pool_ns: u64,
-    /// Time waited for a connection to the database.
-    pub acquire_ns: u64,
-    /// Time that the database took.
-    pub db_ns: u64,
-    /// Time for which faults and modifiers kept it from its handler.
-    pub injected_ns: u64,
-}
-
-impl Spent {
-    /// Adds another's. A worker that is broken may have written anything.
-    pub fn add(&mut self, other: &Self) {
-        let Self { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns } = self;
-        let sums = [cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns];
-        let Self { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns } = *other;
-        for (sum, more) in sums.into_iter().zip([cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns]) {
-            *sum = sum.wrapping_add(more);
-        }
-    }
-
-    /// What has been added since an earlier reading; `None` when a sum fell.
-    #[must_use]
-    pub fn since(&self, before: &Self) -> Option<Self> {
-        let Self { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns } = self;
-        Some(Self {
-            cpu_ns: cpu_ns.checked_sub(before.cpu_ns)?,
-            io_ns: io_ns.checked_sub(before.io_ns)?,
-            pool_ns: pool_ns.checked_sub(before.pool_ns)?,
-            acquire_ns: acquire_ns.checked_sub(before.acquire_ns)?,
-            db_ns: db_ns.checked_sub(before.db_ns)?,
-            injected_ns: injected_ns.checked_sub(before.injected_ns)?,
-        })
+shared_counts! {
+    /// What the requests of a route have spent, all together, in nanoseconds.
+    #[allow(clippy::struct_field_names)] // Units stand in names.
+    SpentRecord,
+    /// What a request has spent, or all requests of a route together, in nanoseconds.
+    #[allow(clippy::struct_field_names)] // Units stand in names.
+    Spent {
+        /// CPU time of its work.
+        cpu_ns,
+        /// Time waited on purpose, or for the client's body.
+        io_ns,
+        /// Time waited for a thread of the pool.
+        pool_ns,
+        /// Time waited for a connection to the database.
+        acquire_ns,
+        /// Time that the database took.
+        db_ns,
+        /// Time for which faults and modifiers kept it from its handler.
+        injected_ns,
     }
 }
 
@@ -73,132 +51,41 @@ impl Effort {
     }
 }
 
-/// The sums of a route, as its worker writes them.
+/// How long requests of a route have waited for the loop while one of which other route held it.
 #[derive(Zeroable)]
 #[repr(C)]
-pub struct EffortRecord {
-    /// Requests whose handler has said what they have spent.
-    told: AtomicU64,
-    cpu_ns: AtomicU64,
-    io_ns: AtomicU64,
-    pool_ns: AtomicU64,
-    acquire_ns: AtomicU64,
-    db_ns: AtomicU64,
-    injected_ns: AtomicU64,
-    held_ns: AtomicU64,
+pub struct BehindRecord {
     /// Which routes anything was ever waited for.
-    behind_whom: Marks<{ ROUTES.div_ceil(64) }>,
-    behind: [AtomicU64; ROUTES],
+    whom: Marks<{ ROUTES.div_ceil(64) }>,
+    waited_ns: [AtomicU64; ROUTES],
 }
 
-impl EffortRecord {
+impl BehindRecord {
     /// For the record's one writer.
-    pub(super) fn record(&self, effort: &Effort) {
-        let Effort { spent, held_ns, behind } = effort;
-        if let Some(Spent { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns }) = *spent {
-            add(&self.told, 1);
-            add(&self.cpu_ns, cpu_ns);
-            add(&self.io_ns, io_ns);
-            add(&self.pool_ns, pool_ns);
-            add(&self.injected_ns, injected_ns);
-            if db_ns > 0 {
-                add(&self.acquire_ns, acquire_ns);
-                add(&self.db_ns, db_ns);
-            }
-        }
-        add(&self.held_ns, *held_ns);
-        for &(route, waited_ns) in behind {
-            self.add_behind(route, waited_ns);
-        }
-    }
-
-    fn add_behind(&self, route: usize, waited_ns: u64) {
-        if let Some(sum) = self.behind.get(route) {
-            self.behind_whom.set(route);
+    pub(super) fn add(&self, route: usize, waited_ns: u64) {
+        if let Some(sum) = self.waited_ns.get(route) {
+            self.whom.set(route);
             add(sum, waited_ns);
         }
     }
 
-    /// How many requests' handlers have said what they have spent, and what that was.
-    #[must_use]
-    pub fn spent(&self) -> (u64, Spent) {
-        let [told, cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns, _] =
-            self.sums().map(|sum| sum.load(Relaxed));
-        (told, Spent { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns })
-    }
-
-    /// How long requests of the route have held their worker's loop.
-    #[must_use]
-    pub fn held_ns(&self) -> u64 {
-        self.held_ns.load(Relaxed)
-    }
-
-    /// How long they have waited for the loop while requests of which other routes held it.
-    pub fn behind(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
-        self.behind_whom.places().filter_map(|route| Some((route, self.behind.get(route)?.load(Relaxed))))
+    /// Each route that was waited for, and how long.
+    pub fn read(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+        self.whom.places().filter_map(|route| Some((route, self.waited_ns.get(route)?.load(Relaxed))))
     }
 
     pub(super) fn absorb(&self, other: &Self) {
-        for (sum, more) in self.sums().into_iter().zip(other.sums()) {
-            add(sum, more.load(Relaxed));
-        }
-        other.behind().for_each(|(route, waited_ns)| self.add_behind(route, waited_ns));
+        other.read().for_each(|(route, waited_ns)| self.add(route, waited_ns));
     }
 
     pub(super) fn clear(&self) {
-        self.sums().into_iter().chain(&self.behind).for_each(|sum| sum.store(0, Relaxed));
-        self.behind_whom.clear();
-    }
-
-    fn sums(&self) -> [&AtomicU64; 8] {
-        let Self {
-            told,
-            cpu_ns,
-            io_ns,
-            pool_ns,
-            acquire_ns,
-            db_ns,
-            injected_ns,
-            held_ns,
-            behind_whom: _,
-            behind: _,
-        } = self;
-        [told, cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns, held_ns]
+        self.waited_ns.iter().for_each(|sum| sum.store(0, Relaxed));
+        self.whom.clear();
     }
 
     /// Everything that a worker may write, for tests that fill it with garbage.
     #[cfg(test)]
     pub(super) fn places(&self) -> impl Iterator<Item = &AtomicU64> {
-        self.sums().into_iter().chain(self.behind_whom.words()).chain(&self.behind)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_recorded_is_read_absorbed_and_cleared() {
-        let [one, base]: [Box<EffortRecord>; 2] = std::array::from_fn(|_| bytemuck::allocation::zeroed_box());
-        let mut effort = Effort { held_ns: 7, ..Effort::default() };
-        effort.add_behind(63, 5);
-        effort.add_behind(2, 1);
-        effort.add_behind(63, 5);
-        assert_eq!(effort.behind, [(63, 10), (2, 1)]);
-        one.record(&effort);
-        let spent = Spent { cpu_ns: 1, io_ns: 2, pool_ns: 3, acquire_ns: 5, db_ns: 6, injected_ns: 4 };
-        one.record(&Effort { spent: Some(spent), ..effort });
-        base.absorb(&one);
-        base.absorb(&one);
-        assert_eq!(one.spent(), (1, spent));
-        assert_eq!(
-            base.spent(),
-            (2, Spent { cpu_ns: 2, io_ns: 4, pool_ns: 6, acquire_ns: 10, db_ns: 12, injected_ns: 8 })
-        );
-        assert_eq!((one.held_ns(), base.held_ns()), (14, 28));
-        assert!(base.behind().eq([(2, 4), (63, 40)]));
-        base.clear();
-        assert_eq!((base.spent(), base.held_ns(), base.behind().count()), ((0, Spent::default()), 0, 0));
-        assert!(base.places().all(|place| place.load(Relaxed) == 0));
+        self.whom.words().iter().chain(&self.waited_ns)
     }
 }

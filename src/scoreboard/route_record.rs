@@ -4,14 +4,35 @@ use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Orderin
 
 use bytemuck::Zeroable;
 
-use super::effort::EffortRecord;
-use crate::histogram::{Histogram, Marks, add};
+use super::effort::{BehindRecord, Effort, Spent, SpentRecord};
+use super::shared_counts::shared_counts;
+use crate::histogram::{Durations, Histogram, Marks, add};
 
 /// Statuses are counted from 100 …
 pub(super) const FIRST_STATUS: u16 = 100;
 
 /// … to 599.
 pub(super) const STATUSES: usize = 500;
+
+shared_counts! {
+    /// A worker's counters of a route.
+    RouteCounters,
+    /// What was counted on a route, beside the statuses.
+    RouteCounts {
+        /// Requests whose client left before the answer was flushed.
+        client_gone,
+        /// Requests whose connection was broken by a fault instead of an answer.
+        broken,
+        /// Requests answered 503 because `--max-inflight` was reached; they are among the statuses.
+        shed,
+        /// Requests answered 429 because a rate limit was reached; they are among the statuses.
+        rate_limited,
+        /// Requests whose handler has said what they have spent.
+        told,
+        /// How long requests have held their worker's loop, in nanoseconds.
+        held_ns,
+    }
+}
 
 /// What was answered on one route.
 #[derive(Zeroable)]
@@ -20,23 +41,17 @@ pub struct RouteRecord {
     pub(super) touched: AtomicU64,
     /// How often something was recorded: raised last, so that a reader which finds it unchanged has read everything.
     pub(super) recorded: AtomicU64,
-    pub(super) client_gone: AtomicU64,
-    pub(super) broken: AtomicU64,
-    pub(super) shed: AtomicU64,
-    pub(super) rate_limited: AtomicU64,
+    /// What was counted, beside the statuses.
+    pub counts: RouteCounters,
     /// Which statuses were ever answered.
     pub(super) answered: Marks<{ STATUSES.div_ceil(64) }>,
     pub(super) statuses: [AtomicU64; STATUSES],
-    /// What its requests have spent, and whom they have waited for.
-    pub effort: EffortRecord,
-    /// Head parsed → flushed, the waits for the loop apart.
-    pub service: Histogram,
-    /// Arrival in the kernel → flushed.
-    pub latency: Histogram,
-    /// Arrival in the kernel → head parsed.
-    pub queue: Histogram,
-    /// Timer, pool thread or piece of the body ready → the loop runs the request on.
-    pub loop_wait: Histogram,
+    /// What its requests have spent.
+    pub spent: SpentRecord,
+    /// Whom they have waited for.
+    pub behind: BehindRecord,
+    /// How long they took.
+    pub durations: Durations<Histogram>,
 }
 
 impl RouteRecord {
@@ -48,30 +63,6 @@ impl RouteRecord {
     #[must_use]
     pub fn recorded(&self) -> u64 {
         self.recorded.load(Acquire)
-    }
-
-    /// Requests whose client left before the answer was flushed.
-    #[must_use]
-    pub fn client_gone(&self) -> u64 {
-        self.client_gone.load(Relaxed)
-    }
-
-    /// Requests whose connection was broken by a fault instead of an answer.
-    #[must_use]
-    pub fn broken(&self) -> u64 {
-        self.broken.load(Relaxed)
-    }
-
-    /// Requests answered 503 because `--max-inflight` was reached.
-    #[must_use]
-    pub fn shed(&self) -> u64 {
-        self.shed.load(Relaxed)
-    }
-
-    /// Requests answered 429 because a rate limit was reached.
-    #[must_use]
-    pub fn rate_limited(&self) -> u64 {
-        self.rate_limited.load(Relaxed)
     }
 
     /// The statuses answered, and how often.
@@ -89,39 +80,40 @@ impl RouteRecord {
         add(&self.statuses[place], 1);
     }
 
+    /// For the same.
+    pub(super) fn record(&self, effort: &Effort) {
+        let Effort { spent, held_ns, behind } = effort;
+        if let Some(Spent { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns }) = *spent {
+            add(&self.counts.told, 1);
+            add(&self.spent.cpu_ns, cpu_ns);
+            add(&self.spent.io_ns, io_ns);
+            add(&self.spent.pool_ns, pool_ns);
+            add(&self.spent.injected_ns, injected_ns);
+            if db_ns > 0 {
+                add(&self.spent.acquire_ns, acquire_ns);
+                add(&self.spent.db_ns, db_ns);
+            }
+        }
+        add(&self.counts.held_ns, *held_ns);
+        for &(route, waited_ns) in behind {
+            self.behind.add(route, waited_ns);
+        }
+    }
+
     pub(super) fn absorb(&self, other: &Self) {
         if !other.is_touched() {
             return;
         }
-        let Self {
-            touched,
-            recorded,
-            client_gone,
-            broken,
-            shed,
-            rate_limited,
-            answered,
-            statuses,
-            effort,
-            service,
-            latency,
-            queue,
-            loop_wait,
-        } = other;
+        let Self { touched, recorded, counts, answered, statuses, spent, behind, durations } = other;
         add(&self.recorded, recorded.load(Relaxed));
-        add(&self.client_gone, client_gone.load(Relaxed));
-        add(&self.broken, broken.load(Relaxed));
-        add(&self.shed, shed.load(Relaxed));
-        add(&self.rate_limited, rate_limited.load(Relaxed));
+        self.counts.add(&counts.read());
         for place in answered.places().filter(|place| *place < STATUSES) {
             self.answered.set(place);
             add(&self.statuses[place], statuses[place].load(Relaxed));
         }
-        self.effort.absorb(effort);
-        self.service.absorb(service);
-        self.latency.absorb(latency);
-        self.queue.absorb(queue);
-        self.loop_wait.absorb(loop_wait);
+        self.spent.add(&spent.read());
+        self.behind.absorb(behind);
+        self.durations.absorb(durations);
         self.touched.store(touched.load(Relaxed), Release);
     }
 
@@ -129,35 +121,45 @@ impl RouteRecord {
         if !self.is_touched() {
             return;
         }
-        let Self {
-            touched,
-            recorded,
-            client_gone,
-            broken,
-            shed,
-            rate_limited,
-            answered,
-            statuses,
-            effort,
-            service,
-            latency,
-            queue,
-            loop_wait,
-        } = self;
-        touched.store(0, Relaxed);
-        recorded.store(0, Relaxed);
-        client_gone.store(0, Relaxed);
-        broken.store(0, Relaxed);
-        shed.store(0, Relaxed);
-        rate_limited.store(0, Relaxed);
-        answered.clear();
-        for count in statuses {
+        let Self { touched, recorded, counts, answered, statuses, spent, behind, durations } = self;
+        for count in [touched, recorded].into_iter().chain(statuses) {
             count.store(0, Relaxed);
         }
-        effort.clear();
-        service.clear();
-        latency.clear();
-        queue.clear();
-        loop_wait.clear();
+        counts.clear();
+        answered.clear();
+        spent.clear();
+        behind.clear();
+        durations.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_recorded_is_read_absorbed_and_cleared() {
+        let [one, base]: [Box<RouteRecord>; 2] = std::array::from_fn(|_| bytemuck::allocation::zeroed_box());
+        let mut effort = Effort { held_ns: 7, ..Effort::default() };
+        effort.add_behind(63, 5);
+        effort.add_behind(2, 1);
+        effort.add_behind(63, 5);
+        assert_eq!(effort.behind, [(63, 10), (2, 1)]);
+        one.touched.store(1, Release);
+        one.record(&effort);
+        let spent = Spent { cpu_ns: 1, io_ns: 2, pool_ns: 3, acquire_ns: 5, db_ns: 6, injected_ns: 4 };
+        one.record(&Effort { spent: Some(spent), ..effort });
+        base.absorb(&one);
+        base.absorb(&one);
+        assert_eq!((one.counts.read().told, one.spent.read()), (1, spent));
+        assert_eq!(
+            (base.counts.read().told, base.spent.read()),
+            (2, Spent { cpu_ns: 2, io_ns: 4, pool_ns: 6, acquire_ns: 10, db_ns: 12, injected_ns: 8 })
+        );
+        assert_eq!((one.counts.read().held_ns, base.counts.read().held_ns), (14, 28));
+        assert!(base.behind.read().eq([(2, 4), (63, 40)]));
+        base.clear();
+        assert_eq!((base.spent.read(), base.counts.read()), (Spent::default(), RouteCounts::default()));
+        assert!(base.behind.places().all(|place| place.load(Relaxed) == 0));
     }
 }

@@ -30,26 +30,12 @@ impl Counters {
 
 impl RouteRecord {
     fn scribble(&self, random: &mut impl FnMut() -> u64) {
-        let Self {
-            touched,
-            recorded,
-            client_gone,
-            broken,
-            shed,
-            rate_limited,
-            answered,
-            statuses,
-            effort,
-            service,
-            latency,
-            queue,
-            loop_wait,
-        } = self;
-        let counters = [touched, recorded, client_gone, broken, shed, rate_limited];
-        for place in counters.into_iter().chain(answered.words()).chain(statuses).chain(effort.places()) {
+        let Self { touched, recorded, counts, answered, statuses, spent, behind, durations } = self;
+        let places = [touched, recorded].into_iter().chain(counts.all()).chain(answered.words()).chain(statuses);
+        for place in places.chain(spent.all()).chain(behind.places()) {
             place.store(random(), Relaxed);
         }
-        for histogram in [service, latency, queue, loop_wait] {
+        for histogram in durations.all() {
             histogram.scribble(random);
         }
     }

@@ -227,7 +227,7 @@ impl SeatWriter {
         if self.counters().is_some() {
             let record = &self.seat().routes[route];
             record.touched.store(1, Release);
-            record.effort.record(effort);
+            record.record(effort);
         }
     }
 
@@ -247,33 +247,33 @@ impl SeatWriter {
             }
             Outcome::Shed => {
                 record.count(SHED_STATUS);
-                add(&record.shed, 1);
+                add(&record.counts.shed, 1);
                 add(&counters.shed, 1);
                 add(&counters.errors, 1);
                 &counters.answered
             }
             Outcome::RateLimited => {
                 record.count(RATE_LIMITED_STATUS);
-                add(&record.rate_limited, 1);
+                add(&record.counts.rate_limited, 1);
                 add(&counters.rate_limited, 1);
                 &counters.answered
             }
             Outcome::ClientGone => {
-                add(&record.client_gone, 1);
+                add(&record.counts.client_gone, 1);
                 &counters.client_gone
             }
             Outcome::Broken => {
-                add(&record.broken, 1);
+                add(&record.counts.broken, 1);
                 add(&counters.errors, 1);
                 &counters.broken
             }
         };
         if let Some(Times { queue_ns, loop_ns, service_ns, latency_ns }) = times {
-            record.loop_wait.record(loop_ns);
-            record.service.record(service_ns);
-            record.latency.record(latency_ns);
+            record.durations.loop_wait.record(loop_ns);
+            record.durations.service.record(service_ns);
+            record.durations.latency.record(latency_ns);
             if let Some(queue_ns) = queue_ns {
-                record.queue.record(queue_ns);
+                record.durations.queue.record(queue_ns);
             }
         }
         record.recorded.store(record.recorded.load(Relaxed).wrapping_add(1), Release);

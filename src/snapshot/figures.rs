@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::routes::is_probe;
 use super::{FaultTally, Gauges, RouteReading, SlotReading, Snapshot, Totals};
-use crate::histogram::Distribution;
+use crate::histogram::{Distribution, Durations};
 use crate::maybe_known::MaybeKnown;
 
 /// Everything that was counted up to an instant.
@@ -47,19 +47,6 @@ pub struct SlotFigures {
     pub now: Gauges,
     /// When its newest worker's loop last turned (monotonic).
     pub beat_ns: Option<u64>,
-}
-
-/// How long requests took.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Recorded {
-    /// Head parsed → flushed, the waits for the loop apart.
-    pub service: Distribution,
-    /// Arrival → flushed.
-    pub latency: Distribution,
-    /// Arrival → head parsed.
-    pub queue: Distribution,
-    /// Timer, pool thread or piece of the body ready → the loop runs the request on.
-    pub loop_wait: Distribution,
 }
 
 impl Figures {
@@ -111,14 +98,9 @@ impl Figures {
 
     /// How long the requests took, on all routes.
     #[must_use]
-    pub fn recorded(&self) -> Recorded {
-        let mut sum = Recorded::default();
-        for RouteReading { service, latency, queue, loop_wait, .. } in &self.routes {
-            sum.service.merge(service);
-            sum.latency.merge(latency);
-            sum.queue.merge(queue);
-            sum.loop_wait.merge(loop_wait);
-        }
+    pub fn recorded(&self) -> Durations<Distribution> {
+        let mut sum = Durations::default();
+        self.routes.iter().for_each(|route| sum.merge(&route.durations));
         sum
     }
 

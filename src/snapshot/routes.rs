@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::add;
 use crate::fault::EXEMPT;
-use crate::histogram::Distribution;
-use crate::scoreboard::{RouteRecord, SEATS, Scoreboard, Slot, SlotState, Spent};
+use crate::histogram::{Distribution, Durations};
+use crate::scoreboard::{RouteCounts, RouteRecord, SEATS, Scoreboard, Slot, SlotState, Spent};
 use crate::sys::lock;
 
 /// What was answered on one route, by all workers.
@@ -23,37 +23,18 @@ pub struct RouteReading {
     pub method: String,
     /// Status → how often it was answered.
     pub statuses: BTreeMap<u16, u64>,
-    /// Requests whose client left first.
-    pub client_gone: u64,
-    /// Requests whose connection was broken by a fault.
-    pub broken: u64,
-    /// Requests answered 503 because `--max-inflight` was reached; they are among the statuses.
-    #[serde(default)]
-    pub shed: u64,
-    /// Requests answered 429 because a rate limit was reached; they are among the statuses.
-    #[serde(default)]
-    pub rate_limited: u64,
-    /// Requests whose handler has said what they have spent.
-    #[serde(default)]
-    pub told: u64,
-    /// What those have spent, all together.
+    /// What else was counted.
+    #[serde(flatten)]
+    pub counts: RouteCounts,
+    /// What the requests have spent whose handlers have said so, all together.
     #[serde(default)]
     pub spent: Spent,
-    /// How long requests have held their worker's loop.
-    #[serde(default)]
-    pub held_ns: u64,
     /// Route by its number → how long requests have waited for the loop while one of that route held it.
     #[serde(default)]
     pub behind: BTreeMap<usize, u64>,
-    /// Head parsed → flushed, the waits for the loop apart.
-    pub service: Distribution,
-    /// Arrival → flushed.
-    pub latency: Distribution,
-    /// Arrival → head parsed.
-    pub queue: Distribution,
-    /// Timer, pool thread or piece of the body ready → the loop runs the request on.
-    #[serde(default)]
-    pub loop_wait: Distribution,
+    /// How long they took.
+    #[serde(flatten)]
+    pub durations: Durations<Distribution>,
 }
 
 /// Whether a route is there for health checks: those of a balancer are in no load generator's count.
@@ -140,115 +121,56 @@ fn add_record(sum: &mut RouteReading, record: &RouteRecord) {
     for (status, count) in record.statuses() {
         add(sum.statuses.entry(status).or_default(), count);
     }
-    add(&mut sum.client_gone, record.client_gone());
-    add(&mut sum.broken, record.broken());
-    add(&mut sum.shed, record.shed());
-    add(&mut sum.rate_limited, record.rate_limited());
-    let (told, spent) = record.effort.spent();
-    add(&mut sum.told, told);
-    sum.spent.add(&spent);
-    add(&mut sum.held_ns, record.effort.held_ns());
-    for (route, waited_ns) in record.effort.behind() {
+    sum.counts.add(&record.counts.read());
+    sum.spent.add(&record.spent.read());
+    for (route, waited_ns) in record.behind.read() {
         add(sum.behind.entry(route).or_default(), waited_ns);
     }
-    sum.service.add(&record.service);
-    sum.latency.add(&record.latency);
-    sum.queue.add(&record.queue);
-    sum.loop_wait.add(&record.loop_wait);
+    sum.durations.add(&record.durations);
 }
 
 impl RouteReading {
     /// Answers, departed clients and connections broken by a fault.
     #[must_use]
     pub fn finished(&self) -> u64 {
-        let unanswered = self.client_gone.wrapping_add(self.broken);
+        let unanswered = self.counts.client_gone.wrapping_add(self.counts.broken);
         self.statuses.values().fold(unanswered, |sum, count| sum.wrapping_add(*count))
     }
 
     /// Answers with a status from 500 on, and connections broken by a fault.
     #[must_use]
     pub fn errors(&self) -> u64 {
-        self.statuses.range(500..).fold(self.broken, |sum, (_, count)| sum.wrapping_add(*count))
+        self.statuses.range(500..).fold(self.counts.broken, |sum, (_, count)| sum.wrapping_add(*count))
     }
 
     /// Adds what another instance of the target has answered on the same route.
     pub fn merge(&mut self, other: &Self) {
-        let Self {
-            number: _,
-            path: _,
-            method: _,
-            statuses,
-            client_gone,
-            broken,
-            shed,
-            rate_limited,
-            told,
-            spent,
-            held_ns,
-            behind,
-            service,
-            latency,
-            queue,
-            loop_wait,
-        } = other;
-        for (route, waited_ns) in behind {
-            add(self.behind.entry(*route).or_default(), *waited_ns);
-        }
-        add(&mut self.told, *told);
-        self.spent.add(spent);
-        add(&mut self.held_ns, *held_ns);
+        let Self { number: _, path: _, method: _, statuses, counts, spent, behind, durations } = other;
         for (status, count) in statuses {
             add(self.statuses.entry(*status).or_default(), *count);
         }
-        add(&mut self.client_gone, *client_gone);
-        add(&mut self.broken, *broken);
-        add(&mut self.shed, *shed);
-        add(&mut self.rate_limited, *rate_limited);
-        self.service.merge(service);
-        self.latency.merge(latency);
-        self.queue.merge(queue);
-        self.loop_wait.merge(loop_wait);
+        self.counts.add(counts);
+        self.spent.add(spent);
+        for (route, waited_ns) in behind {
+            add(self.behind.entry(*route).or_default(), *waited_ns);
+        }
+        self.durations.merge(durations);
     }
 
     /// What has been added since an earlier reading of the same route; `None` when nothing was finished, or when what a
     /// broken worker has written can't be compared.
     #[must_use]
     pub fn since(&self, before: &Self) -> Option<Self> {
-        let Self {
-            number,
-            path,
-            method,
-            statuses,
-            client_gone,
-            broken,
-            shed,
-            rate_limited,
-            told,
-            spent,
-            held_ns,
-            behind,
-            service,
-            latency,
-            queue,
-            loop_wait,
-        } = self;
+        let Self { number, path, method, statuses, counts, spent, behind, durations } = self;
         let since = Self {
             number: *number,
             path: path.clone(),
             method: method.clone(),
             statuses: gained(statuses, &before.statuses)?,
-            client_gone: client_gone.checked_sub(before.client_gone)?,
-            broken: broken.checked_sub(before.broken)?,
-            shed: shed.checked_sub(before.shed)?,
-            rate_limited: rate_limited.checked_sub(before.rate_limited)?,
-            told: told.checked_sub(before.told)?,
+            counts: counts.since(&before.counts)?,
             spent: spent.since(&before.spent)?,
-            held_ns: held_ns.checked_sub(before.held_ns)?,
             behind: gained(behind, &before.behind)?,
-            service: service.since(&before.service)?,
-            latency: latency.since(&before.latency)?,
-            queue: queue.since(&before.queue)?,
-            loop_wait: loop_wait.since(&before.loop_wait)?,
+            durations: durations.since(&before.durations)?,
         };
         Some(since).filter(|since| since.finished() > 0)
     }

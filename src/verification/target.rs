@@ -211,7 +211,7 @@ impl Target {
             for (status, count) in &route.statuses {
                 *statuses.entry(*status).or_default() += count;
             }
-            latency.merge(&route.latency);
+            latency.merge(&route.durations.latency);
         }
         Self {
             statuses: Some(statuses),
@@ -219,8 +219,8 @@ impl Target {
             lost: total(|figures| figures.totals.lost),
             rejected: counts(|counts| counts.rejected),
             refused: counts(|counts| counts.refused),
-            client_gone: total(|figures| figures.routes.iter().map(|route| route.client_gone).sum()),
-            broken: total(|figures| figures.routes.iter().map(|route| route.broken).sum()),
+            client_gone: total(|figures| figures.routes.iter().map(|route| route.counts.client_gone).sum()),
+            broken: total(|figures| figures.routes.iter().map(|route| route.counts.broken).sum()),
             accepts: counts(|counts| counts.accepts),
             listen_drops: phases.iter().map(|figures| figures.listen_drops.get()).sum(),
             bytes_out: counts(|counts| counts.bytes_out),

@@ -104,9 +104,11 @@ fn of_routes(routes: &[Arc<RouteReading>]) -> Vec<MetricFamily> {
     });
     let unanswered = routes.iter().flat_map(|route| {
         let (method, path) = names(route);
-        [("client_gone", route.client_gone), ("broken_by_fault", route.broken)].map(move |(reason, count)| {
-            labelled_counter(&[("method", &method), ("route", &path), ("reason", reason)], float(count))
-        })
+        [("client_gone", route.counts.client_gone), ("broken_by_fault", route.counts.broken)].map(
+            move |(reason, count)| {
+                labelled_counter(&[("method", &method), ("route", &path), ("reason", reason)], float(count))
+            },
+        )
     });
     let of_each = |count: fn(&RouteReading) -> u64| {
         routes.iter().map(move |route| {
@@ -129,32 +131,32 @@ fn of_routes(routes: &[Arc<RouteReading>]) -> Vec<MetricFamily> {
         counters(
             "quintain_shed_requests_total",
             "Requests answered 503 because --max-inflight was reached.",
-            of_each(|route| route.shed),
+            of_each(|route| route.counts.shed),
         ),
         counters(
             "quintain_rate_limited_requests_total",
             "Requests answered 429 because a rate limit was reached.",
-            of_each(|route| route.rate_limited),
+            of_each(|route| route.counts.rate_limited),
         ),
         times(
             "quintain_request_duration_seconds",
             "Latency: from arrival in the kernel to the flush of the response; its sum is within 0.4 %.",
-            |route| &route.latency,
+            |route| &route.durations.latency,
         ),
         times(
             "quintain_service_duration_seconds",
             "Service: from the parsed head to the flush of the response, without the waits for the loop; its sum is within 0.4 %.",
-            |route| &route.service,
+            |route| &route.durations.service,
         ),
         times(
             "quintain_queue_duration_seconds",
             "Queue: from arrival in the kernel to the parsed head; its sum is within 0.4 %.",
-            |route| &route.queue,
+            |route| &route.durations.queue,
         ),
         times(
             "quintain_loop_wait_duration_seconds",
             "Loop: from a timer, a pool thread or a piece of the body that was ready until the loop ran the request on; its sum is within 0.4 %.",
-            |route| &route.loop_wait,
+            |route| &route.durations.loop_wait,
         ),
     ]
 }

@@ -10,11 +10,11 @@ use super::super::marks::Found;
 use super::Target;
 use super::json::Json;
 use crate::control::faults_between;
-use crate::histogram::{Distribution, Quantiles};
+use crate::histogram::{Distribution, Durations, Quantiles};
 use crate::http::Refusal;
 use crate::maybe_known::MaybeKnown;
 use crate::phase::{START, is_name};
-use crate::scoreboard::{Arrivals, Counts, Spent};
+use crate::scoreboard::{Arrivals, Counts, RouteCounts, Spent};
 use crate::snapshot::{Figures, Gauges, RouteReading, SlotFigures};
 use crate::sys::clock;
 
@@ -177,24 +177,10 @@ fn database(now: &Gauges, counts: &Counts) -> Value {
 
 /// Whom its requests have waited for is told by name, so it takes all routes.
 fn route(route: &RouteReading, all: &[RouteReading]) -> Value {
-    let RouteReading {
-        number: _,
-        path,
-        method,
-        statuses: counted,
-        client_gone,
-        broken,
-        shed,
-        rate_limited,
-        told,
-        spent: Spent { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns },
-        held_ns,
-        behind,
-        service,
-        latency,
-        queue,
-        loop_wait,
-    } = route;
+    let RouteReading { number: _, path, method, statuses: counted, counts, spent, behind, durations } = route;
+    let RouteCounts { client_gone, broken, shed, rate_limited, told, held_ns } = counts;
+    let Spent { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns } = spent;
+    let Durations { service, latency, queue, loop_wait } = durations;
     let behind = behind.iter().filter_map(|(number, waited_ns)| {
         let RouteReading { method, path, .. } = all.iter().find(|route| route.number == *number)?;
         Some(json!({ "method": method, "route": path, "seconds": seconds(*waited_ns) }))

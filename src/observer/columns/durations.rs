@@ -1,8 +1,8 @@
 //! The columns of how long requests took: in each, only those that were finished in the row's interval.
 
 use super::{Column, Row, column};
-use crate::histogram::Quantiles;
-use crate::sample::{Durations, RouteSample, TargetSample};
+use crate::histogram::{Durations, Quantiles};
+use crate::sample::{RouteSample, TargetSample};
 
 /// What has requests that took some time.
 pub trait Timed {

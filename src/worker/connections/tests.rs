@@ -115,11 +115,12 @@ impl Served {
             if now.in_flight == 0 && now.connections == 0 {
                 let routes = snapshot::routes(&self.board);
                 let finished: u64 = routes.iter().map(RouteReading::finished).sum();
-                let errors: u64 = routes.iter().map(|route| route.broken).sum();
+                let errors: u64 = routes.iter().map(|route| route.counts.broken).sum();
                 assert_eq!((totals.counts.finished, totals.counts.errors), (finished, errors), "{routes:?}");
                 assert_eq!((totals.counts.started, totals.counts.rejected), (finished, 0), "{routes:?}");
                 let route = routes.iter().find(|route| route.path == path).unwrap();
-                let seen = (route.statuses.get(&200).copied().unwrap_or(0), route.broken, route.client_gone);
+                let seen =
+                    (route.statuses.get(&200).copied().unwrap_or(0), route.counts.broken, route.counts.client_gone);
                 assert_eq!(seen, (answered, broken, 0), "{path}");
                 return;
             }
@@ -400,6 +401,6 @@ fn who_leaves_before_the_break_is_gone_and_not_broken() {
     }
     let routes = snapshot::routes(&served.board);
     let route = routes.iter().find(|route| route.path == "/truncate/large").unwrap();
-    assert_eq!((route.client_gone, route.broken, route.statuses.len()), (1, 0, 0));
+    assert_eq!((route.counts.client_gone, route.counts.broken, route.statuses.len()), (1, 0, 0));
     served.end();
 }
