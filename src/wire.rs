@@ -30,7 +30,7 @@ pub use chunks::{Decoded, Decoder};
 pub use connection::{Connection, Ending, Gauge};
 pub use connection_fault::ConnectionFault;
 pub use connection_state::{Phase, Timeouts};
-pub use head::{BadHead, BodyLength, HEAD, Head, Progress, Room, each_line, parse};
+pub use head::{BadHead, BodyLength, HEAD, Head, Progress, Room, each_line, parse, parse_whole};
 pub use http2::go_away;
 pub use linger::{linger, read_some};
 pub use transfer::Outgoing;

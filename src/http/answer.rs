@@ -3,12 +3,11 @@
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
-use bytes::BufMut;
 use utoipa::PartialSchema;
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{ObjectBuilder, RefOr};
 
-use super::figure::{push_hexadecimal, push_json, push_null, push_timing};
+use super::figure::{push_hexadecimal, push_json, push_null, push_timing, timing};
 use super::record::Exchange;
 pub use crate::scoreboard::Spent;
 use crate::sys::clock;
@@ -19,19 +18,6 @@ use crate::work::database::Queried;
 use crate::work::io::Waited;
 use crate::work::memory::Held;
 use crate::work::upload::Uploaded;
-
-/// What the figures of `Server-Timing` stand behind (<https://www.w3.org/TR/server-timing/>).
-const FIGURES: [&str; 9] = [
-    "queue;dur=",
-    "loop;dur=",
-    "inject;dur=",
-    "pool;dur=",
-    "acquire;dur=",
-    "db;dur=",
-    "cpu;dur=",
-    "io;dur=",
-    "total;dur=",
-];
 
 /// A finished piece of work, and the request that asked for it.
 pub struct Answer {
@@ -179,25 +165,26 @@ pub fn spent_on(done: &[Done]) -> Spent {
 /// The times are measured, in milliseconds, and none is a part of another; `total` is from the arrival until now, and has
 /// what the target itself needs beside them. `queue` is left out where the socket has no arrival stamps, `acquire` and `db`
 /// where no database was asked: no query takes no time.
-pub fn push_spent(out: &mut impl BufMut, spent: Spent, exchange: &Exchange) {
+pub fn push_spent(out: &mut Vec<u8>, spent: Spent, exchange: &Exchange) {
     let Spent { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns } = spent;
     let total_ns = clock::monotonic_ns().saturating_sub(exchange.arrival_ns());
-    let [acquire_ns, db_ns] = [acquire_ns, db_ns].map(|figure_ns| (db_ns > 0).then_some(figure_ns));
-    let [loop_ns, injected_ns, pool_ns, cpu_ns, io_ns, total_ns] =
-        [exchange.loop_ns(), injected_ns, pool_ns, cpu_ns, io_ns, total_ns].map(Some);
-    let figures = [exchange.queue_ns(), loop_ns, injected_ns, pool_ns, acquire_ns, db_ns, cpu_ns, io_ns, total_ns];
-    let mut before = "server-timing: ";
-    for (name, figure) in FIGURES.into_iter().zip(figures) {
-        if let Some(figure) = figure {
-            out.put_slice(before.as_bytes());
-            out.put_slice(name.as_bytes());
-            push_timing(out, figure);
-            before = ", ";
-        }
+    out.extend_from_slice(b"server-timing: ");
+    if let Some(queue_ns) = exchange.queue_ns() {
+        push_timing(out, timing!("queue"), queue_ns);
     }
-    out.put_slice(b"\r\nx-quintain-worker: ");
-    out.put_slice(exchange.worker().as_bytes());
-    out.put_slice(b"\r\n");
+    push_timing(out, timing!("loop"), exchange.loop_ns());
+    push_timing(out, timing!("inject"), injected_ns);
+    push_timing(out, timing!("pool"), pool_ns);
+    if db_ns > 0 {
+        push_timing(out, timing!("acquire"), acquire_ns);
+        push_timing(out, timing!("db"), db_ns);
+    }
+    push_timing(out, timing!("cpu"), cpu_ns);
+    push_timing(out, timing!("io"), io_ns);
+    push_timing(out, timing!("total"), total_ns);
+    // What separates the last one from a next.
+    out.truncate(out.len() - ", ".len());
+    push_all(out, ["\r\nx-quintain-worker: ", exchange.worker(), "\r\n"]);
 }
 
 /// Adds headers that somebody asks for: the first of a name takes the place of what is there, the others stand beside it.

@@ -2,8 +2,6 @@
 //!
 //! Clients such as `ab` take the first response's length for that of all, and count every other length as a failure.
 
-use bytes::BufMut;
-
 /// How many digits a figure has room for: in nanoseconds, 2 h 46 min. A larger figure takes more.
 const DIGITS: usize = 13;
 
@@ -39,25 +37,34 @@ pub fn push_null(text: &mut Vec<u8>) {
     text.extend(b"null");
 }
 
-/// Writes a duration of `Server-Timing`, in milliseconds rounded to three decimals: below 2 h 46 min of one width. Padded
-/// with zeros, since not every reader of the header takes a space after the `=`.
-pub fn push_timing(out: &mut impl BufMut, nanoseconds: u64) {
-    const NOTHING: &[u8] = b"0000000.000";
-    // Most durations are none.
-    if nanoseconds == 0 {
-        return out.put_slice(NOTHING);
-    }
-    let mut figure = [b'0'; LONGEST];
-    let point = LONGEST - 4;
-    figure[point] = b'.';
-    let (mut at, mut rest) = (LONGEST, nanoseconds.saturating_add(500) / 1_000);
+/// A duration of `Server-Timing` (<https://www.w3.org/TR/server-timing/>) that is none, with what separates it from the
+/// next: most are none. Padded with zeros, since not every reader of the header takes a space after the `=`.
+macro_rules! timing {
+    ($name:literal) => {
+        concat!($name, ";dur=0000000.000, ")
+    };
+}
+pub(super) use timing;
+
+/// Appends a [`timing!`], in milliseconds rounded to three decimals: below 2 h 46 min of one width.
+pub fn push_timing(out: &mut Vec<u8>, none: &'static str, nanoseconds: u64) {
+    out.extend_from_slice(none.as_bytes());
+    let mut rest = nanoseconds.saturating_add(500) / 1_000;
+    // From the last digit on.
+    let mut at = out.len() - ", ".len();
     while rest > 0 {
-        at -= if at == point + 1 { 2 } else { 1 };
+        at -= 1;
+        if out[at] == b'.' {
+            at -= 1;
+        }
+        if out[at] == b'=' {
+            at += 1;
+            out.insert(at, b'0');
+        }
         // Below ten.
-        figure[at] = b'0' + u8::try_from(rest % 10).unwrap_or_default();
+        out[at] += u8::try_from(rest % 10).unwrap_or_default();
         rest /= 10;
     }
-    out.put_slice(&figure[at.min(LONGEST - NOTHING.len())..]);
 }
 
 /// A number of so many hexadecimal digits, at most 16, as a JSON text.
@@ -104,7 +111,8 @@ mod tests {
             (9_999_999_999_500, "10000000.000"),
             (u64::MAX, "18446744073709.551"),
         ] {
-            assert_eq!(text(|text| push_timing(text, nanoseconds)), shown, "{nanoseconds}");
+            let text = text(|text| push_timing(text, timing!("io"), nanoseconds));
+            assert_eq!(text, format!("io;dur={shown}, "), "{nanoseconds}");
         }
     }
 

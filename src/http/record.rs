@@ -3,8 +3,6 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use bytes::BufMut;
-
 use super::answer::push_spent;
 use crate::scoreboard::{FaultMark, Outcome, Spent};
 use crate::sys::clock;
@@ -72,7 +70,7 @@ impl Exchange {
     }
 
     /// Writes the header lines that say so, if its work is done.
-    pub(super) fn push_spent(&self, out: &mut impl BufMut) {
+    pub(super) fn push_spent(&self, out: &mut Vec<u8>) {
         if let Some(spent) = self.connection.spent() {
             push_spent(out, spent, self);
         }

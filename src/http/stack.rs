@@ -26,7 +26,7 @@ use super::target::Target;
 use crate::scoreboard::{Outcome, Rejection};
 use crate::sys::clock;
 use crate::wire::{
-    BadHead, BodyLength, Connection, Ending, Head, Outgoing, Progress, Room, go_away, parse, push_instant,
+    BadHead, BodyLength, Connection, Ending, Head, Outgoing, Progress, Room, go_away, parse, parse_whole, push_instant,
 };
 use exchange::Asked;
 
@@ -174,16 +174,15 @@ impl Stack {
             let Some(left) = budget.checked_sub(1) else { return (taken, Some(Turn::Yield)) };
             *budget = left;
             let rest = &bytes[taken..];
-            let end = match self.find_end(rest) {
-                Ok(Some(end)) => end,
-                Ok(None) => return (taken, None),
-                Err(bad) => return (taken, Some(self.refused(bad, rest))),
-            };
-            self.progress = Progress::default();
             let mut room: Room<'_> = [const { MaybeUninit::uninit() }; _];
-            let head = match parse(&rest[..end], &mut room) {
-                Ok(head) => head,
-                Err(bad) => return (taken, Some(self.refused(bad, rest))),
+            let whole = if self.progress.is_begun() { None } else { parse_whole(rest, &mut room) };
+            let (head, end) = match whole {
+                Some(whole) => whole,
+                None => match self.parse(rest, &mut room) {
+                    Ok(Some(parsed)) => parsed,
+                    Ok(None) => return (taken, None),
+                    Err(bad) => return (taken, Some(self.refused(bad, rest))),
+                },
             };
             self.is_opened = true;
             taken += end;
@@ -198,15 +197,21 @@ impl Stack {
         (taken, None)
     }
 
-    fn find_end(&mut self, bytes: &[u8]) -> Result<Option<usize>, BadHead> {
-        let end = self.progress.find_end(bytes)?;
-        if end.is_none() {
+    /// A head that may be incomplete or wrong, and where it ends.
+    fn parse<'h, 'b>(
+        &mut self,
+        bytes: &'b [u8],
+        room: &'h mut Room<'b>,
+    ) -> Result<Option<(Head<'h, 'b>, usize)>, BadHead> {
+        let Some(end) = self.progress.find_end(bytes)? else {
             self.progress.check(bytes)?;
             if self.progress.has_begun() {
                 self.connection.head_begun();
             }
-        }
-        Ok(end)
+            return Ok(None);
+        };
+        self.progress = Progress::default();
+        Ok(Some((parse(&bytes[..end], room)?, end)))
     }
 
     /// Writes the answer to a request that needs no more than that.

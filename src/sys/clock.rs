@@ -26,6 +26,13 @@ pub fn realtime_ns() -> u64 {
     read(libc::CLOCK_REALTIME).unwrap_or(0)
 }
 
+/// Whole seconds since the Unix epoch, as of the kernel's last tick, some milliseconds ago: no counter is read for it
+/// (`CLOCK_REALTIME_COARSE`).
+#[must_use]
+pub fn realtime_second() -> u64 {
+    read(libc::CLOCK_REALTIME_COARSE).unwrap_or(0) / SECOND
+}
+
 /// CPU time that the calling thread has used (`CLOCK_THREAD_CPUTIME_ID`).
 #[must_use]
 pub fn thread_cpu_ns() -> u64 {

@@ -1,11 +1,13 @@
 //! Writes the head of a response, with what frames its body.
 
 use std::cell::RefCell;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::BufMut;
 use http::response::Parts;
 use http::{HeaderName, HeaderValue, StatusCode, header};
+
+use crate::sys::clock;
 
 /// What of a request concerns the form of its response.
 #[derive(Clone, Copy, Debug)]
@@ -146,11 +148,11 @@ thread_local! {
 }
 
 fn push_date(out: &mut impl BufMut) {
-    let now = SystemTime::now();
-    let second = now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let second = clock::realtime_second();
     DATE.with_borrow_mut(|(written, line)| {
         if *written != second {
             *written = second;
+            let now = SystemTime::UNIX_EPOCH + Duration::from_secs(second);
             let text = format!("date: {}\r\n", httpdate::fmt_http_date(now));
             // The format has one length.
             if text.len() == DATE_LINE {

@@ -260,11 +260,24 @@ pub type Room<'b> = [MaybeUninit<Header<'b>>; HEADER_LINES];
 /// # Errors
 /// What is wrong with it.
 pub fn parse<'h, 'b>(bytes: &'b [u8], room: &'h mut Room<'b>) -> Result<Head<'h, 'b>, BadHead> {
-    let mut request = Request::new(&mut []);
-    match request.parse_with_uninit_headers(bytes, room)? {
-        Status::Complete(length) if length == bytes.len() => {}
-        Status::Complete(_) | Status::Partial => return Err(BadHead::LineEnd),
+    match parse_first(bytes, room)? {
+        Some((head, end)) if end == bytes.len() => Ok(head),
+        Some(_) | None => Err(BadHead::LineEnd),
     }
+}
+
+/// Reads the head at whose first byte `bytes` begins, if nothing is wrong with it and no limit is near, and says where it
+/// ends: most heads come whole, and need not be searched for their end. For whatever is left there is [`Progress`].
+pub fn parse_whole<'h, 'b>(bytes: &'b [u8], room: &'h mut Room<'b>) -> Option<(Head<'h, 'b>, usize)> {
+    /// A head that ends within so many bytes keeps to [`HEAD`] and [`TARGET`].
+    const SHORT: usize = 4 * 1024;
+    parse_first(&bytes[..bytes.len().min(SHORT)], room).ok().flatten()
+}
+
+/// The head at whose first byte `bytes` begins, and where it ends; `None` if that is still to come.
+fn parse_first<'h, 'b>(bytes: &'b [u8], room: &'h mut Room<'b>) -> Result<Option<(Head<'h, 'b>, usize)>, BadHead> {
+    let mut request = Request::new(&mut []);
+    let Status::Complete(end) = request.parse_with_uninit_headers(bytes, room)? else { return Ok(None) };
     let Request { method, path, version, headers } = request;
     let (Some(method), Some(target)) = (method, path) else { return Err(BadHead::RequestLine) };
     let is_http_11 = version == Some(1);
@@ -276,7 +289,7 @@ pub fn parse<'h, 'b>(bytes: &'b [u8], room: &'h mut Room<'b>) -> Result<Head<'h,
         return Err(BadHead::NoHost);
     }
     let Lines { length, is_chunked, closes, keeps_alive, expects_continue, referer, .. } = read;
-    Ok(Head {
+    let head = Head {
         method,
         target,
         is_http_11,
@@ -285,7 +298,8 @@ pub fn parse<'h, 'b>(bytes: &'b [u8], room: &'h mut Room<'b>) -> Result<Head<'h,
         keep_alive: !closes && (is_http_11 || keeps_alive),
         expects_continue: is_http_11 && expects_continue,
         referer,
-    })
+    };
+    Ok(Some((head, end)))
 }
 
 /// Reads the header lines of a head that [`parse`] has read, once more: their names and values.
@@ -400,12 +414,22 @@ fn is_host(bytes: &[u8]) -> bool {
     is_port && is_name(name)
 }
 
+/// `reg-name` (RFC 3986, 3.2.2).
 fn is_name(name: &[u8]) -> bool {
+    /// Whether a byte stands for itself in a name: looked up, since every request has a Host.
+    const STANDS: [bool; 256] = {
+        let mut stands = [false; 256];
+        let mut byte = 0_u8;
+        while byte < 128 {
+            stands[byte as usize] = byte.is_ascii_alphanumeric()
+                || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&'..=b',' | b';' | b'=');
+            byte += 1;
+        }
+        stands
+    };
     let is_hexadecimal = |at: usize| name.get(at).is_some_and(u8::is_ascii_hexdigit);
-    name.iter().enumerate().all(|(at, &byte)| match byte {
-        b'%' => is_hexadecimal(at + 1) && is_hexadecimal(at + 2),
-        _ => byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte),
-    })
+    let is_encoded = |at: usize| name[at] == b'%' && is_hexadecimal(at + 1) && is_hexadecimal(at + 2);
+    name.iter().enumerate().all(|(at, &byte)| STANDS[usize::from(byte)] || is_encoded(at))
 }
 
 #[cfg(test)]

@@ -18,7 +18,12 @@ fn read(bytes: &[u8], piece: usize) -> Result<Option<usize>, BadHead> {
 /// The same, whatever the pieces.
 fn both(bytes: &[u8]) -> Result<Option<usize>, BadHead> {
     let whole = read(bytes, bytes.len());
-    assert_eq!(read(bytes, 1), whole, "{}", String::from_utf8_lossy(bytes).escape_debug());
+    let shown = String::from_utf8_lossy(bytes);
+    assert_eq!(read(bytes, 1), whole, "{}", shown.escape_debug());
+    let mut room = [const { MaybeUninit::uninit() }; HEADER_LINES];
+    if let Some((_, end)) = parse_whole(bytes, &mut room) {
+        assert_eq!(Ok(Some(end)), whole, "{}", shown.escape_debug());
+    }
     whole
 }
 

@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use quintain::wire::{BadHead, BodyLength, Decoded, Decoder, HEAD, Progress, Room, parse};
+use quintain::wire::{BadHead, BodyLength, Decoded, Decoder, HEAD, Head, Progress, Room, parse, parse_whole};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// What a head says.
@@ -38,7 +38,8 @@ enum Outcome {
 }
 
 /// A head is read alike whether it comes whole or in pieces, and as hyper reads it where both take it; what is no head
-/// is none in any pieces, nor for hyper, unless a rule refuses it that hyper doesn't have.
+/// is none in any pieces, nor for hyper, unless a rule refuses it that hyper doesn't have. What is read without a search
+/// for its end is what is read with it.
 ///
 /// # Panics
 /// When that does not hold.
@@ -50,6 +51,11 @@ pub fn head(bytes: &[u8], piece: usize) {
         // with each piece.
         (Outcome::Bad(_), Outcome::Bad(_) | Outcome::Incomplete) => {}
         _ => assert_eq!(whole, in_pieces, "whole, and in pieces of {piece}"),
+    }
+    let mut room: Room<'_> = [const { MaybeUninit::uninit() }; _];
+    match parse_whole(bytes, &mut room) {
+        Some((head, end)) => assert_eq!(Outcome::Head(end, said(&head)), whole, "at once, and after a search"),
+        None => assert!(!matches!(whole, Outcome::Head(..=1_000, _)), "at once: {whole:?}"),
     }
     match whole {
         Outcome::Head(end, said) => {
@@ -90,20 +96,18 @@ fn read(bytes: &[u8], piece: usize) -> Outcome {
 
 fn complete(bytes: &[u8]) -> Outcome {
     let mut room: Room<'_> = [const { MaybeUninit::uninit() }; _];
-    match parse(bytes, &mut room) {
-        Err(bad) => Outcome::Bad(bad),
-        Ok(head) => {
-            let line = |line: &httparse::Header<'_>| (line.name.to_ascii_lowercase(), line.value.to_vec());
-            let said = Said {
-                method: head.method.to_owned(),
-                target: head.target.to_owned(),
-                is_http_11: head.is_http_11,
-                lines: sorted(head.headers.iter().map(line).collect()),
-                body: head.body,
-                keep_alive: head.keep_alive,
-            };
-            Outcome::Head(bytes.len(), said)
-        }
+    parse(bytes, &mut room).map_or_else(Outcome::Bad, |head| Outcome::Head(bytes.len(), said(&head)))
+}
+
+fn said(head: &Head<'_, '_>) -> Said {
+    let line = |line: &httparse::Header<'_>| (line.name.to_ascii_lowercase(), line.value.to_vec());
+    Said {
+        method: head.method.to_owned(),
+        target: head.target.to_owned(),
+        is_http_11: head.is_http_11,
+        lines: sorted(head.headers.iter().map(line).collect()),
+        body: head.body,
+        keep_alive: head.keep_alive,
     }
 }
 
