@@ -26,7 +26,8 @@ use super::target::Target;
 use crate::scoreboard::{Outcome, Rejection};
 use crate::sys::clock;
 use crate::wire::{
-    BadHead, BodyLength, Connection, Ending, Head, Outgoing, Progress, Room, go_away, parse, parse_whole, push_instant,
+    BadHead, BodyLength, Connection, Ending, Head, Outgoing, Progress, Room, go_away, parse, parse_whole,
+    push_instant,
 };
 use exchange::Asked;
 

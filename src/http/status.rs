@@ -38,7 +38,11 @@ fn answer(code: StatusCode) -> Response {
     let mut response = Response::default();
     *response.status_mut() = code;
     if !is_bodiless(code) {
-        *response.body_mut() = Body::from(["{\"status\":", code.as_str(), "}\n"].concat());
+        let mut body = Vec::with_capacity(16);
+        for part in ["{\"status\":", code.as_str(), "}\n"] {
+            body.extend_from_slice(part.as_bytes());
+        }
+        *response.body_mut() = Body::from(body);
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     if let Some((name, value)) = required_headers(code) {
@@ -59,31 +63,40 @@ pub fn required_headers(code: StatusCode) -> Option<(HeaderName, &'static str)> 
     }
 }
 
-/// Codes with their weights in millionths.
+/// What a request may be answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Codes(Vec<(StatusCode, u64)>);
+pub enum Codes {
+    /// Always this.
+    One(StatusCode),
+    /// One of several, with their weights in millionths.
+    Weighted(Vec<(StatusCode, u64)>),
+}
 
 impl Codes {
-    /// The code that an index gets; one alone needs none.
-    fn at(&self, seed: impl FnOnce() -> u64, draw: impl FnOnce() -> u64) -> StatusCode {
-        let kind = match &self.0[..] {
-            [_] => None,
-            _ => self.partition(seed()).and_then(|partition| partition.kind_at(draw())),
-        };
-        // What rounding leaves over is the last one's that has a weight.
-        let last = self.0.iter().rposition(|&(_, weight)| weight > 0).unwrap_or(0);
-        let place = kind.unwrap_or(last);
-        self.0[place].0
+    fn of(codes: Vec<(StatusCode, u64)>) -> Self {
+        if let [(code, _)] = codes[..] { Self::One(code) } else { Self::Weighted(codes) }
     }
 
-    fn partition(&self, seed: u64) -> Option<Partition> {
-        /// Parts in a rate of 1.
-        const WHOLE: u128 = 1_000_000_000;
-        let sum: u128 = self.0.iter().map(|&(_, weight)| u128::from(weight)).sum();
-        let share = |weight: u64| u64::try_from(u128::from(weight) * WHOLE / sum).ok().and_then(Rate::from_parts);
-        let rates: Option<Vec<Rate>> = self.0.iter().map(|&(_, weight)| share(weight)).collect();
-        Partition::new(Spacing::Shuffled, seed, &rates?).ok()
+    /// The code that an index gets; one alone needs none.
+    fn at(&self, seed: impl FnOnce() -> u64, draw: impl FnOnce() -> u64) -> StatusCode {
+        let codes = match self {
+            Self::One(code) => return *code,
+            Self::Weighted(codes) => codes,
+        };
+        let kind = partition(codes, seed()).and_then(|partition| partition.kind_at(draw()));
+        // What rounding leaves over is the last one's that has a weight.
+        let last = codes.iter().rposition(|&(_, weight)| weight > 0).unwrap_or(0);
+        codes[kind.unwrap_or(last)].0
     }
+}
+
+fn partition(codes: &[(StatusCode, u64)], seed: u64) -> Option<Partition> {
+    /// Parts in a rate of 1.
+    const WHOLE: u128 = 1_000_000_000;
+    let sum: u128 = codes.iter().map(|&(_, weight)| u128::from(weight)).sum();
+    let share = |weight: u64| u64::try_from(u128::from(weight) * WHOLE / sum).ok().and_then(Rate::from_parts);
+    let rates: Option<Vec<Rate>> = codes.iter().map(|&(_, weight)| share(weight)).collect();
+    Partition::new(Spacing::Shuffled, seed, &rates?).ok()
 }
 
 impl FromQuery for Codes {
@@ -92,6 +105,9 @@ impl FromQuery for Codes {
 
     fn from_query(query: &Query<'_>, _: &Limits) -> Result<Self, Refusal> {
         let text = query.get("codes").unwrap_or("");
+        if let Some(code) = read(text) {
+            return Ok(Self::One(code));
+        }
         let refuse = |why: String| Refusal::parameter("codes", text, format!("codes={text}: {why}"), ALLOWED);
         let codes: Vec<_> = text.split(',').map(item).collect::<Result<_, _>>().map_err(refuse)?;
         if codes.len() > MOST {
@@ -100,7 +116,7 @@ impl FromQuery for Codes {
         if codes.iter().all(|&(_, weight)| weight == 0) {
             return Err(refuse("one weight must be above 0".to_owned()));
         }
-        Ok(Self(codes))
+        Ok(Self::of(codes))
     }
 }
 
@@ -138,11 +154,15 @@ mod tests {
 
     fn counts(codes: &Codes, requests: u64) -> Vec<usize> {
         let drawn: Vec<StatusCode> = (0..requests).map(|index| codes.at(|| 7, || index)).collect();
-        codes.0.iter().map(|&(code, _)| drawn.iter().filter(|&&one| one == code).count()).collect()
+        let known = match codes {
+            Codes::One(code) => vec![(*code, 1)],
+            Codes::Weighted(codes) => codes.clone(),
+        };
+        known.iter().map(|&(code, _)| drawn.iter().filter(|&&one| one == code).count()).collect()
     }
 
     fn codes(text: &str) -> Codes {
-        Codes(text.split(',').map(|text| item(text).unwrap()).collect())
+        Codes::of(text.split(',').map(|text| item(text).unwrap()).collect())
     }
 
     #[test]
