@@ -37,8 +37,8 @@ pub fn push_null(text: &mut Vec<u8>) {
     text.extend(b"null");
 }
 
-/// A duration of `Server-Timing` (<https://www.w3.org/TR/server-timing/>) that is none, with what separates it from the
-/// next: most are none. Padded with zeros, since not every reader of the header takes a space after the `=`.
+/// A name of `Server-Timing` (<https://www.w3.org/TR/server-timing/>) with a duration that is none, and what separates it
+/// from the next: most are none. Padded with zeros, since not every reader of the header takes a space after the `=`.
 macro_rules! timing {
     ($name:literal) => {
         concat!($name, ";dur=0000000.000, ")
@@ -46,23 +46,30 @@ macro_rules! timing {
 }
 pub(super) use timing;
 
-/// Appends a [`timing!`], in milliseconds rounded to three decimals: below 2 h 46 min of one width.
+/// Appends a [`timing!`] with a duration in milliseconds, rounded to three decimals: below 2 h 46 min of one width.
 pub fn push_timing(out: &mut Vec<u8>, none: &'static str, nanoseconds: u64) {
+    const BEHIND: usize = "0000000.000, ".len();
     out.extend_from_slice(none.as_bytes());
-    let mut rest = nanoseconds.saturating_add(500) / 1_000;
-    // From the last digit on.
-    let mut at = out.len() - ", ".len();
+    let microseconds = nanoseconds.saturating_add(500) / 1_000;
+    if microseconds == 0 {
+        return;
+    }
+    let begin = out.len() - BEHIND;
+    let (milliseconds, fraction) = (microseconds / 1_000, microseconds % 1_000);
+    if milliseconds > 9_999_999 {
+        out.truncate(begin);
+        return out.extend_from_slice(format!("{milliseconds}.{fraction:03}, ").as_bytes());
+    }
+    let figure = &mut out[begin..];
+    // Below ten.
+    let digit = |number: u64| u8::try_from(number % 10).unwrap_or_default();
+    figure[8] += digit(fraction / 100);
+    figure[9] += digit(fraction / 10);
+    figure[10] += digit(fraction);
+    let (mut rest, mut at) = (milliseconds, 7);
     while rest > 0 {
         at -= 1;
-        if out[at] == b'.' {
-            at -= 1;
-        }
-        if out[at] == b'=' {
-            at += 1;
-            out.insert(at, b'0');
-        }
-        // Below ten.
-        out[at] += u8::try_from(rest % 10).unwrap_or_default();
+        figure[at] += digit(rest);
         rest /= 10;
     }
 }

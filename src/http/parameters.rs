@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::{Range as Place, RangeInclusive};
 use std::time::Duration;
 
+use memchr::memchr_iter;
 use utoipa::openapi::ObjectBuilder;
 
 use super::error::Refusal;
@@ -334,7 +335,7 @@ fn unknown(name: &str, value: &str, known: &[&str]) -> Refusal {
 fn broken_encoding(text: &str) -> Option<&str> {
     let bytes = text.as_bytes();
     let hexadecimal = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
-    let broken = (0..bytes.len()).find(|&at| bytes[at] == b'%' && !(hexadecimal(at + 1) && hexadecimal(at + 2)))?;
+    let broken = memchr_iter(b'%', bytes).find(|&at| !(hexadecimal(at + 1) && hexadecimal(at + 2)))?;
     text.get(broken..(broken + 3).min(text.len())).or(Some("%"))
 }
 

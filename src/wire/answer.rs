@@ -52,15 +52,18 @@ pub fn push_head<Out: BufMut>(
         None if is_http_11 => Framed::Chunked,
         None => Framed::UntilClose,
     };
-    let keep_alive = keep_alive && framed != Framed::UntilClose && !closes(headers.get(header::CONNECTION));
+    let mut keep_alive = keep_alive && framed != Framed::UntilClose;
     push_status(out, is_http_11, parts.status);
     let mut has_date = false;
     for (name, value) in headers {
-        if [header::CONNECTION, header::TRANSFER_ENCODING, header::CONTENT_LENGTH].contains(name) {
-            continue;
+        match *name {
+            header::CONNECTION => keep_alive &= !closes(value),
+            header::TRANSFER_ENCODING | header::CONTENT_LENGTH => {}
+            _ => {
+                has_date |= name == header::DATE;
+                push_line(out, name, value);
+            }
         }
-        has_date |= name == header::DATE;
-        push_line(out, name, value);
     }
     match framed {
         Framed::Length(length) => push_length(out, length),
@@ -102,9 +105,9 @@ fn is_bodiless(status: StatusCode) -> bool {
     status.is_informational() || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)
 }
 
-fn closes(connection: Option<&HeaderValue>) -> bool {
+fn closes(connection: &HeaderValue) -> bool {
     let is_close = |option: &[u8]| option.trim_ascii().eq_ignore_ascii_case(b"close");
-    connection.is_some_and(|value| value.as_bytes().split(|&byte| byte == b',').any(is_close))
+    connection.as_bytes().split(|&byte| byte == b',').any(is_close)
 }
 
 fn push_status(out: &mut impl BufMut, is_http_11: bool, status: StatusCode) {
