@@ -27,7 +27,7 @@ use toml::de::DeTable;
 
 pub use builtin::{BUILT_IN, DEFAULT};
 pub use overlap::{other_slash, shape};
-pub use plan::Stage;
+pub use plan::{Load, Stage};
 pub use published::{Claim, PUBLISHED, Published};
 pub use response::{OURS, is_bodiless};
 pub use switches::Switch;
@@ -58,8 +58,8 @@ pub struct Profile {
     pub routes: Vec<Route>,
     /// As understood: nothing is left out that has a default. They begin with the run.
     pub faults: Vec<Written>,
-    /// One stage after the other; empty when the profile has no plan.
-    pub load: Vec<Stage>,
+    /// The load that it is meant for.
+    pub load: Load,
     /// Figures of the system that it stands for, one set for each of its own measurements.
     pub published: Vec<Published>,
     /// As it was written.
@@ -430,7 +430,7 @@ fn read_set(name: &str, text: &str, rules: &Rules<'_>, but: Option<(&str, &str)>
     let faults =
         table.get("fault").map_or_else(Vec::new, |faults| plans::read(&faults, &routes, rules, &mut errors));
     check_limits(&table, text, &mut errors);
-    let load = table.get("load").map_or_else(Vec::new, |load| plan::load(&load, &mut errors));
+    let load = table.get("load").map_or_else(Load::default, |load| plan::load(&load, &routes, &mut errors));
     let published =
         table.get("published").map_or_else(Vec::new, |figures| published::published(&figures, &mut errors));
     if table.entries().is_empty() {

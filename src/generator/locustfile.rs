@@ -1,29 +1,40 @@
 //! The Locust file of a load: which routes users ask for, by their weights, and how many users there are over time.
-
-use std::fmt::Write;
+//!
+//! A generated head says what the load is; `locustfile.py` does it.
 
 /// Several routes by their weights, and stages of users.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Mix {
     /// At least one.
     pub routes: Vec<Weighted>,
+    /// What each user sends first, once, and again when an answer is 401.
+    pub login: Option<Request>,
+    /// How long a user waits before the next request, in seconds: at least, at most.
+    pub think_s: (f64, f64),
     /// One after the other; without any, the command line says how many users there are and for how long.
     pub stages: Vec<Crowd>,
-    /// Ends the load after so many requests.
+    /// Ends the load after so many requests, logins not counted.
     pub requests: Option<u64>,
 }
 
-/// A route and its share of the requests.
+/// A request that users send.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Weighted {
+pub struct Request {
     /// Such as `GET`.
     pub method: String,
     /// What varies in it stands in braces.
     pub path: String,
-    /// Against those of the others.
-    pub weight: f64,
     /// How many bytes are sent.
     pub body_bytes: u64,
+}
+
+/// A request and its share of all.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weighted {
+    /// The request.
+    pub request: Request,
+    /// Against those of the others.
+    pub weight: f64,
 }
 
 /// Users of one stage.
@@ -37,39 +48,55 @@ pub struct Crowd {
     pub seconds: Option<f64>,
 }
 
+impl Request {
+    /// As a tuple in Python.
+    fn python(&self) -> String {
+        let Self { method, path, body_bytes } = self;
+        // A JSON string is a Python string, too.
+        let quoted = |text: &str| serde_json::Value::from(text).to_string();
+        format!("({}, {}, body({body_bytes}))", quoted(method), quoted(path))
+    }
+}
+
+impl Crowd {
+    /// As a tuple in Python.
+    fn python(&self) -> String {
+        let Self { users, spawn_rate, seconds } = self;
+        let seconds = seconds.map_or_else(|| "float(\"inf\")".to_owned(), |seconds| seconds.to_string());
+        format!("({users}, {spawn_rate}, {seconds})")
+    }
+}
+
 impl Mix {
     /// One path, as it is written.
     pub(super) fn of_path(path: &str) -> Self {
         let path = path.replace('{', "%7B").replace('}', "%7D");
-        Self {
-            routes: vec![Weighted { method: "GET".to_owned(), path, weight: 1.0, body_bytes: 0 }],
-            ..Self::default()
-        }
+        let request = Request { method: "GET".to_owned(), path, body_bytes: 0 };
+        Self { routes: vec![Weighted { request, weight: 1.0 }], ..Self::default() }
     }
 
-    /// The Python text. What varies in a path is a number. A load of so many requests ends when the last of them is
-    /// answered, so that none is given up.
+    /// The Python text. What varies in a path is a number, or what an earlier answer to the same user called so. A load of so
+    /// many requests ends when the last of them is answered, so that none is given up.
     #[must_use]
     pub fn locustfile(&self) -> String {
-        // A JSON string is a Python string, too.
-        let quoted = |text: &str| serde_json::Value::from(text).to_string();
-        let routes: Vec<String> = self
-            .routes
-            .iter()
-            .map(|Weighted { method, path, body_bytes, weight: _ }| {
-                format!("    ({}, {}, body({body_bytes})),", quoted(method), quoted(path))
-            })
-            .collect();
-        let weights: Vec<String> = self.routes.iter().map(|one| one.weight.to_string()).collect();
-        let requests = self.requests.map_or_else(|| "None".to_owned(), |count| count.to_string());
-        let shape = if self.stages.is_empty() { "" } else { "LoadTestShape, " };
-        let mut text = format!(
-            "import itertools
+        let Self { routes, login, think_s: (least_s, most_s), stages, requests } = self;
+        let none = || "None".to_owned();
+        let tuples: Vec<String> = routes.iter().map(|one| one.request.python()).collect();
+        let weights: Vec<String> = routes.iter().map(|one| one.weight.to_string()).collect();
+        let stages: Vec<String> = stages.iter().map(Crowd::python).collect();
+        format!(
+            "import json
+import logging
+import os
 import random
 import re
+from urllib.parse import quote
+from urllib.request import Request, urlopen
 
-from locust import HttpUser, {shape}constant, task
+import gevent
+from locust import HttpUser, LoadTestShape, between, events, task
 from locust.exception import StopUser
+from locust.runners import MasterRunner, WorkerRunner
 
 
 def body(size):
@@ -77,59 +104,27 @@ def body(size):
 
 
 ROUTES = [
-{}
+    {},
 ]
 WEIGHTS = [{}]
+# Sent by each user first; None: there is no login.
+LOGIN = {}
+# Seconds between an answer and the next request, from and to.
+THINK = ({least_s}, {most_s})
+# Users, new users a second, seconds. Without any, the command line says them.
+STAGES = [{}]
 # After so many the load ends; None has no such end.
-REQUESTS = {requests}
-VARYING = re.compile(r\"\\{{[^}}]*\\}}\")
-asked = itertools.count()
-answered = itertools.count(1)
+REQUESTS = {}
 
-
-class Client(HttpUser):
-    wait_time = constant(0)
-
-    @task
-    def ask(self):
-        if REQUESTS is not None and next(asked) >= REQUESTS:
-            raise StopUser()
-        [(method, path, data)] = random.choices(ROUTES, WEIGHTS)
-        here = VARYING.sub(lambda _: str(random.randrange(1, 1000)), path)
-        self.client.request(method, here, data=data, name=path)
-        if next(answered) == REQUESTS:
-            self.environment.runner.quit()
-",
-            routes.join("\n"),
-            weights.join(", ")
-        );
-        if self.stages.is_empty() {
-            return text;
-        }
-        let stage = |Crowd { users, spawn_rate, seconds }: &Crowd| {
-            let seconds = seconds.map_or_else(|| "float(\"inf\")".to_owned(), |seconds| seconds.to_string());
-            format!("({users}, {spawn_rate}, {seconds}), ")
-        };
-        let stages: String = self.stages.iter().map(stage).collect();
-        // Writing to a string can't fail.
-        let _ = write!(
-            text,
-            "
-
-class Stages(LoadTestShape):
-    # Users, new users a second, seconds.
-    stages = [{}]
-
-    def tick(self):
-        ends = 0
-        for users, spawn_rate, seconds in self.stages:
-            ends += seconds
-            if self.get_run_time() < ends:
-                return users, spawn_rate
-        return None
-",
-            stages.trim_end_matches(", ")
-        );
-        text
+VARYING = re.compile(r\"{{\\*?([^}}]*)}}\")
+NAMES = {{name for _, path, _ in ROUTES for name in VARYING.findall(path)}}
+{}",
+            tuples.join(",\n    "),
+            weights.join(", "),
+            login.as_ref().map_or_else(none, Request::python),
+            stages.join(", "),
+            requests.map_or_else(none, |count| count.to_string()),
+            include_str!("locustfile.py"),
+        )
     }
 }

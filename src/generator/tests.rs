@@ -280,19 +280,17 @@ fn a_load_that_a_generator_can_t_make_is_a_sentence() {
 #[test]
 fn locust_s_file_has_the_weights_and_the_stages() {
     let route = |method: &str, path: &str, weight| Weighted {
-        method: method.to_owned(),
-        path: path.to_owned(),
+        request: Request { method: method.to_owned(), path: path.to_owned(), body_bytes: 100 },
         weight,
-        body_bytes: 100,
     };
     let mix = Mix {
         routes: vec![route("GET", "/users/{id}", 3.0), route("POST", "/a\"b", 0.5)],
         stages: vec![Crowd { users: 10, spawn_rate: 2.0, seconds: Some(180.0) }],
-        requests: None,
+        ..Mix::default()
     };
     let text = mix.locustfile();
     for words in
-        ["(\"POST\", \"/a\\\"b\", body(100))", "WEIGHTS = [3, 0.5]", "stages = [(10, 2, 180)]", "REQUESTS = None"]
+        ["(\"POST\", \"/a\\\"b\", body(100))", "WEIGHTS = [3, 0.5]", "STAGES = [(10, 2, 180)]", "REQUESTS = None"]
     {
         assert!(text.contains(words), "{words}: {text}");
     }
@@ -311,11 +309,11 @@ fn locust_s_file_has_the_weights_and_the_stages() {
     for word in ["--run-time=1s", "--exit-code-on-error=0"] {
         assert!(warmup.command.contains(&word.to_owned()), "{warmup:?}");
     }
-    assert!(warmup.files[0].1.contains("WEIGHTS = [3, 0.5]") && !warmup.files[0].1.contains("stages ="));
+    assert!(warmup.files[0].1.contains("WEIGHTS = [3, 0.5]") && warmup.files[0].1.contains("STAGES = []"));
     let counted = Load { amount: Amount::Requests(500), mix: None, ..load.clone() };
     let counted = locust.invocation(&counted, "http://t").unwrap();
     assert!(!counted.command.iter().any(|word| word.starts_with("--users")), "its file has them: {counted:?}");
-    for words in ["REQUESTS = 500", "stages = [(10, 2, float(\"inf\"))]"] {
+    for words in ["REQUESTS = 500", "STAGES = [(10, 2, float(\"inf\"))]"] {
         assert!(counted.files[0].1.contains(words), "{words}: {counted:?}");
     }
     for other in ["oha", "wrk", "loadtest", "autocannon", "ab", "hey", "h2load"] {

@@ -2,7 +2,25 @@
 
 use std::time::Duration;
 
+use http::Method;
+
+use super::Route;
 use super::entry::{Entry, ProfileErrors, Table};
+use super::route::METHODS;
+use crate::spelling::nearest;
+
+/// The load that a profile is meant for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Load {
+    /// One stage after the other; empty when the profile has no plan.
+    pub stages: Vec<Stage>,
+    /// How long a user waits between an answer and the next request: at least, at most.
+    pub think: (Duration, Duration),
+    /// What each user asks first, by its method and path: one of the profile's routes.
+    pub login: Option<(Method, String)>,
+    /// Routes of the target's own that users ask besides those of the profile, with their weights.
+    pub also: Vec<(Method, String, f64)>,
+}
 
 /// A stage of the load that a profile is meant for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,14 +54,78 @@ pub fn summary(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<Stri
     Some(text.to_owned())
 }
 
-/// `[load]`: one stage, or `stages`.
-pub fn load(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Vec<Stage> {
-    const KEYS: [&str; 6] = ["requests", "concurrency", "users", "spawn_rate", "duration", "stages"];
-    let Some(table) = entry.table(&KEYS, errors) else { return Vec::new() };
+/// What a stage consists of.
+const STAGE: [&str; 5] = ["requests", "concurrency", "users", "spawn_rate", "duration"];
+
+/// `[load]`: one stage, or `stages`, and what users do besides asking for the profile's routes.
+pub fn load(entry: &Entry<'_>, routes: &[Route], errors: &mut ProfileErrors<'_>) -> Load {
+    let known: Vec<&str> = STAGE.into_iter().chain(["stages", "think", "login", "also"]).collect();
+    let Some(table) = entry.table(&known, errors) else { return Load::default() };
+    Load {
+        stages: stages(&table, errors),
+        think: table.get("think").and_then(|think| self::think(&think, errors)).unwrap_or_default(),
+        login: table.get("login").and_then(|login| self::login(&login, routes, errors)),
+        also: table.get("also").map_or_else(Vec::new, |also| self::also(&also, errors)),
+    }
+}
+
+/// A duration, or a list of the least and the most.
+fn think(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<(Duration, Duration)> {
+    const MOST: Duration = Duration::from_hours(1);
+    let ends = entry.one_or_list(errors);
+    let ends: Vec<Duration> =
+        ends.iter().map(|end| end.duration(&(Duration::ZERO..=MOST), "", errors)).collect::<Option<_>>()?;
+    match ends[..] {
+        [always] => Some((always, always)),
+        [least, most] if least <= most => Some((least, most)),
+        _ => {
+            let allowed = "must be one duration, or the least and the most, such as [\"100ms\", \"500ms\"]";
+            errors.wrong(entry.at(), &entry.key, allowed);
+            None
+        }
+    }
+}
+
+/// One of the routes, such as `POST /login`.
+fn login(entry: &Entry<'_>, routes: &[Route], errors: &mut ProfileErrors<'_>) -> Option<(Method, String)> {
+    let text = entry.text(errors)?;
+    let all =
+        routes.iter().flat_map(|route| route.methods.iter().map(|method| (method.clone(), route.path.clone())));
+    let mut known = all.map(|(method, path)| (format!("{method} {path}"), (method, path)));
+    let names: Vec<String> = known.clone().map(|(name, _)| name).collect();
+    let found = known.find(|(name, _)| name == text).map(|(_, route)| route);
+    if found.is_none() {
+        let hint = nearest(text, names.iter().map(String::as_str));
+        let hint = hint.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+        errors.wrong_value(entry, format!("must be a route of this profile, with its method{hint}"));
+    }
+    found
+}
+
+/// Method and path → weight.
+fn also(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Vec<(Method, String, f64)> {
+    let table = entry.open_table(errors);
+    let mut routes = Vec::new();
+    for (name, span, weight) in table.iter().flat_map(Table::entries) {
+        let route = name.split_once(' ').filter(|(_, path)| path.starts_with('/'));
+        let route =
+            route.and_then(|(method, path)| Some((METHODS.contains(&method).then(|| method.parse().ok())??, path)));
+        let Some((method, path)) = route else {
+            errors.wrong(span.start, &weight.key, "must be a method and a path, such as \"GET /health\"");
+            continue;
+        };
+        if let Some(weight) = weight.number(&(0.0..=1e6), errors) {
+            routes.push((method, path.to_owned(), weight));
+        }
+    }
+    routes
+}
+
+fn stages(table: &Table<'_>, errors: &mut ProfileErrors<'_>) -> Vec<Stage> {
     let Some(stages) = table.get("stages") else {
-        return stage(&table, errors).into_iter().collect();
+        return stage(table, errors).into_iter().collect();
     };
-    for key in &KEYS[..5] {
+    for key in STAGE {
         if let Some(beside) = table.get(key) {
             errors.wrong_value(&beside, "must not stand beside `stages`: it belongs into one of them");
         }
@@ -55,7 +137,7 @@ pub fn load(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Vec<Stage> {
             "must be a list of at least one stage, such as { users = 10, spawn_rate = 2, duration = \"3m\" }",
         );
     }
-    let tables: Vec<Table<'_>> = list.iter().filter_map(|stage| stage.table(&KEYS[..5], errors)).collect();
+    let tables: Vec<Table<'_>> = list.iter().filter_map(|stage| stage.table(&STAGE, errors)).collect();
     tables.iter().filter_map(|table| stage(table, errors)).collect()
 }
 

@@ -16,7 +16,7 @@ use crate::work::io::Mode;
 use crate::work::memory::Hold;
 
 /// Methods that a route may have. GET answers HEAD too.
-const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
+pub(super) const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
 
 /// Longest path: with its method it must fit the route table.
 const PATH: usize = 200;

@@ -106,7 +106,7 @@ const IN_A_ROUTE: [Bad; 64] = [
 
 /// A whole text, line and column, key, and what the sentence says.
 #[rustfmt::skip] // A table.
-const TEXTS: [Bad; 48] = [
+const TEXTS: [Bad; 53] = [
     ("", "1:1", "route", "at least one [[route]]"),
     ("rout = 1\n[[route]]\npath = '/a'", "1:1", "rout", "did you mean route?"),
     ("route = 1", "1:9", "route = 1", "must be a list"),
@@ -138,6 +138,11 @@ const TEXTS: [Bad; 48] = [
     ("[load]\nusers = 1\nrequests = 1\n[[route]]\npath = '/a'", "1:1", "load", "either requests and concurrency, or users"),
     ("[load]\nrequests = 0\nconcurrency = 1\n[[route]]\npath = '/a'", "2:12", "load.requests = 0", "1 to 1000000000"),
     ("[load]\nrequests = 1\n[[route]]\npath = '/a'", "1:1", "load.concurrency", "is missing"),
+    ("[load]\nrequests = 1\nconcurrency = 1\nthink = '1'\n[[route]]\npath = '/a'", "4:9", "load.think = 1", "needs a unit"),
+    ("[load]\nrequests = 1\nconcurrency = 1\nthink = ['2s', '1s']\n[[route]]\npath = '/a'", "4:9", "load.think", "the least and the most"),
+    ("[load]\nrequests = 1\nconcurrency = 1\nlogin = 'GET /ab'\n[[route]]\npath = '/a'", "4:9", "load.login = \"GET /ab\"", "did you mean GET /a?"),
+    ("[load]\nrequests = 1\nconcurrency = 1\nalso = { '/a' = 1 }\n[[route]]\npath = '/a'", "4:10", "load.also./a", "a method and a path"),
+    ("[load]\nrequests = 1\nconcurrency = 1\nalso = { 'GET /a' = -1 }\n[[route]]\npath = '/a'", "4:21", "load.also.GET /a", "must be 0 to"),
     ("[load]\nstages = []\n[[route]]\npath = '/a'", "2:10", "load.stages", "at least one stage"),
     ("[load]\nstages = [ { users = 1, spawn_rate = 0, duration = '1s' } ]\n[[route]]\npath = '/a'", "2:38", "load.stages.spawn_rate = 0", "0.001 to"),
     ("[load]\nstages = [ { users = 1, spawn_rate = 1, duration = '1' } ]\n[[route]]\npath = '/a'", "2:52", "load.stages.duration = 1", "needs a unit"),
@@ -247,7 +252,7 @@ status = { 200 = 3 }
     assert_eq!((io.methods.len(), io.response.status, io.response.size), (1, StatusCode::OK, None));
     assert_eq!(delete.methods, [Method::DELETE]);
     assert_eq!(profile.faults[0].name.as_deref(), Some("fault 1"));
-    assert_eq!(profile.load, [Stage::Requests { requests: 10, concurrency: 2 }]);
+    assert_eq!(profile.load.stages, [Stage::Requests { requests: 10, concurrency: 2 }]);
     assert_eq!((profile.published[0].figures["mean_ms"], profile.published[0].status[&200]), (1.5, 3));
     assert_eq!(profile.content()["limits"]["max_inflight"], 1000);
     assert_eq!(limits("p.toml", &profile.text, &[]).len(), 1);

@@ -337,13 +337,23 @@ fn every_built_in_profile_can_be_written_down_and_checked() {
 #[test]
 fn the_load_of_a_profile_is_a_locust_file() {
     let directory = tempfile::TempDir::new().unwrap();
-    let bodies = "[load]\nrequests = 9\nconcurrency = 3\n
+    let bodies = "[load]\nrequests = 9\nconcurrency = 3\nlogin = \"PUT /up\"\nthink = \"1s\"\n
         [[route]]\nmethod = [\"POST\", \"PUT\"]\npath = \"/up\"\nrequest = { size = 300_000 }\n
         [[route]]\nmethod = \"PATCH\"\npath = \"/\"\n";
     fs::write(directory.path().join("up.toml"), bodies).unwrap();
     let print = |name: &str| outcome(&mut command(&["profiles", name, "--locustfile"], directory.path()));
     for (name, words) in [
-        ("flask-locust", &["(\"GET\", \"/io\", body(0))", "WEIGHTS = [1, 1]", "(100, 10, 180)"][..]),
+        (
+            "flask-locust",
+            &[
+                "(\"GET\", \"/io\", body(0))",
+                "(\"GET\", \"/health\", body(0))",
+                "WEIGHTS = [1, 1, 1]",
+                "(100, 10, 180)",
+                "THINK = (0.1, 0.5)",
+                "LOGIN = None",
+            ][..],
+        ),
         ("node-cluster", &["(\"GET\", \"/work\", body(0))", "REQUESTS = 10000", "(482, 482, float(\"inf\"))"]),
         (
             "up.toml",
@@ -351,6 +361,8 @@ fn the_load_of_a_profile_is_a_locust_file() {
                 "(\"POST\", \"/up\", body(300000))",
                 "(\"PUT\", \"/up\", body(300000))",
                 "(\"PATCH\", \"/\", body(64))",
+                "LOGIN = (\"PUT\", \"/up\", body(300000))",
+                "THINK = (1, 1)",
             ],
         ),
     ] {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Reader, Source};
 use crate::commands::intended;
-use crate::generator::{self, Amount, Generator, Load, find_program};
+use crate::generator::{self, Amount, Generator, Load, Request, Weighted, find_program};
 use crate::profile;
 use crate::spelling::nearest;
 
@@ -69,14 +69,15 @@ impl Reader<'_> {
         let concurrency = u32::try_from(crowd.users).unwrap_or(u32::MAX);
         match &mix.routes[..] {
             // Any generator can ask for one path.
-            [one]
-                if one.method == "GET"
-                    && one.body_bytes == 0
-                    && !one.path.contains('{')
-                    && mix.stages.len() == 1 =>
+            [Weighted { request: Request { method, path, body_bytes: 0 }, weight: _ }]
+                if method == "GET"
+                    && !path.contains('{')
+                    && mix.stages.len() == 1
+                    && mix.login.is_none()
+                    && mix.think_s == (0.0, 0.0) =>
             {
                 let spawn_rate = mix.requests.is_none().then_some(crowd.spawn_rate);
-                Load { amount, concurrency, spawn_rate, path: one.path.clone(), ..plain }
+                Load { amount, concurrency, spawn_rate, path: path.clone(), ..plain }
             }
             _ => Load { amount, concurrency, spawn_rate: Some(crowd.spawn_rate), mix: Some(mix), ..plain },
         }
