@@ -27,6 +27,7 @@ use crate::sys::{clock, process};
 pub mod admin;
 mod checkpoint;
 pub mod columns;
+mod counted;
 pub mod csv;
 mod files;
 mod latency_log;

@@ -7,6 +7,7 @@ mod strain;
 
 use jiff::Timestamp;
 
+use super::counted::{Counted, POOLS, REQUESTS};
 use crate::maybe_known::MaybeKnown;
 use crate::sample::{Group, Moment, RouteSample, SlotSample, TargetSample};
 use crate::snapshot::Totals;
@@ -22,8 +23,11 @@ pub struct Column<Figures> {
     /// What it is.
     pub meaning: &'static str,
     /// The cell, empty when unknown.
-    pub cell: fn(&Row<'_, Figures>) -> String,
+    pub cell: Cell<Figures>,
 }
+
+/// Makes a cell of a row.
+pub type Cell<Figures> = Box<dyn Fn(&Row<'_, Figures>) -> String + Send + Sync>;
 
 /// What a row is made from.
 pub struct Row<'a, Figures> {
@@ -38,7 +42,7 @@ pub struct Row<'a, Figures> {
 }
 
 /// What the target and a slot have in common.
-trait Common {
+trait Common: 'static {
     fn group(&self) -> &Group;
     fn totals(&self) -> &Totals;
     fn rate(&self) -> MaybeKnown<f64>;
@@ -71,7 +75,7 @@ pub fn resources() -> Vec<Column<TargetSample>> {
             |row| percent(row.figures.host_memory_used)),
     ];
     let explained = when().into_iter().chain(processes()).chain(own).chain(requests()).chain(strain::columns());
-    explained.chain(durations::columns()).chain(pool()).chain(database()).collect()
+    explained.chain(durations::columns()).chain(pools()).collect()
 }
 
 /// `workers.csv`: a row a tick and slot ever used. Its counters are those of all the slot's generations.
@@ -100,7 +104,7 @@ pub fn workers() -> Vec<Column<SlotSample>> {
         column("rss_bytes", "bytes", "/proc/PID/statm", "resident memory, shared pages counted in each process",
             |row| known(row.figures.group.rss_bytes)),
     ];
-    when().into_iter().chain(who).chain(processes()).chain(own).chain(requests()).chain(pool()).chain(database()).collect()
+    when().into_iter().chain(who).chain(processes()).chain(own).chain(requests()).chain(pools()).collect()
 }
 
 /// `routes.csv`: a row a tick and route, from its first request on.
@@ -132,7 +136,7 @@ pub fn routes() -> Vec<Column<RouteSample>> {
 }
 
 #[rustfmt::skip]
-fn when<Figures>() -> [Column<Figures>; 7] {
+fn when<Figures: 'static>() -> [Column<Figures>; 7] {
     [
         column("ts_utc", "RFC 3339, ms", "CLOCK_REALTIME", "when the row was taken",
             |row| timestamp(row.moment.realtime_ns)),
@@ -163,92 +167,39 @@ fn processes<Figures: Common>() -> [Column<Figures>; 3] {
     ]
 }
 
-#[rustfmt::skip]
-fn requests<Figures: Common>() -> [Column<Figures>; 14] {
-    [
-        column("requests_total", "count", "scoreboard", "requests finished",
-            |row| row.figures.totals().counts.finished.to_string()),
-        column("rps", "1/s", "scoreboard", "requests finished in the interval, a second",
-            |row| row.figures.rate().cell(thousandths)),
-        column("errors_total", "count", "scoreboard", "of the finished, status ≥ 500 or broken by a fault",
-            |row| row.figures.totals().counts.errors.to_string()),
-        column("lost_total", "count", "scoreboard", "requests in flight when their worker died",
-            |row| row.figures.totals().lost.to_string()),
-        column("rejected_total", "count", "scoreboard", "requests refused before the router (parser, Host)",
-            |row| row.figures.totals().counts.rejected.to_string()),
-        column("inflight", "count", "scoreboard", "requests being served",
-            |row| row.figures.totals().gauges().in_flight.to_string()),
-        column("connections", "count", "scoreboard", "connections open",
-            |row| row.figures.totals().gauges().connections.to_string()),
-        column("accepts_total", "count", "scoreboard", "connections taken",
-            |row| row.figures.totals().counts.accepts.to_string()),
-        column("refused_total", "count", "scoreboard", "connections turned away over --max-connections",
-            |row| row.figures.totals().counts.refused.to_string()),
-        column("client_gone_total", "count", "scoreboard", "of the finished, those whose client left before the answer was flushed",
-            |row| row.figures.totals().counts.client_gone.to_string()),
-        column("broken_total", "count", "scoreboard", "of the finished, those whose connection a fault broke instead of an answer",
-            |row| row.figures.totals().counts.broken.to_string()),
-        column("shed_total", "count", "scoreboard", "of the finished, those answered 503 because --max-inflight was reached",
-            |row| row.figures.totals().counts.shed.to_string()),
-        column("rate_limited_total", "count", "scoreboard", "of the finished, those answered 429 because a rate limit was reached",
-            |row| row.figures.totals().counts.rate_limited.to_string()),
-        column("conn_seconds_total", "s", "scoreboard, at each accept, close and beat", "how long connections were open, all together: what it gains in a second is how many were open on average",
-            |row| seconds(row.figures.totals().counts.connection_us.saturating_mul(1_000))),
-    ]
+/// Requests and connections, with the rate behind the count that it is made of.
+fn requests<Figures: Common>() -> impl Iterator<Item = Column<Figures>> {
+    let rate = column(
+        "rps",
+        "1/s",
+        "scoreboard",
+        "requests finished in the interval, a second",
+        |row: &Row<'_, Figures>| row.figures.rate().cell(thousandths),
+    );
+    let mut counted = REQUESTS.iter().map(of_totals);
+    counted.next().into_iter().chain([rate]).chain(counted)
 }
 
 /// The last columns of `resources.csv` and `workers.csv`.
-#[rustfmt::skip]
-fn pool<Figures: Common>() -> [Column<Figures>; 5] {
-    [
-        column("pool_busy", "count", "scoreboard", "threads of the pools that work",
-            |row| row.figures.totals().gauges().pool_busy.to_string()),
-        column("pool_queued", "count", "scoreboard", "pieces of work that wait for a thread of a pool",
-            |row| row.figures.totals().gauges().pool_queued.to_string()),
-        column("pool_jobs_total", "count", "scoreboard", "pieces of work that a thread of a pool has begun",
-            |row| row.figures.totals().counts.pool_begun.to_string()),
-        column("pool_wait_seconds_total", "s", "scoreboard", "how long those had waited for a thread",
-            |row| seconds(row.figures.totals().counts.pool_wait_us.saturating_mul(1_000))),
-        column("pool_held_seconds_total", "s", "scoreboard", "how long those that were ended had held a thread",
-            |row| seconds(row.figures.totals().counts.pool_held_us.saturating_mul(1_000))),
-    ]
+fn pools<Figures: Common>() -> impl Iterator<Item = Column<Figures>> {
+    POOLS.iter().map(of_totals)
 }
 
-/// Behind those of the pool of threads.
-#[rustfmt::skip]
-fn database<Figures: Common>() -> [Column<Figures>; 10] {
-    [
-        column("db_in_use", "count", "scoreboard", "connections to the database that requests hold",
-            |row| row.figures.totals().gauges().db_in_use.to_string()),
-        column("db_waiting", "count", "scoreboard", "requests that wait for a connection to the database",
-            |row| row.figures.totals().gauges().db_waiting.to_string()),
-        column("db_acquired_total", "count", "scoreboard", "how often a request took a connection to the database",
-            |row| row.figures.totals().counts.db_acquired.to_string()),
-        column("db_timeouts_total", "count", "scoreboard", "requests answered 503 because no connection to the database became free in time",
-            |row| row.figures.totals().counts.db_timeouts.to_string()),
-        column("db_failures_total", "count", "scoreboard", "requests answered 503 because the database failed them",
-            |row| row.figures.totals().counts.db_failures.to_string()),
-        column("db_acquire_seconds_total", "s", "scoreboard", "how long those that took a connection had waited for it",
-            |row| seconds(row.figures.totals().counts.db_acquire_us.saturating_mul(1_000))),
-        column("db_held_seconds_total", "s", "scoreboard", "how long connections that were given back had been held",
-            |row| seconds(row.figures.totals().counts.db_held_us.saturating_mul(1_000))),
-        column("db_answer_seconds_total", "s", "scoreboard", "how long the database took to answer",
-            |row| seconds(row.figures.totals().counts.db_answer_us.saturating_mul(1_000))),
-        column("db_scans_total", "count", "scoreboard", "queries that looked for their rows without an index",
-            |row| row.figures.totals().counts.db_scans.to_string()),
-        column("db_busy_seconds_total", "s", "scoreboard", "how long queries waited for the database's one writer",
-            |row| seconds(row.figures.totals().counts.db_busy_us.saturating_mul(1_000))),
-    ]
+fn of_totals<Figures: Common>(counted: &'static Counted) -> Column<Figures> {
+    let Counted { column: name, meaning, amount, .. } = counted;
+    let unit = if name.ends_with("_seconds_total") { "s" } else { "count" };
+    let cell: Cell<Figures> = Box::new(|row| amount(row.figures.totals()).cell());
+    Column { name, unit, source: "scoreboard", meaning, cell }
 }
 
-fn column<Figures>(
+fn column<Figures: 'static>(
     name: &'static str,
     unit: &'static str,
     source: &'static str,
     meaning: &'static str,
     cell: fn(&Row<'_, Figures>) -> String,
 ) -> Column<Figures> {
-    Column { name, unit, source, meaning, cell }
+    Column { name, unit, source, meaning, cell: Box::new(cell) }
 }
 
 /// The columns as a table in Markdown, for the pages in `docs`.

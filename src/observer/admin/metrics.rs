@@ -12,11 +12,13 @@ use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, Me
 use prometheus::{Encoder, TEXT_FORMAT, TextEncoder};
 
 use super::Target;
-use crate::histogram::Distribution;
+use crate::histogram::{Distribution, Durations};
 use crate::http::Refusal;
+use crate::maybe_known::MaybeKnown;
+use crate::observer::counted::{Counted, POOLS, REQUESTS};
 use crate::observer::live::{About, Tick};
 use crate::sample::{SlotSample, TargetSample};
-use crate::scoreboard::Rejection;
+use crate::scoreboard::{Rejection, RouteCounts};
 use crate::snapshot::RouteReading;
 use crate::sys::clock;
 
@@ -54,13 +56,12 @@ pub async fn metrics(State(target): State<Target>) -> Result<impl IntoResponse, 
 fn text(tick: &Tick, about: &About, now_ns: u64) -> Vec<u8> {
     let age_ns = now_ns.saturating_sub(tick.sample.moment.monotonic_ns);
     let age = "Age of the tick that all of this was read in.";
-    let age = encoded(vec![one_gauge("quintain_snapshot_age_seconds", age, seconds(age_ns))]);
+    let age = encoded(vec![one("quintain_snapshot_age_seconds", age, known(seconds(age_ns)))]);
     let rest = tick.metrics.get_or_init(|| {
         let mut families = of_run(about);
         families.extend(of_routes(&tick.routes));
         families.extend(of_target(&tick.sample.target));
         families.extend(of_workers(&tick.sample.slots));
-        families.extend(of_databases(&tick.sample.slots));
         families.push(of_faults(tick));
         encoded(families)
     });
@@ -78,347 +79,202 @@ fn encoded(mut families: Vec<MetricFamily>) -> Vec<u8> {
 
 fn of_run(about: &About) -> Vec<MetricFamily> {
     let About { version, mode, profile, instance, started_realtime_ns, .. } = about;
-    let build = [("version", version.as_str()), ("mode", mode), ("profile", profile)];
-    let instance = instance.iter().map(|instance| labelled_gauge(&[("name", instance)], 1.0));
+    let build = labels([("version", version), ("mode", mode), ("profile", profile)]);
+    let instance = instance.iter().map(|instance| (labels([("name", instance)]), 1.0));
+    let started = known(seconds(*started_realtime_ns));
     vec![
-        gauges("quintain_build_info", "What runs; always 1.", [labelled_gauge(&build, 1.0)]),
-        gauges("quintain_instance_info", "What this target is called among others; always 1.", instance),
-        one_gauge(
-            "process_start_time_seconds",
-            "When the run began, since the Unix epoch.",
-            seconds(*started_realtime_ns),
-        ),
+        family("quintain_build_info", "What runs; always 1.", [(build, 1.0)]),
+        family("quintain_instance_info", "What this target is called among others; always 1.", instance),
+        one("process_start_time_seconds", "When the run began, since the Unix epoch.", started),
     ]
 }
 
 fn of_routes(routes: &[Arc<RouteReading>]) -> Vec<MetricFamily> {
-    let names = |route: &RouteReading| (route.method.clone(), route.path.clone());
+    let of = |route: &RouteReading| labels([("method", &route.method), ("route", &route.path)]);
+    let with =
+        |route: &RouteReading, name: &'static str, value: &str| [of(route), labels([(name, value)])].concat();
     let by_status = routes.iter().flat_map(|route| {
-        let (method, path) = names(route);
-        route.statuses.iter().map(move |(status, count)| {
-            labelled_counter(
-                &[("method", &method), ("route", &path), ("status", &status.to_string())],
-                float(*count),
-            )
-        })
+        let statuses = route.statuses.iter();
+        statuses.map(move |(status, count)| (with(route, "status", &status.to_string()), float(*count)))
     });
     let unanswered = routes.iter().flat_map(|route| {
-        let (method, path) = names(route);
-        [("client_gone", route.counts.client_gone), ("broken_by_fault", route.counts.broken)].map(
-            move |(reason, count)| {
-                labelled_counter(&[("method", &method), ("route", &path), ("reason", reason)], float(count))
-            },
-        )
+        let RouteCounts { client_gone, broken, .. } = route.counts;
+        let reasons = [("client_gone", client_gone), ("broken_by_fault", broken)];
+        reasons.map(|(reason, count)| (with(route, "reason", reason), float(count)))
     });
-    let of_each = |count: fn(&RouteReading) -> u64| {
-        routes.iter().map(move |route| {
-            let (method, path) = names(route);
-            labelled_counter(&[("method", &method), ("route", &path)], float(count(route)))
-        })
-    };
-    let times = |name: &str, help: &str, of: fn(&RouteReading) -> &Distribution| {
+    let of_each =
+        |count: fn(&RouteCounts) -> u64| routes.iter().map(move |route| (of(route), float(count(&route.counts))));
+    let times = |name: &str, help: &str, which: fn(&Durations<Distribution>) -> &Distribution| {
         // What was never recorded is no series of zeros.
-        let recorded = routes.iter().filter(|route| !of(route).is_empty());
-        let metrics = recorded.map(|route| {
-            let labels = [("method", route.method.as_str()), ("route", route.path.as_str())];
-            labelled_histogram(&labels, of(route))
-        });
-        family(name, help, MetricType::HISTOGRAM, metrics)
+        let recorded = routes.iter().filter(|route| !which(&route.durations).is_empty());
+        let metrics = recorded.map(|route| histogram(&of(route), which(&route.durations)));
+        family_of(name, &format!("{help}; its sum is within 0.4 %."), MetricType::HISTOGRAM, metrics)
     };
     vec![
-        counters("quintain_requests_total", "Requests answered, by status.", by_status),
-        counters("quintain_unanswered_requests_total", "Requests finished without an answer, and why.", unanswered),
-        counters(
+        family("quintain_requests_total", "Requests answered, by status.", by_status),
+        family("quintain_unanswered_requests_total", "Requests finished without an answer, and why.", unanswered),
+        family(
             "quintain_shed_requests_total",
             "Requests answered 503 because --max-inflight was reached.",
-            of_each(|route| route.counts.shed),
+            of_each(|counts| counts.shed),
         ),
-        counters(
+        family(
             "quintain_rate_limited_requests_total",
             "Requests answered 429 because a rate limit was reached.",
-            of_each(|route| route.counts.rate_limited),
+            of_each(|counts| counts.rate_limited),
         ),
         times(
             "quintain_request_duration_seconds",
-            "Latency: from arrival in the kernel to the flush of the response; its sum is within 0.4 %.",
-            |route| &route.durations.latency,
+            "Latency: from arrival in the kernel to the flush of the response",
+            |durations| &durations.latency,
         ),
         times(
             "quintain_service_duration_seconds",
-            "Service: from the parsed head to the flush of the response, without the waits for the loop; its sum is within 0.4 %.",
-            |route| &route.durations.service,
+            "Service: from the parsed head to the flush of the response, without the waits for the loop",
+            |durations| &durations.service,
         ),
         times(
             "quintain_queue_duration_seconds",
-            "Queue: from arrival in the kernel to the parsed head; its sum is within 0.4 %.",
-            |route| &route.durations.queue,
+            "Queue: from arrival in the kernel to the parsed head",
+            |durations| &durations.queue,
         ),
         times(
             "quintain_loop_wait_duration_seconds",
-            "Loop: from a timer, a pool thread or a piece of the body that was ready until the loop ran the request on; its sum is within 0.4 %.",
-            |route| &route.durations.loop_wait,
+            "Loop: from a timer, a pool thread or a piece of the body that was ready until the loop ran the request on",
+            |durations| &durations.loop_wait,
         ),
     ]
 }
 
+/// What is not known has no metric.
 fn of_target(target: &TargetSample) -> Vec<MetricFamily> {
-    let TargetSample { group, totals, strain, .. } = target;
-    let (counts, now) = (&totals.counts, totals.gauges());
-    let mut families = vec![
-        one_counter(
-            "quintain_errors_total",
-            "Requests with a status of 500 or more, or broken by a fault.",
-            counts.errors,
-        ),
-        one_counter("quintain_lost_requests_total", "Requests in flight when their worker died.", totals.lost),
-        one_counter("quintain_rejected_requests_total", "Requests refused before the router.", counts.rejected),
-        counters(
-            "quintain_rejections_total",
-            "The same, by reason.",
-            Rejection::ALL
-                .iter()
-                .zip(counts.rejections.0)
-                .map(|(reason, count)| labelled_counter(&[("reason", reason.name())], float(count))),
-        ),
-        one_counter("quintain_accepted_connections_total", "Connections taken.", counts.accepts),
-        one_counter(
-            "quintain_refused_connections_total",
-            "Connections turned away over --max-connections.",
-            counts.refused,
-        ),
-        one_counter("quintain_received_bytes_total", "Bytes read from clients.", counts.bytes_in),
-        one_counter("quintain_sent_bytes_total", "Bytes written to clients.", counts.bytes_out),
-        one_gauge("quintain_requests_in_flight", "Requests being served.", float(now.in_flight)),
-        one_gauge("quintain_connections", "Connections open.", float(now.connections)),
-        counters(
-            "quintain_connection_seconds_total",
-            "How long connections were open, all together: its rate is how many were open on average.",
-            [labelled_counter(&[], float(counts.connection_us) / 1e6)],
-        ),
-        counters(
+    let TargetSample { group, totals, strain, cpu_ns, .. } = target;
+    let counts = &totals.counts;
+    let by_reason = Rejection::ALL.iter().zip(counts.rejections.0);
+    let rejections = by_reason.map(|(reason, count)| (labels([("reason", reason.name())]), float(count)));
+    let named = counted().filter(|counted| !counted.of_target.is_empty());
+    let counted = named.map(|Counted { of_target: name, meaning, amount, .. }| {
+        one(name, &sentence(meaning), known(amount(totals).value()))
+    });
+    let others = [
+        family("quintain_rejections_total", "Requests refused before the router, by reason.", rejections),
+        one("quintain_received_bytes_total", "Bytes read from clients.", known(float(counts.bytes_in))),
+        one("quintain_sent_bytes_total", "Bytes written to clients.", known(float(counts.bytes_out))),
+        one(
             "process_cpu_seconds_total",
             "CPU of all processes of the target, ended ones too.",
-            target.cpu_ns.get().map(|cpu_ns| labelled_counter(&[], seconds(cpu_ns))),
+            cpu_ns.map(seconds),
         ),
-    ];
-    let drops = strain.listen_drops.get().map(|drops| {
-        one_counter(
+        one(
             "quintain_listen_drops_total",
             "Connection attempts that the accept queues have dropped.",
-            drops,
-        )
-    });
-    families.extend(drops);
-    let known = [
-        (
+            strain.listen_drops.map(float),
+        ),
+        one(
             "quintain_accept_queue_connections",
             "Connections in the fullest accept queue.",
-            strain.accept_queue.map(|queue| queue.depth),
+            strain.accept_queue.map(|queue| float(queue.depth)),
         ),
-        (
+        one(
             "quintain_unread_connections",
             "Connections, taken or not, in which bytes wait that nobody has read.",
-            strain.unread,
+            strain.unread.map(float),
         ),
-        (
+        one(
             "process_resident_memory_bytes",
             "Resident memory of all processes of the target; shared pages count in each.",
-            group.rss_bytes,
+            group.rss_bytes.map(float),
         ),
-        ("process_open_fds", "Open descriptors of all processes of the target.", group.fds),
-        ("process_threads", "Threads of all processes of the target.", group.threads),
-        ("quintain_processes", "Processes of the target.", group.procs),
+        one("process_open_fds", "Open descriptors of all processes of the target.", group.fds.map(float)),
+        one("process_threads", "Threads of all processes of the target.", group.threads.map(float)),
+        one("quintain_processes", "Processes of the target.", group.procs.map(float)),
     ];
-    families.extend(
-        known.into_iter().filter_map(|(name, help, value)| Some(one_gauge(name, help, float(value.get()?)))),
-    );
-    families
-}
-
-/// A metric of each slot of which the value is known.
-fn of_each(
-    slots: &[SlotSample],
-    value: fn(&SlotSample) -> Option<f64>,
-    metric: fn(&[(&str, &str)], f64) -> Metric,
-) -> Vec<Metric> {
-    let metrics = slots.iter().filter_map(|slot| Some(metric(&[("slot", &slot.slot.to_string())], value(slot)?)));
-    metrics.collect()
+    counted.chain(others).collect()
 }
 
 fn of_workers(slots: &[SlotSample]) -> Vec<MetricFamily> {
-    let of_each = |value, metric| of_each(slots, value, metric);
-    vec![
-        counters(
-            "quintain_worker_requests_total",
-            "Requests finished by the workers of a slot.",
-            of_each(|slot| Some(float(slot.account.told.counts.finished)), labelled_counter),
-        ),
-        counters(
-            "quintain_worker_lost_requests_total",
-            "Requests in flight when a worker of the slot died.",
-            of_each(|slot| Some(float(slot.account.told.lost)), labelled_counter),
-        ),
-        counters(
-            "quintain_worker_cpu_seconds_total",
-            "CPU of the workers of a slot, ended ones too.",
-            of_each(|slot| slot.account.told.cpu_ns.map(seconds).get(), labelled_counter),
-        ),
-        gauges(
+    let of_each = |name: &str, help: &str, value: &dyn Fn(&SlotSample) -> MaybeKnown<f64>| {
+        let of_slot = |slot: &SlotSample| Some((labels([("slot", &slot.slot.to_string())]), value(slot).get()?));
+        family(name, help, slots.iter().filter_map(of_slot))
+    };
+    let named = counted().filter(|counted| !counted.of_slot.is_empty());
+    let counted = named.map(|Counted { of_slot: name, meaning, amount, .. }| {
+        of_each(name, &sentence(meaning), &|slot| known(amount(&slot.account.told).value()))
+    });
+    let others = [
+        of_each("quintain_worker_cpu_seconds_total", "CPU of the workers of a slot, ended ones too.", &|slot| {
+            slot.account.told.cpu_ns.map(seconds)
+        }),
+        of_each(
             "quintain_worker_resident_memory_bytes",
             "Resident memory of the workers of a slot; none where workers share a process.",
-            of_each(|slot| slot.group.rss_bytes.map(float).get(), labelled_gauge),
+            &|slot| slot.group.rss_bytes.map(float),
         ),
-        gauges(
-            "quintain_worker_requests_in_flight",
-            "Requests being served by the workers of a slot.",
-            of_each(|slot| Some(float(slot.account.told.gauges().in_flight)), labelled_gauge),
-        ),
-        gauges(
-            "quintain_worker_pool_busy_threads",
-            "Threads of the slot's pool that work.",
-            of_each(|slot| Some(float(slot.account.told.gauges().pool_busy)), labelled_gauge),
-        ),
-        gauges(
-            "quintain_worker_pool_queued_jobs",
-            "Pieces of work that wait for a thread of the slot's pool.",
-            of_each(|slot| Some(float(slot.account.told.gauges().pool_queued)), labelled_gauge),
-        ),
-        counters(
-            "quintain_worker_pool_jobs_total",
-            "Pieces of work that a thread of the slot's pool has begun.",
-            of_each(|slot| Some(float(slot.account.told.counts.pool_begun)), labelled_counter),
-        ),
-        counters(
-            "quintain_worker_pool_wait_seconds_total",
-            "How long those had waited for a thread.",
-            of_each(|slot| Some(float(slot.account.told.counts.pool_wait_us) / 1e6), labelled_counter),
-        ),
-        counters(
-            "quintain_worker_pool_held_seconds_total",
-            "How long those that were ended had held a thread.",
-            of_each(|slot| Some(float(slot.account.told.counts.pool_held_us) / 1e6), labelled_counter),
-        ),
-        gauges(
-            "quintain_worker_generation",
-            "How many workers have held the slot.",
-            of_each(|slot| Some(float(slot.generation)), labelled_gauge),
-        ),
-        gauges(
-            "quintain_worker_live",
-            "1 if a worker of the slot serves.",
-            of_each(|slot| Some(f64::from(u8::from(slot.is_live))), labelled_gauge),
-        ),
-    ]
-}
-
-/// The workers' connections to the database.
-fn of_databases(slots: &[SlotSample]) -> Vec<MetricFamily> {
-    let of_each = |value, metric| of_each(slots, value, metric);
-    vec![
-        gauges(
-            "quintain_worker_db_connections_in_use",
-            "Connections to the database that requests of the slot hold.",
-            of_each(|slot| Some(float(slot.account.told.gauges().db_in_use)), labelled_gauge),
-        ),
-        gauges(
-            "quintain_worker_db_requests_waiting",
-            "Requests of the slot that wait for a connection to the database.",
-            of_each(|slot| Some(float(slot.account.told.gauges().db_waiting)), labelled_gauge),
-        ),
-        counters(
-            "quintain_worker_db_acquired_total",
-            "How often a request of the slot took a connection to the database.",
-            of_each(|slot| Some(float(slot.account.told.counts.db_acquired)), labelled_counter),
-        ),
-        counters(
-            "quintain_worker_db_timeouts_total",
-            "Requests of the slot for which no connection to the database became free in time.",
-            of_each(|slot| Some(float(slot.account.told.counts.db_timeouts)), labelled_counter),
-        ),
-        counters(
-            "quintain_worker_db_failures_total",
-            "Requests of the slot that the database failed.",
-            of_each(|slot| Some(float(slot.account.told.counts.db_failures)), labelled_counter),
-        ),
-        counters(
-            "quintain_worker_db_acquire_seconds_total",
-            "How long those that took a connection had waited for it.",
-            of_each(|slot| Some(float(slot.account.told.counts.db_acquire_us) / 1e6), labelled_counter),
-        ),
-        counters(
-            "quintain_worker_db_held_seconds_total",
-            "How long connections that were given back had been held.",
-            of_each(|slot| Some(float(slot.account.told.counts.db_held_us) / 1e6), labelled_counter),
-        ),
-        counters(
-            "quintain_worker_db_answer_seconds_total",
-            "How long the database took to answer queries of the slot.",
-            of_each(|slot| Some(float(slot.account.told.counts.db_answer_us) / 1e6), labelled_counter),
-        ),
-        counters(
-            "quintain_worker_db_scans_total",
-            "Queries of the slot that looked for their rows without an index.",
-            of_each(|slot| Some(float(slot.account.told.counts.db_scans)), labelled_counter),
-        ),
-        counters(
-            "quintain_worker_db_busy_seconds_total",
-            "How long queries of the slot waited for the database's one writer.",
-            of_each(|slot| Some(float(slot.account.told.counts.db_busy_us) / 1e6), labelled_counter),
-        ),
-    ]
+        of_each("quintain_worker_generation", "How many workers have held the slot.", &|slot| {
+            known(float(slot.generation))
+        }),
+        of_each("quintain_worker_live", "1 if a worker of the slot serves.", &|slot| {
+            known(f64::from(u8::from(slot.is_live)))
+        }),
+    ];
+    counted.chain(others).collect()
 }
 
 fn of_faults(tick: &Tick) -> MetricFamily {
     let executed = tick.faults.iter().flat_map(|shown| {
         let name = shown.counted.plan.name.as_deref().unwrap_or_default();
         let each = shown.counted.executed.iter();
-        each.map(move |(kind, count)| labelled_counter(&[("fault", name), ("kind", kind)], float(*count)))
+        each.map(move |(kind, count)| (labels([("fault", name), ("kind", kind)]), float(*count)))
     });
-    counters("quintain_faults_executed_total", "Faults carried out by the plans in force.", executed)
+    family("quintain_faults_executed_total", "Faults carried out by the plans in force.", executed)
 }
 
-fn one_counter(name: &str, help: &str, value: u64) -> MetricFamily {
-    counters(name, help, [labelled_counter(&[], float(value))])
+fn counted() -> impl Iterator<Item = &'static Counted> {
+    REQUESTS.iter().chain(POOLS)
 }
 
-fn one_gauge(name: &str, help: &str, value: f64) -> MetricFamily {
-    gauges(name, help, [labelled_gauge(&[], value)])
+/// A phrase as a sentence.
+fn sentence(phrase: &str) -> String {
+    let mut sentence = format!("{phrase}.");
+    sentence[..1].make_ascii_uppercase();
+    sentence
 }
 
-fn counters(name: &str, help: &str, metrics: impl IntoIterator<Item = Metric>) -> MetricFamily {
-    family(name, help, MetricType::COUNTER, metrics)
+/// A family of one metric without labels.
+fn one(name: &str, help: &str, value: MaybeKnown<f64>) -> MetricFamily {
+    family(name, help, value.get().map(|value| (Vec::new(), value)))
 }
 
-fn gauges(name: &str, help: &str, metrics: impl IntoIterator<Item = Metric>) -> MetricFamily {
-    family(name, help, MetricType::GAUGE, metrics)
+/// A family of metrics, each with its labels: of counters if its name says so, and else of gauges.
+fn family(name: &str, help: &str, values: impl IntoIterator<Item = (Vec<LabelPair>, f64)>) -> MetricFamily {
+    let is_counter = name.ends_with("_total");
+    let metric = |(labels, value): (Vec<LabelPair>, f64)| {
+        let mut metric = Metric::from_label(labels);
+        if is_counter {
+            let mut counter = Counter::default();
+            counter.set_value(value);
+            metric.set_counter(counter);
+        } else {
+            let mut gauge = Gauge::default();
+            gauge.set_value(value);
+            metric.set_gauge(gauge);
+        }
+        metric
+    };
+    let kind = if is_counter { MetricType::COUNTER } else { MetricType::GAUGE };
+    family_of(name, help, kind, values.into_iter().map(metric))
 }
 
-fn family(name: &str, help: &str, kind: MetricType, metrics: impl IntoIterator<Item = Metric>) -> MetricFamily {
+fn family_of(name: &str, help: &str, kind: MetricType, metrics: impl Iterator<Item = Metric>) -> MetricFamily {
     let mut family = MetricFamily::default();
     family.set_name(name.to_owned());
     family.set_help(help.to_owned());
     family.set_field_type(kind);
-    family.set_metric(metrics.into_iter().collect());
+    family.set_metric(metrics.collect());
     family
 }
 
-fn labelled_counter(labels: &[(&str, &str)], value: f64) -> Metric {
-    let mut counter = Counter::default();
-    counter.set_value(value);
-    let mut metric = labelled(labels);
-    metric.set_counter(counter);
-    metric
-}
-
-fn labelled_gauge(labels: &[(&str, &str)], value: f64) -> Metric {
-    let mut gauge = Gauge::default();
-    gauge.set_value(value);
-    let mut metric = labelled(labels);
-    metric.set_gauge(gauge);
-    metric
-}
-
-fn labelled_histogram(labels: &[(&str, &str)], distribution: &Distribution) -> Metric {
+fn histogram(labels: &[LabelPair], distribution: &Distribution) -> Metric {
     let buckets = BOUNDS_NS.into_iter().zip(distribution.counts_up_to(&BOUNDS_NS)).map(|(bound_ns, count)| {
         let mut bucket = Bucket::default();
         bucket.set_upper_bound(seconds(bound_ns));
@@ -429,19 +285,23 @@ fn labelled_histogram(labels: &[(&str, &str)], distribution: &Distribution) -> M
     histogram.set_bucket(buckets.collect());
     histogram.set_sample_count(distribution.count());
     histogram.set_sample_sum(distribution.sum_ns() / 1e9);
-    let mut metric = labelled(labels);
+    let mut metric = Metric::from_label(labels.to_vec());
     metric.set_histogram(histogram);
     metric
 }
 
-fn labelled(labels: &[(&str, &str)]) -> Metric {
-    let pair = |&(name, value): &(&str, &str)| {
+fn labels<const COUNT: usize>(labels: [(&str, &str); COUNT]) -> Vec<LabelPair> {
+    let pair = |(name, value): (&str, &str)| {
         let mut pair = LabelPair::default();
         pair.set_name(name.to_owned());
         pair.set_value(value.to_owned());
         pair
     };
-    Metric::from_label(labels.iter().map(pair).collect())
+    labels.map(pair).into()
+}
+
+fn known(value: f64) -> MaybeKnown<f64> {
+    MaybeKnown::known(value)
 }
 
 #[allow(clippy::cast_precision_loss)]

@@ -5,7 +5,7 @@ use crate::histogram::{Durations, Quantiles};
 use crate::sample::{RouteSample, TargetSample};
 
 /// What has requests that took some time.
-pub trait Timed {
+pub trait Timed: 'static {
     /// The quantiles of a tick.
     fn durations(&self) -> &Durations<Option<Quantiles>>;
 }
