@@ -14,6 +14,7 @@ mod published;
 mod rate_limit;
 mod response;
 mod route;
+mod signed;
 mod switches;
 
 use std::fs::File;
@@ -30,6 +31,7 @@ pub use overlap::{other_slash, shape};
 pub use plan::{Load, Stage};
 pub use published::{Claim, PUBLISHED, Published};
 pub use response::{OURS, is_bodiless};
+pub use signed::{Carrier, Signed};
 pub use switches::Switch;
 
 use crate::config::{self, Address, Config, Layers, Limit, Mistake, Mode, Source};
@@ -123,6 +125,10 @@ pub enum Step {
         /// Whose bucket it is.
         scope: Scope,
     },
+    /// Gives the client a signed value.
+    Issue(Signed),
+    /// Refuses a request that does not show one.
+    Check(Signed),
     /// Adds so many bytes to the body.
     Bytes(u64),
 }

@@ -1,11 +1,14 @@
 //! A profile's routes: their steps in order, and their answer.
 
+mod signed;
+
 use std::sync::Arc;
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use utoipa::PartialSchema;
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, OneOfBuilder, RefOr};
 
@@ -17,7 +20,7 @@ use super::mem::unavailable;
 use super::record::Exchange;
 use super::route::{Route, UNMATCHED};
 use super::target::Target;
-use crate::profile::{self, Profile, Scope, Step, is_bodiless};
+use crate::profile::{self, Carrier, Profile, Scope, Step, is_bodiless};
 use crate::rate_limit::RateLimit;
 use crate::scoreboard::RATE_LIMITED_STATUS;
 use crate::sys::clock;
@@ -27,6 +30,7 @@ use crate::work::io::{Io, Waited};
 use crate::work::memory::Held;
 use crate::work::payload::{self, DEFAULT_SEED, Payload};
 use crate::work::{Done, Work};
+use signed::{Known, Shown};
 
 /// A profile's routes, one for each method of each.
 pub fn routes(profile: &Profile) -> Vec<Route> {
@@ -34,8 +38,15 @@ pub fn routes(profile: &Profile) -> Vec<Route> {
         let route = Arc::new(route.clone());
         let methods = route.methods.iter().map(|method| {
             let plan = Arc::clone(&route);
+            // Most routes need nothing of what a request shows.
+            if route.steps.iter().any(|step| matches!(step, Step::Check(_))) {
+                let handler = move |State(target): State<Target>, shown: Shown, exchange: Exchange| async move {
+                    serve(&plan, &target, &exchange, &shown).await
+                };
+                return Route::on(method, &route.path, handler);
+            }
             let handler = move |State(target): State<Target>, exchange: Exchange| async move {
-                serve(&plan, &target, &exchange).await
+                serve(&plan, &target, &exchange, &Shown::default()).await
             };
             Route::on(method, &route.path, handler)
         });
@@ -45,12 +56,22 @@ pub fn routes(profile: &Profile) -> Vec<Route> {
 }
 
 /// Does the steps and answers.
-async fn serve(route: &profile::Route, target: &Target, exchange: &Exchange) -> Result<Response, Refusal> {
+async fn serve(
+    route: &profile::Route,
+    target: &Target,
+    exchange: &Exchange,
+    shown: &Shown,
+) -> Result<Response, Refusal> {
     let mut done = Vec::with_capacity(route.steps.len());
+    let mut known = Known::new(shown, target.about.seed);
     for step in &route.steps {
-        done.extend(run(step, target, exchange).await?);
+        match step {
+            Step::Issue(signed) => known.issue(signed, exchange.index()),
+            Step::Check(signed) => known.check(signed)?,
+            step => done.extend(run(step, target, exchange).await?),
+        }
     }
-    Ok(respond(&route.response, &done, exchange))
+    Ok(respond(&route.response, &done, &known, exchange))
 }
 
 async fn run(step: &Step, target: &Target, exchange: &Exchange) -> Result<Option<Done>, Refusal> {
@@ -68,8 +89,8 @@ async fn run(step: &Step, target: &Target, exchange: &Exchange) -> Result<Option
         }
         Step::Db(query) => db::run(target, *query, exchange).await.map(Some),
         Step::RateLimit { limit, scope } => take_token(*limit, *scope, target, exchange).map(|()| None),
-        // They are in the answer's size.
-        Step::Bytes(_) => Ok(None),
+        // They are in the answer's size; and those of signed values are done where they are known.
+        Step::Bytes(_) | Step::Issue(_) | Step::Check(_) => Ok(None),
     }
 }
 
@@ -90,7 +111,7 @@ fn take_token(limit: RateLimit, scope: Scope, target: &Target, exchange: &Exchan
 }
 
 /// The shape of an answer that says what was done.
-pub fn schema() -> RefOr<Schema> {
+pub fn schema(route: &profile::Route) -> RefOr<Schema> {
     let each = [
         Done::Cpu(Computed::default()),
         Done::Io(Waited::default()),
@@ -98,19 +119,23 @@ pub fn schema() -> RefOr<Schema> {
         Done::Database(Queried::default()),
     ];
     let either = each.iter().fold(OneOfBuilder::new(), |either, done| either.item(answer::schema(done)));
-    ObjectBuilder::new()
+    let steps = ObjectBuilder::new()
         .property("steps", ArrayBuilder::new().items(RefOr::T(either.into())))
-        .required("steps")
-        .into()
+        .required("steps");
+    let issued = route.steps.iter().filter_map(|step| match step {
+        Step::Issue(signed) if signed.carrier == Carrier::Body => Some(&signed.name),
+        _ => None,
+    });
+    issued.fold(steps, |object, name| object.property(name, String::schema()).required(name)).into()
 }
 
-fn respond(response: &profile::Response, done: &[Done], exchange: &Exchange) -> Response {
+fn respond(response: &profile::Response, done: &[Done], known: &Known<'_>, exchange: &Exchange) -> Response {
     let profile::Response { status, size, headers: own } = response;
     let prepared = size.map_or(0, |_| payload::prepare(DEFAULT_SEED));
     let has_body = !is_bodiless(*status);
     let (body, kind) = match size {
         Some(size) => (sized(Payload::new(DEFAULT_SEED, *size)), BINARY),
-        None if has_body => (Body::from(account(done)), HeaderValue::from_static("application/json")),
+        None if has_body => (Body::from(account(done, known)), HeaderValue::from_static("application/json")),
         None => (Body::empty(), BINARY),
     };
     let mut response = (*status, body).into_response();
@@ -119,14 +144,15 @@ fn respond(response: &profile::Response, done: &[Done], exchange: &Exchange) -> 
         headers.insert(header::CONTENT_TYPE, kind);
     }
     put(headers, own);
+    known.set_cookies(headers);
     let mut spent = answer::spent_on(done);
     spent.cpu_ns += prepared;
     exchange.spent(spent);
     response
 }
 
-/// What was done, one piece after the other.
-fn account(done: &[Done]) -> Vec<u8> {
+/// What was done, one piece after the other, and the values that the body issues.
+fn account(done: &[Done], known: &Known<'_>) -> Vec<u8> {
     let mut text = b"{\"steps\":[".to_vec();
     for (at, done) in done.iter().enumerate() {
         if at > 0 {
@@ -134,6 +160,10 @@ fn account(done: &[Done]) -> Vec<u8> {
         }
         answer::push_object(&mut text, done);
     }
-    text.extend(b"]}\n");
+    text.push(b']');
+    for (name, value) in known.issued(Carrier::Body) {
+        text.extend(format!(",\"{name}\":\"{value}\"").bytes());
+    }
+    text.extend(b"}\n");
     text
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Response, Route, Scope, Step};
+use super::{Carrier, Response, Route, Scope, Signed, Step};
 use crate::rate_limit::RateLimit;
 use crate::units::{Bytes, Spelled};
 use crate::work::cpu::{Amount, Cpu, Place};
@@ -70,7 +70,22 @@ impl fmt::Display for Step {
                     Scope::Profile => ", all routes together",
                 })
             }
+            Self::Issue(signed) => write!(formatter, "issues {signed}"),
+            Self::Check(signed) => write!(formatter, "needs {signed}"),
             Self::Bytes(bytes) => write!(formatter, "makes {bytes} bytes"),
         }
+    }
+}
+
+impl fmt::Display for Signed {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, of, carrier } = self;
+        formatter.write_str(match carrier {
+            Carrier::Cookie => "the cookie ",
+            Carrier::Body => "in the body a ",
+            Carrier::Path => "in the path a ",
+        })?;
+        formatter.write_str(name)?;
+        of.as_ref().map_or(Ok(()), |of| write!(formatter, " of the {of}"))
     }
 }

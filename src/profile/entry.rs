@@ -201,6 +201,20 @@ impl<'t> Entry<'t> {
         text
     }
 
+    /// A name for something of a profile's own.
+    pub fn word(&self, errors: &mut ProfileErrors<'_>) -> Option<String> {
+        const LONGEST: usize = 32;
+        let text = self.text(errors)?;
+        let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        let is_word = text.starts_with(|first: char| first.is_ascii_lowercase()) && text.bytes().all(is_plain);
+        if is_word && text.len() <= LONGEST {
+            return Some(text.to_owned());
+        }
+        let allowed = format!("must be up to {LONGEST} small letters, digits and _, beginning with a letter");
+        errors.wrong_value(self, allowed);
+        None
+    }
+
     /// A whole number in a range; `whose` says what sets its end, as ` (--max-body 64MiB)`.
     pub fn whole(&self, range: &RangeInclusive<u64>, whose: &str, errors: &mut ProfileErrors<'_>) -> Option<u64> {
         let allowed = format!("{} to {}{whose}", range.start(), range.end());

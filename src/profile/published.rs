@@ -14,7 +14,7 @@ pub const PUBLISHED: [(&str, &str); 5] = [
     ("node-cluster", include_str!("builtin/node-cluster.toml")),
     ("flask-locust", include_str!("builtin/flask-locust.toml")),
     ("image-inference", include_str!("published/image-inference.toml")),
-    ("market", include_str!("published/market.toml")),
+    ("market", include_str!("builtin/market.toml")),
 ];
 
 /// How many of something there may be.

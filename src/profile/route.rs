@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::entry::{Entry, ProfileErrors, Table};
 use super::response::{OURS, is_bodiless};
-use super::{Response, Route, Rules, Scope, Step, rate_limit};
+use super::{Carrier, Response, Route, Rules, Scope, Step, rate_limit, signed};
 use crate::delay::Delay;
 use crate::distribution;
 use crate::units::{Bytes, Spelled};
@@ -22,7 +22,7 @@ pub(super) const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", 
 const PATH: usize = 200;
 
 /// What a step can be.
-const STEPS: [&str; 6] = ["cpu", "io", "mem", "db", "bytes", "rate_limit"];
+const STEPS: [&str; 8] = ["cpu", "io", "mem", "db", "bytes", "rate_limit", "issue", "check"];
 
 /// Most values of a list in a route: what is longer is a slip of a script.
 const MOST: usize = 100;
@@ -41,6 +41,8 @@ pub fn read(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>
     let mut response =
         response.map_or_else(|| Some(Response::default()), |response| read_response(&response, rules, errors))?;
     sum_up(&table, &steps, &mut response, rules, errors);
+    let at = table.get("steps").map_or(table.span.start, |steps| steps.at());
+    signed::check(&steps, name, errors, (at, &table.key("steps")));
     let (path, at) = path?;
     Some(Route { methods, path, at, weight: weight?, request_bytes, steps, response })
 }
@@ -122,6 +124,8 @@ fn read_step(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, errors: &mut Profi
         }
         "db" => read_db(step, rules, errors).map(Step::Db),
         "rate_limit" => rate_limit::read(step, Scope::Route, errors),
+        "issue" => signed::read(step, signed::ISSUED, errors).map(Step::Issue),
+        "check" => signed::read(step, signed::CHECKED, errors).map(Step::Check),
         "infer" => {
             let allowed = format!("this step is not there yet; a step is one of {}", STEPS.join(", "));
             errors.wrong(span.start, &step.key, allowed);
@@ -225,7 +229,7 @@ fn read_db(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>)
 }
 
 /// The one of two keys that is there.
-fn one_of<'t>(
+pub fn one_of<'t>(
     table: &Table<'t>,
     [one, other]: [&'static str; 2],
     errors: &mut ProfileErrors<'_>,
@@ -299,7 +303,7 @@ fn sum_up(
 ) {
     let (mut iterations, mut cpu, mut wait) = (0_u64, Duration::ZERO, Duration::ZERO);
     let mut body: Option<u64> = None;
-    let mut limits = 0;
+    let (mut limits, mut says_more) = (0, false);
     for step in steps {
         match step {
             Step::Cpu(Cpu { amount: Amount::Iterations(more), place: _ }) => {
@@ -312,6 +316,8 @@ fn sum_up(
             Step::Db(query) => wait = wait.saturating_add(query.think),
             Step::Bytes(more) => body = Some(body.unwrap_or(0).saturating_add(*more)),
             Step::RateLimit { .. } => limits += 1,
+            Step::Issue(signed) if signed.carrier == Carrier::Body => says_more = true,
+            Step::Issue(_) | Step::Check(_) => {}
         }
     }
     let at = table.get("steps").map_or(table.span.start, |steps| steps.at());
@@ -320,6 +326,13 @@ fn sum_up(
         let allowed =
             format!("wait {} in all: must be at most {} (--max-delay)", Spelled(wait), Spelled(rules.delay));
         errors.wrong(at, &key, allowed);
+    }
+    if says_more && (body.is_some() || response.size.is_some() || is_bodiless(response.status)) {
+        errors.wrong(
+            at,
+            &key,
+            "issue a value in the body, which is JSON: leave its size out, and let the status have a body",
+        );
     }
     if limits > 1 {
         errors.wrong(at, &key, format!("have {limits} rate limits: a route has one bucket, so give one at most"));

@@ -17,9 +17,6 @@ use crate::spelling::nearest;
 /// The key of a place that a switch decides about.
 const SWITCH: &str = "switch";
 
-/// Most letters of a name or word.
-const LONGEST: usize = 32;
-
 /// A switch, and how it is set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Switch {
@@ -77,7 +74,7 @@ pub fn read(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Vec<Switch> {
 fn read_one(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<Switch> {
     let table = entry.table(&["name", "about", "words", "range", "default"], errors)?;
     let name = table.needed("name", "what --set calls it, such as \"cache\"", errors);
-    let name = name.and_then(|name| read_word(&name, errors));
+    let name = name.and_then(|name| name.word(errors));
     let about = table.needed("about", "what it changes, in a line", errors);
     let about = about.and_then(|about| super::plan::summary(&about, errors));
     let words: Vec<String> = table.get("words").map_or_else(Vec::new, |words| {
@@ -103,17 +100,12 @@ fn read_one(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<Switch>
 }
 
 fn read_word(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<String> {
-    let text = entry.text(errors)?;
-    let is_plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    let is_word = text.starts_with(|first: char| first.is_ascii_lowercase()) && text.bytes().all(is_plain);
-    if !is_word || text.len() > LONGEST || text == SWITCH {
-        let allowed = format!(
-            "must be up to {LONGEST} small letters, digits and _, beginning with a letter, and not {SWITCH}"
-        );
-        errors.wrong_value(entry, allowed);
+    let word = entry.word(errors)?;
+    if word == SWITCH {
+        errors.wrong_value(entry, "must be another word: this one names a switch where a choice stands");
         return None;
     }
-    Some(text.to_owned())
+    Some(word)
 }
 
 fn read_range(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<[u64; 2]> {

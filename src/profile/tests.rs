@@ -37,7 +37,7 @@ fn sentences(text: &str) -> Vec<String> {
 type Bad = (&'static str, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip] // A table.
-const IN_A_ROUTE: [Bad; 64] = [
+const IN_A_ROUTE: [Bad; 71] = [
     ("metod = 'GET'", "3:1", "route.metod", "did you mean method?"),
     ("method = 'get'", "3:10", "route.method = get", "must be one of GET, POST"),
     ("method = 'HEAD'", "3:10", "route.method = HEAD", "name GET"),
@@ -60,6 +60,13 @@ const IN_A_ROUTE: [Bad; 64] = [
     ("steps = [ { db = { think = 5 } } ]", "3:28", "route.steps.db.think", "such as \"200ms\""),
     ("steps = [ { db = { sql = 'DROP' } } ]", "3:20", "route.steps.db.sql", "no such key"),
     ("steps = [ { infer = {} } ]", "3:13", "route.steps.infer", "not there yet"),
+    ("steps = [ { issue = { cookie = 'A' } } ]", "3:32", "route.steps.issue.cookie = A", "small letters"),
+    ("steps = [ { issue = { path = 'a' } } ]", "3:23", "route.steps.issue.path", "allowed here: cookie, body, of"),
+    ("steps = [ { issue = { cookie = 'a', body = 'a' } } ]", "3:44", "route.steps.issue.body = a", "together"),
+    ("steps = [ { issue = { cookie = 'a', of = 'b' } } ]", "3:9", "route.steps", "a step before it must issue or check b"),
+    ("steps = [ { issue = { cookie = 'a' } }, { check = { cookie = 'a' } } ]", "3:9", "route.steps", "have a twice"),
+    ("steps = [ { check = { path = 'a' } } ]", "3:9", "route.steps", "its first open part must be {a}"),
+    ("steps = [ { issue = { body = 'a' } }, { bytes = { size = 1 } } ]", "3:9", "route.steps", "leave its size out"),
     ("steps = [ { rate_limit = 5 } ]", "3:26", "route.steps.rate_limit = 5", "must be a table of rate, burst"),
     ("steps = [ { rate_limit = { rate = 5 } } ]", "3:26", "route.steps.rate_limit.burst", "is missing: how many at once"),
     ("steps = [ { rate_limit = { rate = 0, burst = 1 } } ]", "3:35", "rate_limit.rate = 0", "is too small; allowed: 0.001 to 1000000 with up to three decimals, or \"off\""),
@@ -295,6 +302,27 @@ fn the_built_in_ones_are_right_and_say_what_they_are() {
         assert!(!profile.summary.is_empty() && profile.summary == summary_of(text), "{name}");
         assert_eq!(profile.routes.is_empty(), name == DEFAULT, "{name}");
         assert!(text.lines().all(|line| line.chars().count() <= 140), "{name} fits a screen");
+    }
+}
+
+#[test]
+#[allow(clippy::cast_precision_loss)]
+fn the_market_has_the_published_errors() {
+    let (name, text) = BUILT_IN.into_iter().find(|(name, _)| *name == "market").unwrap();
+    let offered = offered();
+    let profile = read(name, text, &Rules { room: 63, ..rules(&offered) }).unwrap();
+    let published = &profile.published[0];
+    let mut errors = std::collections::BTreeMap::<u16, f64>::new();
+    for fault in &profile.faults {
+        let route = profile.routes.iter().find(|route| Some(&route.path) == fault.route.as_ref()).unwrap();
+        let kind = &fault.kinds[0];
+        let count = route.weight * kind.rate.unwrap().parts() as f64 / 1e9;
+        *errors.entry(u16::try_from(kind.code.unwrap()).unwrap()).or_default() += count;
+        let worked = published.succeeded[&format!("{} {}", route.methods[0], route.path)];
+        assert!((route.weight - count - worked as f64).abs() < 0.01, "{}: {worked} and {count}", route.path);
+    }
+    for (status, count) in &published.status {
+        assert!((errors[status] - *count as f64).abs() < 0.01, "{status}: {count} and {errors:?}");
     }
 }
 

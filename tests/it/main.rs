@@ -46,6 +46,7 @@ mod knee;
 mod live_figures;
 mod live_page;
 mod loop_waiting;
+mod market;
 mod marks;
 mod memory_refused;
 mod missing_features;

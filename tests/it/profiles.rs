@@ -3,7 +3,7 @@
 use std::fs;
 
 use quintain::http::{ROOM, offered};
-use quintain::profile::{BUILT_IN, Rules, read};
+use quintain::profile::{BUILT_IN, Rules, Step, read};
 use rustix::process::Signal;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -111,9 +111,14 @@ fn every_built_in_one_starts_and_serves_its_routes() {
         let target = Target::start(&["--profile", name]);
         let profile = read(name, text, &Rules::without_limits(&offered, ROOM)).unwrap();
         for route in &profile.routes {
+            let (method, path) = (route.methods[0].as_str(), &route.path);
+            let needs_a_session = route.steps.iter().any(|step| matches!(step, Step::Check(_)));
+            let expected = if needs_a_session { 403 } else { route.response.status.as_u16() };
             // One of them may be among the errors that it has on purpose.
-            wait_for(&format!("200 of {}", route.path), || (target.get(&route.path).status == 200).then_some(()));
-            wait_for("its count", || counted(&target, "GET", &route.path).filter(|count| *count > 0));
+            wait_for(&format!("{expected} of {method} {path}"), || {
+                (target.connect().request(method, path).unwrap().status == expected).then_some(())
+            });
+            wait_for("its count", || counted(&target, method, path).filter(|count| *count > 0));
         }
         let faults = target.stats()["faults"].as_array().unwrap().len();
         assert_eq!((faults, target.get("/health").status), (profile.faults.len(), 200), "{name}");

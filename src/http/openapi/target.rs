@@ -11,7 +11,7 @@ use crate::http::parameters::Nothing;
 use crate::http::target::{About, Limits, Target};
 use crate::http::techempower::Message;
 use crate::http::{answer, delay, drip, io, modifiers, profile_route, routes, status};
-use crate::profile::{self, Profile, Step, is_bodiless, shape as shape_of};
+use crate::profile::{self, Carrier, Profile, Step, is_bodiless, shape as shape_of};
 use crate::scoreboard::RATE_LIMITED_STATUS;
 use crate::units;
 use crate::work::Done;
@@ -271,9 +271,13 @@ fn of_profile(route: &profile::Route, path: &str) -> Described {
     let answer = match size {
         _ if is_bodiless(*status) => stamped("As the profile says"),
         Some(_) => measured("As the profile says", BYTES, string()),
-        None => measured("What was done", JSON, profile_route::schema()),
+        None => measured("What was done", JSON, profile_route::schema(route)),
     };
-    let is_limited = route.steps.iter().any(|step| matches!(step, Step::RateLimit { .. }));
-    let limited: &[u16] = if is_limited { &[RATE_LIMITED_STATUS] } else { &[] };
-    described.refuses(ALWAYS).refuses(limited).response(code, answer)
+    let refused = route.steps.iter().filter_map(|step| match step {
+        Step::RateLimit { .. } => Some(RATE_LIMITED_STATUS),
+        Step::Check(signed) if signed.carrier == Carrier::Path => Some(404),
+        Step::Check(_) => Some(403),
+        _ => None,
+    });
+    described.refuses(ALWAYS).refuses(&refused.collect::<Vec<_>>()).response(code, answer)
 }

@@ -1,0 +1,134 @@
+//! Signed values, which a client is given by one request and has to show in others.
+//!
+//! Nothing of them is kept: a value says its number and a signature that follows from the run's seed, so that every worker can
+//! check what another one has issued, and a successor what a dead one has. They make a load script correlate; whoever knows the
+//! seed can make one, so they guard nothing.
+
+use std::convert::Infallible;
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+
+use crate::http::error::Refusal;
+use crate::http::handler::Argument;
+use crate::http::request::{Request, open_part};
+use crate::partition::hash;
+use crate::profile::{Carrier, Signed};
+
+/// Digits of the number, and of the signature.
+const DIGITS: usize = 16;
+
+/// What a request shows.
+#[derive(Default)]
+pub struct Shown {
+    cookies: Vec<HeaderValue>,
+    /// What stands in the open part of its path.
+    part: Option<String>,
+}
+
+impl Argument for Shown {
+    type Refusal = Infallible;
+
+    async fn take(request: &mut Request) -> Result<Self, Infallible> {
+        let part = open_part(request.uri.path(), request.open_part.as_ref()).map(std::borrow::Cow::into_owned);
+        let cookies = request.headers.get().get_all(header::COOKIE).iter().cloned().collect();
+        Ok(Self { cookies, part })
+    }
+}
+
+impl Shown {
+    /// The value of a cookie: the first of that name.
+    fn cookie(&self, name: &str) -> Option<&str> {
+        let lines = self.cookies.iter().filter_map(|line| line.to_str().ok());
+        let mut cookies = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+        cookies.find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+}
+
+/// Those that a request has shown or was given so far.
+pub struct Known<'a> {
+    shown: &'a Shown,
+    seed: u64,
+    values: Vec<(&'a Signed, String, Origin)>,
+}
+
+/// Where a request has a value from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Shown,
+    Issued,
+}
+
+impl<'a> Known<'a> {
+    /// None so far, of a request that shows this, in a run with this seed.
+    pub fn new(shown: &'a Shown, seed: u64) -> Self {
+        Self { shown, seed, values: Vec::new() }
+    }
+
+    /// Gives the request a value with this number.
+    pub fn issue(&mut self, signed: &'a Signed, number: u64) {
+        let value = self.value(signed, number);
+        self.values.push((signed, value, Origin::Issued));
+    }
+
+    /// Takes the value that the request shows.
+    ///
+    /// # Errors
+    /// 403 without a cookie, 404 for another path than one that was issued.
+    pub fn check(&mut self, signed: &'a Signed) -> Result<(), Refusal> {
+        let Signed { name, of, carrier } = signed;
+        let shown = match carrier {
+            Carrier::Cookie | Carrier::Body => self.shown.cookie(name),
+            Carrier::Path => self.shown.part.as_deref(),
+        };
+        let number = shown.and_then(|shown| u64::from_str_radix(shown.get(..DIGITS)?, 16).ok());
+        let expected = number.map(|number| self.value(signed, number));
+        if let Some(value) = expected.filter(|value| Some(value.as_str()) == shown) {
+            self.values.push((signed, value, Origin::Shown));
+            return Ok(());
+        }
+        let whose = of.as_ref().map_or_else(String::new, |of| format!(" of this {of}"));
+        Err(match carrier {
+            Carrier::Cookie | Carrier::Body => Refusal::new(
+                StatusCode::FORBIDDEN,
+                format!("this route needs the cookie {name}{whose}, as another route of this target sets it"),
+            ),
+            Carrier::Path => Refusal::new(
+                StatusCode::NOT_FOUND,
+                format!(
+                    "there is no such {name}{whose}; its path holds one that another route of this target has named"
+                ),
+            ),
+        })
+    }
+
+    /// The value with this number, which belongs to what it is of.
+    fn value(&self, signed: &Signed, number: u64) -> String {
+        let Signed { name, of, carrier: _ } = signed;
+        // The profile was checked for it: what it is of comes before it.
+        let of = of.iter().filter_map(|of| self.values.iter().find(|(known, ..)| known.name == *of));
+        let of = of.flat_map(|(_, value, _)| value.bytes());
+        let key = name.bytes().chain(of).fold(self.seed, |key, byte| hash(key, byte.into()));
+        format!("{number:0DIGITS$x}{:0DIGITS$x}", hash(key, number))
+    }
+
+    /// Sets the cookies that were issued.
+    pub fn set_cookies(&self, headers: &mut HeaderMap) {
+        let issued = self.issued(Carrier::Cookie);
+        for (name, value) in issued {
+            let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax");
+            // Letters and digits always become a header.
+            if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+                headers.append(header::SET_COOKIE, cookie);
+            }
+        }
+    }
+
+    /// Names and values that were issued in this carrier.
+    pub fn issued(&self, carrier: Carrier) -> impl Iterator<Item = (&str, &str)> {
+        let issued = self
+            .values
+            .iter()
+            .filter(move |(signed, _, origin)| *origin == Origin::Issued && signed.carrier == carrier);
+        issued.map(|(signed, value, _)| (signed.name.as_str(), value.as_str()))
+    }
+}

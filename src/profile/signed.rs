@@ -1,0 +1,79 @@
+//! Steps that give a client a signed value, and that need one: `{ issue = { cookie = "session" } }`.
+
+use super::entry::{Entry, ProfileErrors};
+use super::{Step, route};
+
+/// A value that a client is given and has to show.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// What it is called, such as `session`.
+    pub name: String,
+    /// The name of the one that it belongs to, such as a cart to a session.
+    pub of: Option<String>,
+    /// Where it stands.
+    pub carrier: Carrier,
+}
+
+/// Where a signed value stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// In a cookie, of an answer and of requests.
+    Cookie,
+    /// In the JSON of an answer, under its name.
+    Body,
+    /// In the open part of a path.
+    Path,
+}
+
+impl Carrier {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Cookie => "cookie",
+            Self::Body => "body",
+            Self::Path => "path",
+        }
+    }
+}
+
+/// Where an answer may have one.
+pub const ISSUED: [Carrier; 2] = [Carrier::Cookie, Carrier::Body];
+
+/// Where a request may have one.
+pub const CHECKED: [Carrier; 2] = [Carrier::Cookie, Carrier::Path];
+
+/// Reads what is issued or checked at one of two places.
+pub fn read(entry: &Entry<'_>, carriers: [Carrier; 2], errors: &mut ProfileErrors<'_>) -> Option<Signed> {
+    let [one, other] = carriers.map(Carrier::name);
+    let table = entry.table(&[one, other, "of"], errors)?;
+    let (carrier, name) = route::one_of(&table, [one, other], errors)?;
+    let of = match table.get("of") {
+        Some(of) => Some(of.word(errors)?),
+        None => None,
+    };
+    let carrier = carriers.into_iter().find(|known| known.name() == carrier)?;
+    Some(Signed { name: name.word(errors)?, of, carrier })
+}
+
+/// Whether the values of a route's steps can be what they say: each is there once, behind the one that it is of, and the
+/// path has a part for it.
+pub fn check(steps: &[Step], path: &str, errors: &mut ProfileErrors<'_>, (at, key): (usize, &str)) {
+    let mut known: Vec<&str> = Vec::new();
+    for step in steps {
+        let (Step::Issue(signed) | Step::Check(signed)) = step else { continue };
+        let Signed { name, of, carrier } = signed;
+        if known.contains(&name.as_str()) {
+            errors.wrong(at, key, format!("have {name} twice: it is issued or checked once in a route"));
+        }
+        if let Some(of) = of.as_deref().filter(|of| !known.contains(of)) {
+            errors.wrong(at, key, format!("have {name} of {of}: a step before it must issue or check {of}"));
+        }
+        if *carrier == Carrier::Body && name == "steps" {
+            errors.wrong(at, key, "issue a value called steps in the body, where that says what was done");
+        }
+        let part = path.split('{').nth(1).and_then(|rest| rest.split('}').next());
+        if *carrier == Carrier::Path && part != Some(name) {
+            errors.wrong(at, key, format!("check {name} in the path: its first open part must be {{{name}}}"));
+        }
+        known.push(name);
+    }
+}
