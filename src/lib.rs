@@ -38,6 +38,7 @@
 //! | [`fault`] | plans of faults: which request gets what |
 //! | [`scoreboard`] | seats, base, roster, route table: who writes what |
 //! | [`snapshot`], [`sample`] | one reading of all of it; the difference of two, with rates |
+//! | [`columns`] | the columns of a run's tables, each with its unit, meaning and cell |
 //! | [`event`] | what happens to a run: kinds, their words, and what is read out of those |
 //! | [`control`] | the messages between the roles, and the orders page |
 //! | [`work`] | computing, waiting, memory, bodies and a database, done and measured |
@@ -68,6 +69,7 @@
 //! waited for their last answers, sent = started = finished = sum of the statuses = sum of the CSV's deltas.
 
 pub mod cli;
+pub mod columns;
 pub mod commands;
 pub mod comparison;
 pub mod config;

@@ -11,6 +11,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::yield_now;
 use tokio::time::sleep;
 
+use crate::columns;
 use crate::config::{Addresses, VERSION};
 use crate::control::{MemberEnd, Report, known_faults};
 use crate::event::{Event, EventKind, Whose};
@@ -26,8 +27,6 @@ use crate::sys::{clock, process};
 
 pub mod admin;
 mod checkpoint;
-pub mod columns;
-mod counted;
 pub mod csv;
 mod files;
 mod latency_log;

@@ -33,7 +33,7 @@ pub use series::{Cell, Series, Stretch, When};
 
 use figure::{OF_A_ROUTE, OF_A_WORKER};
 use phases::{OfRows, Phases, Times};
-use table::{Row, Wanted};
+use table::Row;
 
 use crate::event::EventKind;
 use crate::run_files::{RECORD, RESOURCES, ROUTES, WORKERS};
@@ -53,74 +53,6 @@ const STEP_MS: f64 = 500.0;
 
 /// The last row may be so much earlier than the end of a run: its observer takes both one after the other.
 const LATE_END_S: f64 = 1.0;
-
-/// Columns of `resources.csv` and `workers.csv` that are written and not read here.
-const TOTALS: &[&str] = &[
-    "pool_jobs_total",
-    "pool_wait_seconds_total",
-    "pool_held_seconds_total",
-    "db_acquired_total",
-    "db_timeouts_total",
-    "db_failures_total",
-    "db_acquire_seconds_total",
-    "db_held_seconds_total",
-    "db_answer_seconds_total",
-    "db_scans_total",
-    "db_busy_seconds_total",
-];
-
-/// Columns that are written and not read here: of `resources.csv`, `workers.csv` and `routes.csv`.
-pub const NOT_READ: [[&[&str]; 2]; 3] = [
-    [
-        TOTALS,
-        &[
-            "ts_utc",
-            "mode",
-            "rss_peak_bytes",
-            "ctx_vol_per_s",
-            "ctx_invol_per_s",
-            "majflt_per_s",
-            "uss_bytes",
-            "host_mem_avail_bytes",
-            "lat_p90_us",
-        ],
-    ],
-    [
-        TOTALS,
-        &[
-            "ts_utc",
-            "mode",
-            "pid",
-            "procs",
-            "threads",
-            "fds",
-            "late_ms",
-            "conn_seconds_total",
-            "client_gone_total",
-            "broken_total",
-            "shed_total",
-            "rate_limited_total",
-            "pool_busy",
-            "pool_queued",
-            "db_in_use",
-            "db_waiting",
-        ],
-    ],
-    [
-        &[],
-        &[
-            "ts_utc",
-            "client_gone_total",
-            "broken_total",
-            "svc_p95_us",
-            "svc_max_us",
-            "lat_p90_us",
-            "lat_p95_us",
-            "queue_p50_us",
-            "loop_p50_us",
-        ],
-    ],
-];
 
 /// A run.
 #[derive(Debug, Default)]
@@ -361,8 +293,7 @@ fn read_target(directory: &Path, told: &dyn Fn(u64)) -> Target {
     let (mut series, mut phases) =
         (Series::new(Figure::ALL, STRETCHES).watching(Level::OF_THE_TARGET), OfRows::default());
     let mut clock = WallClock::default();
-    let wanted = Wanted { texts: &["phase"], figures: Figure::ALL, others: NOT_READ[0], may_be_empty: false };
-    let wrong = table::read(directory, RESOURCES, &wanted, told, |row| {
+    let wrong = table::read(directory, &table::TARGET, told, |row| {
         clock.look(row);
         series.push(when(row, &mut phases), row.numbers);
     });
@@ -376,13 +307,7 @@ fn when(row: &Row<'_>, phases: &mut OfRows) -> When {
 
 fn read_workers(directory: &Path, levels: &[Level], told: &dyn Fn(u64)) -> (Vec<Worker>, Vec<String>) {
     let (mut workers, mut phases): (Vec<Worker>, _) = (Vec::new(), OfRows::default());
-    let wanted = Wanted {
-        texts: &["phase", "slot", "generation", "state"],
-        figures: OF_A_WORKER,
-        others: NOT_READ[1],
-        may_be_empty: false,
-    };
-    let wrong = table::read(directory, WORKERS, &wanted, told, |row| {
+    let wrong = table::read(directory, &table::OF_WORKERS, told, |row| {
         let [_, slot, generation, state] = *row.texts else { return };
         let known = workers.iter().position(|worker| worker.slot == slot);
         let Some(worker) = place(&mut workers, known, || Worker {
@@ -402,10 +327,7 @@ fn read_workers(directory: &Path, levels: &[Level], told: &dyn Fn(u64)) -> (Vec<
 
 fn read_routes(directory: &Path, told: &dyn Fn(u64)) -> (Vec<Route>, Vec<String>) {
     let (mut routes, mut phases): (Vec<Route>, _) = (Vec::new(), OfRows::default());
-    // A route has rows from its first request on.
-    let texts = &["phase", "method", "route"];
-    let wanted = Wanted { texts, figures: OF_A_ROUTE, others: NOT_READ[2], may_be_empty: true };
-    let wrong = table::read(directory, ROUTES, &wanted, told, |row| {
+    let wrong = table::read(directory, &table::OF_ROUTES, told, |row| {
         let [_, method, path] = *row.texts else { return };
         let known = routes.iter().position(|route| route.path == path && route.method == method);
         let Some(route) = place(&mut routes, known, || Route {

@@ -19,10 +19,10 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use crate::columns::timestamp;
 use crate::config::{Addresses, COMMIT, Config, Mode, VERSION};
 use crate::control;
 use crate::http::{About, Limits};
-use crate::observer::columns::timestamp;
 use crate::observer::{self, Admin, AdminListener, Observation, Processes, RunFiles, run_record};
 use crate::profile::{Profile, fault_rules};
 use crate::run_files::TCP_BEFORE;

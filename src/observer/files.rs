@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::columns::{self, Column, Row, epoch_ms, seconds, timestamp};
 use super::csv::{Appended, CsvFile, KEPT_ROWS};
 use super::latency_log::LatencyLog;
 use super::marks::Marks;
 use super::run_record::RunRecord;
+use crate::columns::{self, Column, Row, epoch_ms, seconds, timestamp};
 use crate::control::KnownFaults;
 use crate::event::{Event, EventKind, Whose};
 use crate::run_files::{EVENT_COLUMNS, EVENTS, LATENCY, MARK_COLUMNS, MARKS, RECORD, RESOURCES, ROUTES, WORKERS};

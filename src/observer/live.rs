@@ -19,8 +19,8 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::columns::{self, Column, Row};
 use super::marks::Marks;
+use crate::columns::{self, Column, Row};
 use crate::config::Addresses;
 use crate::event::{Event, Whose};
 use crate::histogram::add;

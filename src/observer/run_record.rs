@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value, json};
 use sysinfo::{CpuRefreshKind, MemoryRefreshKind, RefreshKind, System};
 
-use super::columns::timestamp;
+use crate::columns::timestamp;
 use crate::control::KnownFaults;
 use crate::run_files::{RECORD, TCP_AFTER};
 use crate::sample::Sample;

@@ -11,6 +11,7 @@ mod ticks;
 
 use std::path::{Path, PathBuf};
 
+use super::table;
 use super::{Event, Figure, Gap, Level, Recording, Route, STRETCHES, STRETCHES_OF_A_PART, Series, When, Worker};
 use crate::run_files::{LATENCY, RESOURCES, ROUTES};
 use crate::units::shown::{float, number, span};
@@ -81,20 +82,20 @@ pub fn read(directories: &[PathBuf], told: &(dyn Fn(u64) + Sync)) -> Result<Reco
     let merging = ticks::Merging { sources: &sources, tick_s, is_one_machine };
     let mut target = Series::new(Figure::ALL, STRETCHES).watching(Level::OF_THE_TARGET);
     let (merged, wrong) = latency::beside(&sources, tick_s, told, |latencies| {
-        merging.rows(&ticks::TARGET, told, |tick, _, numbers| {
-            latencies.fill(tick, ticks::TARGET.figures, numbers);
+        merging.rows(&table::TARGET, told, |tick, _, numbers| {
+            latencies.fill(tick, table::TARGET.figures, numbers);
             target.push(when(tick), numbers);
         })
     })?;
     merged?;
     damage.extend(wrong);
     let mut routes: Vec<Route> = Vec::new();
-    merging.rows(&ticks::OF_ROUTES, told, |tick, (method, path), numbers| {
+    merging.rows(&table::OF_ROUTES, told, |tick, (method, path), numbers| {
         let known = routes.iter().position(|route| route.path == path && route.method == method);
         let Some(route) = super::place(&mut routes, known, || Route {
             method: method.to_owned(),
             path: path.to_owned(),
-            series: Series::new(ticks::OF_ROUTES.figures, STRETCHES_OF_A_PART),
+            series: Series::new(table::OF_ROUTES.figures, STRETCHES_OF_A_PART),
         }) else {
             return;
         };

@@ -1,12 +1,13 @@
 //! One CSV of a run, row by row; what can't be read is left out and said.
 
-use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
 use super::damage::Damage;
-use super::figure::Figure;
+use super::figure::{Figure, OF_A_ROUTE, OF_A_WORKER};
 use super::lines::{Cells, Line, Lines};
+use crate::columns;
+use crate::run_files::{RESOURCES, ROUTES, WORKERS};
 
 /// Whoever waits is told this often how far it is.
 const TOLD_EVERY: u64 = 1 << 20;
@@ -31,27 +32,51 @@ pub struct Row<'a> {
     pub numbers: &'a [f64],
 }
 
-/// What is read of a file.
-pub struct Wanted<'a> {
+/// A table of a run, and what is read of it.
+pub struct Table {
+    /// What its file is called.
+    pub name: &'static str,
     /// The columns of text.
-    pub texts: &'a [&'a str],
+    pub texts: &'static [&'static str],
     /// The columns of numbers.
-    pub figures: &'a [Figure],
-    /// What else its writer is known to write.
-    pub others: [&'a [&'a str]; 2],
+    pub figures: &'static [Figure],
+    /// All columns that its writer writes.
+    written: fn() -> Vec<&'static str>,
     /// Whether a run may have no rows of it.
-    pub may_be_empty: bool,
+    may_be_empty: bool,
 }
+
+/// Of the whole target.
+pub static TARGET: Table = Table {
+    name: RESOURCES,
+    texts: &["phase"],
+    figures: Figure::ALL,
+    written: || columns::names(&columns::resources()),
+    may_be_empty: false,
+};
+
+/// Of each slot.
+pub static OF_WORKERS: Table = Table {
+    name: WORKERS,
+    texts: &["phase", "slot", "generation", "state"],
+    figures: OF_A_WORKER,
+    written: || columns::names(&columns::workers()),
+    may_be_empty: false,
+};
+
+/// Of each route, which has rows from its first request on.
+pub static OF_ROUTES: Table = Table {
+    name: ROUTES,
+    texts: &["phase", "method", "route"],
+    figures: OF_A_ROUTE,
+    written: || columns::names(&columns::routes()),
+    may_be_empty: true,
+};
 
 /// Reads a file of a run, if it is there. `visit` is given each row whose time can be read and goes on from the row before;
 /// `told` how many bytes were read since it was last told. What was wrong with the file is returned, each a sentence.
-pub fn read(
-    directory: &Path,
-    name: &str,
-    wanted: &Wanted<'_>,
-    told: &dyn Fn(u64),
-    visit: impl FnMut(&Row<'_>),
-) -> Vec<String> {
+pub fn read(directory: &Path, table: &Table, told: &dyn Fn(u64), visit: impl FnMut(&Row<'_>)) -> Vec<String> {
+    let name = table.name;
     let mut cells = Cells::default();
     let begun = Lines::open(&directory.join(name)).and_then(|mut lines| Ok((lines.read(&mut cells)?, lines)));
     let mut lines = match begun {
@@ -64,7 +89,7 @@ pub fn read(
         Err(error) => return vec![format!("{name} can't be read: {error}")],
     };
     let header: Vec<String> = cells.iter().map(|name| String::from_utf8_lossy(name).into_owned()).collect();
-    let (columns, sentences) = match Columns::find(&header, wanted) {
+    let (columns, sentences) = match Columns::find(&header, table) {
         Ok(found) => found,
         Err(sentence) => return vec![format!("{name} {sentence}")],
     };
@@ -87,7 +112,7 @@ pub fn read(
         }
     }
     told(lines.bytes - told_at);
-    wrong.extend(rows.end().sentences(name, wanted.may_be_empty));
+    wrong.extend(rows.end().sentences(name, table.may_be_empty));
     wrong
 }
 
@@ -196,18 +221,18 @@ struct Columns {
 
 impl Columns {
     /// The columns, and what is to be said of the header.
-    fn find(header: &[String], wanted: &Wanted<'_>) -> Result<(Self, Vec<String>), String> {
+    fn find(header: &[String], table: &Table) -> Result<(Self, Vec<String>), String> {
         let place = |name: &str| header.iter().position(|column| column == name);
         let elapsed = place("elapsed_s").ok_or("has no column elapsed_s: without it no row has a time")?;
         let columns = Self {
             elapsed,
             interval: place("interval_s"),
             epoch: place("epoch_ms"),
-            texts: wanted.texts.iter().map(|name| place(name)).collect(),
-            figures: wanted.figures.iter().map(|figure| place(figure.name())).collect(),
+            texts: table.texts.iter().map(|name| place(name)).collect(),
+            figures: table.figures.iter().map(|figure| place(figure.name())).collect(),
         };
         let mut sentences = Vec::new();
-        let names = wanted.texts.iter().copied().chain(wanted.figures.iter().map(|figure| figure.name()));
+        let names = table.texts.iter().copied().chain(table.figures.iter().map(|figure| figure.name()));
         let names: Vec<&str> = names.chain(["epoch_ms"]).collect();
         let missing: Vec<&str> = names.iter().copied().filter(|name| place(name).is_none()).collect();
         if !missing.is_empty() {
@@ -216,12 +241,8 @@ impl Columns {
         if columns.interval.is_none() {
             sentences.push("lacks interval_s: each row counts for the time since the one before".to_owned());
         }
-        let known: BTreeSet<&str> = names
-            .into_iter()
-            .chain(["elapsed_s", "interval_s"])
-            .chain(wanted.others.into_iter().flatten().copied())
-            .collect();
-        let unknown: Vec<&str> = header.iter().map(String::as_str).filter(|name| !known.contains(name)).collect();
+        let written = (table.written)();
+        let unknown: Vec<&str> = header.iter().map(String::as_str).filter(|name| !written.contains(name)).collect();
         if !unknown.is_empty() {
             let names: Vec<String> = unknown.iter().take(8).map(|name| name.escape_debug().to_string()).collect();
             let more = if unknown.len() > 8 { ", …" } else { "" };
@@ -267,13 +288,13 @@ mod tests {
     }
 
     /// When each row that is given was taken, what it covers and its requests; and what was wrong.
-    fn given(name: &str, header: &str, rows: &[&str]) -> (Vec<(f64, f64, f64)>, Vec<String>) {
+    fn given(name: &'static str, header: &str, rows: &[&str]) -> (Vec<(f64, f64, f64)>, Vec<String>) {
         let directory = tempfile::TempDir::new().unwrap();
         let text = [&[header], rows].concat().join("\n");
         std::fs::write(directory.path().join(name), text + "\n").unwrap();
-        let wanted = Wanted { texts: &[], figures: &[Figure::Requests], others: [&[]; 2], may_be_empty: false };
+        let table = Table { name, texts: &[], figures: &[Figure::Requests], ..TARGET };
         let mut given = Vec::new();
-        let wrong = read(directory.path(), name, &wanted, &|_| (), |row| {
+        let wrong = read(directory.path(), &table, &|_| (), |row| {
             given.push((row.elapsed_s, row.interval_s, row.numbers[0]));
         });
         (given, wrong)

@@ -15,7 +15,7 @@ const FLOORS: &[&[&str]] = &[
     &["scoreboard", "fault", "work", "config"],
     &["snapshot", "profile"],
     &["sample", "control", "wire"],
-    &["http"],
+    &["http", "columns"],
     &["recording"],
     &["findings", "comparison"],
     &["verification"],

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::TcpStream;
 use std::process::Command;
 
-use quintain::observer::columns::resources;
+use quintain::columns::resources;
 use rustix::process::Signal;
 
 use crate::support::load::Load;

@@ -4,9 +4,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use quintain::columns::{markdown, resources, routes, workers};
 use quintain::config::{CONFIG, SETTINGS, Setting};
 use quintain::fault::{ROWS, Row};
-use quintain::observer::columns::{markdown, resources, routes, workers};
 use quintain::verification::Topic;
 
 fn home() -> &'static Path {

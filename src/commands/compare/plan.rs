@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use super::arrangement::{Arrangement, Setting, are_quintain};
 use super::bounds::{Bound, no_such_row};
+use crate::columns::timestamp;
 use crate::comparison::{Arm, Looks, Row, Scale, Wanted, row_named};
 use crate::generator::{Amount, Generator, Load};
-use crate::observer::columns::timestamp;
 use crate::profile::{self, Published};
 use crate::sys::clock;
 use crate::units::{parse_duration, shown};

@@ -4,8 +4,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::columns::timestamp;
 use crate::config::Config;
-use crate::observer::columns::timestamp;
 use crate::run_files;
 use crate::sys::clock;
 

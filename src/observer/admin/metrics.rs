@@ -12,10 +12,10 @@ use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, Me
 use prometheus::{Encoder, TEXT_FORMAT, TextEncoder};
 
 use super::Target;
+use crate::columns::{Counted, POOLS, REQUESTS};
 use crate::histogram::{Distribution, Durations};
 use crate::http::Refusal;
 use crate::maybe_known::MaybeKnown;
-use crate::observer::counted::{Counted, POOLS, REQUESTS};
 use crate::observer::live::{About, Tick};
 use crate::sample::{SlotSample, TargetSample};
 use crate::scoreboard::{Rejection, RouteCounts};

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::Happened;
 use super::row::value;
+use crate::columns::Column;
 use crate::event::EventKind;
-use crate::observer::columns::Column;
 
 /// Longer than any row of `resources.csv`.
 const ROW: u64 = 1024;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::observer::columns::{Column, Row};
+use crate::columns::{Column, Row};
 
 /// Fields in the order of the columns.
 pub type Object = Map<String, Value>;

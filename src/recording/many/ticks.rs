@@ -9,11 +9,9 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use super::super::NOT_READ;
-use super::super::figure::{Figure, OF_A_ROUTE, Together};
+use super::super::figure::{Figure, Together};
 use super::super::series::Cell;
-use super::super::table::{self, Row, Wanted};
-use crate::run_files::{RESOURCES, ROUTES};
+use super::super::table::{self, Row, Table};
 use crate::units::shown::float;
 
 /// So many ticks of an instance are read ahead of those that are merged.
@@ -26,21 +24,6 @@ pub struct Source<'a> {
     /// When it began, in seconds since the first of all did.
     pub from_s: f64,
 }
-
-/// A file of which all instances have one.
-pub struct File {
-    name: &'static str,
-    texts: &'static [&'static str],
-    pub figures: &'static [Figure],
-    others: [&'static [&'static str]; 2],
-}
-
-/// Of the whole target.
-pub static TARGET: File = File { name: RESOURCES, texts: &["phase"], figures: Figure::ALL, others: NOT_READ[0] };
-
-/// Of each route.
-pub static OF_ROUTES: File =
-    File { name: ROUTES, texts: &["phase", "method", "route"], figures: OF_A_ROUTE, others: NOT_READ[2] };
 
 /// What rows of one tick are told apart by: method and path, or nothing.
 type Key = (String, String);
@@ -67,7 +50,7 @@ impl Merging<'_> {
     /// where unknown.
     pub fn rows(
         &self,
-        file: &File,
+        file: &Table,
         told: &(dyn Fn(u64) + Sync),
         mut visit: impl FnMut(u64, (&str, &str), &mut [f64]),
     ) -> Result<(), String> {
@@ -104,13 +87,12 @@ impl Merging<'_> {
     }
 
     /// Reads a file to its end, or until nobody listens any more.
-    fn send(&self, source: &Source<'_>, file: &File, told: &dyn Fn(u64), sender: &SyncSender<Moment>) {
+    fn send(&self, source: &Source<'_>, file: &Table, told: &dyn Fn(u64), sender: &SyncSender<Moment>) {
         let begin = whole(source.from_s / self.tick_s);
-        let wanted = Wanted { texts: file.texts, figures: file.figures, others: file.others, may_be_empty: true };
         let mut moment: Option<(f64, Moment)> = None;
         let mut last: Option<u64> = None;
         // What is wrong with the file was said when it was read by itself.
-        let _ = table::read(source.directory, file.name, &wanted, told, |row: &Row<'_>| {
+        let _ = table::read(source.directory, file, told, |row: &Row<'_>| {
             // Rows are in the order of their times.
             if moment.as_ref().is_some_and(|(elapsed_s, _)| *elapsed_s < row.elapsed_s)
                 && let Some((_, complete)) = moment.take()

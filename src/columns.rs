@@ -2,15 +2,17 @@
 //!
 //! The files, and the tables in `docs`, are made from these. An unknown is an empty cell.
 
+mod counted;
 mod durations;
 mod strain;
 
 use jiff::Timestamp;
 
-use super::counted::{Counted, POOLS, REQUESTS};
 use crate::maybe_known::MaybeKnown;
 use crate::sample::{Group, Moment, RouteSample, SlotSample, TargetSample};
 use crate::snapshot::Totals;
+
+pub use counted::{Counted, POOLS, REQUESTS};
 
 /// One column of a table.
 pub struct Column<Figures> {
@@ -192,6 +194,12 @@ fn of_totals<Figures: Common>(counted: &'static Counted) -> Column<Figures> {
     Column { name, unit, source: "scoreboard", meaning, cell }
 }
 
+/// The header of a file with these columns.
+#[must_use]
+pub fn names<Figures>(columns: &[Column<Figures>]) -> Vec<&'static str> {
+    columns.iter().map(|column| column.name).collect()
+}
+
 fn column<Figures: 'static>(
     name: &'static str,
     unit: &'static str,
@@ -285,7 +293,7 @@ mod tests {
     fn the_headers_are_the_promised_ones() {
         let header = |names: Vec<&str>| names.join(",");
         assert_eq!(
-            header(resources().iter().map(|column| column.name).collect()),
+            header(names(&resources())),
             "ts_utc,epoch_ms,elapsed_s,interval_s,late_ms,phase,mode,procs,threads,fds,cpu_pct,cpu_user_pct,\
              cpu_sys_pct,cpu_host_pct,cpu_seconds_total,rss_bytes,rss_peak_bytes,pss_bytes,host_cpu_pct,\
              host_mem_used_pct,requests_total,rps,errors_total,lost_total,rejected_total,inflight,connections,\
@@ -299,13 +307,13 @@ mod tests {
              db_acquire_seconds_total,db_held_seconds_total,db_answer_seconds_total,db_scans_total,db_busy_seconds_total"
         );
         assert_eq!(
-            header(routes().iter().map(|column| column.name).collect()),
+            header(names(&routes())),
             "ts_utc,epoch_ms,elapsed_s,interval_s,phase,method,route,requests_total,rps,errors_total,client_gone_total,broken_total,shed_total,rate_limited_total,svc_p50_us,\
              svc_p95_us,svc_p99_us,svc_max_us,lat_p50_us,lat_p90_us,lat_p95_us,lat_p99_us,lat_max_us,queue_p50_us,\
              queue_p99_us,loop_p50_us,loop_p99_us"
         );
         assert_eq!(
-            header(workers().iter().map(|column| column.name).collect()),
+            header(names(&workers())),
             "ts_utc,epoch_ms,elapsed_s,interval_s,late_ms,phase,mode,slot,generation,pid,state,procs,threads,fds,\
              cpu_pct,cpu_seconds_total,loop_busy_pct,loop_runq_pct,rss_bytes,requests_total,rps,errors_total,\
              lost_total,rejected_total,inflight,connections,accepts_total,refused_total,client_gone_total,\

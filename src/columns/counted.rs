@@ -1,6 +1,6 @@
 //! What workers count, once: its column in `resources.csv` and `workers.csv`, its metrics, what it means and how to get it.
 
-use super::columns::seconds;
+use super::seconds;
 use crate::snapshot::Totals;
 
 /// A figure of workers, as it is shown.
