@@ -2,6 +2,7 @@
 //!
 //! [`Report`] is put together once from a [`Recording`] and its findings; [`html`] and [`markdown`] write the same down.
 
+mod bottlenecks;
 mod by_route;
 pub mod comparison;
 mod glance;

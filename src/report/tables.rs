@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::table::{Column, NONE, Table, numbers, shown, words};
-use super::{by_route, instances, peaks, phases, published};
+use super::{bottlenecks, by_route, instances, peaks, phases, published};
 use crate::histogram::{Distribution, Quantiles};
 use crate::recording::{Cell, Figure, Outcome, Recording};
 use crate::snapshot::RouteReading;
@@ -23,6 +23,7 @@ pub fn of(run: &Recording) -> Vec<Table> {
         beside,
         contradictions,
         phases::table(run),
+        bottlenecks::table(run),
         by_route::table(run),
         peaks::table(run),
         routes(run),
