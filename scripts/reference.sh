@@ -1,0 +1,197 @@
+#!/usr/bin/env bash
+# Stands up one of the reference systems, loads it with its plan, holds the load generator's account against the target's, and
+# writes reports in which the published figures stand beside those measured here.
+#
+#   scripts/reference.sh NAME [--quick | --full] [--binary PATH]
+#
+#   baseline       oha: 10,000 requests, 50 at a time
+#   node-cluster   loadtest: 10,000 requests to one process from 482 clients, to a cluster from 849; then both under the same load
+#   flask-locust   Locust: 10, 50 and 100 users on all routes; then oha on /io and on /cpu alone
+#
+# --quick, which is the default, has the same shape within a minute; --full takes as long as the published plan. What it leaves
+# is in runs/reference/NAME: the runs, what the generators wrote, and each run's verify.txt and report.html.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. scripts/lib.sh
+
+name="" plan=quick binary=""
+while [ $# -gt 0 ]; do
+    case $1 in
+        --quick) plan=quick ;;
+        --full) plan=full ;;
+        --binary) binary=$(realpath "${2:?--binary takes a path}") && shift ;;
+        -*) wrong_usage ;;
+        *) [ -z "$name" ] || wrong_usage; name=$1 ;;
+    esac
+    shift
+done
+case $name in
+    baseline | node-cluster | flask-locust) ;;
+    "") wrong_usage ;;
+    *) echo "reference.sh: there is no reference system $name; there are baseline, node-cluster and flask-locust" >&2; exit 2 ;;
+esac
+
+need curl jq
+with_oha
+case $name in
+    node-cluster) with_npm ;;
+    flask-locust) with_locust ;;
+esac
+program "$binary"
+place=$PWD/runs/reference/$name
+rm -rf "$place"
+mkdir -p "$place"
+cd "$place"
+cat >"$work/mark" <<'SH'
+#!/bin/sh
+# mark ADMIN PHASE
+exec curl -sf -o /dev/null -H 'content-type: application/json' -d "{\"phase\":\"$2\"}" "$1/marks"
+SH
+chmod +x "$work/mark"
+export PATH=$work:$PATH
+
+# Loads a target of the profile with a command, which should take so long and writes $run/generator.out; then verifies and
+# reports. {out} in the command is that file.
+measure() { # run seconds command [argument of quintain]…
+    local seconds=$2 begun=$SECONDS out=$PWD/$1.out done loading
+    run=$1
+    quintain --profile "$name" --listen 127.0.0.1:0 --admin 127.0.0.1:0 --run-dir "$run" --sample-interval 250ms --quiet --log error \
+        "${@:4}" --while "${3//\{out\}/$out} && curl -s {admin}/stats >$PWD/$run.stats.json && curl -s {admin}/metrics >$PWD/$run.metrics" >"$run.done" 2>"$run.err" &
+    loading=$!
+    pids+=("$loading")
+    while kill -0 "$loading" 2>/dev/null; do
+        done=$((SECONDS - begun))
+        bar $((done < seconds ? done : seconds)) "$seconds" "$run: $done of about $seconds s"
+        sleep 0.2
+    done
+    progress ""
+    wait "$loading" || { cat "$run.done" "$run.err" "$out"* >&2; exit 1; }
+    mv "$out"* "$run.done" "$run.err" "$run.stats.json" "$run.metrics" "$run/"
+    account "$run"
+}
+
+# What verify says of a run: its checks in verify.json; those that differ are told.
+account() { # run
+    local output=$1/$1.out
+    [ ! -f "$output"_stats.csv ] || output=$1/$1.out_stats.csv
+    quintain verify "$1" "$output" >"$1/verify.txt" || true
+    quintain verify "$1" "$output" --format json >"$1/verify.json" || true
+    quintain report "$1" >/dev/null
+    quintain report "$1" --format md >/dev/null
+    local check verdict
+    for check in requests failures status; do
+        # What a generator does not tell is no difference.
+        verdict=$(jq -r --arg check "$check" '[.checks[] | select(.check == $check) | .verdict | select(. != "unknown")] | unique | join(" ")' "$1/verify.json")
+        [ -z "$verdict" ] || figure "  both accounts: $check" "$verdict" agrees "is '$verdict' agrees"
+    done
+    grep '^differs' "$1/verify.txt" | grep -vE '^differs +(requests|failures|status) ' | sed 's/^/  verify: /' || true
+}
+is() { [ "$1" = "$2" ]; }
+# Answers of a status, by the target; of all from 400 on without one.
+status() { # run [status]
+    jq --arg status "${2:-}" '[.status | to_entries[] | select(if $status == "" then .key >= "400" else .key == $status end) | .value] | add // 0' "$1/$1.stats.json"
+}
+# Whether a run's report says something.
+says() { # run what pattern
+    local found=no
+    ! grep -qE "$3" "$1/report.md" || found=yes
+    figure "  its report: $2" "$found" yes "is $found yes"
+}
+# Of a route, from begin to end of a run: the mean latency, and the mean of what it waited on purpose, in ms.
+mean_ms() { # run route
+    awk -v route="route=\"$2\"" 'index($0, route) && /^quintain_request_duration_seconds_sum/ { sum = $2 }
+        index($0, route) && /^quintain_request_duration_seconds_count/ { count = $2 } END { printf "%.2f", sum / count * 1e3 }' "$1/$1.metrics"
+}
+waited_ms() { # run route
+    jq --arg route "$2" '.routes[] | select(.route == $route) | .work | .io_seconds / .requests * 1e5 | round / 100' "$1/$1.stats.json"
+}
+# How much of its time the least busy worker's event loop did not sleep, in most rows; and the cores that all of them used.
+busy_pct() { # run
+    local slot
+    for slot in $(column slot "$1/workers.csv" | sort -u); do
+        awk -F, -v slot="$slot" 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next } $at["slot"] == slot { print $at["loop_busy_pct"] }' "$1/workers.csv" | median
+    done | sort -n | head -n 1
+}
+cores() { # run
+    awk "BEGIN { printf \"%.2f\", $(column cpu_pct "$1/resources.csv" | median) / 100 }"
+}
+oha="oha --no-tui --output-format json"
+
+baseline() {
+    measure run 26 "mark {admin} load && $oha -n 10000 -c 50 -o {out} {url}/page && mark {admin} end"
+    local code count theirs
+    for code in 200:9950 500:30 502:20; do
+        count=$(status run "${code%:*}")
+        theirs=$(jq ".statusCodeDistribution[\"${code%:*}\"] // 0" run/run.out)
+        figure "status ${code%:*}: target, oha" "$count, $theirs" "${code#*:}" "is '$count $theirs' '${code#*:} ${code#*:}'"
+    done
+    figure "requests/s, of 658 published" "$(jq '.summary.requestsPerSec | round' run/run.out)" "" ""
+    figure "mean, of 120 ms published" "$(mean_ms run /page) ms" "" ""
+    says run "Little's law in the published figures" "^\| Little's law \| 658 a second"
+    says run "rates, percentiles and errors by status" "^\| – \| status 502 \| 20 \| 20 \|"
+    says run "when CPU and memory peaked" "^\| memory \| "
+    says run "what it means" "^- \*\*"
+}
+
+node_cluster() {
+    local workers side
+    workers=$(nproc)
+    [ "$workers" -gt 1 ] || workers=2
+    measure single 12 "mark {admin} load && loadtest -n 10000 -c 482 -k --cores 1 {url}/published/single >{out} && mark {admin} end" --mode single
+    measure cluster 8 "mark {admin} load && loadtest -n 10000 -c 849 -k --cores 1 {url}/published/cluster >{out} && mark {admin} end" --mode cluster --workers "$workers"
+    for side in single:3883 cluster:1195; do
+        local errors theirs
+        errors=$(status "${side%:*}")
+        theirs=$(sed -n 's/^Total errors: *\([0-9]*\).*/\1/p' "${side%:*}/${side%:*}.out")
+        figure "${side%:*}: errors by the target, by loadtest" "$errors, $theirs" "${side#*:}" "is '$errors $theirs' '${side#*:} ${side#*:}'"
+        figure "  requests/s, p50, p99" "$(sed -n 's/^Effective rps: *\([0-9]*\).*/\1/p; s/^ *50% *\([0-9]* ms\).*/\1/p; s/^ *99% *\([0-9]* ms\).*/\1/p' "${side%:*}/${side%:*}.out" | tr '\n' ' ')" "" ""
+        says "${side%:*}" "two things were changed at once" "two things were changed at once"
+    done
+    # The same load on both sides, several rounds, with the resources that each took.
+    local rounds=(--rounds 6 --requests 1000 --concurrency 482)
+    [ "$plan" = quick ] || rounds=()
+    progress "compare"
+    # It says itself how far it is.
+    quintain compare --profile node-cluster --a mode=single --b "mode=cluster,workers=$workers" --with loadtest "${rounds[@]}" --path /work --output compare >compare.out ||
+        { cat compare.out >&2; exit 1; }
+    progress ""
+    grep -E '^(6|[0-9]+) rounds|^requests/s|^p99|^CPU' compare.out || true
+}
+
+flask_locust() {
+    local stages=180 alone=30 users mean waited mode busy
+    quintain profiles flask-locust --locustfile >locustfile.py
+    if [ "$plan" = quick ]; then
+        alone=4
+        stages=6
+        sed -i 's/^STAGES = .*/STAGES = [(10, 20, 6), (50, 50, 6), (100, 100, 6)]/' locustfile.py
+    fi
+    measure all $((3 * stages + 5)) "MARKS_AT={admin} locust --headless --stop-timeout 10 --exit-code-on-error 0 --host {url} --csv {out} --html report.html >{out} 2>&1" --mode single
+    mv locustfile.py report.html all/
+    for users in 10 50 100; do
+        says all "the bottleneck of $users users" "^\| $users users \| .* \| (it was the bottleneck|nothing was used up: the clients set the rate) \|"
+    done
+    awk '/^## / { within = /Bottlenecks/ } within && /^\| [0-9]/ { print "  " $0 }' all/report.md
+    figure "failures in all steps" "$(status all)" 0 "is 0 '$(status all)'"
+    says all "the 7,046 published failures were the client's" "7,046 of them with a message of the client's own system"
+    says all "the same CPU at other rates" "CPU 54.4 % in all of 3 sets"
+    for users in 10 50 100; do
+        measure "io-$users" "$alone" "$oha -z ${alone}s -w -c $users -o {out} {url}/io" --mode single
+        mean=$(mean_ms "io-$users" /io) waited=$(waited_ms "io-$users" /io)
+        figure "/io alone, $users users: mean, beside its delay" "$mean, $waited ms" "within 2 ms" "at_most $mean $(awk -v delay="$waited" 'BEGIN { print delay + 2 }')"
+    done
+    for mode in single cluster; do
+        local workers=()
+        [ $mode = single ] || workers=(--workers "$(nproc)")
+        measure "cpu-$mode" "$alone" "$oha -z ${alone}s -w -c 20 -o {out} {url}/cpu" --mode $mode "${workers[@]}"
+        busy=$(busy_pct "cpu-$mode")
+        figure "/cpu alone, $mode: its event loops are busy" "$busy %" "at least 95 %" "at_least $busy 95"
+        figure "  cores used; requests/s" "$(cores "cpu-$mode"); $(jq '.summary.requestsPerSec | round' "cpu-$mode/cpu-$mode.out")" "" ""
+    done
+}
+
+begun=$SECONDS
+table
+"${name//-/_}"
+echo "reports: runs/reference/$name/*/report.html ($((SECONDS - begun)) s)"
+exit $missed
