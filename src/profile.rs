@@ -125,6 +125,13 @@ pub enum Step {
         /// Whose bucket it is.
         scope: Scope,
     },
+    /// Answers with what a worker has kept, if it has, and otherwise keeps what the other steps come to.
+    Cache {
+        /// How many different answers there are. A request's key is its index, divided by this: what is left over.
+        keys: u64,
+        /// For how long one is kept.
+        time: Duration,
+    },
     /// Gives the client a signed value.
     Issue(Signed),
     /// Refuses a request that does not show one.
@@ -151,6 +158,14 @@ pub struct Response {
     pub size: Option<u64>,
     /// Beside those that every workload answers with.
     pub headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Response {
+    /// Whether its body is what was done.
+    #[must_use]
+    pub fn tells_what_was_done(&self) -> bool {
+        self.size.is_none() && !is_bodiless(self.status)
+    }
 }
 
 /// A route that every target offers.

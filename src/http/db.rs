@@ -24,20 +24,20 @@ pub async fn db(
     Params(query): Params<Query>,
     exchange: Exchange,
 ) -> Result<Answer, Refusal> {
-    Ok(Answer { done: run(&target, query, &exchange).await?, exchange })
+    Ok(Answer { done: run(&target, query, exchange.index()).await?, exchange })
 }
 
-/// Asks the database, for a route or for a step of a profile.
+/// Asks the database, for a route or for a step of a profile; the index decides which rows.
 ///
 /// # Errors
 /// 404 where there is none, 503 with what it says where it does not answer.
-pub async fn run(target: &Target, query: Query, exchange: &Exchange) -> Result<Done, Refusal> {
+pub async fn run(target: &Target, query: Query, index: u64) -> Result<Done, Refusal> {
     let Some(database) = &target.database else {
         let sentence =
             "this run has no database: start quintain with --db for an embedded one, or with --database-url";
         return Err(Refusal::new(StatusCode::NOT_FOUND, sentence));
     };
-    let queried = database.run(query, exchange.index()).await;
+    let queried = database.run(query, index).await;
     queried.map(Done::Database).map_err(|trouble| unanswered(&trouble))
 }
 

@@ -1,13 +1,16 @@
 //! A profile's routes: their steps in order, and their answer.
 
+mod kept;
 mod signed;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use utoipa::PartialSchema;
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, OneOfBuilder, RefOr};
@@ -30,55 +33,90 @@ use crate::work::io::{Io, Waited};
 use crate::work::memory::Held;
 use crate::work::payload::{self, DEFAULT_SEED, Payload};
 use crate::work::{Done, Work};
+use kept::Kept;
 use signed::{Known, Shown};
 
 /// A profile's routes, one for each method of each.
 pub fn routes(profile: &Profile) -> Vec<Route> {
     let of = |route: &profile::Route| {
-        let route = Arc::new(route.clone());
-        let methods = route.methods.iter().map(|method| {
+        let route = Arc::new(Served { route: route.clone(), kept: Kept::default() });
+        let methods = route.route.methods.iter().map(|method| {
             let plan = Arc::clone(&route);
             // Most routes need nothing of what a request shows.
-            if route.steps.iter().any(|step| matches!(step, Step::Check(_))) {
+            if route.route.steps.iter().any(|step| matches!(step, Step::Check(_))) {
                 let handler = move |State(target): State<Target>, shown: Shown, exchange: Exchange| async move {
                     serve(&plan, &target, &exchange, &shown).await
                 };
-                return Route::on(method, &route.path, handler);
+                return Route::on(method, &route.route.path, handler);
             }
             let handler = move |State(target): State<Target>, exchange: Exchange| async move {
                 serve(&plan, &target, &exchange, &Shown::default()).await
             };
-            Route::on(method, &route.path, handler)
+            Route::on(method, &route.route.path, handler)
         });
         methods.collect::<Vec<_>>()
     };
     profile.routes.iter().flat_map(of).collect()
 }
 
+/// A route as a worker serves it.
+struct Served {
+    route: profile::Route,
+    kept: Kept,
+}
+
+/// Says whether an answer was kept, as caches do.
+const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+
 /// Does the steps and answers.
 async fn serve(
-    route: &profile::Route,
+    Served { route, kept }: &Served,
     target: &Target,
     exchange: &Exchange,
     shown: &Shown,
 ) -> Result<Response, Refusal> {
     let mut done = Vec::with_capacity(route.steps.len());
     let mut known = Known::new(shown, target.about.seed);
+    let mut missed: Option<(u64, Duration)> = None;
     for step in &route.steps {
         match step {
             Step::Issue(signed) => known.issue(signed, exchange.index()),
             Step::Check(signed) => known.check(signed)?,
-            step => done.extend(run(step, target, exchange).await?),
+            Step::Cache { keys, time } => {
+                let key = exchange.index() % keys;
+                if let Some(body) = kept.get(key, clock::monotonic_ns()) {
+                    let mut response = respond(&route.response, &done, body, &known, exchange);
+                    response.headers_mut().insert(X_CACHE, HeaderValue::from_static("HIT"));
+                    return Ok(response);
+                }
+                missed = Some((key, *time));
+            }
+            step => {
+                // What is kept of a key is always the same work.
+                let index = || missed.map_or_else(|| exchange.index(), |(key, _)| key);
+                done.extend(run(step, target, exchange, index).await?);
+            }
         }
     }
-    Ok(respond(&route.response, &done, &known, exchange))
+    let body = if route.response.tells_what_was_done() { account(&done, &known).into() } else { Bytes::new() };
+    let mut response = respond(&route.response, &done, body.clone(), &known, exchange);
+    if let Some((key, time)) = missed {
+        kept.put(key, clock::monotonic_ns(), time, body);
+        response.headers_mut().insert(X_CACHE, HeaderValue::from_static("MISS"));
+    }
+    Ok(response)
 }
 
-async fn run(step: &Step, target: &Target, exchange: &Exchange) -> Result<Option<Done>, Refusal> {
+async fn run(
+    step: &Step,
+    target: &Target,
+    exchange: &Exchange,
+    index: impl Fn() -> u64,
+) -> Result<Option<Done>, Refusal> {
     match step {
         Step::Cpu(cpu) => Ok(Some(Work::Cpu(*cpu).run().await)),
         Step::Io { delay, mode } => {
-            let delay = delay.always().or_else(|| delay.at(exchange.index()));
+            let delay = delay.always().or_else(|| delay.at(index()));
             // It stands in the answer all the same, whose length must not tell whom a percentage leaves out.
             let Some(delay) = delay else { return Ok(Some(Done::Io(Waited::default()))) };
             Ok(Some(Work::Io(Io { delay, mode: *mode }).run().await))
@@ -87,10 +125,10 @@ async fn run(step: &Step, target: &Target, exchange: &Exchange) -> Result<Option
             let done = hold.run(&target.memory).await.map(Done::Memory);
             done.map(Some).map_err(|reason| unavailable(&reason, &target.limits))
         }
-        Step::Db(query) => db::run(target, *query, exchange).await.map(Some),
+        Step::Db(query) => db::run(target, *query, index()).await.map(Some),
         Step::RateLimit { limit, scope } => take_token(*limit, *scope, target, exchange).map(|()| None),
-        // They are in the answer's size; and those of signed values are done where they are known.
-        Step::Bytes(_) | Step::Issue(_) | Step::Check(_) => Ok(None),
+        // They are in the answer's size; the others are done where what they need is known.
+        Step::Bytes(_) | Step::Issue(_) | Step::Check(_) | Step::Cache { .. } => Ok(None),
     }
 }
 
@@ -129,13 +167,20 @@ pub fn schema(route: &profile::Route) -> RefOr<Schema> {
     issued.fold(steps, |object, name| object.property(name, String::schema()).required(name)).into()
 }
 
-fn respond(response: &profile::Response, done: &[Done], known: &Known<'_>, exchange: &Exchange) -> Response {
+/// Answers; with this body if it tells what was done.
+fn respond(
+    response: &profile::Response,
+    done: &[Done],
+    body: Bytes,
+    known: &Known<'_>,
+    exchange: &Exchange,
+) -> Response {
     let profile::Response { status, size, headers: own } = response;
     let prepared = size.map_or(0, |_| payload::prepare(DEFAULT_SEED));
     let has_body = !is_bodiless(*status);
     let (body, kind) = match size {
         Some(size) => (sized(Payload::new(DEFAULT_SEED, *size)), BINARY),
-        None if has_body => (Body::from(account(done, known)), HeaderValue::from_static("application/json")),
+        None if has_body => (Body::from(body), HeaderValue::from_static("application/json")),
         None => (Body::empty(), BINARY),
     };
     let mut response = (*status, body).into_response();

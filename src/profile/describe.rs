@@ -70,6 +70,7 @@ impl fmt::Display for Step {
                     Scope::Profile => ", all routes together",
                 })
             }
+            Self::Cache { keys, time } => write!(formatter, "keeps {keys} answers for {}", Spelled(*time)),
             Self::Issue(signed) => write!(formatter, "issues {signed}"),
             Self::Check(signed) => write!(formatter, "needs {signed}"),
             Self::Bytes(bytes) => write!(formatter, "makes {bytes} bytes"),

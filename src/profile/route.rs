@@ -22,7 +22,7 @@ pub(super) const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", 
 const PATH: usize = 200;
 
 /// What a step can be.
-const STEPS: [&str; 8] = ["cpu", "io", "mem", "db", "bytes", "rate_limit", "issue", "check"];
+const STEPS: [&str; 9] = ["cpu", "io", "mem", "db", "bytes", "cache", "rate_limit", "issue", "check"];
 
 /// Most values of a list in a route: what is longer is a slip of a script.
 const MOST: usize = 100;
@@ -124,6 +124,7 @@ fn read_step(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, errors: &mut Profi
         }
         "db" => read_db(step, rules, errors).map(Step::Db),
         "rate_limit" => rate_limit::read(step, Scope::Route, errors),
+        "cache" => read_cache(step, errors),
         "issue" => signed::read(step, signed::ISSUED, errors).map(Step::Issue),
         "check" => signed::read(step, signed::CHECKED, errors).map(Step::Check),
         "infer" => {
@@ -228,6 +229,17 @@ fn read_db(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>)
     Some(Query { kind: kind?, rows: rows?, indexed: indexed?, think: think?, place: place? })
 }
 
+fn read_cache(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<Step> {
+    const SHORTEST: Duration = Duration::from_millis(1);
+    const LONGEST: Duration = Duration::from_hours(1);
+    let table = entry.table(&["keys", "ttl"], errors)?;
+    let keys = table.needed("keys", "how many different answers there are, such as 100", errors);
+    let keys = keys.and_then(|keys| keys.whole(&(1..=100_000), "", errors));
+    let time = table.needed("ttl", "for how long one is kept, such as \"5s\"", errors);
+    let time = time.and_then(|time| time.duration(&(SHORTEST..=LONGEST), "", errors));
+    Some(Step::Cache { keys: keys?, time: time? })
+}
+
 /// The one of two keys that is there.
 pub fn one_of<'t>(
     table: &Table<'t>,
@@ -303,7 +315,7 @@ fn sum_up(
 ) {
     let (mut iterations, mut cpu, mut wait) = (0_u64, Duration::ZERO, Duration::ZERO);
     let mut body: Option<u64> = None;
-    let (mut limits, mut says_more) = (0, false);
+    let (mut limits, mut caches, mut says_more) = (0, 0, false);
     for step in steps {
         match step {
             Step::Cpu(Cpu { amount: Amount::Iterations(more), place: _ }) => {
@@ -318,6 +330,7 @@ fn sum_up(
             Step::RateLimit { .. } => limits += 1,
             Step::Issue(signed) if signed.carrier == Carrier::Body => says_more = true,
             Step::Issue(_) | Step::Check(_) => {}
+            Step::Cache { .. } => caches += 1,
         }
     }
     let at = table.get("steps").map_or(table.span.start, |steps| steps.at());
@@ -333,6 +346,9 @@ fn sum_up(
             &key,
             "issue a value in the body, which is JSON: leave its size out, and let the status have a body",
         );
+    }
+    if caches > 1 {
+        errors.wrong(at, &key, format!("have {caches} caches: a route keeps its answers in one"));
     }
     if limits > 1 {
         errors.wrong(at, &key, format!("have {limits} rate limits: a route has one bucket, so give one at most"));

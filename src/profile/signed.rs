@@ -54,12 +54,17 @@ pub fn read(entry: &Entry<'_>, carriers: [Carrier; 2], errors: &mut ProfileError
     Some(Signed { name: name.word(errors)?, of, carrier })
 }
 
-/// Whether the values of a route's steps can be what they say: each is there once, behind the one that it is of, and the
-/// path has a part for it.
+/// Whether the values of a route's steps can be what they say: each is there once, behind the one that it is of and before
+/// a cache, and the path has a part for it.
 pub fn check(steps: &[Step], path: &str, errors: &mut ProfileErrors<'_>, (at, key): (usize, &str)) {
     let mut known: Vec<&str> = Vec::new();
+    let mut is_behind_cache = false;
     for step in steps {
+        is_behind_cache |= matches!(step, Step::Cache { .. });
         let (Step::Issue(signed) | Step::Check(signed)) = step else { continue };
+        if is_behind_cache {
+            errors.wrong(at, key, "issue and check behind cache would be left out by its hits: put them before it");
+        }
         let Signed { name, of, carrier } = signed;
         if known.contains(&name.as_str()) {
             errors.wrong(at, key, format!("have {name} twice: it is issued or checked once in a route"));

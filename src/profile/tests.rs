@@ -37,7 +37,7 @@ fn sentences(text: &str) -> Vec<String> {
 type Bad = (&'static str, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip] // A table.
-const IN_A_ROUTE: [Bad; 71] = [
+const IN_A_ROUTE: [Bad; 76] = [
     ("metod = 'GET'", "3:1", "route.metod", "did you mean method?"),
     ("method = 'get'", "3:10", "route.method = get", "must be one of GET, POST"),
     ("method = 'HEAD'", "3:10", "route.method = HEAD", "name GET"),
@@ -60,6 +60,11 @@ const IN_A_ROUTE: [Bad; 71] = [
     ("steps = [ { db = { think = 5 } } ]", "3:28", "route.steps.db.think", "such as \"200ms\""),
     ("steps = [ { db = { sql = 'DROP' } } ]", "3:20", "route.steps.db.sql", "no such key"),
     ("steps = [ { infer = {} } ]", "3:13", "route.steps.infer", "not there yet"),
+    ("steps = [ { cache = { keys = 0, ttl = '1s' } } ]", "3:30", "route.steps.cache.keys = 0", "must be 1 to 100000"),
+    ("steps = [ { cache = { keys = 1, ttl = '0s' } } ]", "3:39", "route.steps.cache.ttl = 0s", "must be 1ms to 1h"),
+    ("steps = [ { cache = { keys = 1 } } ]", "3:21", "route.steps.cache.ttl", "is missing"),
+    ("steps = [ { cache = { keys = 1, ttl = '1s' } }, { cache = { keys = 1, ttl = '1s' } } ]", "3:9", "route.steps", "2 caches"),
+    ("steps = [ { cache = { keys = 1, ttl = '1s' } }, { issue = { cookie = 'a' } } ]", "3:9", "route.steps", "put them before it"),
     ("steps = [ { issue = { cookie = 'A' } } ]", "3:32", "route.steps.issue.cookie = A", "small letters"),
     ("steps = [ { issue = { path = 'a' } } ]", "3:23", "route.steps.issue.path", "allowed here: cookie, body, of"),
     ("steps = [ { issue = { cookie = 'a', body = 'a' } } ]", "3:44", "route.steps.issue.body = a", "together"),

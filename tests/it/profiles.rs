@@ -297,6 +297,34 @@ fn switches_are_set_by_flag_environment_and_file_and_written_down() {
 }
 
 #[test]
+fn a_cache_keeps_an_answer_for_each_key_and_its_hits_do_no_work() {
+    let text = "[[route]]\npath = '/a'
+        steps = [ { cache = { keys = 3, ttl = '1h' } }, { io = { delay = 'uniform(2ms,9ms)' } } ]
+        [[route]]\npath = '/sized'\nsteps = [ { cache = { keys = 1, ttl = '200ms' } }, { io = { ms = 2 } }, { bytes = { size = 7 } } ]\n";
+    for mode in MODES {
+        let target = start(text, mode);
+        // Each connection has one worker.
+        let mut client = target.connect();
+        let answers: Vec<_> = (0..9).map(|_| client.get("/a").unwrap()).collect();
+        let told: Vec<_> = answers.iter().map(|answer| answer.header("x-cache").unwrap()).collect();
+        assert_eq!(told, [vec!["MISS"; 3], vec!["HIT"; 6]].concat(), "{mode:?}");
+        for (number, hit) in answers.iter().enumerate().skip(3) {
+            assert_eq!(hit.body, answers[number % 3].body, "{mode:?} {number}");
+            assert_eq!((hit.timing("io"), answers[number % 3].timing("io") >= 2.0), (0.0, true));
+        }
+        assert!(answers[0].body != answers[1].body && answers[1].body != answers[2].body, "each key has its own");
+        for expected in ["MISS", "HIT", "MISS", "HIT"] {
+            wait_for(expected, || {
+                let answer = client.get("/sized").unwrap();
+                assert_eq!(answer.body.len(), 7);
+                (answer.header("x-cache") == Some(expected)).then_some(())
+            });
+        }
+        assert_eq!(target.end().code, Some(0));
+    }
+}
+
+#[test]
 fn profiles_are_listed_and_printed_and_their_mistakes_all_said() {
     let (code, list, errors) = run(&["profiles"]);
     assert_eq!((code, &*errors, list.lines().count()), (Some(0), "", BUILT_IN.len()));

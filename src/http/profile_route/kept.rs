@@ -1,0 +1,27 @@
+//! Answers that a worker keeps for a while, of a route with a `cache` step.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::sys::lock;
+use crate::units::nanoseconds;
+
+/// The answers of one route, by their keys.
+#[derive(Default)]
+pub struct Kept(Mutex<HashMap<u64, (u64, Bytes)>>);
+
+impl Kept {
+    /// The answer of a key, unless it has been kept for long enough (monotonic).
+    pub fn get(&self, key: u64, now_ns: u64) -> Option<Bytes> {
+        let kept = lock(&self.0);
+        kept.get(&key).filter(|(until_ns, _)| *until_ns > now_ns).map(|(_, body)| body.clone())
+    }
+
+    /// Keeps an answer in the place of the one before.
+    pub fn put(&self, key: u64, now_ns: u64, time: Duration, body: Bytes) {
+        lock(&self.0).insert(key, (now_ns.saturating_add(nanoseconds(time)), body));
+    }
+}
