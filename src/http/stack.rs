@@ -26,7 +26,7 @@ use super::target::Target;
 use crate::scoreboard::{Outcome, Rejection};
 use crate::sys::clock;
 use crate::wire::{
-    BadHead, BodyLength, Connection, Ending, Head, Outgoing, Progress, Room, go_away, parse, parse_whole,
+    Answered, BadHead, BodyLength, Connection, Ending, Head, Outgoing, Progress, Room, go_away, parse, parse_whole,
     push_instant,
 };
 use exchange::Asked;
@@ -87,6 +87,8 @@ enum AtOnce {
 struct Unsent {
     rest: Outgoing,
     ending: Ending,
+    /// Whether the connection goes on after it.
+    goes_on: bool,
 }
 
 impl Stack {
@@ -119,6 +121,9 @@ impl Stack {
         }
         if self.connection.has_unread() || !self.held.is_empty() {
             Box::pin(self.connection.linger(LINGER_BYTES)).await;
+        } else if Arc::strong_count(&self.connection) > 1 {
+            // Whoever works for it still must not keep its client waiting for the end.
+            self.connection.end_sending();
         }
     }
 
@@ -218,10 +223,9 @@ impl Stack {
     /// Writes the answer to a request that needs no more than that.
     fn answer_at_once(&self, head: &Head<'_, '_>, head_ns: u64, output: &mut Vec<u8>) -> AtOnce {
         let Self { routes, target, connection, .. } = self;
-        let is_plain =
-            head.is_http_11 && head.keep_alive && head.body == BodyLength::Known(0) && !docs::sends(head);
-        if !is_plain
-            || head.method != "GET"
+        if head.method != "GET"
+            || head.body != BodyLength::Known(0)
+            || docs::sends(head)
             || target.faults().are_active()
             || target.closes_connections()
             || connection.seat().in_flight() >= target.limits.in_flight
@@ -233,7 +237,8 @@ impl Stack {
         let Ok(instant) = make(target) else { return AtOnce::Cannot };
         connection.seat().started();
         output.clear();
-        push_instant(output, instant.headers, &instant.body);
+        let form = Answered { is_http_11: head.is_http_11, is_head: false, keep_alive: head.keep_alive };
+        push_instant(output, instant.headers, &instant.body, form);
         let sent = connection.send_now(output);
         let (arrival_ns, stamped) = connection.arrival();
         let outcome = Outcome::Answered(StatusCode::OK.as_u16());
@@ -247,12 +252,12 @@ impl Stack {
         match sent {
             Ok(sent) if sent == output.len() => {
                 connection.end_request(ending);
-                AtOnce::Answered
+                if head.keep_alive { AtOnce::Answered } else { AtOnce::Ends(Turn::Closed) }
             }
             Ok(sent) => {
                 let mut rest = Outgoing::default();
                 rest.write(|small| small.extend_from_slice(&output[sent..]));
-                AtOnce::Ends(Turn::Unsent(Box::new(Unsent { rest, ending })))
+                AtOnce::Ends(Turn::Unsent(Box::new(Unsent { rest, ending, goes_on: head.keep_alive })))
             }
             Err(_) => {
                 connection.end_request(Ending { outcome: Outcome::ClientGone, ..ending });
@@ -265,7 +270,7 @@ impl Stack {
         let connection = &*self.connection;
         let mut unsent = Ended { connection, unsent, is_sent: false };
         unsent.is_sent = poll_fn(|context| connection.poll_send(context, &mut unsent.unsent.rest)).await.is_ok();
-        unsent.is_sent
+        unsent.is_sent && unsent.unsent.goes_on
     }
 
     /// How a turn ends with a request that needs more, whose head has these bytes.

@@ -76,11 +76,7 @@ pub fn push_head<Out: BufMut>(
         }
         Framed::Nothing | Framed::UntilClose => {}
     }
-    match (is_http_11, keep_alive) {
-        (true, true) => {}
-        (false, true) => out.put_slice(b"connection: keep-alive\r\n"),
-        (_, false) => out.put_slice(b"connection: close\r\n"),
-    }
+    push_connection(out, is_http_11, keep_alive);
     if !has_date {
         push_date(out);
     }
@@ -89,13 +85,14 @@ pub fn push_head<Out: BufMut>(
     (framed, keep_alive)
 }
 
-/// Writes a whole 200 of HTTP/1.1 after which the connection goes on.
-pub fn push_instant(out: &mut impl BufMut, headers: &[(HeaderName, HeaderValue)], body: &[u8]) {
-    out.put_slice(b"HTTP/1.1 200 OK\r\n");
+/// Writes a whole 200 to a GET.
+pub fn push_instant(out: &mut impl BufMut, headers: &[(HeaderName, HeaderValue)], body: &[u8], to: Answered) {
+    push_status(out, to.is_http_11, StatusCode::OK);
     for (name, value) in headers {
         push_line(out, name, value);
     }
     push_length(out, body.len() as u64);
+    push_connection(out, to.is_http_11, to.keep_alive);
     push_date(out);
     out.put_slice(b"\r\n");
     out.put_slice(body);
@@ -139,6 +136,15 @@ fn push_length(out: &mut impl BufMut, length: u64) {
     }
     for part in [b"content-length: ", &digits[at..], b"\r\n"] {
         out.put_slice(part);
+    }
+}
+
+/// Says whether the connection goes on, where the client's version of HTTP doesn't say so itself.
+fn push_connection(out: &mut impl BufMut, is_http_11: bool, keep_alive: bool) {
+    match (is_http_11, keep_alive) {
+        (true, true) => {}
+        (false, true) => out.put_slice(b"connection: keep-alive\r\n"),
+        (_, false) => out.put_slice(b"connection: close\r\n"),
     }
 }
 
@@ -222,6 +228,21 @@ mod tests {
         *none.status_mut() = StatusCode::NO_CONTENT;
         assert_eq!(head(&none, Some(0), PLAIN), (whole("HTTP/1.1 204 No Content"), Framed::Nothing, true));
         assert_eq!(head(&none, None, old).1, Framed::Nothing);
+    }
+
+    #[test]
+    fn an_instant_answer_is_what_the_long_way_writes() {
+        let lines = [(header::CONTENT_TYPE, HeaderValue::from_static("text/plain"))];
+        let mut response = Response::new(());
+        response.headers_mut().extend(lines.iter().cloned().map(|(name, value)| (Some(name), value)));
+        for (is_http_11, keep_alive) in [(true, true), (true, false), (false, true), (false, false)] {
+            let to = Answered { is_http_11, keep_alive, ..PLAIN };
+            let mut instant = Vec::new();
+            push_instant(&mut instant, &lines, b"ok", to);
+            let text = String::from_utf8(instant).unwrap();
+            let lines: Vec<&str> = text.split("\r\n").filter(|line| !line.starts_with("date: ")).collect();
+            assert_eq!(lines.join("|"), head(&response, Some(2), to).0 + "ok", "{to:?}");
+        }
     }
 
     #[test]

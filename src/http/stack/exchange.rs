@@ -146,10 +146,8 @@ impl Stack {
             record.fault = None;
         }
         drop(record);
-        match fault {
-            Some(fault) => Box::pin(connection.see_off(fault)).await,
-            None if !goes_on => connection.end_sending(),
-            None => {}
+        if let Some(fault) = fault {
+            Box::pin(connection.see_off(fault)).await;
         }
         goes_on
     }
