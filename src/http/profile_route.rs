@@ -81,7 +81,11 @@ async fn serve(
     for step in &route.steps {
         match step {
             Step::Issue(signed) => known.issue(signed, exchange.index()),
-            Step::Check(signed) => known.check(signed)?,
+            Step::Check(signed) => {
+                if let Err(refused) = known.check(signed) {
+                    return Ok(*refused);
+                }
+            }
             Step::Cache { keys, time } => {
                 let key = exchange.index() % keys;
                 if let Some(body) = kept.get(key, clock::monotonic_ns()) {

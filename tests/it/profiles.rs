@@ -113,7 +113,7 @@ fn every_built_in_one_starts_and_serves_its_routes() {
         for route in &profile.routes {
             let (method, path) = (route.methods[0].as_str(), &route.path);
             let needs_a_session = route.steps.iter().any(|step| matches!(step, Step::Check(_)));
-            let expected = if needs_a_session { 403 } else { route.response.status.as_u16() };
+            let expected = if needs_a_session { 401 } else { route.response.status.as_u16() };
             // One of them may be among the errors that it has on purpose.
             wait_for(&format!("{expected} of {method} {path}"), || {
                 (target.connect().request(method, path).unwrap().status == expected).then_some(())

@@ -155,8 +155,8 @@ pub fn header(does: &str, pattern: &str) -> utoipa::openapi::Header {
 /// Every refusal there is, and when.
 pub const REFUSALS: &[(u16, &str)] = &[
     (400, "A value that can't be taken, a broken body, or a request that is not HTTP as RFC 9112 has it"),
-    (401, "The token is missing"),
-    (403, "Not the token of this target, a page of somewhere else, or no cookie that another route has set"),
+    (401, "The token is missing, or the cookie that another route sets"),
+    (403, "Not the token of this target, or a page of somewhere else"),
     (404, "There is nothing here"),
     (405, "This path does not take this method; `Allow` says what it takes"),
     (408, "The body takes too long"),

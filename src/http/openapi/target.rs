@@ -276,7 +276,7 @@ fn of_profile(route: &profile::Route, path: &str) -> Described {
     let refused = route.steps.iter().filter_map(|step| match step {
         Step::RateLimit { .. } => Some(RATE_LIMITED_STATUS),
         Step::Check(signed) if signed.carrier == Carrier::Path => Some(404),
-        Step::Check(_) => Some(403),
+        Step::Check(_) => Some(401),
         _ => None,
     });
     described.refuses(ALWAYS).refuses(&refused.collect::<Vec<_>>()).response(code, answer)

@@ -7,6 +7,7 @@
 use std::convert::Infallible;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 
 use crate::http::error::Refusal;
 use crate::http::handler::Argument;
@@ -73,8 +74,8 @@ impl<'a> Known<'a> {
     /// Takes the value that the request shows.
     ///
     /// # Errors
-    /// 403 without a cookie, 404 for another path than one that was issued.
-    pub fn check(&mut self, signed: &'a Signed) -> Result<(), Refusal> {
+    /// 401 without a cookie, 404 for another path than one that was issued.
+    pub fn check(&mut self, signed: &'a Signed) -> Result<(), Box<Response>> {
         let Signed { name, of, carrier } = signed;
         let shown = match carrier {
             Carrier::Cookie | Carrier::Body => self.shown.cookie(name),
@@ -87,18 +88,25 @@ impl<'a> Known<'a> {
             return Ok(());
         }
         let whose = of.as_ref().map_or_else(String::new, |of| format!(" of this {of}"));
-        Err(match carrier {
-            Carrier::Cookie | Carrier::Body => Refusal::new(
-                StatusCode::FORBIDDEN,
+        let (status, sentence) = match carrier {
+            Carrier::Cookie | Carrier::Body => (
+                StatusCode::UNAUTHORIZED,
                 format!("this route needs the cookie {name}{whose}, as another route of this target sets it"),
             ),
-            Carrier::Path => Refusal::new(
+            Carrier::Path => (
                 StatusCode::NOT_FOUND,
                 format!(
                     "there is no such {name}{whose}; its path holds one that another route of this target has named"
                 ),
             ),
-        })
+        };
+        let mut response = Refusal::new(status, sentence).into_response();
+        let challenge = format!("Cookie cookie-name=\"{name}\"");
+        // A name of letters and digits always becomes a header.
+        if let (StatusCode::UNAUTHORIZED, Ok(challenge)) = (status, HeaderValue::from_str(&challenge)) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        Err(Box::new(response))
     }
 
     /// The value with this number, which belongs to what it is of.
