@@ -200,6 +200,8 @@ fn what_is_not_one_test_is_refused_in_a_sentence() {
     let later = made(place.path(), "later", &record("later", &none), 4_600, &[0, 10, 20]);
     let profile = json!({ "profile": { "name": "market" } });
     let other = made(place.path(), "other", &record("other", &profile), 1_000, &[0, 10, 20]);
+    let switched = json!({ "profile": { "name": "default", "switches": [ { "name": "pool", "value": "50" } ] } });
+    let switched = made(place.path(), "switched", &record("switched", &switched), 1_000, &[0, 10, 20]);
     let seeded = made(place.path(), "seeded", &record("seeded", &json!({ "seed": 7 })), 1_000, &[0, 10, 20]);
     let timeless = place.path().join("timeless");
     fs::create_dir(&timeless).unwrap();
@@ -214,6 +216,7 @@ fn what_is_not_one_test_is_refused_in_a_sentence() {
             "a and later have no time in common: later began 59 min 57 s after the end of a, by their wall clocks",
         ),
         (other, "a and other have other profiles (default and market): they are not instances under one test"),
+        (switched, "a and switched have other profiles (default and default, pool=50)"),
         (seeded, "a and seeded have other seeds (1 and 7)"),
         (timeless, "when "),
         (empty, "holds no run"),

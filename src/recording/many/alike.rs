@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
+
 use super::super::Recording;
 use crate::units::parse_duration;
 use crate::units::shown::span;
@@ -113,10 +115,9 @@ pub fn of_one_test(runs: &[Named]) -> Result<Vec<String>, String> {
         else {
             continue;
         };
-        let shown = |name: &str, value: &str| {
-            let profile = runs.iter().find(|run| run.name == name);
-            let profile = profile.and_then(|run| run.recording.about.text("/profile/name"));
-            if path == "/profile" { profile.unwrap_or("none").to_owned() } else { value.to_owned() }
+        let shown = |name: &str, value: &str| match runs.iter().find(|run| run.name == name) {
+            Some(run) if path == "/profile" => profile(run),
+            _ => value.to_owned(),
         };
         return Err(format!(
             "{first} and {} have other {what} ({} and {}): they are not instances under one test; --each makes a page of each",
@@ -130,6 +131,18 @@ pub fn of_one_test(runs: &[Named]) -> Result<Vec<String>, String> {
         run.recording.about.text("/config/sample_interval").map(str::to_owned)
     }));
     Ok(said)
+}
+
+/// A run's profile, with how its switches are set: `market, pool=5`.
+fn profile(run: &Named) -> String {
+    let about = &run.recording.about;
+    let switches = about.at("/profile/switches").and_then(Value::as_array);
+    let set = switches.into_iter().flatten().filter_map(|switch| {
+        let [name, value] = ["name", "value"].map(|key| switch[key].as_str());
+        Some(format!(", {}={}", name?, value?))
+    });
+    let name = about.text("/profile/name").unwrap_or("none");
+    std::iter::once(name.to_owned()).chain(set).collect()
 }
 
 /// A sentence about what they need not have in common.
