@@ -75,37 +75,38 @@ pub fn routes(profile: &Profile) -> Vec<Route> {
 
 /// What every target offers.
 fn built_in(profile: &Profile) -> Vec<Route> {
-    vec![
-        index::route(profile),
-        Route::on(&Method::OPTIONS, "/", index::options),
+    let mut routes = vec![
+        Route::on(&Method::OPTIONS, "/", index::options).described(index::OPTIONS),
         openapi::route(profile),
-        Route::plain(docs::PATH, docs::page),
-        Route::plain("/docs/{file}", docs::file),
-        Route::instant("/health", health::health),
-        Route::instant("/healthz", health::health),
-        Route::instant("/readyz", health::readyz),
-        Route::get("/io", io::io),
-        Route::post("/io", io::io),
-        Route::get("/cpu", cpu::cpu),
-        Route::post("/cpu", cpu::cpu),
-        Route::get("/mem", mem::mem),
-        Route::post("/mem", mem::mem),
-        Route::get("/db", db::db),
-        Route::post("/db", db::db),
-        Route::get("/bytes/{n}", bytes::bytes),
-        Route::get("/stream/{n}", stream::stream),
-        Route::get("/drip", drip::drip),
-        Route::post("/upload", upload::upload),
-        Route::on(&Method::PUT, "/upload", upload::upload),
-        Route::any("/echo", echo::echo),
-        Route::get("/headers", anything::headers),
-        Route::any("/anything", anything::anything),
-        Route::any("/anything/{*rest}", anything::anything),
-        Route::any("/status/{codes}", status::status),
-        Route::any("/delay/{d}", delay::delay),
-        Route::instant("/plaintext", techempower::plaintext),
-        Route::instant("/json", techempower::json),
-    ]
+        Route::plain(docs::PATH, docs::page).described(docs::PAGE_DESCRIPTION),
+        Route::plain("/docs/{file}", docs::file).described(docs::FILE_DESCRIPTION),
+        Route::instant("/health", health::health).described(health::HEALTH),
+        Route::instant("/healthz", health::health).described(health::HEALTH),
+        Route::instant("/readyz", health::readyz).described(health::READY),
+        Route::get("/io", io::io).described(io::DESCRIPTION),
+        Route::post("/io", io::io).described(io::DESCRIPTION),
+        Route::get("/cpu", cpu::cpu).described(cpu::DESCRIPTION),
+        Route::post("/cpu", cpu::cpu).described(cpu::DESCRIPTION),
+        Route::get("/mem", mem::mem).described(mem::DESCRIPTION),
+        Route::post("/mem", mem::mem).described(mem::DESCRIPTION),
+        Route::get("/db", db::db).described(db::DESCRIPTION),
+        Route::post("/db", db::db).described(db::DESCRIPTION),
+        Route::get("/bytes/{n}", bytes::bytes).described(bytes::DESCRIPTION),
+        Route::get("/stream/{n}", stream::stream).described(stream::DESCRIPTION),
+        Route::get("/drip", drip::drip).described(drip::DESCRIPTION),
+        Route::post("/upload", upload::upload).described(upload::DESCRIPTION),
+        Route::on(&Method::PUT, "/upload", upload::upload).described(upload::DESCRIPTION),
+        Route::any("/echo", echo::echo).described(echo::DESCRIPTION),
+        Route::get("/headers", anything::headers).described(anything::HEADERS),
+        Route::any("/anything", anything::anything).described(anything::ANYTHING),
+        Route::any("/anything/{*rest}", anything::anything).described(anything::ANYTHING),
+        Route::any("/status/{codes}", status::status).described(status::DESCRIPTION),
+        Route::any("/delay/{d}", delay::delay).described(delay::DESCRIPTION),
+        Route::instant("/plaintext", techempower::plaintext).described(techempower::PLAINTEXT),
+        Route::instant("/json", techempower::json).described(techempower::AS_JSON),
+    ];
+    routes.insert(0, index::route(profile, &routes));
+    routes
 }
 
 #[cfg(test)]

@@ -15,7 +15,12 @@ use utoipa::ToSchema;
 use super::answer::Spent;
 use super::echo::HARMLESS;
 use super::error::Refusal;
+use super::openapi::describing::{ALWAYS, ANY_METHOD, WORK, measured};
+use super::openapi::operation::{Described, JSON, shape};
+use super::openapi::parameter::{Documented, text as pattern};
 use super::record::Exchange;
+use super::route::Description;
+use crate::units::Bytes;
 
 /// The largest body that is shown: it is held in memory, and again as JSON.
 pub const SHOWN: usize = 1 << 20;
@@ -52,6 +57,34 @@ pub struct Anything {
     /// The target of the request, after the Host that was named.
     url: String,
 }
+
+/// `GET /headers`
+pub const HEADERS: Description = Description {
+    offers: &[],
+    describe: |_| {
+        let says = "By name; those of one name joined with a comma";
+        Described::new("The headers that were sent, as httpbin has it")
+            .tag(WORK)
+            .response("200", measured(says, JSON, shape::<Headers>()))
+            .refuses(ALWAYS)
+    },
+};
+
+/// `/anything`
+pub const ANYTHING: Description = Description {
+    offers: &[("/anything", "shows what you sent, by any method; /headers shows the headers")],
+    describe: |spot| {
+        let is_there = spot.path.ends_with("{rest}");
+        let rest = is_there.then(|| Documented::new("rest", "any text", pattern("^.+$")).such_as("some/path"));
+        Described::new("All that was sent, as httpbin has it")
+            .tag(WORK)
+            .more(&format!("A body over {} is 413.", Bytes(SHOWN as u64)))
+            .takes(rest.into_iter().collect(), Some("rest"))
+            .reads_bytes()
+            .response("200", measured("Method, target, headers and body", JSON, shape::<Anything>()))
+            .refuses(ANY_METHOD)
+    },
+};
 
 /// The headers alone.
 pub async fn headers(headers: HeaderMap, exchange: Exchange) -> Response {

@@ -10,13 +10,17 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
+use utoipa::openapi::{ObjectBuilder, Type};
 
 use super::answer::Spent;
-use super::conditions::{Conditions, Wanted};
+use super::conditions::{CONDITIONS, Conditions, Wanted};
 use super::error::Refusal;
-use super::openapi::parameter::{self as documented, Describe, Documented};
+use super::openapi::describing::{ALWAYS, stamped, workload};
+use super::openapi::operation::{BYTES, Described, content, header as header_of, string};
+use super::openapi::parameter::{self as documented, Documented};
 use super::parameters::{FromQuery, Params, Query, bytes as number_of_bytes};
 use super::record::Exchange;
+use super::route::Description;
 use super::target::Limits;
 use crate::work::payload::{self, DEFAULT_SEED, Payload};
 
@@ -28,6 +32,27 @@ pub const SEEDS: RangeInclusive<u64> = 0..=u64::MAX;
 
 /// What they are: nothing that a browser would open.
 pub const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
+
+/// What it is, with the headers of RFC 9110, 13 and 14.
+pub const DESCRIPTION: Description = Description {
+    offers: &[("/bytes/1MiB", "bytes that can be checked; seed=, Range, ETag; in chunks from /stream/1MiB")],
+    describe: |spot| {
+        let answer = |says: &str| stamped(says).header("ETag", header_of("Length and seed", "^\"[0-9]+-[0-9]+\"$"));
+        let bytes = workload::<Payload>("So many bytes that can be checked", spot.limits);
+        // Whatever they hold is taken: what is no range, or no tag of ours, asks for nothing or is another one's.
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let conditions =
+            CONDITIONS.map(|(name, does, example)| Documented::new(name, does, text()).such_as(example));
+        conditions
+            .into_iter()
+            .fold(bytes, Described::header)
+            .response("200", answer("The bytes").content(BYTES, content(string())))
+            .response("206", answer("The range of them").content(BYTES, content(string())))
+            .response("304", answer("They are known"))
+            .refuses(&[412, 416])
+            .refuses(ALWAYS)
+    },
+};
 
 /// So many bytes of a seed: `seed=`, and the conditions and ranges of RFC 9110.
 pub async fn bytes(Params(payload): Params<Payload>, conditions: Conditions, exchange: Exchange) -> Response {
@@ -116,9 +141,7 @@ impl FromQuery for Payload {
         let seed = query.between("seed", SEEDS)?.unwrap_or(DEFAULT_SEED);
         Ok(Self::new(seed, length))
     }
-}
 
-impl Describe for Payload {
     fn describe(limits: &Limits) -> Vec<Documented> {
         vec![number_of_bytes(limits.bytes, FLAG).documented("n", "how many bytes", None).such_as("64KiB"), seed()]
     }

@@ -8,6 +8,18 @@ use axum::http::{HeaderMap, HeaderName, Method, header};
 use super::handler::Argument;
 use super::request::Request;
 
+/// The headers of RFC 9110, 13 and 14: name, what it does, an example.
+pub const CONDITIONS: [(&str, &str, &str); 4] = [
+    (
+        "Range",
+        "one range, such as bytes=0-99: 206, or 416 where there is none; several get the whole",
+        "bytes=0-99",
+    ),
+    ("If-None-Match", "tags, or *: 304 for who has it already", "\"65536-0\""),
+    ("If-Match", "tags, or *: 412 for who wants another", "*"),
+    ("If-Range", "the tag that the range is of", "\"65536-0\""),
+];
+
 /// The conditions that a request sets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Conditions {

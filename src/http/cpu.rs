@@ -1,15 +1,33 @@
 //! `GET /cpu`
 
-use super::answer::Answer;
+use super::answer::{Answer, schema};
 use super::error::Refusal;
-use super::openapi::parameter::{Describe, Documented, words};
+use super::openapi::describing::{ALWAYS, measured, unread, workload};
+use super::openapi::operation::JSON;
+use super::openapi::parameter::{Documented, words};
 use super::parameters::{FromQuery, Params, Query, milliseconds, whole};
 use super::record::Exchange;
+use super::route::Description;
 use super::target::Limits;
-use crate::work::Work;
-use crate::work::cpu::{Amount, Cpu, DEFAULT_ITERATIONS, Place, iterations_within};
+use crate::work::cpu::{Amount, Computed, Cpu, DEFAULT_ITERATIONS, Place, iterations_within};
+use crate::work::{Done, Work};
 
 const FLAG: &str = "--max-cpu";
+
+/// What it is.
+pub const DESCRIPTION: Description = Description {
+    offers: &[
+        ("/cpu?iterations=1000000", "exact work, with a checksum; on=loop|pool"),
+        ("/cpu?ms=10", "computes until the thread has used this much CPU"),
+    ],
+    describe: |spot| {
+        let more = "A chain of integer operations whose checksum is the same on every machine.";
+        workload::<Cpu>("Computes: iterations or ms", spot.limits)
+            .more(&format!("{more} {}", unread(spot.method)))
+            .response("200", measured("What was computed", JSON, schema(&Done::Cpu(Computed::default()))))
+            .refuses(ALWAYS)
+    },
+};
 
 /// Computes: `iterations=` or `ms=`, and `on=`.
 pub async fn cpu(Params(computation): Params<Cpu>, exchange: Exchange) -> Answer {
@@ -32,13 +50,7 @@ impl FromQuery for Cpu {
         };
         Ok(Self { amount, place })
     }
-}
 
-fn places() -> [(&'static str, Place); 2] {
-    Place::ALL.map(|place| (place.name(), place))
-}
-
-impl Describe for Cpu {
     fn describe(limits: &Limits) -> Vec<Documented> {
         let iterations = whole(iterations_within(limits.cpu), FLAG);
         let time = milliseconds(limits.cpu, FLAG);
@@ -50,4 +62,8 @@ impl Describe for Cpu {
                 .or(Place::ALL[0].name()),
         ]
     }
+}
+
+fn places() -> [(&'static str, Place); 2] {
+    Place::ALL.map(|place| (place.name(), place))
 }

@@ -5,18 +5,33 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use super::answer::Answer;
+use super::answer::{Answer, schema};
 use super::error::Refusal;
-use super::openapi::parameter::{Describe, Documented, words};
+use super::openapi::describing::{ALWAYS, measured, unread, workload};
+use super::openapi::operation::JSON;
+use super::openapi::parameter::{Documented, words};
 use super::parameters::{FromQuery, Params, duration, whole};
 use super::record::Exchange;
+use super::route::Description;
 use super::target::{Limits, Target};
 use crate::work::Done;
 use crate::work::cpu::Place;
-use crate::work::database::{Kind, Query, Trouble};
+use crate::work::database::{Kind, Queried, Query, Trouble};
 
 /// What sets how many rows there are.
 const FLAG: &str = "--db-rows";
+
+/// What it is.
+pub const DESCRIPTION: Description = Description {
+    offers: &[("/db?query=point", "asks a database, if there is one (--db); query=range or another")],
+    describe: |spot| {
+        workload::<Query>("Asks the database", spot.limits)
+            .more(&format!("404 where the run has none (--db). {}", unread(spot.method)))
+            .response("200", measured("What came of it", JSON, schema(&Done::Database(Queried::default()))))
+            .refuses(ALWAYS)
+            .refuses(&[404])
+    },
+};
 
 /// Asks the database: `query=`, `rows=`, `indexed=`, `think=` and `on=`.
 pub async fn db(
@@ -63,9 +78,7 @@ impl FromQuery for Query {
             place: query.one_of(place, &Self::places())?.unwrap_or(Place::Loop),
         })
     }
-}
 
-impl Describe for Query {
     fn describe(limits: &Limits) -> Vec<Documented> {
         let [kind, rows, indexed, think, place] = Self::NAMES;
         let thinking = duration(limits.delay, "--max-delay");

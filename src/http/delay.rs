@@ -1,13 +1,26 @@
 //! `/delay/{d}`, by any method: waits, as httpbin users expect.
 
-use super::answer::Answer;
+use super::answer::{Answer, schema};
 use super::error::Refusal;
-use super::openapi::parameter::{Describe, Documented};
+use super::openapi::describing::{ANY_METHOD, measured, workload};
+use super::openapi::operation::JSON;
+use super::openapi::parameter::Documented;
 use super::parameters::{FromQuery, Params, Query, seconds};
 use super::record::Exchange;
+use super::route::Description;
 use super::target::Limits;
-use crate::work::Work;
-use crate::work::io::{Io, Mode};
+use crate::work::io::{Io, Mode, Waited};
+use crate::work::{Done, Work};
+
+/// What it is.
+pub const DESCRIPTION: Description = Description {
+    offers: &[("/delay/0.5", "waits; a plain number is seconds; any method")],
+    describe: |spot| {
+        workload::<Delay>("Waits, as httpbin users expect", spot.limits)
+            .response("200", measured("What was waited", JSON, schema(&Done::Io(Waited::default()))))
+            .refuses(ANY_METHOD)
+    },
+};
 
 /// Waits like `/io`; a plain number is seconds.
 pub async fn delay(Params(Delay(wait)): Params<Delay>, exchange: Exchange) -> Answer {
@@ -25,9 +38,7 @@ impl FromQuery for Delay {
         let delay = query.ranged("d", &seconds(limits.delay, "--max-delay"))?.unwrap_or_default();
         Ok(Self(Io { delay, mode: Mode::Async }))
     }
-}
 
-impl Describe for Delay {
     fn describe(limits: &Limits) -> Vec<Documented> {
         vec![seconds(limits.delay, "--max-delay").documented("d", "how long it waits", None).such_as("0.5")]
     }

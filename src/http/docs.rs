@@ -6,6 +6,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 use percent_encoding::percent_decode_str;
 
 use super::error::Refusal;
+use super::openapi::describing::{ABOUT, plain};
+use super::openapi::docs_file;
+use super::openapi::operation::string;
+use super::route::Description;
 use crate::wire::Head;
 
 /// Where it is. What is tried on it counts under this route, so that nobody's measurement has it.
@@ -31,6 +35,23 @@ const POLICY: [(HeaderName, HeaderValue); 3] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
 ];
+
+/// `GET /docs`
+pub const PAGE_DESCRIPTION: Description = Description {
+    offers: &[("/docs", "every route, to try from a browser; /openapi.json for programs")],
+    describe: |_| {
+        plain("A page to try every route from a browser", ABOUT).answers(
+            "200",
+            "HTML",
+            "text/html; charset=utf-8",
+            string(),
+        )
+    },
+};
+
+/// `GET /docs/{file}`
+pub const FILE_DESCRIPTION: Description =
+    Description { offers: &[], describe: |_| docs_file(plain("What that page consists of", ABOUT)) };
 
 /// Whether a request is sent by the page: a browser says so.
 pub fn sends(head: &Head<'_, '_>) -> bool {

@@ -18,9 +18,12 @@ use super::answer::Spent;
 use super::bytes::{BINARY, FLAG, SEEDS, seed};
 use super::error::Refusal;
 use super::io::Wait;
-use super::openapi::parameter::{Describe, Documented};
+use super::openapi::describing::{any_status, workload};
+use super::openapi::operation::{BYTES, string};
+use super::openapi::parameter::Documented;
 use super::parameters::{FromQuery, Params, Query, Range, bytes, seconds};
 use super::record::Exchange;
+use super::route::Description;
 use super::target::{Limits, Target};
 use crate::profile::is_bodiless;
 use crate::sys::clock;
@@ -36,6 +39,12 @@ const DEFAULT_DURATION: Duration = Duration::from_secs(2);
 
 /// How many bytes, when that isn't said.
 const DEFAULT_BYTES: u64 = 10;
+
+/// What it is.
+pub const DESCRIPTION: Description = Description {
+    offers: &[("/drip?duration=1&numbytes=5", "bytes one by one; delay=, code=, seed=")],
+    describe: |spot| any_status(workload::<Asked>("Bytes one by one", spot.limits), BYTES, &string()),
+};
 
 /// Bytes one by one: `duration=`, `numbytes=`, `delay=` before the head, `code=`, `seed=`.
 pub async fn drip(State(target): State<Target>, Params(asked): Params<Asked>, exchange: Exchange) -> Response {
@@ -123,6 +132,21 @@ impl FromQuery for Asked {
         let number = number.map_or_else(|| size.check("numbytes", DEFAULT_BYTES), Ok)?;
         Ok(Self { delay, code: code(query)?, drip: Drip { bytes: number, duration }, seed })
     }
+
+    fn describe(limits: &Limits) -> Vec<Documented> {
+        let time = seconds(limits.delay, "--max-delay");
+        let size = bytes(limits.bytes, FLAG);
+        let codes = ObjectBuilder::new().schema_type(Type::Integer);
+        let drips = |code: &u16| StatusCode::from_u16(*code).is_ok_and(|code| !is_bodiless(code));
+        let codes = codes.enum_values(Some(CODES.filter_map(|code| u16::try_from(code).ok()).filter(drips)));
+        vec![
+            time.documented("duration", "from the first byte to the last", Some(DEFAULT_DURATION)),
+            size.documented("numbytes", "how many bytes", Some(DEFAULT_BYTES)),
+            time.documented("delay", "before the head of the answer", Some(Duration::ZERO)),
+            Documented::new("code", "the answer's status: one that has a body", codes).or(200),
+            seed(),
+        ]
+    }
 }
 
 /// A plain number is seconds; all else is the one grammar for delays.
@@ -143,22 +167,5 @@ fn code(query: &Query<'_>) -> Result<StatusCode, Refusal> {
     match StatusCode::from_u16(code) {
         Ok(code) if is_bodiless(code) => Err(refuse("has no body that could drip")),
         known => known.map_err(|_| refuse("is no status")),
-    }
-}
-
-impl Describe for Asked {
-    fn describe(limits: &Limits) -> Vec<Documented> {
-        let time = seconds(limits.delay, "--max-delay");
-        let size = bytes(limits.bytes, FLAG);
-        let codes = ObjectBuilder::new().schema_type(Type::Integer);
-        let drips = |code: &u16| StatusCode::from_u16(*code).is_ok_and(|code| !is_bodiless(code));
-        let codes = codes.enum_values(Some(CODES.filter_map(|code| u16::try_from(code).ok()).filter(drips)));
-        vec![
-            time.documented("duration", "from the first byte to the last", Some(DEFAULT_DURATION)),
-            size.documented("numbytes", "how many bytes", Some(DEFAULT_BYTES)),
-            time.documented("delay", "before the head of the answer", Some(Duration::ZERO)),
-            Documented::new("code", "the answer's status: one that has a body", codes).or(200),
-            seed(),
-        ]
     }
 }

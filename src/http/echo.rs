@@ -12,14 +12,28 @@ use http_body_util::BodyExt;
 
 use super::answer::Spent;
 use super::bytes::BINARY;
+use super::openapi::describing::{ANY_METHOD, measured, workload};
+use super::openapi::operation::string;
 use super::parameters::{Nothing, Params};
 use super::record::Exchange;
+use super::route::Description;
 
 /// What comes from a request must not run as a page of ours, whatever type it says it has.
 pub const HARMLESS: [(HeaderName, HeaderValue); 2] = [
     (header::CONTENT_SECURITY_POLICY, HeaderValue::from_static("default-src 'none'; sandbox")),
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
 ];
+
+/// What it is.
+pub const DESCRIPTION: Description = Description {
+    offers: &[("/echo", "gives a body back; any method; POST or PUT /upload counts and checks one")],
+    describe: |spot| {
+        workload::<Nothing>("Gives a body back, with its type", spot.limits)
+            .reads_up_to(spot.limits.body)
+            .response("200", measured("The body", "*/*", string()))
+            .refuses(ANY_METHOD)
+    },
+};
 
 /// The body with its type, and its length if the request says it.
 pub async fn echo(_: Params<Nothing>, exchange: Exchange, headers: HeaderMap, mut body: Body) -> Response {

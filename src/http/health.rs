@@ -4,10 +4,34 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 
 use super::error::Refusal;
 use super::instant::Instant;
+use super::openapi::describing::{STATUS, plain};
+use super::openapi::operation::{Described, TEXT as KIND, string};
+use super::route::Description;
 use super::target::Target;
 
 static TEXT: [(HeaderName, HeaderValue); 1] =
     [(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"))];
+
+/// `GET /health`
+pub const HEALTH: Description = Description {
+    offers: &[("/health", "the process answers; /healthz is the same")],
+    describe: |_| probe("The process answers", "The smallest answer there is. "),
+};
+
+/// `GET /readyz`
+pub const READY: Description = Description {
+    offers: &[("/readyz", "200 while it wants traffic, else 503")],
+    describe: |_| probe("Whether it wants traffic", ""),
+};
+
+fn probe(summary: &str, more: &str) -> Described {
+    plain(summary, STATUS).more(&format!("{more}Exempt from fault plans and --max-inflight.")).answers(
+        "200",
+        "It does",
+        KIND,
+        string(),
+    )
+}
 
 /// The process answers. The smallest answer there is.
 #[allow(clippy::unnecessary_wraps)] // other routes may refuse

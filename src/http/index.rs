@@ -7,54 +7,53 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse};
 
 use serde_json::Value;
+use utoipa::openapi::ResponseBuilder;
 
-use super::route::Route;
+use super::openapi::describing::{ABOUT, plain};
+use super::openapi::operation::{TEXT, content, string};
+use super::route::{Description, Route};
 use super::target::{About, Target};
 use crate::config::Addresses;
 use crate::page;
 use crate::profile::{DEFAULT, Profile};
 use crate::units::shown::{amount, float};
 
-/// What there is, to paste into a terminal: path, and what it does.
-const OFFER: &[(&str, &str)] = &[
-    ("/health", "the process answers; /healthz is the same"),
-    ("/readyz", "200 while it wants traffic, else 503"),
-    ("/io?ms=200", "waits without CPU; delay=200ms, mode=async|blocking|pool"),
-    ("/cpu?iterations=1000000", "exact work, with a checksum; on=loop|pool"),
-    ("/cpu?ms=10", "computes until the thread has used this much CPU"),
-    ("/mem?bytes=10MiB&ms=100", "takes memory, holds it, gives it back"),
-    ("/db?query=point", "asks a database, if there is one (--db); query=range or another"),
-    ("/bytes/1MiB", "bytes that can be checked; seed=, Range, ETag; in chunks from /stream/1MiB"),
-    ("/drip?duration=1&numbytes=5", "bytes one by one; delay=, code=, seed="),
-    ("/status/200", "a status, or several by weight: 200:0.9,503:0.1; any method"),
-    ("/delay/0.5", "waits; a plain number is seconds; any method"),
-    ("/echo", "gives a body back; any method; POST or PUT /upload counts and checks one"),
-    ("/anything", "shows what you sent, by any method; /headers shows the headers"),
-    (
-        "/io?ms=5&status=503:20&close=10",
-        "modifiers, in any workload's query: delay, status, size, header, gzip, close",
-    ),
-    ("/plaintext", "Hello, World!"),
-    ("/json", "the same as an object"),
-    ("/docs", "every route, to try from a browser; /openapi.json for programs"),
-];
+/// `OPTIONS /`
+pub const OPTIONS: Description = Description {
+    offers: &[],
+    describe: |_| {
+        let says = "It does, and `Allow` says what this path takes";
+        plain("Whether a server answers, as balancers ask", ABOUT).answers_empty("204", says)
+    },
+};
 
-/// What a profile adds: where it comes from, and each route with what it does.
-struct Added {
+/// What there is: where the profile comes from, each of its routes with what it does, and what every target offers, to paste
+/// into a terminal.
+struct Offers {
     heading: String,
     routes: Vec<(String, String, String)>,
+    others: Vec<(&'static str, &'static str)>,
 }
 
-/// The route: version, arrangement and what is here.
-pub fn route(profile: &Profile) -> Route {
-    let added = Arc::new(Added::new(profile));
-    Route::plain("/", move |State(target): State<Target>, headers: HeaderMap| async move {
+/// The route: version, arrangement and what is here, these routes among it.
+pub fn route(profile: &Profile, others: &[Route]) -> Route {
+    let offers = Arc::new(Offers::new(profile, others));
+    let handler = move |State(target): State<Target>, headers: HeaderMap| async move {
         let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("");
         if accepts.contains("text/html") {
-            Html(html(&target.about, &added)).into_response()
+            Html(html(&target.about, &offers)).into_response()
         } else {
-            text(&target.about, &added).into_response()
+            text(&target.about, &offers).into_response()
         }
+    };
+    Route::plain("/", handler).described_by(|_| {
+        plain("What is here: text, or a page for a browser", ABOUT).response(
+            "200",
+            ResponseBuilder::new()
+                .description("Text, or HTML for who accepts it")
+                .content(TEXT, content(string()))
+                .content("text/html; charset=utf-8", content(string())),
+        )
     })
 }
 
@@ -63,8 +62,8 @@ pub async fn options() -> impl IntoResponse {
     (StatusCode::NO_CONTENT, [(header::ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"))])
 }
 
-impl Added {
-    fn new(profile: &Profile) -> Self {
+impl Offers {
+    fn new(profile: &Profile, others: &[Route]) -> Self {
         let Profile { name, summary, routes, .. } = profile;
         let heading = match (&**name, &**summary) {
             ("" | DEFAULT, _) => String::new(),
@@ -76,30 +75,31 @@ impl Added {
             let of_method = |method: &axum::http::Method| (method.to_string(), route.path.clone(), does.clone());
             route.methods.iter().map(of_method).collect::<Vec<_>>()
         };
-        Self { heading, routes: routes.iter().flat_map(of).collect() }
-    }
-
-    /// Whether a profile has taken a route's place.
-    fn replaces(&self, path: &str) -> bool {
-        let path = path.split('?').next();
-        self.routes.iter().any(|(method, taken, _)| method == "GET" && path == Some(taken))
-    }
-
-    /// What there still is of what every target offers.
-    fn others(&self) -> impl Iterator<Item = &'static (&'static str, &'static str)> + '_ {
-        OFFER.iter().filter(|(path, _)| !self.replaces(path))
+        let routes: Vec<_> = routes.iter().flat_map(of).collect();
+        let is_replaced = |path: &str| {
+            let path = path.split('?').next();
+            routes.iter().any(|(method, taken, _)| method == "GET" && path == Some(taken))
+        };
+        let mut offered: Vec<(&str, &str)> = Vec::new();
+        for offer in others.iter().flat_map(|route| route.offers).filter(|(path, _)| !is_replaced(path)) {
+            // A route of two methods says the same of both.
+            if !offered.contains(offer) {
+                offered.push(*offer);
+            }
+        }
+        Self { heading, routes, others: offered }
     }
 }
 
-fn text(about: &About, added: &Added) -> String {
+fn text(about: &About, offers: &Offers) -> String {
     let About { version, mode, workers, seed: _, instance, addresses } = about;
     let workers = of_workers(*workers);
     let named = named(instance.as_deref());
     let live = addresses.live_page();
     let live = live.map_or_else(String::new, |live| format!("live page and figures: {live}\n"));
-    let heading = if added.heading.is_empty() { String::new() } else { format!("{}\n", added.heading) };
-    let own = added.routes.iter().map(|(method, path, does)| line(method, path, does));
-    let lines: String = own.chain(added.others().map(|(path, does)| line("GET", path, does))).collect();
+    let heading = if offers.heading.is_empty() { String::new() } else { format!("{}\n", offers.heading) };
+    let own = offers.routes.iter().map(|(method, path, does)| line(method, path, does));
+    let lines: String = own.chain(offers.others.iter().map(|(path, does)| line("GET", path, does))).collect();
     format!("quintain {version}: a load-test target\nmode {mode}, {workers}{named}\n{live}{heading}\n{lines}")
 }
 
@@ -126,15 +126,15 @@ fn line(method: &str, path: &str, does: &str) -> String {
     format!("  {:<34}{does}\n", format!("{method} {path} "))
 }
 
-fn html(about: &About, added: &Added) -> String {
+fn html(about: &About, offers: &Offers) -> String {
     let About { version, mode, workers, seed: _, instance, addresses } = about;
-    let own = added.routes.iter().map(|(method, path, does)| {
+    let own = offers.routes.iter().map(|(method, path, does)| {
         let (path, does) = (escaped(path), escaped(does));
         // A pattern is no address.
         if method == "GET" && !path.contains('{') { row(&path, &does) } else { plain_row(method, &path, &does) }
     });
-    let rows: String = own.chain(added.others().map(|(path, does)| row(path, does))).collect();
-    let heading = escaped(&added.heading);
+    let rows: String = own.chain(offers.others.iter().map(|(path, does)| row(path, does))).collect();
+    let heading = escaped(&offers.heading);
     format!(
         include_str!("index.html"),
         version = version,

@@ -4,19 +4,39 @@ use std::time::Duration;
 
 use axum::extract::State;
 
-use super::answer::Answer;
+use super::answer::{Answer, schema};
 use super::error::Refusal;
 use super::modifiers::Draw;
-use super::openapi::parameter::{Describe, Documented, words};
+use super::openapi::describing::{ALWAYS, measured, unread, workload};
+use super::openapi::operation::JSON;
+use super::openapi::parameter::{Documented, words};
 use super::parameters::{FromQuery, Params, Query, milliseconds};
 use super::record::Exchange;
+use super::route::Description;
 use super::target::{Limits, Target};
 use crate::delay::Delay;
-use crate::work::Work;
-use crate::work::io::{Io, Mode};
+use crate::work::io::{Io, Mode, Waited};
+use crate::work::{Done, Work};
 
 /// How long a `/io` waits that does not say.
 pub const DEFAULT_DELAY: Duration = Duration::from_millis(200);
+
+/// What it is.
+pub const DESCRIPTION: Description = Description {
+    offers: &[
+        ("/io?ms=200", "waits without CPU; delay=200ms, mode=async|blocking|pool"),
+        (
+            "/io?ms=5&status=503:20&close=10",
+            "modifiers, in any workload's query: delay, status, size, header, gzip, close",
+        ),
+    ],
+    describe: |spot| {
+        workload::<Asked>("Waits without CPU; ms or delay", spot.limits)
+            .more(unread(spot.method))
+            .response("200", measured("What was waited", JSON, schema(&Done::Io(Waited::default()))))
+            .refuses(ALWAYS)
+    },
+};
 
 /// Waits: `ms=` or `delay=`, and `mode=`.
 pub async fn io(State(target): State<Target>, Params(asked): Params<Asked>, exchange: Exchange) -> Answer {
@@ -75,13 +95,7 @@ impl FromQuery for Asked {
         };
         Ok(Self { wait, mode })
     }
-}
 
-fn modes() -> [(&'static str, Mode); 3] {
-    Mode::ALL.map(|mode| (mode.name(), mode))
-}
-
-impl Describe for Asked {
     fn describe(limits: &Limits) -> Vec<Documented> {
         let milliseconds = milliseconds(limits.delay, "--max-delay");
         let mode = "what waits: the request alone, the worker, or a thread of its pool";
@@ -91,4 +105,8 @@ impl Describe for Asked {
             Documented::new("mode", mode, words(&modes())).or(Mode::Async.name()),
         ]
     }
+}
+
+fn modes() -> [(&'static str, Mode); 3] {
+    Mode::ALL.map(|mode| (mode.name(), mode))
 }

@@ -5,20 +5,34 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 
-use super::answer::Answer;
+use super::answer::{Answer, schema};
 use super::error::Refusal;
-use super::openapi::parameter::{Describe, Documented};
+use super::openapi::describing::{ALWAYS, measured, unread, workload};
+use super::openapi::operation::JSON;
+use super::openapi::parameter::Documented;
 use super::parameters::{FromQuery, Params, Query, bytes, milliseconds};
 use super::record::Exchange;
+use super::route::Description;
 use super::target::{Limits, Target};
 use crate::work::Done;
-use crate::work::memory::{Hold, Unavailable};
+use crate::work::memory::{Held, Hold, Unavailable};
 
 /// What is taken when it isn't said: enough to be seen.
 const DEFAULT_BYTES: u64 = 10 << 20;
 
 /// How long it is held when that isn't said.
 const DEFAULT_TIME: Duration = Duration::from_millis(100);
+
+/// What it is.
+pub const DESCRIPTION: Description = Description {
+    offers: &[("/mem?bytes=10MiB&ms=100", "takes memory, holds it, gives it back")],
+    describe: |spot| {
+        workload::<Hold>("Takes memory, touches it, holds it, gives it back", spot.limits)
+            .more(unread(spot.method))
+            .response("200", measured("What was held", JSON, schema(&Done::Memory(Held::default()))))
+            .refuses(ALWAYS)
+    },
+};
 
 /// Takes memory, touches it, holds it, gives it back: `bytes=` and `ms=`.
 pub async fn mem(
@@ -48,9 +62,7 @@ impl FromQuery for Hold {
         let time = named.1.map_or_else(|| time.check("ms", DEFAULT_TIME), Ok)?;
         Ok(Self { bytes, time })
     }
-}
 
-impl Describe for Hold {
     fn describe(limits: &Limits) -> Vec<Documented> {
         let memory = bytes(limits.memory, "--max-mem");
         let time = milliseconds(limits.delay, "--max-delay");

@@ -4,6 +4,7 @@
 //! Parameters come from the types and ranges that requests are parsed with ([`parameter`]), bodies from the types that
 //! are answered with, limits from the run.
 
+pub(super) mod describing;
 pub mod operation;
 pub mod parameter;
 mod target;
@@ -17,9 +18,10 @@ use bytes::Bytes;
 use utoipa::openapi::{ObjectBuilder, ResponseBuilder, Type};
 
 use super::docs::FILES;
-use super::route::Route;
+use super::route::{Description, Route, Spot};
 use super::target::Target;
 use crate::profile::Profile;
+use describing::{ABOUT, plain};
 use operation::Described;
 use parameter::Documented;
 
@@ -28,9 +30,13 @@ use parameter::Documented;
 pub fn route(profile: &Profile) -> Route {
     let profile = Profile { name: profile.name.clone(), routes: profile.routes.clone(), ..Profile::default() };
     let (profile, made) = (Arc::new(profile), Arc::new(OnceLock::new()));
-    Route::plain("/openapi.json", move |State(target): State<Target>| async move {
+    let handler = move |State(target): State<Target>| async move {
         json(made.get_or_init(|| target::document(&profile, &target)).clone())
-    })
+    };
+    let describe = |_: &Spot<'_>| {
+        plain("This document", ABOUT).answers("200", "OpenAPI 3.1", operation::JSON, ObjectBuilder::new())
+    };
+    Route::plain("/openapi.json", handler).described(Description { offers: &[], describe })
 }
 
 /// A document that is sent.

@@ -33,6 +33,10 @@ impl FromQuery for Nothing {
     fn from_query(_: &Query<'_>, _: &Limits) -> Result<Self, Refusal> {
         Ok(Self)
     }
+
+    fn describe(_: &Limits) -> Vec<Documented> {
+        Vec::new()
+    }
 }
 
 /// What a route reads from its query.
@@ -48,6 +52,9 @@ pub trait FromQuery: Sized + Send {
     /// # Errors
     /// A refusal that names the parameter, its value and what is allowed.
     fn from_query(query: &Query<'_>, limits: &Limits) -> Result<Self, Refusal>;
+
+    /// Each parameter of `NAMES` and that of the path, for the API's document; no other.
+    fn describe(limits: &Limits) -> Vec<Documented>;
 }
 
 impl<T: FromQuery> Argument for Params<T> {

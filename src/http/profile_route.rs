@@ -20,8 +20,11 @@ use super::bytes::{BINARY, sized};
 use super::db;
 use super::error::{Refusal, SharedLimit};
 use super::mem::unavailable;
+use super::openapi::describing::{ALWAYS, measured, stamped};
+use super::openapi::operation::{BYTES, Described, JSON, string};
+use super::openapi::parameter::{Documented, text};
 use super::record::Exchange;
-use super::route::{Route, UNMATCHED};
+use super::route::{Route, Spot, UNMATCHED};
 use super::target::Target;
 use crate::profile::{self, Carrier, Profile, Scope, Step, is_bodiless};
 use crate::rate_limit::RateLimit;
@@ -42,17 +45,19 @@ pub fn routes(profile: &Profile) -> Vec<Route> {
         let route = Arc::new(Served { route: route.clone(), kept: Kept::default() });
         let methods = route.route.methods.iter().map(|method| {
             let plan = Arc::clone(&route);
+            let described = Arc::clone(&route);
+            let describe = move |spot: &Spot<'_>| describe(&described.route, spot.path);
             // Most routes need nothing of what a request shows.
             if route.route.steps.iter().any(|step| matches!(step, Step::Check(_))) {
                 let handler = move |State(target): State<Target>, shown: Shown, exchange: Exchange| async move {
                     serve(&plan, &target, &exchange, &shown).await
                 };
-                return Route::on(method, &route.route.path, handler);
+                return Route::on(method, &route.route.path, handler).described_by(describe);
             }
             let handler = move |State(target): State<Target>, exchange: Exchange| async move {
                 serve(&plan, &target, &exchange, &Shown::default()).await
             };
-            Route::on(method, &route.route.path, handler)
+            Route::on(method, &route.route.path, handler).described_by(describe)
         });
         methods.collect::<Vec<_>>()
     };
@@ -67,6 +72,30 @@ struct Served {
 
 /// Says whether an answer was kept, as caches do.
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+
+/// What it is.
+fn describe(route: &profile::Route, path: &str) -> Described {
+    let profile::Response { status, size, .. } = &route.response;
+    let code = status.as_str();
+    let mut described = Described::new(route.to_string()).tag("profile");
+    let parts = path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
+    for part in parts {
+        let anything = Documented::new(part.to_owned(), "any text", text("^[^/]+$")).such_as("1");
+        described = described.takes(vec![anything], Some(part));
+    }
+    let answer = match size {
+        _ if is_bodiless(*status) => stamped("As the profile says"),
+        Some(_) => measured("As the profile says", BYTES, string()),
+        None => measured("What was done", JSON, schema(route)),
+    };
+    let refused = route.steps.iter().filter_map(|step| match step {
+        Step::RateLimit { .. } => Some(RATE_LIMITED_STATUS),
+        Step::Check(signed) if signed.carrier == Carrier::Path => Some(404),
+        Step::Check(_) => Some(401),
+        _ => None,
+    });
+    described.refuses(ALWAYS).refuses(&refused.collect::<Vec<_>>()).response(code, answer)
+}
 
 /// Does the steps and answers.
 async fn serve(

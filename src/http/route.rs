@@ -15,8 +15,9 @@ use super::handler::{Answering, Handler};
 use super::inject::inject;
 use super::instant::MakeInstant;
 use super::modifiers::{self, Slot};
+use super::openapi::operation::Described;
 use super::request::Request;
-use super::target::Target;
+use super::target::{Limits, Target};
 use crate::profile::{other_slash, shape};
 
 /// The number and name of what matched no route.
@@ -25,12 +26,60 @@ pub const UNMATCHED: (usize, &str) = (0, "(none)");
 /// The method of a route that takes every one.
 const ANY: &str = "ANY";
 
+/// What a route says of itself.
+#[derive(Clone, Copy)]
+pub struct Description {
+    /// Lines of `GET /`: what to paste into a terminal, and what it does.
+    pub offers: &'static [(&'static str, &'static str)],
+    /// Its part of the API's document.
+    pub describe: fn(&Spot<'_>) -> Described,
+}
+
+/// Where and within what a route is served.
+pub struct Spot<'a> {
+    /// Its method, or `ANY`.
+    pub method: &'a str,
+    /// Its path, as the document spells it.
+    pub path: &'a str,
+    /// What no request may exceed.
+    pub limits: &'a Limits,
+}
+
+type Describe = Arc<dyn Fn(&Spot<'_>) -> Described + Send + Sync>;
+
+/// A route that has yet to be described before it can stand in the table.
+pub struct Undescribed {
+    method: String,
+    path: String,
+    handler: Arc<dyn Endpoint>,
+    asks_nothing: bool,
+    instant: Option<MakeInstant>,
+}
+
+impl Undescribed {
+    /// One of the routes that every target offers.
+    #[must_use]
+    pub fn described(self, Description { offers, describe }: Description) -> Route {
+        Route { offers, ..self.described_by(describe) }
+    }
+
+    /// One that `GET /` does not offer, or offers in another way.
+    #[must_use]
+    pub fn described_by(self, describe: impl Fn(&Spot<'_>) -> Described + Send + Sync + 'static) -> Route {
+        let Self { method, path, handler, asks_nothing, instant } = self;
+        Route { method, path, offers: &[], describe: Arc::new(describe), handler, asks_nothing, instant }
+    }
+}
+
 /// One entry of the route table.
 pub struct Route {
     /// Its method, or `ANY`; HEAD is answered wherever GET is, and counts as GET.
     pub method: String,
     /// Its path.
     pub path: String,
+    /// Its lines of `GET /`.
+    pub offers: &'static [(&'static str, &'static str)],
+    describe: Describe,
     handler: Arc<dyn Endpoint>,
     asks_nothing: bool,
     instant: Option<MakeInstant>,
@@ -38,7 +87,7 @@ pub struct Route {
 
 impl Route {
     /// A route that answers GET and HEAD.
-    pub fn get<H, T>(path: &str, handler: H) -> Self
+    pub fn get<H, T>(path: &str, handler: H) -> Undescribed
     where
         H: Handler<T>,
         T: 'static,
@@ -47,22 +96,22 @@ impl Route {
     }
 
     /// A route that answers GET and HEAD, and that has no modifiers.
-    pub fn plain<H, T>(path: &str, handler: H) -> Self
+    pub fn plain<H, T>(path: &str, handler: H) -> Undescribed
     where
         H: Handler<T>,
         T: 'static,
     {
-        Self { asks_nothing: true, ..Self::get(path, handler) }
+        Undescribed { asks_nothing: true, ..Self::get(path, handler) }
     }
 
     /// A route that answers GET and HEAD, the former without making a request where nothing stands against it.
-    pub fn instant(path: &str, make: MakeInstant) -> Self {
+    pub fn instant(path: &str, make: MakeInstant) -> Undescribed {
         let handler = move |State(target): State<Target>| async move { make(&target) };
-        Self { instant: Some(make), ..Self::plain(path, handler) }
+        Undescribed { instant: Some(make), ..Self::plain(path, handler) }
     }
 
     /// A route that answers POST.
-    pub fn post<H, T>(path: &str, handler: H) -> Self
+    pub fn post<H, T>(path: &str, handler: H) -> Undescribed
     where
         H: Handler<T>,
         T: 'static,
@@ -71,30 +120,37 @@ impl Route {
     }
 
     /// A route that answers every method; they count together.
-    pub fn any<H, T>(path: &str, handler: H) -> Self
+    pub fn any<H, T>(path: &str, handler: H) -> Undescribed
     where
         H: Handler<T>,
         T: 'static,
     {
-        Self::new(ANY, path, handler)
+        Self::of(ANY, path, handler)
     }
 
     /// A route of any one method.
-    pub fn on<H, T>(method: &Method, path: &str, handler: H) -> Self
+    pub fn on<H, T>(method: &Method, path: &str, handler: H) -> Undescribed
     where
         H: Handler<T>,
         T: 'static,
     {
-        Self::new(method.as_str(), path, handler)
+        Self::of(method.as_str(), path, handler)
     }
 
-    fn new<H, T>(method: &str, path: &str, handler: H) -> Self
+    fn of<H, T>(method: &str, path: &str, handler: H) -> Undescribed
     where
         H: Handler<T>,
         T: 'static,
     {
         let handler = Arc::new(Handled(handler, PhantomData));
-        Self { method: method.to_owned(), path: path.to_owned(), handler, asks_nothing: false, instant: None }
+        let (method, path) = (method.to_owned(), path.to_owned());
+        Undescribed { method, path, handler, asks_nothing: false, instant: None }
+    }
+
+    /// Its part of the API's document, where its path is spelled so.
+    #[must_use]
+    pub fn describe(&self, path: &str, limits: &Limits) -> Described {
+        (self.describe)(&Spot { method: &self.method, path, limits })
     }
 }
 
@@ -183,7 +239,7 @@ impl Routes {
         let mut places: BTreeMap<String, (String, Place)> = BTreeMap::new();
         let name = |route: &Route| (route.method.clone(), route.path.clone());
         let known: BTreeSet<(String, String)> = routes.iter().map(name).collect();
-        for Route { method, path, handler, asks_nothing, instant } in routes {
+        for Route { method, path, handler, asks_nothing, instant, .. } in routes {
             let number = target.route_table().number(&method, &path).unwrap_or(UNMATCHED.0);
             let route = Numbered { number, handler, asks_nothing };
             // A slash more or less at the end is the same route, unless that is one of its own.

@@ -4,13 +4,17 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::Response;
+use utoipa::openapi::{ObjectBuilder, Type};
 
 use super::answer::Spent;
 use super::error::Refusal;
 use super::modifiers::Draw;
-use super::openapi::parameter::{Describe, Documented, text};
+use super::openapi::describing::{any_status, stamped, workload};
+use super::openapi::operation::JSON;
+use super::openapi::parameter::{Documented, text};
 use super::parameters::{FromQuery, Params, Query, millionths};
 use super::record::Exchange;
+use super::route::Description;
 use super::target::{Limits, Target};
 use crate::partition::{Partition, Spacing};
 use crate::profile::is_bodiless;
@@ -26,6 +30,20 @@ const MILLION: u64 = 1_000_000;
 
 /// What is allowed, as a phrase.
 const ALLOWED: &str = "a status from 200 to 599, or up to 16 with weights, such as 200:0.9,503:0.1";
+
+/// What it is.
+pub const DESCRIPTION: Description = Description {
+    offers: &[("/status/200", "a status, or several by weight: 200:0.9,503:0.1; any method")],
+    describe: |spot| {
+        let number = ObjectBuilder::new().schema_type(Type::Integer);
+        let said = ObjectBuilder::new().property("status", number).required("status");
+        let described = workload::<Codes>("A status, or several by weight", spot.limits);
+        let described = any_status(described, JSON, &said.into());
+        ["204", "205", "304"]
+            .into_iter()
+            .fold(described, |described, code| described.response(code, stamped("No body")))
+    },
+};
 
 /// One of the codes. Each gets its share of the route's requests, exactly, when all carry the same list.
 pub async fn status(State(target): State<Target>, Params(codes): Params<Codes>, exchange: Exchange) -> Response {
@@ -116,16 +134,7 @@ impl FromQuery for Codes {
         }
         Ok(Self::of(codes))
     }
-}
 
-/// A status that a response may have: 200 to 599.
-pub fn read(text: &str) -> Option<StatusCode> {
-    let is_code = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
-    let code = text.parse().ok().filter(|code| is_code && (200..=599_u16).contains(code));
-    code.and_then(|code| StatusCode::from_u16(code).ok())
-}
-
-impl Describe for Codes {
     fn describe(_: &Limits) -> Vec<Documented> {
         // A weight of 0 is taken too, beside one that is above; no pattern of a bearable length says so.
         const ITEM: &str = "[2-5][0-9]{2}(?::[1-9][0-9]{0,8}(?:\\.[0-9]{1,6})?)?";
@@ -133,6 +142,13 @@ impl Describe for Codes {
         let does = format!("{ALLOWED}; each gets its share of the route's requests, exactly");
         vec![Documented::new("codes", does, text(&pattern)).such_as("200:0.9,503:0.1")]
     }
+}
+
+/// A status that a response may have: 200 to 599.
+pub fn read(text: &str) -> Option<StatusCode> {
+    let is_code = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
+    let code = text.parse().ok().filter(|code| is_code && (200..=599_u16).contains(code));
+    code.and_then(|code| StatusCode::from_u16(code).ok())
 }
 
 /// `code` or `code:weight`.

@@ -14,9 +14,12 @@ use http_body::Frame;
 use super::answer::Spent;
 use super::bytes::BINARY;
 use super::error::Refusal;
-use super::openapi::parameter::{Describe, Documented, whole};
+use super::openapi::describing::{ALWAYS, measured, workload};
+use super::openapi::operation::{BYTES, string};
+use super::openapi::parameter::{Documented, whole};
 use super::parameters::{FromQuery, Params, Query};
 use super::record::Exchange;
+use super::route::Description;
 use super::target::Limits;
 use crate::work::payload::{self, Payload};
 
@@ -27,6 +30,16 @@ const CHUNK: u64 = 16 * 1024;
 const MOST: u64 = 64 * 1024;
 
 const CHUNKS: RangeInclusive<u64> = 1..=MOST;
+
+/// What it is.
+pub const DESCRIPTION: Description = Description {
+    offers: &[],
+    describe: |spot| {
+        workload::<Chunked>("The same bytes, chunked", spot.limits)
+            .response("200", measured("The bytes", BYTES, string()))
+            .refuses(ALWAYS)
+    },
+};
 
 /// So many bytes of a seed, of which the client isn't told beforehand how many: `chunk=` and `seed=`.
 pub async fn stream(Params(Chunked(payload)): Params<Chunked>, exchange: Exchange) -> Response {
@@ -56,9 +69,7 @@ impl FromQuery for Chunked {
         let payload = Payload::from_query(query, limits)?;
         Ok(Self(payload.in_slices(usize::try_from(chunk).unwrap_or(usize::MAX))))
     }
-}
 
-impl Describe for Chunked {
     fn describe(limits: &Limits) -> Vec<Documented> {
         let chunk = Documented::new("chunk", "how many bytes a chunk has", whole(CHUNKS)).or(CHUNK);
         Payload::describe(limits).into_iter().chain([chunk]).collect()

@@ -6,6 +6,9 @@ use utoipa::ToSchema;
 
 use super::error::Refusal;
 use super::instant::Instant;
+use super::openapi::describing::{WORK, plain};
+use super::openapi::operation::{JSON as KIND, shape, string};
+use super::route::Description;
 use super::target::Target;
 
 static PLAIN: [(HeaderName, HeaderValue); 2] = of_type("text/plain");
@@ -14,6 +17,20 @@ static JSON: [(HeaderName, HeaderValue); 2] = of_type("application/json");
 const fn of_type(kind: &'static str) -> [(HeaderName, HeaderValue); 2] {
     [(header::SERVER, HeaderValue::from_static("quintain")), (header::CONTENT_TYPE, HeaderValue::from_static(kind))]
 }
+
+/// `GET /plaintext`
+pub const PLAINTEXT: Description = Description {
+    offers: &[("/plaintext", "Hello, World!")],
+    describe: |_| {
+        plain("Hello, World!, as TechEmpower has it", WORK).answers("200", "13 bytes", "text/plain", string())
+    },
+};
+
+/// `GET /json`
+pub const AS_JSON: Description = Description {
+    offers: &[("/json", "the same as an object")],
+    describe: |_| plain("The same as an object", WORK).answers("200", "27 bytes", KIND, shape::<Message>()),
+};
 
 /// 13 bytes of text.
 #[allow(clippy::unnecessary_wraps)] // other routes may refuse

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::openapi::operation::Described;
 use super::{About, Limits, Route, Routes, Stack, Target, UNMATCHED, routes};
 use crate::profile::Profile;
 use crate::scoreboard::{Scoreboard, SeatState, SeatWriter};
@@ -29,6 +30,7 @@ async fn panics_on_pool() -> &'static str {
 
 fn table() -> Vec<Route> {
     let extra = [Route::get("/panics", panics), Route::get("/panics-on-pool", panics_on_pool)];
+    let extra = extra.map(|route| route.described_by(|_| Described::new("Panics")));
     routes(&Profile::default()).into_iter().chain(extra).collect()
 }
 

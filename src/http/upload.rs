@@ -3,11 +3,25 @@
 use axum::body::Body;
 use http_body_util::BodyExt;
 
-use super::answer::Answer;
+use super::answer::{Answer, schema};
+use super::openapi::describing::{ALWAYS, measured, workload};
+use super::openapi::operation::JSON;
 use super::parameters::{Nothing, Params};
 use super::record::Exchange;
+use super::route::Description;
 use crate::work::Done;
 use crate::work::upload::{Reading, Uploaded};
+
+/// What it is.
+pub const DESCRIPTION: Description = Description {
+    offers: &[],
+    describe: |spot| {
+        workload::<Nothing>("Reads a body: its length, checksum, first and last byte", spot.limits)
+            .reads_up_to(spot.limits.body)
+            .response("200", measured("What was read", JSON, schema(&Done::Upload(Uploaded::default()))))
+            .refuses(ALWAYS)
+    },
+};
 
 /// Reads the body: its length, its checksum, and when its first and last byte came after the head did.
 pub async fn upload(_: Params<Nothing>, exchange: Exchange, body: Body) -> Answer {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use quintain::columns::{markdown, resources, routes, workers};
 use quintain::config::{CONFIG, SETTINGS, Setting};
 use quintain::fault::{ROWS, Row};
+use quintain::profile::Profile;
 use quintain::verification::Topic;
 
 fn home() -> &'static Path {
@@ -83,6 +84,17 @@ fn it_leads_to_every_page() {
     for page in pages() {
         let path = page.strip_prefix(home()).unwrap().to_string_lossy().into_owned();
         assert!(path == "README.md" || linked.contains(&path), "the README doesn't link {path}");
+    }
+}
+
+/// Each route has a command in a table, and the offer of `GET /` comes with it.
+#[test]
+fn the_docs_have_every_route() {
+    let text = read(&home().join("docs/workloads.md")) + &read(&home().join("docs/api.md"));
+    for route in quintain::http::routes(&Profile::default()) {
+        let path = route.path.split("/{").next().unwrap();
+        let is_there = [format!("8080{path}"), format!("`{path}`")].iter().any(|form| text.contains(form));
+        assert!(is_there, "docs/workloads.md has no {path}");
     }
 }
 

@@ -15,6 +15,7 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::parameter::Documented;
 use crate::http::Refusal;
+use crate::units::Bytes;
 
 /// Name of the security scheme of writes.
 const TOKEN: &str = "token";
@@ -78,6 +79,18 @@ impl Described {
         let required = if is_needed { Required::True } else { Required::False };
         let body = RequestBodyBuilder::new().content(kind, content).required(Some(required)).build();
         Self { builder: self.builder.request_body(Some(body)) }
+    }
+
+    /// A body of any bytes that need not be sent.
+    #[must_use]
+    pub fn reads_bytes(self) -> Self {
+        self.reads(BYTES, string(), false, None)
+    }
+
+    /// The same up to the limit of `--max-body`.
+    #[must_use]
+    pub fn reads_up_to(self, most: u64) -> Self {
+        self.more(&format!("up to {} (--max-body)", Bytes(most))).reads_bytes()
     }
 
     /// An answer with a body of a type and shape.

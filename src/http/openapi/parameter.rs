@@ -11,7 +11,6 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{Schema, SchemaType};
 use utoipa::openapi::{ObjectBuilder, Required, Type};
 
-use super::super::parameters::FromQuery;
 use super::super::target::Limits;
 use crate::units::{Bytes, Spelled, duration_pattern, plain_up_to};
 
@@ -20,18 +19,6 @@ const PLACES: u32 = 6;
 
 /// A percentage, as a regular expression.
 pub const PERCENT_PATTERN: &str = "(?:100|[0-9]{1,2}(?:\\.[0-9]{1,7})?)";
-
-/// What a route reads, for the API's document.
-pub trait Describe: FromQuery {
-    /// Each parameter of `FromQuery::NAMES`, and that of the path; no other.
-    fn describe(limits: &Limits) -> Vec<Documented>;
-}
-
-impl Describe for super::super::parameters::Nothing {
-    fn describe(_: &Limits) -> Vec<Documented> {
-        Vec::new()
-    }
-}
 
 /// One parameter.
 pub struct Documented {

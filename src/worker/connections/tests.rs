@@ -17,6 +17,7 @@ use http_body::Frame;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::http::openapi::operation::Described;
 use crate::http::{About, Limits, ResponseFault, Route, Routes, UNMATCHED};
 use crate::scoreboard::{Scoreboard, SeatState};
 use crate::snapshot::{self, RouteReading, Snapshot};
@@ -51,7 +52,7 @@ fn with(body: impl Into<Body>, fault: ResponseFault) -> Response {
 fn table() -> Vec<Route> {
     let truncate = |bytes| ResponseFault::Truncate { bytes };
     let drip = ResponseFault::Drip { delay: DRIPPING };
-    vec![
+    let routes = [
         Route::get("/health", || async { "OK" }),
         Route::get("/large", || async { vec![b'~'; LARGE] }),
         Route::get("/empty", || async { ResponseFault::Empty.alone() }),
@@ -69,7 +70,8 @@ fn table() -> Vec<Route> {
         Route::get("/drip/short", move || async move { with("012", drip) }),
         Route::get("/drip/nothing", move || async move { with("", drip) }),
         Route::get("/drip/chunked", move || async move { with(Body::new(Chunked(0)), drip) }),
-    ]
+    ];
+    routes.map(|route| route.described_by(|_| Described::new("Of a test"))).into()
 }
 
 /// A worker's connections, without the worker.
