@@ -115,7 +115,7 @@ fn facts(run: &Recording) -> Vec<(&'static str, String)> {
     let facts = [
         ("version", version),
         ("arrangement", joined(vec![text("/config/mode"), workers])),
-        ("profile", text("/profile/name")),
+        ("profile", about.profile()),
         ("command", about.command()),
         ("seed", about.at("/seed").map(ToString::to_string)),
         ("began", text("/started")),

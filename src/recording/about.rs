@@ -66,6 +66,18 @@ impl About {
         self.at(path)?.as_f64()
     }
 
+    /// The name of the profile, and how its switches were set: `market, pool=5`.
+    #[must_use]
+    pub fn profile(&self) -> Option<String> {
+        let switches = self.at("/profile/switches").and_then(Value::as_array);
+        let set = switches.into_iter().flatten().filter_map(|switch| {
+            let [name, value] = ["name", "value"].map(|key| switch[key].as_str());
+            Some(format!(", {}={}", name?, value?))
+        });
+        let name = self.text("/profile/name")?;
+        Some(std::iter::once(name.to_owned()).chain(set).collect())
+    }
+
     /// When the run began, by the wall clock: seconds since 1970.
     #[must_use]
     pub fn began_epoch_s(&self) -> Option<f64> {

@@ -264,6 +264,9 @@ fn switches_are_set_by_flag_environment_and_file_and_written_down() {
         "{record}"
     );
 
+    let report = left.report();
+    assert!(report.contains("p.toml, wait=3, status=made"), "{report}");
+
     let directory = TempDir::new().unwrap();
     fs::write(directory.path().join("p.toml"), text).unwrap();
     fs::write(directory.path().join("q.toml"), "profile = 'p.toml'\nset = ['wait=7', 'status=made']\n").unwrap();

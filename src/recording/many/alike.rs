@@ -3,8 +3,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
-
 use super::super::Recording;
 use crate::units::parse_duration;
 use crate::units::shown::span;
@@ -116,7 +114,7 @@ pub fn of_one_test(runs: &[Named]) -> Result<Vec<String>, String> {
             continue;
         };
         let shown = |name: &str, value: &str| match runs.iter().find(|run| run.name == name) {
-            Some(run) if path == "/profile" => profile(run),
+            Some(run) if path == "/profile" => run.recording.about.profile().unwrap_or_else(|| "none".to_owned()),
             _ => value.to_owned(),
         };
         return Err(format!(
@@ -131,18 +129,6 @@ pub fn of_one_test(runs: &[Named]) -> Result<Vec<String>, String> {
         run.recording.about.text("/config/sample_interval").map(str::to_owned)
     }));
     Ok(said)
-}
-
-/// A run's profile, with how its switches are set: `market, pool=5`.
-fn profile(run: &Named) -> String {
-    let about = &run.recording.about;
-    let switches = about.at("/profile/switches").and_then(Value::as_array);
-    let set = switches.into_iter().flatten().filter_map(|switch| {
-        let [name, value] = ["name", "value"].map(|key| switch[key].as_str());
-        Some(format!(", {}={}", name?, value?))
-    });
-    let name = about.text("/profile/name").unwrap_or("none");
-    std::iter::once(name.to_owned()).chain(set).collect()
 }
 
 /// A sentence about what they need not have in common.
