@@ -83,7 +83,7 @@ pub fn main() -> ExitCode {
     mistakes.extend(layers.read_file().err());
     let warning = layers.foreign_variables();
     let given = layers.clone();
-    let resolve = move || profile::load(layers.clone(), &http::offered(), http::ROOM);
+    let resolve = move || profile::load(&layers, &http::offered(), http::ROOM);
     match resolve() {
         Ok((config, profile)) if mistakes.is_empty() => match verb {
             Verb::Serve => {
@@ -231,7 +231,7 @@ fn check_settings(flags: &[(String, String)]) -> Result<(), Vec<String>> {
     let flags = flags.iter().filter(|(name, _)| known(name)).cloned().collect();
     let mut layers = layers(flags);
     mistakes.extend(layers.read_file().err());
-    mistakes.extend(profile::load(layers, &http::offered(), http::ROOM).err().into_iter().flatten());
+    mistakes.extend(profile::load(&layers, &http::offered(), http::ROOM).err().into_iter().flatten());
     if mistakes.is_empty() { Ok(()) } else { Err(mistakes.iter().map(Mistake::to_string).collect()) }
 }
 

@@ -268,29 +268,45 @@ pub fn fault_rules(config: &Config) -> fault::Rules {
 /// Resolves the configuration, whose file has been read, and the profile that it names, whose `[limits]` lie below the configuration file and above
 /// the defaults. `offered` is what is served anyway, `room` how many routes there can be in all.
 ///
+/// What stands in the profile for other words of its switches must be right too.
+///
 /// # Errors
 /// Every mistake in either.
-pub fn load(mut layers: Layers, offered: &[Offered], room: usize) -> Result<(Config, Profile), Vec<Mistake>> {
+pub fn load(layers: &Layers, offered: &[Offered], room: usize) -> Result<(Config, Profile), Vec<Mistake>> {
     let named = layers.profile().filter(|(_, name)| !name.is_empty());
     let (source, name) = named.unwrap_or_else(|| (Source::Flag("--profile".to_owned()), DEFAULT.to_owned()));
     let text = match text_of(&name) {
         Ok(text) => text,
         Err(allowed) => {
             let mut mistakes = vec![Mistake { source, value: Some(name), allowed }];
-            mistakes.extend(config::resolve(&layers).err().into_iter().flatten());
+            mistakes.extend(config::resolve(layers).err().into_iter().flatten());
             return Err(mistakes);
         }
     };
-    let switches = layers.switches();
-    layers.profile = limits(&name, &text, &switches);
+    let loaded = load_set(layers, &name, &text, (offered, room), &layers.switches())?;
+    for given in switches::other_words(&loaded.1.switches) {
+        load_set(layers, &name, &text, (offered, room), &given)?;
+    }
+    Ok(loaded)
+}
+
+/// Resolves the configuration and reads the profile's text, with its switches set so.
+fn load_set(
+    layers: &Layers,
+    name: &str,
+    text: &str,
+    (offered, room): (&[Offered], usize),
+    switches: &[(Source, String)],
+) -> Result<(Config, Profile), Vec<Mistake>> {
+    let layers = Layers { profile: limits(name, text, switches), ..layers.clone() };
     let config = config::resolve(&layers);
-    let beside = |file: &str| read_beside(&name, file);
-    let rules = Rules { read: Some(&beside), switches: &switches, ..Rules::without_limits(offered, room) };
+    let beside = |file: &str| read_beside(name, file);
+    let rules = Rules { read: Some(&beside), switches, ..Rules::without_limits(offered, room) };
     let rules = match &config {
         Ok(config) => rules.limited_by(config),
         Err(_) => rules,
     };
-    match (config, read(&name, &text, &rules)) {
+    match (config, read(name, text, &rules)) {
         (Ok(config), Ok(profile)) => Ok((config, profile)),
         (config, profile) => {
             let mistakes = config.err().into_iter().flatten();
@@ -410,34 +426,18 @@ pub fn published_named(name: &str) -> Result<Vec<Published>, Vec<String>> {
     published(name, &text).map_err(|mistakes| mistakes.iter().map(Mistake::to_string).collect())
 }
 
-/// Reads a profile. Pure: what it is held to is given. What stands there for other words of its switches must be right too.
+/// Reads a profile. Pure: what it is held to is given.
 ///
 /// # Errors
 /// Every mistake, in the order of the text; broken TOML yields only what is broken.
 pub fn read(name: &str, text: &str, rules: &Rules<'_>) -> Result<Profile, Vec<Mistake>> {
-    let profile = read_set(name, text, rules, None)?;
-    for switch in &profile.switches {
-        for word in switch.words.iter().filter(|word| **word != switch.value) {
-            read_set(name, text, rules, Some((&switch.name, word)))?;
-        }
-    }
-    Ok(profile)
-}
-
-/// Reads a profile with its switches set as the rules say, but for one.
-fn read_set(name: &str, text: &str, rules: &Rules<'_>, but: Option<(&str, &str)>) -> Result<Profile, Vec<Mistake>> {
     let (table, syntax) = DeTable::parse_recoverable(text);
     let mut errors = ProfileErrors::new(name, text);
     take_syntax(&syntax, name, text, &mut errors);
     if !syntax.is_empty() {
         return Err(errors.in_order());
     }
-    let mut switches = read_switches(table.get_ref(), rules.switches, &mut errors);
-    for switch in &mut switches {
-        if let Some((_, word)) = but.filter(|(name, _)| *name == switch.name) {
-            word.clone_into(&mut switch.value);
-        }
-    }
+    let switches = read_switches(table.get_ref(), rules.switches, &mut errors);
     let table = switches::put(table.get_ref(), &switches, &mut errors);
     let table = Table::open("", 0..0, &table, &PARTS, &mut errors);
     let summary = table.get("summary").and_then(|summary| plan::summary(&summary, &mut errors));

@@ -139,6 +139,22 @@ pub fn set(switches: &mut [Switch], given: &[(Source, String)], errors: &mut Pro
     }
 }
 
+/// For each word that a switch is not set to: how all would be set with that word in its place.
+pub fn other_words(switches: &[Switch]) -> Vec<Vec<(Source, String)>> {
+    let set = |changed: &Switch, word: &str| {
+        let value =
+            |switch: &Switch| if switch.name == changed.name { word.to_owned() } else { switch.value.clone() };
+        let given =
+            |switch: &Switch| (Source::Flag("--set".to_owned()), format!("{}={}", switch.name, value(switch)));
+        switches.iter().map(given).collect()
+    };
+    let of = |switch: &Switch| {
+        let others = switch.words.iter().filter(|word| **word != switch.value);
+        others.map(|word| set(switch, word)).collect::<Vec<_>>()
+    };
+    switches.iter().flat_map(of).collect()
+}
+
 fn unknown(name: &str, switches: &[Switch]) -> String {
     let names = || switches.iter().map(|switch| switch.name.as_str());
     let all: Vec<String> =
@@ -245,8 +261,8 @@ fn choose<'t>(
 mod tests {
     use http::StatusCode;
 
-    use crate::config::{Mistake, Source};
-    use crate::profile::{Profile, Rules, Step, limits, read};
+    use crate::config::{Layers, Mistake, Source};
+    use crate::profile::{Profile, Rules, Step, limits, load_set, read};
     use crate::work::database::Query;
 
     const SHOP: &str = "
@@ -284,6 +300,14 @@ response = { switch = 'indexes', on = { status = 201 } }
     fn read_with(text: &str, sets: &[&str]) -> Result<Profile, Vec<Mistake>> {
         let switches = given(sets);
         read("p.toml", text, &Rules { switches: &switches, ..Rules::without_limits(&[], 8) })
+    }
+
+    /// With what stands there for other words.
+    fn load(text: &str) -> Result<Profile, Vec<Mistake>> {
+        let load = |given: &[(Source, String)]| load_set(&Layers::default(), "p.toml", text, (&[], 8), given);
+        let (_, profile) = load(&[])?;
+        super::other_words(&profile.switches).iter().try_for_each(|given| load(given).map(drop))?;
+        Ok(profile)
     }
 
     #[test]
@@ -381,6 +405,11 @@ response = { switch = 'indexes', on = { status = 201 } }
             ),
             // Of the word that it isn't set to.
             (
+                &*format!("{switch}[limits]\nmax_inflight = {{ switch = 'x', on = 1, off = 0 }}\n"),
+                "7 column 1: limits.max_inflight = 0",
+                "must be 1 to",
+            ),
+            (
                 &*format!("{switch}[rate_limit]\nburst = 1\nrate = {{ switch = 'x', on = 5, off = -1 }}\n"),
                 "8 column 38: rate_limit.rate = -1",
                 "is not a plain decimal",
@@ -394,7 +423,7 @@ response = { switch = 'indexes', on = { status = 201 } }
                 "may be a number",
             ),
         ] {
-            let mistakes = read_with(&format!("{text}{route}"), &[]).unwrap_err();
+            let mistakes = load(&format!("{text}{route}")).unwrap_err();
             let said: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
             assert!(said[0].contains(&format!("line {place}")) && said[0].contains(says), "{text}{said:#?}");
         }
