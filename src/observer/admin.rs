@@ -12,7 +12,7 @@ use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, delete, get, post, put};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
@@ -28,6 +28,7 @@ use super::processes::Processes;
 use crate::control::fault_tallies;
 use crate::event::{Event, EventKind};
 use crate::fault::Rules;
+use crate::http::openapi::operation::Described;
 use crate::http::{Refusal, docs_file, docs_page};
 use crate::maybe_known::SharedFigure;
 use crate::scoreboard::Scoreboard;
@@ -200,21 +201,41 @@ fn serve_on(listener: AdminListener, routes: Router) -> io::Result<()> {
     Ok(())
 }
 
+/// A route of this listener.
+struct Route {
+    method: &'static str,
+    path: &'static str,
+    handler: MethodRouter<Target>,
+    /// What it is, where a write needs the token or not.
+    describe: fn(bool) -> Described,
+}
+
+/// Every route there is.
+fn table() -> Vec<Route> {
+    let route = |method, path, handler, describe| Route { method, path, handler, describe };
+    vec![
+        route("GET", "/", get(page::page), openapi::page),
+        route("GET", "/stats", get(stats::stats), stats::describe),
+        route("GET", "/events", get(events::events), events::describe),
+        route("GET", "/metrics", get(metrics::metrics), metrics::describe),
+        route("GET", "/resources.csv", get(resources::resources), resources::describe),
+        route("POST", "/marks", post(marks::post), marks::describe),
+        route("GET", "/health", get(async || "ok\n"), openapi::health),
+        route("POST", "/ready", post(ready::ready), ready::describe),
+        route("GET", "/faults", get(faults::get), faults::describe_get),
+        route("PUT", "/faults", put(faults::put), faults::describe_put),
+        route("DELETE", "/faults", delete(faults::delete), faults::describe_delete),
+        route("GET", "/openapi.json", get(openapi::document), openapi::this),
+        route("GET", "/docs", get(docs_page), openapi::docs),
+        route("GET", "/docs/{file}", get(docs_file), openapi::docs_file),
+    ]
+}
+
 /// What there is, behind the rules of who may ask.
 fn routes(target: Target, access: Access) -> Router {
-    Router::new()
-        .route("/stats", get(stats::stats))
-        .route("/events", get(events::events))
-        .route("/metrics", get(metrics::metrics))
-        .route("/resources.csv", get(resources::resources))
-        .merge(page::routes())
-        .route("/health", get(async || "ok\n"))
-        .route("/marks", post(marks::post))
-        .route("/ready", post(ready::ready))
-        .route("/faults", get(faults::get).put(faults::put).delete(faults::delete))
-        .route("/openapi.json", get(openapi::document))
-        .route("/docs", get(docs_page))
-        .route("/docs/{file}", get(docs_file))
+    let routes =
+        table().into_iter().fold(page::files(), |router, Route { path, handler, .. }| router.route(path, handler));
+    routes
         .fallback(async |request: Request| no_such_path(request.uri().path()))
         .method_not_allowed_fallback(async |request: Request| wrong_method(request.method()))
         .with_state(target)
@@ -311,7 +332,7 @@ async fn connection<Stream>(
 }
 
 fn no_such_path(path: &str) -> Refusal {
-    let routes: Vec<String> = openapi::ROUTES.iter().map(|(method, path)| format!("{method} {path}")).collect();
+    let routes: Vec<String> = table().iter().map(|Route { method, path, .. }| format!("{method} {path}")).collect();
     let allowed = Some(routes.join(", "));
     Refusal { allowed, ..Refusal::new(StatusCode::NOT_FOUND, format!("there is no {path} here")) }
 }

@@ -9,8 +9,17 @@ use axum::http::{HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::Target;
+use super::openapi::figures;
 use crate::http::Refusal;
+use crate::http::openapi::operation::{Described, string};
 use crate::observer::live::Cut;
+
+/// What the route is.
+pub fn describe(_: bool) -> Described {
+    figures("What the live page draws, as server-sent events: hello, tick, event")
+        .answers("200", "A stream without an end", "text/event-stream", string())
+        .refuses(&[503])
+}
 
 /// First `hello`, with the rows and events so far; then `tick`, one a tick, and `event`, as they happen.
 pub async fn events(State(target): State<Target>, Extension(cut): Extension<Cut>) -> Result<Response, Refusal> {

@@ -6,15 +6,19 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
+use utoipa::openapi::{RefOr, Schema};
 
 use super::Target;
 use super::json::Json;
+use super::openapi::{figures, open, order};
 use super::order::{parse, read, refusal, until_applied};
 use crate::control::{Counted, KnownFaults, known_faults, plans_in_force, put_faults, standing};
 use crate::event::{Event, EventKind, PlanChange};
 use crate::fault::{Mistake, PLANS, Rules, Written, understand};
 use crate::http::Refusal;
+use crate::http::openapi::operation::{Described, JSON, shape};
 use crate::sys::clock;
 use crate::units::{Spelled, nanoseconds, parse_duration};
 
@@ -44,6 +48,38 @@ pub struct InForce {
     /// Those that are not in force any more, the last to end last: the newest, at most 255.
     #[schema(inline)]
     ended_faults: Vec<Counted>,
+}
+
+/// What `GET` is.
+pub fn describe_get(_: bool) -> Described {
+    figures("The fault plans in force, with their counts").answers("200", "As they were understood", JSON, answer())
+}
+
+/// What `PUT` is.
+pub fn describe_put(by_token: bool) -> Described {
+    let example = json!({"faults": [{"route": "/json", "kinds": [{"kind": "status", "code": 500, "rate": 0.003}]}], "ttl": "30s"});
+    order("Replaces all fault plans", by_token)
+        .more(
+            "The rates of a plan's kinds sum to at most 1, names are unique, routes are there. What a kind and a window \
+             take besides, the README says; a mistake is a 400 that names its place, and changes nothing.",
+        )
+        .reads(JSON, shape::<Wish>(), true, Some(example))
+        .answers("200", "Every worker follows", JSON, answer())
+        .refuses(&[408, 413])
+}
+
+/// What `DELETE` is.
+pub fn describe_delete(by_token: bool) -> Described {
+    order("Removes all fault plans", by_token)
+        .answers("200", "No worker follows them any more", JSON, answer())
+        .refuses(&[413])
+}
+
+/// The plans as they are answered with.
+fn answer() -> RefOr<Schema> {
+    let mut schema = shape::<InForce>();
+    open(&mut schema);
+    schema
 }
 
 /// The plans in force and those that were, with their counts.

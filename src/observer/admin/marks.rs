@@ -3,13 +3,18 @@
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::AdditionalProperties;
+use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
 
 use super::Target;
 use super::json::Json;
+use super::openapi::{PHASE, order};
 use super::order::{parse, read, refusal};
 use crate::http::Refusal;
+use crate::http::openapi::operation::{Described, JSON, shape};
 use crate::phase::{ALLOWED, MARKS, is_name};
 
 const BODY: &str = r#"{"phase": "a name"}"#;
@@ -21,8 +26,31 @@ struct Wish {
     phase: String,
 }
 
+/// The mark that was put.
+#[derive(Serialize, ToSchema)]
+pub struct Begun {
+    phase: String,
+    index: usize,
+    elapsed_s: f64,
+}
+
+/// What the route is.
+pub fn describe(by_token: bool) -> Described {
+    order("A phase begins: a name for since= and until=, and the phase of every row from now on", by_token)
+        .reads(JSON, wish_schema(), true, Some(json!({"phase": "measure"})))
+        .answers("201", "It has begun", JSON, shape::<Begun>())
+        .refuses(&[408, 409, 413])
+}
+
+/// The shape of a [`Wish`], whose pattern no attribute takes from a constant.
+fn wish_schema() -> RefOr<Schema> {
+    let name = ObjectBuilder::new().schema_type(Type::String).pattern(Some(PHASE)).description(Some(ALLOWED));
+    let object = ObjectBuilder::new().schema_type(Type::Object).property("phase", name).required("phase");
+    RefOr::T(Schema::Object(object.additional_properties(Some(AdditionalProperties::FreeForm(false))).build()))
+}
+
 /// Puts the mark.
-pub async fn post(State(target): State<Target>, body: Body) -> Result<(StatusCode, Json<Value>), Refusal> {
+pub async fn post(State(target): State<Target>, body: Body) -> Result<(StatusCode, Json<Begun>), Refusal> {
     let phase = wish(&read(body).await?)?;
     let Some((index, at_ns)) = target.mark(&phase) else {
         return Err(Refusal::new(
@@ -32,7 +60,7 @@ pub async fn post(State(target): State<Target>, body: Body) -> Result<(StatusCod
     };
     #[allow(clippy::cast_precision_loss)]
     let elapsed_s = at_ns.saturating_sub(target.started_ns) as f64 / 1e9;
-    Ok((StatusCode::CREATED, Json(json!({ "phase": phase, "index": index, "elapsed_s": elapsed_s }))))
+    Ok((StatusCode::CREATED, Json(Begun { phase, index, elapsed_s })))
 }
 
 /// The phase that a body names, or what is wrong with it.

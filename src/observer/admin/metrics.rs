@@ -12,9 +12,11 @@ use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, Me
 use prometheus::{Encoder, TEXT_FORMAT, TextEncoder};
 
 use super::Target;
+use super::openapi::figures;
 use crate::columns::{Counted, POOLS, REQUESTS};
 use crate::histogram::{Distribution, Durations};
 use crate::http::Refusal;
+use crate::http::openapi::operation::{Described, string};
 use crate::maybe_known::MaybeKnown;
 use crate::observer::live::{About, Tick};
 use crate::sample::{SlotSample, TargetSample};
@@ -43,6 +45,12 @@ const BOUNDS_NS: [u64; 18] = [
     30_000_000_000,
     60_000_000_000,
 ];
+
+/// What the route is.
+pub fn describe(_: bool) -> Described {
+    let kind = format!("{TEXT_FORMAT}; charset=utf-8");
+    figures("The last tick, for Prometheus").answers("200", "The text format", &kind, string()).refuses(&[503])
+}
 
 /// The last tick as text.
 pub async fn metrics(State(target): State<Target>) -> Result<impl IntoResponse, Refusal> {

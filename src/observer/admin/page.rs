@@ -4,7 +4,7 @@ use axum::Router;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use super::Target;
@@ -20,8 +20,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Path, type and content.
-const FILES: [(&str, &str, &str); 22] = [
-    ("/", HTML, include_str!("../page/index.html")),
+const FILES: [(&str, &str, &str); 21] = [
     ("/page/base.css", CSS, page::BASE_CSS),
     ("/page/page.css", CSS, include_str!("../page/page.css")),
     ("/page/dom.js", SCRIPT, include_str!("../page/dom.js")),
@@ -45,20 +44,26 @@ const FILES: [(&str, &str, &str); 22] = [
     ("/page/uplot.js", SCRIPT, page::UPLOT),
 ];
 
-/// The page and what it is made of.
-pub fn routes() -> Router<Target> {
+/// The page.
+pub async fn page() -> Response {
+    answer(HTML, include_str!("../page/index.html"))
+}
+
+/// What it is made of.
+pub fn files() -> Router<Target> {
     FILES.into_iter().fold(Router::new(), |router, (path, kind, content)| {
-        let answer = async move || {
-            let headers = [
-                (CONTENT_TYPE, kind),
-                (CONTENT_SECURITY_POLICY, POLICY),
-                (X_CONTENT_TYPE_OPTIONS, "nosniff"),
-                (REFERRER_POLICY, "no-referrer"),
-                // Another version may answer on this port in a minute.
-                (CACHE_CONTROL, "no-cache"),
-            ];
-            (headers, content).into_response()
-        };
-        router.route(path, get(answer))
+        router.route(path, get(async move || answer(kind, content)))
     })
+}
+
+fn answer(kind: &'static str, content: &'static str) -> Response {
+    let headers = [
+        (CONTENT_TYPE, kind),
+        (CONTENT_SECURITY_POLICY, POLICY),
+        (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (REFERRER_POLICY, "no-referrer"),
+        // Another version may answer on this port in a minute.
+        (CACHE_CONTROL, "no-cache"),
+    ];
+    (headers, content).into_response()
 }

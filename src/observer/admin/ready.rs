@@ -4,13 +4,16 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::ToSchema;
 
 use super::Target;
 use super::json::Json;
+use super::openapi::order;
 use super::order::{parse, read, refusal, until_applied};
 use crate::control;
 use crate::http::Refusal;
+use crate::http::openapi::operation::{Described, JSON, shape};
 
 const ALLOWED: &str = r#"{"ready": true} or {"ready": false}"#;
 
@@ -28,6 +31,14 @@ pub struct Wish {
 pub struct Applied {
     ready: bool,
     epoch: u64,
+}
+
+/// What the route is.
+pub fn describe(by_token: bool) -> Described {
+    order("Whether the target wants traffic, as /readyz says on every worker", by_token)
+        .reads(JSON, shape::<Wish>(), true, Some(json!({"ready": false})))
+        .answers("200", "Every worker follows", JSON, shape::<Applied>())
+        .refuses(&[408, 413, 507])
 }
 
 /// Publishes the order, and answers when every worker follows it.

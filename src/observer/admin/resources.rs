@@ -14,11 +14,20 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
 use super::Target;
+use super::openapi::figures;
 use crate::http::Refusal;
+use crate::http::openapi::operation::{Described, string};
 use crate::run_files::RESOURCES;
 
 /// Read at once, on the observer's thread: few enough that a tick is not late for it.
 const PIECE: usize = 64 * 1024;
+
+/// What the route is.
+pub fn describe(_: bool) -> Described {
+    figures("The rows of the run so far, from its directory")
+        .answers("200", "As they stand there", "text/csv; charset=utf-8", string())
+        .refuses(&[404])
+}
 
 /// What is there when it is asked for; rows that come later are left out.
 pub async fn resources(State(target): State<Target>) -> Result<Response, Refusal> {

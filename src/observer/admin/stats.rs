@@ -4,17 +4,23 @@ use std::collections::BTreeMap;
 
 use axum::extract::{RawQuery, State};
 use axum::http::StatusCode;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
+use utoipa::ToSchema;
+use utoipa::openapi::{ObjectBuilder, Type};
 
 use super::super::marks::Found;
 use super::Target;
 use super::json::Json;
-use crate::control::faults_between;
+use super::openapi::{PHASE, figures, open};
+use crate::control::{Counted, faults_between};
 use crate::histogram::{Distribution, Durations, Quantiles};
 use crate::http::Refusal;
+use crate::http::openapi::operation::{Described, JSON, shape};
+use crate::http::openapi::parameter::Documented;
 use crate::maybe_known::MaybeKnown;
 use crate::phase::{START, is_name};
-use crate::scoreboard::{Arrivals, Counts, RouteCounts, Spent};
+use crate::scoreboard::{Arrivals, Counts, Rejections, RouteCounts, Spent};
 use crate::snapshot::{Figures, Gauges, RouteReading, SlotFigures};
 use crate::sys::clock;
 
@@ -28,8 +34,56 @@ struct Stretch {
     until: Option<String>,
 }
 
+/// What the route is.
+pub fn describe(_: bool) -> Described {
+    let stretch = |name: &'static str, otherwise: &str| {
+        let does = format!("The last mark of this name; {otherwise}, if it is left out");
+        Documented::new(name, does, ObjectBuilder::new().schema_type(Type::String).pattern(Some(PHASE)))
+    };
+    let mut stats = shape::<Stats>();
+    open(&mut stats);
+    figures("Totals, statuses, routes with quantiles, workers, faults: the whole target, live")
+        .takes(vec![stretch("since", "the start").or("start"), stretch("until", "now")], None)
+        .answers("200", "Read as it was asked for", JSON, stats)
+        .refuses(&[404])
+}
+
+/// The answer.
+#[derive(Serialize, ToSchema)]
+pub struct Stats {
+    age_ms: u64,
+    since: String,
+    /// Where a stretch of the run was asked for that has an end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    until: Option<String>,
+    #[schema(required)]
+    instance: Option<String>,
+    mode: &'static str,
+    phase: String,
+    quantile_error_pct: f64,
+    #[schema(value_type = Object)]
+    totals: Value,
+    #[schema(value_type = BTreeMap<String, u64>)]
+    status: Map<String, Value>,
+    #[schema(value_type = Option<u64>, required)]
+    unread_connections: MaybeKnown,
+    #[schema(value_type = BTreeMap<String, u64>)]
+    rejections: Rejections,
+    #[schema(value_type = Vec<Object>)]
+    routes: Vec<Value>,
+    #[schema(value_type = Vec<Object>)]
+    workers: Vec<Value>,
+    #[schema(inline)]
+    faults: Vec<Counted>,
+    #[schema(inline)]
+    ended_faults: Vec<Counted>,
+    #[schema(value_type = Vec<Object>)]
+    marks: Vec<Value>,
+    sse_dropped: u64,
+}
+
 /// Answers with totals, statuses, routes and workers: since the run began, since a mark, or between two.
-pub async fn stats(State(target): State<Target>, RawQuery(query): RawQuery) -> Result<Json<Value>, Refusal> {
+pub async fn stats(State(target): State<Target>, RawQuery(query): RawQuery) -> Result<Json<Stats>, Refusal> {
     let stretch = asked(query.as_deref().unwrap_or_default())?;
     let (since, until) = (
         at_mark(&target, "since", stretch.since.as_deref())?,
@@ -52,28 +106,25 @@ pub async fn stats(State(target): State<Target>, RawQuery(query): RawQuery) -> R
     let before = since.as_ref().map(|since| (since.at_ns, since.figures.faults.as_slice()));
     let faults = faults_between(&target.board, before, (at_ns, &figures.faults));
     let Figures { routes, slots, .. } = &figures;
-    let mut told = json!({
-        "age_ms": (now_ns - at_ns) / clock::MILLISECOND,
-        "since": stretch.since.as_deref().unwrap_or(START),
-        "instance": target.live.about().instance,
-        "mode": target.mode,
-        "phase": phase,
-        "quantile_error_pct": QUANTILE_ERROR_PCT,
-        "totals": totals(&figures),
-        "status": statuses(&figures.statuses()),
-        "unread_connections": target.live.last().map_or(MaybeKnown::UNKNOWN, |tick| tick.sample.target.strain.unread),
-        "rejections": figures.totals.counts.rejections,
-        "routes": routes.iter().map(|one| route(one, routes)).collect::<Vec<_>>(),
-        "workers": slots.iter().map(|slot| worker(slot, at_ns)).collect::<Vec<_>>(),
-        "faults": faults.in_force,
-        "ended_faults": faults.ended,
-        "marks": marks(&target),
-        "sse_dropped": target.live.dropped(),
-    });
-    if let Some(until) = stretch.until {
-        told["until"] = until.into();
-    }
-    Ok(Json(told))
+    Ok(Json(Stats {
+        age_ms: (now_ns - at_ns) / clock::MILLISECOND,
+        since: stretch.since.unwrap_or_else(|| START.to_owned()),
+        until: stretch.until,
+        instance: target.live.about().instance.clone(),
+        mode: target.mode,
+        phase,
+        quantile_error_pct: QUANTILE_ERROR_PCT,
+        totals: totals(&figures),
+        status: statuses(&figures.statuses()),
+        unread_connections: target.live.last().map_or(MaybeKnown::UNKNOWN, |tick| tick.sample.target.strain.unread),
+        rejections: figures.totals.counts.rejections,
+        routes: routes.iter().map(|one| route(one, routes)).collect(),
+        workers: slots.iter().map(|slot| worker(slot, at_ns)).collect(),
+        faults: faults.in_force,
+        ended_faults: faults.ended,
+        marks: marks(&target),
+        sse_dropped: target.live.dropped(),
+    }))
 }
 
 /// What is asked for; anything else must not be taken for it.
