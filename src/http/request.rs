@@ -6,6 +6,7 @@ use std::ops::Range;
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use bytes::Bytes;
+use memchr::memchr;
 use percent_encoding::percent_decode_str;
 
 use super::error::Refusal;
@@ -69,6 +70,9 @@ impl Request {
 #[must_use]
 pub fn open_part<'a>(path: &'a str, place: Option<&Range<usize>>) -> Option<Cow<'a, str>> {
     let part = place.and_then(|place| path.get(place.clone())).unwrap_or_default();
+    if memchr(b'%', part.as_bytes()).is_none() {
+        return Some(part.into());
+    }
     percent_decode_str(part).decode_utf8().ok()
 }
 
