@@ -168,9 +168,9 @@ pub fn spent_on(done: &[Done]) -> Spent {
 pub fn push_spent(out: &mut Vec<u8>, spent: Spent, exchange: &Exchange) {
     let Spent { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns } = spent;
     let total_ns = clock::monotonic_ns().saturating_sub(exchange.arrival_ns());
-    out.extend_from_slice(b"server-timing: ");
-    if let Some(queue_ns) = exchange.queue_ns() {
-        push_timing(out, timing!("queue"), queue_ns);
+    match exchange.queue_ns() {
+        Some(queue_ns) => push_timing(out, timing!("server-timing: queue"), queue_ns),
+        None => out.extend_from_slice(b"server-timing: "),
     }
     push_timing(out, timing!("loop"), exchange.loop_ns());
     push_timing(out, timing!("inject"), injected_ns);
