@@ -1,6 +1,8 @@
 //! What a profile is refused for, each mistake with its place; and what the built-in ones say.
 
+use super::read::limits;
 use super::*;
+use crate::config::Mistake;
 
 /// A few of what a target offers.
 fn offered() -> Vec<Offered> {
