@@ -119,6 +119,8 @@ macro_rules! settings {
 
         /// Everything that can be set, within its bounds.
         #[derive(Clone, Debug, PartialEq, Eq)]
+        // What is in angle brackets is for `--help`.
+        #[allow(rustdoc::invalid_html_tags)]
         pub struct Config {
             $($($(#[doc = $help] pub $field: $type,)?)*)*
             /// How many workers: 1 in `single`, at most `max_workers` otherwise.
