@@ -58,11 +58,18 @@ pub fn read(entry: &Entry<'_>, carriers: [Carrier; 2], errors: &mut ProfileError
 /// a cache, and the path has a part for it.
 pub fn check(steps: &[Step], path: &str, errors: &mut ProfileErrors<'_>, (at, key): (usize, &str)) {
     let mut known: Vec<&str> = Vec::new();
+    let has_cache = steps.iter().any(|step| matches!(step, Step::Cache { .. }));
     let mut is_behind_cache = false;
     for step in steps {
         is_behind_cache |= matches!(step, Step::Cache { .. });
         let (Step::Issue(signed) | Step::Check(signed)) = step else { continue };
-        if is_behind_cache {
+        if has_cache && matches!(step, Step::Issue(_)) && signed.carrier == Carrier::Body {
+            errors.wrong(
+                at,
+                key,
+                "keep a body that issues a value: others would get it too; issue it without the cache",
+            );
+        } else if is_behind_cache {
             errors.wrong(at, key, "issue and check behind cache would be left out by its hits: put them before it");
         }
         let Signed { name, of, carrier } = signed;
