@@ -36,13 +36,23 @@ fn ask(target: &Target, begin: Instant, stop: &AtomicBool, let_through: &AtomicU
 }
 
 #[test]
-#[allow(clippy::cast_precision_loss)]
 fn it_is_exact_over_all_workers_and_over_the_death_of_one() {
+    is_exact(&["--mode", "cluster", "--workers", "3"], true);
+}
+
+#[test]
+fn it_is_exact_over_all_threads() {
+    is_exact(&["--mode", "threads", "--workers", "3"], false);
+}
+
+/// Asks for more than is let through, and kills a worker meanwhile if told to.
+#[allow(clippy::cast_precision_loss)]
+fn is_exact(arrangement: &[&str], with_a_death: bool) {
     const RATE: f64 = 400.0;
     const BURST: f64 = 400.0;
     const MORE: u64 = 600;
     let limit = format!("[rate_limit]\nrate = {RATE}\nburst = {BURST}\n[[route]]\npath = '/a'\n");
-    let target = start(&limit, &["--mode", "cluster", "--workers", "3"]);
+    let target = start(&limit, arrangement);
     let (begin, stop, let_through) = (Instant::now(), AtomicBool::new(false), AtomicU64::new(0));
     let mut all = thread::scope(|scope| {
         let clients: Vec<_> = (0..6).map(|_| scope.spawn(|| ask(&target, begin, &stop, &let_through))).collect();
@@ -51,9 +61,10 @@ fn it_is_exact_over_all_workers_and_over_the_death_of_one() {
             wait_for("more to be let through", || (let_through.load(Relaxed) >= wanted).then_some(()));
         };
         more();
-        let victim = target.worker(1);
-        send(victim.pid, Signal::KILL);
-        more();
+        if with_a_death {
+            send(target.worker(1).pid, Signal::KILL);
+            more();
+        }
         stop.store(true, Relaxed);
         clients.into_iter().flat_map(|client| client.join().unwrap()).collect::<Vec<Asked>>()
     });
@@ -83,13 +94,14 @@ fn it_is_exact_over_all_workers_and_over_the_death_of_one() {
 
     let limited = with(Some(429)).count() as u64;
     let clients = Tally { sent: all.len() as u64, answered: taken + limited, not_ok: limited, failed, refused: 0 };
+    assert!(with_a_death || failed == 0, "{failed} failed");
     target.shows(1, "live");
     let stats = at_rest(&target);
     let workers = stats["workers"].as_array().unwrap();
     assert!(workers.iter().all(|worker| worker["finished"].as_u64() > Some(0)), "{stats}");
     let counted = stats["totals"]["rate_limited"].as_u64().unwrap();
     assert!((limited..=limited + failed).contains(&counted), "{counted} of {limited} and {failed}");
-    settle(target, &clients, true);
+    settle(target, &clients, with_a_death);
 }
 
 /// Two routes with a limit of their own, one of them for two methods, and one whose 429s are a fault plan's.
