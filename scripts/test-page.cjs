@@ -1,18 +1,20 @@
 // Opens the live page and looks: called by test-page.sh with the target's URL, the admin's, its pid and where pictures go,
-// the admin's URL of a target with slow ticks, and all three of one that takes few connections.
+// the admin's URL of a target with slow ticks, all three of one that takes few connections, and the first two of one with a
+// database.
 const fs = require('node:fs');
 const http = require('node:http');
 const { endings, truths } = require('./test-page-truths.cjs');
 const { edges, fits, run, scrolls, until, watched, wrong } = require('./browser.cjs');
 
-const [url, admin, pid, pictures, slow, ...small] = process.argv.slice(2);
+const [url, admin, pid, pictures, slow, ...others] = process.argv.slice(2);
+const [small, database] = [others.slice(0, 3), others.slice(3)];
 
 /** Requests one after the other on so many connections, until told to stop. */
-function load(clients) {
+function load(clients, address = `${url}/io?ms=5`) {
   const agent = new http.Agent({ keepAlive: true, maxSockets: clients });
   let goesOn = true;
   const one = () => new Promise((done) => {
-    const request = http.get(`${url}/io?ms=5`, { agent }, (answer) => answer.resume().on('end', done).on('error', done));
+    const request = http.get(address, { agent }, (answer) => answer.resume().on('end', done).on('error', done));
     request.on('error', done);
   });
   const all = Array.from({ length: clients }, async () => {
@@ -32,18 +34,41 @@ async function open(browser, options, at = admin) {
   return page;
 }
 
+/** In use, waiting, time-outs and the time until a connection is there; on no other page. */
+async function looksAtDatabase(browser) {
+  const page = await open(browser, { viewport: { width: 1440, height: 900 }, colorScheme: 'light' }, database[1]);
+  const text = (selector) => page.innerText(selector);
+  await until('a database without load is told', async () => /^0\s*in use$/.test(await text('#now-database')));
+  // Eight clients for two connections, each held for 60 ms: who is fifth in turn waits for more than 100 ms.
+  const stop = load(8, `${database[0]}/db?think=60ms`);
+  await until('connections are in use and waited for', async () => /^2\s*in use$/.test(await text('#now-database')) && /^[1-6] waiting, [1-9]\d* timed out$/.test(await text('#also-database')));
+  await until('and how long is told', async () => /^[\d.]+\s*ms$/.test(await text('#now-acquire')) && /^median [\d.]+ ms$/.test((await text('#also-acquire')).replaceAll('\u00a0', ' ')));
+  await until('its plots are drawn', () => page.evaluate(() => document.querySelectorAll('.of-database .plot canvas').length === 2));
+  await fits(page, 'with a database');
+  await page.screenshot({ path: `${pictures}/database.png`, fullPage: true });
+  const narrow = await open(browser, { viewport: { width: 390, height: 844 }, colorScheme: 'dark' }, database[1]);
+  await until('narrow: its figures', async () => /^2\s*in use$/.test(await narrow.innerText('#now-database')));
+  await fits(narrow, 'narrow, with a database');
+  await narrow.screenshot({ path: `${pictures}/database-narrow.png`, fullPage: true });
+  await narrow.close();
+  await stop();
+  await page.close();
+}
+
 async function look(browser) {
+  await looksAtDatabase(browser);
   const page = await open(browser, { viewport: { width: 1440, height: 900 }, colorScheme: 'light' });
   const text = (selector) => page.textContent(selector);
   const figure = async (selector) => Number((await text(selector)).replace(/[^0-9.]/g, '') || 0);
   await until('a row a worker', async () => (await page.locator('#workers tbody tr').count()) === 2);
+  if (await page.locator('.of-database:visible').count()) throw new Error('figures of a database, where there is none');
   await page.screenshot({ path: `${pictures}/empty.png`, fullPage: true });
 
   const stop = load(16);
   await until('numbers move under load', async () => (await figure('#now-rps')) > 10 && (await figure('#also-rps')) > 50);
   const before = await figure('#also-rps');
   await until('and go on', async () => (await figure('#also-rps')) > before);
-  await until('plots have something to show', () => page.evaluate(() => document.querySelectorAll('.plot canvas').length === 5));
+  await until('plots have something to show', () => page.evaluate(() => [...document.querySelectorAll('.plot canvas')].filter((canvas) => canvas.checkVisibility()).length === 5));
 
   const fault = { name: 'a test', route: '/io', kinds: [{ kind: 'status', code: 500, rate: 0.05 }], window: { every: '20s', for: '10s' } };
   await fetch(`${admin}/faults`, { method: 'PUT', body: JSON.stringify({ faults: [fault], ttl: '10m' }) });

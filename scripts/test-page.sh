@@ -17,7 +17,10 @@ slow=$admin
 # One that is soon full, and that ends while it is looked at.
 start small --mode cluster --workers 1 --sample-interval 200ms --max-connections 2
 small=("$url" "$admin" "$pid")
+# One with a database, whose pool is too small.
+start database --mode single --sample-interval 200ms --db --db-rows 1000 --db-pool 2 --db-acquire-timeout 100ms
+database=("$url" "$admin")
 start page --mode cluster --workers 2 --sample-interval 200ms
-steer scripts/test-page.cjs "$url" "$admin" "$pid" "$pages" "$slow" "${small[@]}"
+steer scripts/test-page.cjs "$url" "$admin" "$pid" "$pages" "$slow" "${small[@]}" "${database[@]}"
 end "$pid"
 exit "$code"

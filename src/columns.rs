@@ -302,7 +302,7 @@ mod tests {
              psi_cpu_some_pct,psi_mem_some_pct,psi_io_some_pct,acceptq_depth,acceptq_max,listen_drops_total,unread_connections,\
              loop_lag_max_us,loop_lag_ran_us,loop_lag_wait_us,loop_lag_blocked_us,\
              loop_busy_pct,loop_runq_pct,worker_imbalance,svc_p50_us,svc_p95_us,svc_p99_us,svc_max_us,lat_p50_us,lat_p90_us,\
-             lat_p95_us,lat_p99_us,lat_max_us,queue_p50_us,queue_p99_us,loop_p50_us,loop_p99_us,\
+             lat_p95_us,lat_p99_us,lat_max_us,queue_p50_us,queue_p99_us,loop_p50_us,loop_p99_us,db_acquire_p50_us,db_acquire_p99_us,\
              pool_busy,pool_queued,pool_jobs_total,pool_wait_seconds_total,pool_held_seconds_total,db_in_use,db_waiting,db_acquired_total,db_timeouts_total,db_failures_total,\
              db_acquire_seconds_total,db_held_seconds_total,db_answer_seconds_total,db_scans_total,db_busy_seconds_total"
         );
@@ -310,7 +310,7 @@ mod tests {
             header(names(&routes())),
             "ts_utc,epoch_ms,elapsed_s,interval_s,phase,method,route,requests_total,rps,errors_total,client_gone_total,broken_total,shed_total,rate_limited_total,svc_p50_us,\
              svc_p95_us,svc_p99_us,svc_max_us,lat_p50_us,lat_p90_us,lat_p95_us,lat_p99_us,lat_max_us,queue_p50_us,\
-             queue_p99_us,loop_p50_us,loop_p99_us"
+             queue_p99_us,loop_p50_us,loop_p99_us,db_acquire_p50_us,db_acquire_p99_us"
         );
         assert_eq!(
             header(names(&workers())),

@@ -70,6 +70,8 @@ pub struct Observation {
     pub mode: &'static str,
     /// What is served: a built-in profile, or a file.
     pub profile: String,
+    /// Whether the run has a database.
+    pub has_database: bool,
     /// What the target is called among others.
     pub instance: Option<String>,
     /// Where it and its admin routes listen.
@@ -107,6 +109,7 @@ pub fn run(observation: Observation) -> Result<(), String> {
         admin,
         mode,
         profile,
+        has_database,
         instance,
         addresses,
         processes,
@@ -126,6 +129,7 @@ pub fn run(observation: Observation) -> Result<(), String> {
         version: VERSION.to_owned(),
         mode,
         profile,
+        has_database,
         instance,
         addresses,
         started_ns,

@@ -18,7 +18,7 @@ pub const ROUTES: &str = "routes.csv";
 /// The histograms of each tick.
 pub const LATENCY: &str = "latency.hlog";
 /// The tags of the histograms in [`LATENCY`]: service, latency, queue, and the wait for the event loop.
-pub const DURATIONS: [&str; 4] = ["svc", "lat", "queue", "loop"];
+pub const DURATIONS: [&str; 5] = ["svc", "lat", "queue", "loop", "db_acquire"];
 /// What had been counted at each mark, and at the end.
 pub const MARKS: &str = "marks.csv";
 /// What happened, and when.

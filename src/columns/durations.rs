@@ -24,7 +24,7 @@ impl Timed for RouteSample {
 
 /// The last columns of `resources.csv` and `routes.csv`.
 #[rustfmt::skip]
-pub fn columns<Figures: Timed>() -> [Column<Figures>; 13] {
+pub fn columns<Figures: Timed>() -> [Column<Figures>; 15] {
     [
         column("svc_p50_us", "µs", "histograms", "service: head parsed → flushed without loop, median of the requests finished in the interval; within 0.78 %; empty when there were none",
             |row| service(row, |quantiles| quantiles.p50_ns)),
@@ -52,6 +52,10 @@ pub fn columns<Figures: Timed>() -> [Column<Figures>; 13] {
             |row| loop_wait(row, |quantiles| quantiles.p50_ns)),
         column("loop_p99_us", "µs", "clock at each wake-up, histograms", "the same, 99 % were not longer",
             |row| loop_wait(row, |quantiles| quantiles.p99_ns)),
+        column("db_acquire_p50_us", "µs", "clock, histograms", "a request's waits for connections to the database, median of the requests finished in the interval that the database answered; empty when there were none",
+            |row| acquire(row, |quantiles| quantiles.p50_ns)),
+        column("db_acquire_p99_us", "µs", "clock, histograms", "the same, 99 % were not longer",
+            |row| acquire(row, |quantiles| quantiles.p99_ns)),
     ]
 }
 
@@ -69,6 +73,10 @@ fn queue<Figures: Timed>(row: &Row<'_, Figures>, of: fn(&Quantiles) -> u64) -> S
 
 fn loop_wait<Figures: Timed>(row: &Row<'_, Figures>, of: fn(&Quantiles) -> u64) -> String {
     cell(row.figures.durations().loop_wait.as_ref().map(of))
+}
+
+fn acquire<Figures: Timed>(row: &Row<'_, Figures>, of: fn(&Quantiles) -> u64) -> String {
+    cell(row.figures.durations().acquire.as_ref().map(of))
 }
 
 /// Microseconds to one decimal.

@@ -263,6 +263,7 @@ fn observer_duty(
             admin: (!admin.is_empty()).then_some(Admin { listeners: admin, token }),
             mode: config.mode.name(),
             profile: config.profile.clone(),
+            has_database: !record["database"].is_null(),
             instance: config.instance().map(ToOwned::to_owned),
             addresses: addresses.clone(),
             processes: match config.mode {

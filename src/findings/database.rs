@@ -72,6 +72,7 @@ fn exhausted(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Finding>
             ("connections taken", count(counts.db_acquired)),
             ("requests for which none became free in time", count(counts.db_timeouts)),
             ("waited for a connection, mean", or_unknown(wait_us, microseconds)),
+            ("of those that got one, half waited no longer than, 99 % no longer than", waits(phase)),
             ("held it, mean", or_unknown(held_us, microseconds)),
             (
                 "of that the database took, mean",
@@ -157,6 +158,17 @@ fn missing_index(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Find
     })
 }
 
+/// The median and the 99th percentile of what requests waited for their connections in a phase.
+fn waits(phase: &Phase) -> String {
+    let recorded = phase.figures.as_ref().map(|figures| figures.recorded().acquire);
+    let quantiles = recorded.and_then(|acquire| acquire.quantiles());
+    let us = |nanoseconds: u64| microseconds(float(nanoseconds) / 1e3);
+    quantiles.map_or_else(
+        || "unknown".to_owned(),
+        |quantiles| format!("{}, {}", us(quantiles.p50_ns), us(quantiles.p99_ns)),
+    )
+}
+
 /// `None` of nothing.
 fn mean(sum_us: u64, number: u64) -> Option<f64> {
     (number > 0).then(|| float(sum_us) / float(number))
@@ -191,7 +203,7 @@ mod tests {
         let waiting = &found(&queries(1_000, 80, 20, 5))[0];
         let expected = "Requests waited 80 ms for a database connection and held it for 20 ms, on average.";
         assert_eq!((waiting.sentence.as_str(), waiting.weight), (expected, Weight::Limit), "{waiting:?}");
-        assert_eq!(waiting.evidence[6].1, "40");
+        assert_eq!(waiting.evidence[7].1, "40");
         assert_eq!(found(&queries(1_000, 5, 20, 5))[0].weight, Weight::Note);
         assert!(found(&queries(1_000, 0, 90, 90)).is_empty() && found(&queries(99, 80, 20, 5)).is_empty());
         let timeouts = &found(&Counts { db_timeouts: 7, ..queries(1_000, 0, 20, 5) })[0];

@@ -40,7 +40,7 @@ pub fn busiest(run: &Recording) -> Vec<(&Phase, Durations<Distribution>)> {
 }
 
 fn of_phase(run: &Recording, phase: &Phase, recorded: &Durations<Distribution>) -> Option<Finding> {
-    let Durations { service, latency, queue, loop_wait } = recorded;
+    let Durations { service, latency, queue, loop_wait, acquire: _ } = recorded;
     let mean_us = |distribution: &Distribution| distribution.mean_ns().map(|mean_ns| mean_ns / 1e3);
     let (queued, took) = (mean_us(queue)?, mean_us(latency)?);
     // A run of an earlier version has not counted it: it is in the service there.

@@ -226,6 +226,7 @@ mod tests {
                 loop_wait: of_ms(loop_wait),
                 service: of_ms(cpu + io + pool),
                 latency: of_ms(queue + loop_wait + cpu + io + pool),
+                ..Durations::default()
             },
             ..RouteReading::default()
         }

@@ -122,6 +122,7 @@ pub fn figures_behind_the_loop(requests: u64, (queue_us, loop_us, service_us): (
             latency: distribution(queue_us + loop_us + service_us),
             queue: distribution(queue_us),
             loop_wait: distribution(loop_us),
+            ..Durations::default()
         },
         ..RouteReading::default()
     };

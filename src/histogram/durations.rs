@@ -18,23 +18,26 @@ pub struct Durations<T> {
     pub queue: T,
     /// Timer, pool thread or piece of the body ready → the loop runs the request on.
     pub loop_wait: T,
+    /// A request's waits for connections to the database, all together: a part of its service. Nothing of requests that have
+    /// had no answer of the database.
+    pub acquire: T,
 }
 
 impl<T> Durations<T> {
     /// Each of them, in the order of [`crate::run_files::DURATIONS`].
-    pub fn all(&self) -> [&T; 4] {
-        let Self { service, latency, queue, loop_wait } = self;
-        [service, latency, queue, loop_wait]
+    pub fn all(&self) -> [&T; 5] {
+        let Self { service, latency, queue, loop_wait, acquire } = self;
+        [service, latency, queue, loop_wait, acquire]
     }
 
     /// Each of them, in the same order.
-    pub fn all_mut(&mut self) -> [&mut T; 4] {
-        let Self { service, latency, queue, loop_wait } = self;
-        [service, latency, queue, loop_wait]
+    pub fn all_mut(&mut self) -> [&mut T; 5] {
+        let Self { service, latency, queue, loop_wait, acquire } = self;
+        [service, latency, queue, loop_wait, acquire]
     }
 
-    fn from([service, latency, queue, loop_wait]: [T; 4]) -> Self {
-        Self { service, latency, queue, loop_wait }
+    fn from([service, latency, queue, loop_wait, acquire]: [T; 5]) -> Self {
+        Self { service, latency, queue, loop_wait, acquire }
     }
 }
 
@@ -75,6 +78,7 @@ impl Durations<Distribution> {
             latency: self.latency.since(&before.latency)?,
             queue: self.queue.since(&before.queue)?,
             loop_wait: self.loop_wait.since(&before.loop_wait)?,
+            acquire: self.acquire.since(&before.acquire)?,
         })
     }
 }

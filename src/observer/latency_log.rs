@@ -12,7 +12,6 @@ use hdrhistogram::serialization::V2DeflateSerializer;
 use hdrhistogram::serialization::interval_log::{IntervalLogWriterBuilder, Tag};
 
 use super::csv::{Appended, CsvFile};
-use crate::histogram::Durations;
 use crate::histogram::{Distribution, LONGEST_NS};
 use crate::run_files::DURATIONS;
 use crate::sample::Sample;
@@ -55,13 +54,12 @@ impl LatencyLog {
         let elapsed_ns = sample.moment.elapsed_ns;
         let interval_ns = sample.moment.interval_ns.unwrap_or(elapsed_ns);
         let (start, length) = (elapsed_ns.saturating_sub(interval_ns), interval_ns);
-        let Durations { service, latency, queue, loop_wait } = &sample.recorded;
         let mut lines = Vec::new();
         let mut builder = IntervalLogWriterBuilder::new();
         builder.with_max_value_divisor(NANOSECONDS_IN_ITS_MAX);
         // Into memory, and of histograms that were made here: nothing of it can fail.
         if let Ok(mut log) = builder.begin_log_with(&mut lines, &mut self.serializer) {
-            for (tag, recorded) in DURATIONS.into_iter().zip([service, latency, queue, loop_wait]) {
+            for (tag, recorded) in DURATIONS.into_iter().zip(sample.recorded.all()) {
                 if let Some(histogram) = theirs(recorded) {
                     let (start, length) = (Duration::from_nanos(start), Duration::from_nanos(length));
                     let _ = log.write_histogram(&histogram, start, length, Tag::new(tag));

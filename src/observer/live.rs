@@ -56,6 +56,8 @@ pub struct About {
     pub mode: &'static str,
     /// The name of a built-in profile, or the file.
     pub profile: String,
+    /// Whether the run has a database.
+    pub has_database: bool,
     /// What the target is called among others.
     pub instance: Option<String>,
     /// Where the target and its admin routes listen.
@@ -213,6 +215,7 @@ impl Live {
             version,
             mode,
             profile,
+            has_database,
             instance,
             addresses,
             started_ns: _,
@@ -228,6 +231,7 @@ impl Live {
             "version": version,
             "mode": mode,
             "profile": profile,
+            "database": has_database,
             "instance": instance,
             "addrs": listen,
             "admin_addrs": admin,

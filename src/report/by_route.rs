@@ -93,7 +93,7 @@ mod tests {
                 service: distribution(requests, 2_000),
                 queue: distribution(requests, latency_us - 2_000),
                 latency: distribution(requests, latency_us),
-                loop_wait: Distribution::default(),
+                ..Durations::default()
             },
             ..RouteReading::default()
         };

@@ -252,7 +252,7 @@ fn durations_are_those_of_the_tick_and_unknown_when_nothing_ended() {
     let longer = route(1, 3, &[1_000_000, 1_000_000, 9_000_000, 9_000_000]);
     let new = route(4, 0, &[5_000_000]);
     let second = between(&Earlier::of(&first), &at(1, vec![Arc::clone(&longer), Arc::clone(&new)]));
-    let Durations { service, latency, queue, loop_wait } = second.target.durations;
+    let Durations { service, latency, queue, loop_wait, acquire: _ } = second.target.durations;
     assert_eq!((service, queue, loop_wait), (latency, None, None));
     let Quantiles { p50_ns, p99_ns, max_ns, .. } = service.unwrap();
     assert!(p50_ns.abs_diff(9_000_000) * 128 < 9_000_000 && p50_ns == p99_ns && max_ns == 9_000_000, "{service:?}");

@@ -90,6 +90,7 @@ impl RouteRecord {
             add(&self.spent.pool_ns, pool_ns);
             add(&self.spent.injected_ns, injected_ns);
             if db_ns > 0 {
+                self.durations.acquire.record(acquire_ns);
                 add(&self.spent.acquire_ns, acquire_ns);
                 add(&self.spent.db_ns, db_ns);
             }

@@ -25,7 +25,10 @@ fn is_offered(column: &str) -> bool {
         | "cg_throttled_ms_total"
         | "cg_mem_bytes"
         | "pss_bytes"
-        | "uss_bytes" => false,
+        | "uss_bytes"
+        // This run has no database.
+        | "db_acquire_p50_us"
+        | "db_acquire_p99_us" => false,
         // What was finished in the interval, which on a machine that is busy elsewhere may be nothing.
         name if DURATIONS.iter().any(|prefix| name.starts_with(prefix)) => false,
         "psi_cpu_some_pct" => is_there("/proc/pressure/cpu"),

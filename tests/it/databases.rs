@@ -389,14 +389,29 @@ fn check_figures(mode: &[&str]) {
     }
     wait_for("the metrics of it", || {
         let text = metrics(&target, "");
-        text.contains(&format!("quintain_worker_db_timeouts_total{{slot=\"0\"}} {refused}\n")).then_some(())
+        let acquired =
+            format!("quintain_db_acquire_duration_seconds_count{{method=\"GET\",route=\"/db\"}} {}\n", 6 - refused);
+        let timeouts = format!("quintain_worker_db_timeouts_total{{slot=\"0\"}} {refused}\n");
+        (text.contains(&timeouts) && text.contains(&acquired)).then_some(())
     });
+    // Those that got a connection, each within its bucket's 0.78 %; the longest is exact.
+    let mut waited: Vec<f64> =
+        answers.iter().filter(|answer| answer.status == 200).map(|answer| answer.timing("acquire") * 1e3).collect();
+    waited.sort_by(f64::total_cmp);
+    let route = stats["routes"].as_array().unwrap().iter().find(|route| route["route"] == "/db").unwrap();
+    let recorded = |quantile: &str| route["db_acquire_us"][quantile].as_f64().unwrap();
+    let median = waited[(waited.len() - 1) / 2];
+    assert!((recorded("p50") - median).abs() <= 0.008 * median + 1.0, "{mode:?}: {waited:?} {route}");
+    let longest = waited[waited.len() - 1];
+    assert!((recorded("max") - longest).abs() <= 1.0, "{mode:?}: {waited:?} {route}");
     let left = target.end();
     for file in ["resources.csv", "workers.csv"] {
         let last = left.csv(file).pop().unwrap();
         assert_eq!((&*last["db_in_use"], &*last["db_waiting"]), ("0", "0"), "{mode:?} {file}");
         assert_eq!(last["db_timeouts_total"], refused.to_string(), "{mode:?} {file}");
     }
+    let told = left.csv("resources.csv").iter().filter(|row| !row["db_acquire_p99_us"].is_empty()).count();
+    assert!((1..=6 - refused).contains(&told), "{mode:?}: rows in which something was acquired: {told}");
 }
 
 #[test]

@@ -151,6 +151,11 @@ fn of_routes(routes: &[Arc<RouteReading>]) -> Vec<MetricFamily> {
             "Loop: from a timer, a pool thread or a piece of the body that was ready until the loop ran the request on",
             |durations| &durations.loop_wait,
         ),
+        times(
+            "quintain_db_acquire_duration_seconds",
+            "How long a request has waited for connections to the database",
+            |durations| &durations.acquire,
+        ),
     ]
 }
 

@@ -20,12 +20,13 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 const SVG: &str = "image/svg+xml";
 
 /// Path, type and content.
-const FILES: [(&str, &str, &str); 21] = [
+const FILES: [(&str, &str, &str); 22] = [
     ("/page/base.css", CSS, page::BASE_CSS),
     ("/page/page.css", CSS, include_str!("../page/page.css")),
     ("/page/dom.js", SCRIPT, include_str!("../page/dom.js")),
     ("/page/faults.js", SCRIPT, include_str!("../page/faults.js")),
     ("/page/figures.js", SCRIPT, include_str!("../page/figures.js")),
+    ("/page/lines.js", SCRIPT, include_str!("../page/lines.js")),
     ("/page/listen.js", SCRIPT, include_str!("../page/listen.js")),
     ("/page/marking.js", SCRIPT, include_str!("../page/marking.js")),
     ("/page/page.js", SCRIPT, include_str!("../page/page.js")),

@@ -231,7 +231,7 @@ fn route(route: &RouteReading, all: &[RouteReading]) -> Value {
     let RouteReading { number: _, path, method, statuses: counted, counts, spent, behind, durations } = route;
     let RouteCounts { client_gone, broken, shed, rate_limited, told, held_ns } = counts;
     let Spent { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns } = spent;
-    let Durations { service, latency, queue, loop_wait } = durations;
+    let Durations { service, latency, queue, loop_wait, acquire } = durations;
     let behind = behind.iter().filter_map(|(number, waited_ns)| {
         let RouteReading { method, path, .. } = all.iter().find(|route| route.number == *number)?;
         Some(json!({ "method": method, "route": path, "seconds": seconds(*waited_ns) }))
@@ -249,6 +249,7 @@ fn route(route: &RouteReading, all: &[RouteReading]) -> Value {
         "lat_us": quantiles(latency),
         "queue_us": quantiles(queue),
         "loop_us": quantiles(loop_wait),
+        "db_acquire_us": quantiles(acquire),
         "work": {
             "requests": told,
             "cpu_seconds": seconds(*cpu_ns),

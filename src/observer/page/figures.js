@@ -27,6 +27,10 @@ export function figures({ last: row, cpus }) {
   find('also-memory').title = `shared pages counted once: ${joined(bytes(row.pss_bytes))}; left on the machine: ${joined(bytes(row.host_mem_avail_bytes))}`;
   put('inflight', [number(row.inflight), ''], `${number(row.connections)} connections`);
   put('unread', [number(row.unread_connections), ''], `${number(row.acceptq_depth)} to accept, ${number(row.listen_drops_total)} dropped`, row.unread_connections > 0 ? 'wait' : 'zero');
+  const also = [`${number(row.db_waiting)} waiting`, `${number(row.db_timeouts_total)} timed out`];
+  if (row.db_failures_total) also.push(`${number(row.db_failures_total)} failed`);
+  put('database', [number(row.db_in_use), 'in use'], also.join(', '), row.db_waiting > 0 ? 'wait' : 'zero', row.db_unanswered_per_s > 0 ? 'wrong' : '');
+  put('acquire', time(row.db_acquire_p99_us), `median ${joined(time(row.db_acquire_p50_us))}`, row.db_acquire_p99_us >= GAP_US ? 'wait' : '');
   set(find('phase'), row.phase);
 }
 

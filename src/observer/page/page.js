@@ -32,7 +32,7 @@ let wanted = false;
 
 const HEARD = {
   hello(hello) {
-    const { columns, instance, mode, profile, version } = hello;
+    const { columns, database, instance, mode, profile, version } = hello;
     run.begin(hello);
     find('mode').textContent = instance ? `${mode}, instance ${instance}` : mode;
     // Of a path the name says enough, and leaves room.
@@ -42,6 +42,7 @@ const HEARD = {
     const target = reach(hello.addrs, hello.admin_addrs, location);
     find('target').textContent = target ? target.split('/')[2] : hello.addrs[0];
     if (target) find('target').href = target;
+    root.dataset.database = database ? 'some' : 'none';
     root.dataset.times = columns.includes('lat_p99_us') ? 'some' : 'none';
   },
   tick(row) {

@@ -1,15 +1,9 @@
 // The live page's plots: the last minutes, which move on.
-import { PLANS } from './plans.js';
+import { LIVE } from './lines.js';
 import { Plot } from './plot.js';
 
 /** Of the times that something is drawn. */
 const ALL_EVERY = 20;
-
-/** Connections and requests that were turned away are no requests of the target, and no errors: they have a line of their own. */
-const LIVE = {
-  ...PLANS,
-  rate: { ...PLANS.rate, lines: [...PLANS.rate.lines, { name: 'turned away/s', column: () => 'turned_away_per_s', colour: 'wrong', dash: [4, 3], isRare: true }] },
-};
 
 export class Plots {
   /** Of a run; tells the time under the cursor. */
@@ -52,7 +46,8 @@ export class Plots {
       const values = shown.map((row) => row[name(this.quantile)] ?? null);
       return isRare && !values.some((value) => value > 0) ? values.fill(null) : values;
     };
-    const plots = this.turn % ALL_EVERY === 0 ? this.plots : this.seen;
+    // What a run has not is not on the page.
+    const plots = (this.turn % ALL_EVERY === 0 ? this.plots : [...this.seen]).filter(({ place }) => place.checkVisibility());
     this.turn += 1;
     plots.forEach((plot) => plot.show(times, plot.plan.lines.map(column)));
   }

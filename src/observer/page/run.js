@@ -1,14 +1,14 @@
 // What the page knows of a run: rows, marks, events and fault plans, as far back as it can show them.
 import { Faults } from './faults.js';
-import { PLANS } from './plans.js';
+import { LIVE } from './lines.js';
 
 const ROWS = 20000;
 const EVENTS = 500;
 
 /** Of a row of thousands what is shown of it later, not what was shown of it once. */
 const KEPT = [
-  'elapsed_s', 'requests_total', 'errors_total', 'turned_away_per_s',
-  ...new Set(Object.values(PLANS).flatMap(({ lines }) => lines).flatMap(({ column }) => ['p50', 'p95', 'p99', 'max'].map(column))),
+  'elapsed_s', 'requests_total', 'errors_total',
+  ...new Set(Object.values(LIVE).flatMap(({ lines }) => lines).flatMap(({ column }) => ['p50', 'p95', 'p99', 'max'].map(column))),
 ];
 
 const sameEvent = (one) => (other) => one.elapsed_s === other.elapsed_s && one.kind === other.kind && one.slot === other.slot;
@@ -56,6 +56,7 @@ export class Run {
     const rate = (...names) => (isNext ? names.reduce((sum, name) => sum + row[name] - before[name], 0) / row.interval_s : null);
     row.errors_per_s = rate('errors_total');
     row.turned_away_per_s = rate('refused_total', 'rejected_total');
+    row.db_unanswered_per_s = rate('db_timeouts_total', 'db_failures_total');
     // Read every 10 s.
     row.pss_bytes ??= before?.pss_bytes ?? null;
     this.last = row;
