@@ -51,12 +51,17 @@ pub struct TooMuch {
     pub parts: u64,
 }
 
+impl TooMuch {
+    /// What they may sum to.
+    pub const ALLOWED: &str = "at most 1";
+}
+
 impl fmt::Display for TooMuch {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (whole, rest) = (self.parts / WHOLE, format!("{:09}", self.parts % WHOLE));
         let rest = rest.trim_end_matches('0');
         let point = if rest.is_empty() { "" } else { "." };
-        write!(formatter, "the rates sum to {whole}{point}{rest}; allowed: at most 1")
+        write!(formatter, "the rates sum to {whole}{point}{rest}")
     }
 }
 

@@ -21,6 +21,18 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     candidates.into_iter().filter(like).max_by(|one, other| likeness(one).total_cmp(&likeness(other)))
 }
 
+/// The same as a question, where any is like it: `did you mean ms?`
+#[must_use]
+pub fn did_you_mean<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    nearest(name, candidates).map(|meant| format!("did you mean {meant}?"))
+}
+
+/// The same behind a sentence, and nothing where none is like it: `; did you mean ms?`
+#[must_use]
+pub fn hint<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+    did_you_mean(name, candidates).map_or_else(String::new, |question| format!("; {question}"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::nearest;

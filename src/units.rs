@@ -17,13 +17,28 @@ pub use pattern::plain_up_to;
 pub use per_second::PerSecond;
 pub use rate::Rate;
 
-/// Why a text is no quantity: a clause that follows the text, such as "needs a unit, such as 5s".
+/// Why a text is no quantity.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct UnitError(String);
+pub struct UnitError {
+    /// A clause that follows the text, such as "needs a unit, such as 5s".
+    pub wrong: String,
+    /// What is allowed instead; empty where the clause says it.
+    pub allowed: &'static str,
+}
+
+impl UnitError {
+    fn new(wrong: impl Into<String>) -> Self {
+        Self { wrong: wrong.into(), allowed: "" }
+    }
+}
 
 impl std::fmt::Display for UnitError {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(&self.0)
+        let Self { wrong, allowed } = self;
+        match *allowed {
+            "" => formatter.write_str(wrong),
+            allowed => write!(formatter, "{wrong}; allowed: {allowed}"),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use toml::de::{DeTable, DeValue};
 use super::layers::{Given, Limit, Winners, unknown};
 use super::settings::LIMITS;
 use super::{CONFIG, Kind, Mistake, SETTINGS, Setting, Source};
-use crate::spelling::nearest;
+use crate::spelling::did_you_mean;
 
 /// Takes the values of a file called `name`. Broken TOML yields its mistakes and no values.
 pub(super) fn take(name: &str, text: &str, winners: &mut Winners, mistakes: &mut Vec<Mistake>) {
@@ -47,10 +47,8 @@ pub fn limit(key: &str, value: &Spanned<DeValue>, file: &str, source: Source) ->
     let limits: Vec<String> =
         SETTINGS.iter().filter(|setting| setting.heading == LIMITS).map(Setting::key).collect();
     if !limits.iter().any(|limit| limit == key) {
-        let hint = match nearest(key, limits.iter().map(String::as_str)) {
-            Some(name) => format!("did you mean {name}?"),
-            None => format!("a profile sets {}", limits.join(", ")),
-        };
+        let question = did_you_mean(key, limits.iter().map(String::as_str));
+        let hint = question.unwrap_or_else(|| format!("a profile sets {}", limits.join(", ")));
         return Err(Mistake { source, value: None, allowed: format!("there is no such limit; {hint}") });
     }
     let (setting, given) = take_entry(key, value, file, source)?;

@@ -7,7 +7,7 @@ use std::os::fd::RawFd;
 use super::foreign::{self, is_foreign};
 use super::settings::{PREFIX, PROFILE, SET};
 use super::{CONFIG, Config, Mistake, Mode, Processors, SETTINGS, Setting, Source, file};
-use crate::spelling::nearest;
+use crate::spelling::did_you_mean;
 
 /// What was given, as text, before anything is understood of it.
 #[derive(Clone, Debug, Default)]
@@ -229,15 +229,12 @@ pub(super) fn in_quotes(text: &str) -> Option<String> {
 
 /// The mistake of a name that is no setting, with the nearest of `names`, if any is near.
 pub(super) fn unknown(source: Source, name: &str, names: &[String]) -> Mistake {
-    let suggestion = match names {
-        [only] => Some(&**only),
-        names => nearest(name, names.iter().map(String::as_str)),
+    let question = match names {
+        [only] => Some(format!("did you mean {only}?")),
+        names => did_you_mean(name, names.iter().map(String::as_str)),
     };
-    let allowed = match suggestion {
-        Some(name) => format!("there is no such setting; did you mean {name}?"),
-        None => "there is no such setting; --help lists them".to_owned(),
-    };
-    Mistake { source, value: None, allowed }
+    let hint = question.unwrap_or_else(|| "--help lists them".to_owned());
+    Mistake { source, value: None, allowed: format!("there is no such setting; {hint}") }
 }
 
 /// Those that a misspelt name may have meant.

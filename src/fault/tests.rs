@@ -97,10 +97,10 @@ fn each_mistake_in_kinds_is_a_sentence() {
         ("", "missing field `kinds`"),
         ("kinds = []", "faults[0].kinds: has 0 kinds; allowed: 1 to 16"),
         ("kinds = [{ kind = 'reset' }]", "faults[0].kinds[0].rate: is missing; allowed: 0 to 1, such as 0.003"),
-        ("kinds = [{ kind = 'reset', rate = 1.5 }]", "1.5 is too large; allowed: 0 to 1 with up to nine decimals"),
-        ("kinds = [{ kind = 'reset', rate = -1 }]", "-1 is not a number from 0; allowed: 0 to 1 with"),
+        ("kinds = [{ kind = 'reset', rate = 1.5 }]", "1.5 is too large"),
+        ("kinds = [{ kind = 'reset', rate = -1 }]", "-1 is not a number from 0"),
         ("kinds = [{ kind = 'reset', rate = true }]", "invalid type: boolean `true`, expected a rate from 0 to 1"),
-        ("kinds = [{ kind = 'reset', rate = nan }]", "NaN is not a plain decimal number; allowed"),
+        ("kinds = [{ kind = 'reset', rate = nan }]", "NaN is not a plain decimal number"),
         (
             "kinds = [{ kind = 'reset', rate = 0.6 }, { kind = 'empty', rate = 0.5 }]",
             "faults[0].kinds: the rates sum to 1.1; allowed: at most 1",

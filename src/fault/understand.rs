@@ -9,8 +9,8 @@ use super::window::Window;
 use super::written::{Written, WrittenKind};
 use super::{EVERY_ROUTE, EXEMPT, KINDS, Mistake, Plan, takes};
 use crate::distribution::Mistake as Wrong;
-use crate::partition::{Partition, Spacing, hash};
-use crate::spelling;
+use crate::partition::{Partition, Spacing, TooMuch, hash};
+use crate::spelling::did_you_mean;
 use crate::units::{Bytes, Rate, Spelled};
 
 /// Longest name of a plan.
@@ -103,10 +103,8 @@ impl Reading<'_> {
         let rates: Vec<Rate> = written.kinds.iter().map(|kind| kind.rate.unwrap_or(Rate::ZERO)).collect();
         let partition = match Partition::new(spacing, seed, &rates) {
             Ok(partition) => partition,
-            Err(error) => {
-                let sum = error.to_string();
-                let (wrong, allowed) = sum.split_once("; allowed: ").unwrap_or((&sum, "at most 1"));
-                self.wrong("kinds", None, wrong, allowed);
+            Err(sum) => {
+                self.wrong("kinds", None, sum.to_string(), TooMuch::ALLOWED);
                 return None;
             }
         };
@@ -147,11 +145,9 @@ impl Reading<'_> {
             return self.wrong("route", value, "is exempt from faults", allowed);
         }
         if route != EVERY_ROUTE && !paths.contains(&route) {
-            let nearest = spelling::nearest(route, paths.iter().copied());
-            let wrong = match nearest {
-                Some(nearest) => format!("is no route of this target (did you mean {nearest}?)"),
-                None => "is no route of this target".to_owned(),
-            };
+            let question = did_you_mean(route, paths.iter().copied());
+            let wrong = question.map_or_else(String::new, |question| format!(" ({question})"));
+            let wrong = format!("is no route of this target{wrong}");
             let (value, allowed) = (shown(), allowed());
             return self.wrong("route", value, wrong, allowed);
         }
@@ -202,8 +198,8 @@ impl Reading<'_> {
         let WrittenKind { kind: name, rate, code, delay, bytes } = written;
         let Some(row) = Row::of(name) else {
             let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
-            let nearest = spelling::nearest(name, names.iter().copied());
-            let hint = nearest.map_or_else(String::new, |nearest| format!(" (did you mean {nearest}?)"));
+            let question = did_you_mean(name, names.iter().copied());
+            let hint = question.map_or_else(String::new, |question| format!(" ({question})"));
             self.wrong("kind", Some(format!("{name:?}")), format!("is no kind of fault{hint}"), names.join(", "));
             return None;
         };

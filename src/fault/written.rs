@@ -140,11 +140,3 @@ pub struct Placed {
     /// When it began (monotonic).
     pub begin_ns: u64,
 }
-
-impl Faults {
-    /// Whether they have ended by now.
-    #[must_use]
-    pub fn have_expired(&self, now_ns: u64) -> bool {
-        self.expires_ns.is_some_and(|expires_ns| expires_ns <= now_ns)
-    }
-}

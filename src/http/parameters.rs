@@ -15,7 +15,7 @@ use super::request::{Request, open_part};
 use super::target::Limits;
 use crate::delay::Delay;
 use crate::distribution::{Mistake, Rules};
-use crate::spelling::nearest;
+use crate::spelling::hint;
 use crate::units;
 
 /// What a percent sign stands before.
@@ -333,8 +333,7 @@ fn as_milliseconds(duration: Duration) -> f64 {
 fn unknown(name: &str, value: &str, known: &[&str]) -> Refusal {
     let modifiers = modifiers::NAMES.into_iter().filter(|modifier| !known.contains(modifier));
     let known: Vec<&str> = known.iter().copied().chain(modifiers).collect();
-    let nearest = nearest(name, known.iter().copied());
-    let hint = nearest.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+    let hint = hint(name, known.iter().copied());
     Refusal::parameter(name, value, format!("there is no parameter {name} here{hint}"), known.join(", "))
 }
 

@@ -87,20 +87,12 @@ pub struct Route {
 
 impl Route {
     /// A route that answers GET and HEAD.
-    pub fn get<H, T>(path: &str, handler: H) -> Undescribed
-    where
-        H: Handler<T>,
-        T: 'static,
-    {
+    pub fn get<T: 'static>(path: &str, handler: impl Handler<T>) -> Undescribed {
         Self::on(&Method::GET, path, handler)
     }
 
     /// A route that answers GET and HEAD, and that has no modifiers.
-    pub fn plain<H, T>(path: &str, handler: H) -> Undescribed
-    where
-        H: Handler<T>,
-        T: 'static,
-    {
+    pub fn plain<T: 'static>(path: &str, handler: impl Handler<T>) -> Undescribed {
         Undescribed { asks_nothing: true, ..Self::get(path, handler) }
     }
 
@@ -111,37 +103,21 @@ impl Route {
     }
 
     /// A route that answers POST.
-    pub fn post<H, T>(path: &str, handler: H) -> Undescribed
-    where
-        H: Handler<T>,
-        T: 'static,
-    {
+    pub fn post<T: 'static>(path: &str, handler: impl Handler<T>) -> Undescribed {
         Self::on(&Method::POST, path, handler)
     }
 
     /// A route that answers every method; they count together.
-    pub fn any<H, T>(path: &str, handler: H) -> Undescribed
-    where
-        H: Handler<T>,
-        T: 'static,
-    {
+    pub fn any<T: 'static>(path: &str, handler: impl Handler<T>) -> Undescribed {
         Self::of(ANY, path, handler)
     }
 
     /// A route of any one method.
-    pub fn on<H, T>(method: &Method, path: &str, handler: H) -> Undescribed
-    where
-        H: Handler<T>,
-        T: 'static,
-    {
+    pub fn on<T: 'static>(method: &Method, path: &str, handler: impl Handler<T>) -> Undescribed {
         Self::of(method.as_str(), path, handler)
     }
 
-    fn of<H, T>(method: &str, path: &str, handler: H) -> Undescribed
-    where
-        H: Handler<T>,
-        T: 'static,
-    {
+    fn of<T: 'static>(method: &str, path: &str, handler: impl Handler<T>) -> Undescribed {
         let handler = Arc::new(Handled(handler, PhantomData));
         let (method, path) = (method.to_owned(), path.to_owned());
         Undescribed { method, path, handler, asks_nothing: false, instant: None }

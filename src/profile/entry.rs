@@ -7,7 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::{Mistake, Source, place};
-use crate::spelling::nearest;
+use crate::spelling::did_you_mean;
 use crate::units::{Bytes, Spelled, UnitError, parse_duration};
 
 /// A text that is being read, and what was found wrong with it so far.
@@ -104,10 +104,8 @@ impl<'t> Table<'t> {
         let mut table = Self { span, path: path.to_owned(), entries, has_unknown: false };
         for key in entries.keys().filter(|key| !known.contains(&key.get_ref().as_ref())) {
             let name = key.get_ref();
-            let hint = match nearest(name, known.iter().copied()) {
-                Some(meant) => format!("did you mean {meant}?"),
-                None => format!("allowed here: {}", known.join(", ")),
-            };
+            let question = did_you_mean(name, known.iter().copied());
+            let hint = question.unwrap_or_else(|| format!("allowed here: {}", known.join(", ")));
             table.has_unknown = true;
             errors.wrong(key.span().start, &table.key(name), format!("there is no such key; {hint}"));
         }

@@ -8,7 +8,7 @@ use super::read::{limits, published, read};
 use super::{BUILT_IN, DEFAULT, Offered, PUBLISHED, Profile, Published, Rules, switches};
 use crate::config::{self, Address, Config, Layers, Mistake, Mode, Source};
 use crate::fault;
-use crate::spelling::nearest;
+use crate::spelling::hint;
 use crate::units::Bytes;
 
 /// What fault plans are held to in a run with this configuration; the routes are left to be filled in.
@@ -90,7 +90,7 @@ fn text_of(name: &str) -> Result<String, String> {
     }
     read_file(Path::new(name), PROFILE).map_err(|error| {
         let names = BUILT_IN.map(|(known, _)| known);
-        let hint = nearest(name, names).map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+        let hint = hint(name, names);
         format!("is no built-in profile ({}) and can't be read as a file: {error}{hint}", names.join(", "))
     })
 }
@@ -134,7 +134,7 @@ pub fn published_named(name: &str) -> Result<Vec<Published>, Vec<String>> {
     let built_in = PUBLISHED.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned());
     let text = built_in.map_or_else(|| read_file(Path::new(name), PROFILE), Ok).map_err(|error| {
         let names = PUBLISHED.map(|(known, _)| known);
-        let hint = nearest(name, names).map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+        let hint = hint(name, names);
         vec![format!(
             "{name} is no built-in system ({}) and can't be read as a file: {error}{hint}",
             names.join(", ")

@@ -7,7 +7,7 @@ use http::Method;
 use super::Route;
 use super::entry::{Entry, ProfileErrors, Table};
 use super::route::METHODS;
-use crate::spelling::nearest;
+use crate::spelling::hint;
 
 /// The load that a profile is meant for.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -95,8 +95,7 @@ fn login(entry: &Entry<'_>, routes: &[Route], errors: &mut ProfileErrors<'_>) ->
     let names: Vec<String> = known.clone().map(|(name, _)| name).collect();
     let found = known.find(|(name, _)| name == text).map(|(_, route)| route);
     if found.is_none() {
-        let hint = nearest(text, names.iter().map(String::as_str));
-        let hint = hint.map_or_else(String::new, |meant| format!("; did you mean {meant}?"));
+        let hint = hint(text, names.iter().map(String::as_str));
         errors.wrong_value(entry, format!("must be a route of this profile, with its method{hint}"));
     }
     found

@@ -9,6 +9,7 @@ use super::response::{OURS, is_bodiless};
 use super::{Carrier, Response, Route, Rules, Scope, Step, rate_limit, signed};
 use crate::delay::Delay;
 use crate::distribution;
+use crate::spelling::did_you_mean;
 use crate::units::{Bytes, Spelled};
 use crate::work::cpu::{Amount, Cpu, Place, iterations_within};
 use crate::work::database::{Kind, Query};
@@ -133,10 +134,8 @@ fn read_step(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, errors: &mut Profi
             None
         }
         other => {
-            let hint = match crate::spelling::nearest(other, STEPS) {
-                Some(meant) => format!("did you mean {meant}?"),
-                None => format!("a step is one of {}", STEPS.join(", ")),
-            };
+            let question = did_you_mean(other, STEPS);
+            let hint = question.unwrap_or_else(|| format!("a step is one of {}", STEPS.join(", ")));
             errors.wrong(span.start, &step.key, format!("there is no such step; {hint}"));
             None
         }

@@ -44,10 +44,10 @@ impl FromStr for Bytes {
         if let Some(positive) = text.strip_prefix('-')
             && positive.starts_with(|letter: char| letter.is_ascii_digit())
         {
-            return Err(UnitError("must not be negative".to_owned()));
+            return Err(UnitError::new("must not be negative"));
         }
         let units = [&UNITS[..], &ALIASES[..]].concat();
-        decimal::parse(text, &units).map(Self).map_err(|fault| UnitError(explain(&fault)))
+        decimal::parse(text, &units).map(Self).map_err(|fault| UnitError::new(explain(&fault)))
     }
 }
 

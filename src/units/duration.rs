@@ -32,10 +32,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
     if let Some(positive) = text.strip_prefix('-')
         && positive.starts_with(|letter: char| letter.is_ascii_digit())
     {
-        return Err(UnitError("must not be negative".to_owned()));
+        return Err(UnitError::new("must not be negative"));
     }
     let units = [&UNITS[..], &ALIASES[..]].concat();
-    decimal::parse(text, &units).map(Duration::from_nanos).map_err(|fault| UnitError(explain(text, &fault)))
+    decimal::parse(text, &units).map(Duration::from_nanos).map_err(|fault| UnitError::new(explain(text, &fault)))
 }
 
 /// A duration in whole nanoseconds; 2⁶⁴ − 1, 584 years, if it is longer.

@@ -27,7 +27,7 @@ impl FromStr for PerSecond {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let refuse = |why: &str| UnitError(format!("{why}; allowed: {ALLOWED}"));
+        let refuse = |why: &str| UnitError { wrong: why.to_owned(), allowed: ALLOWED };
         match decimal::parse(text, &THOUSANDTHS) {
             Ok(0) => Err(refuse("is too small")),
             Ok(thousandths @ 1..=1_000_000_000) => {

@@ -21,6 +21,9 @@ const OF_A_HUNDRED: [Unit; 1] = [("", WHOLE / 100)];
 pub struct Rate(u32);
 
 impl Rate {
+    /// What is read, as a phrase.
+    pub const ALLOWED: &str = "0 to 1 with up to nine decimals";
+
     /// Never.
     pub const ZERO: Self = Self(0);
 
@@ -64,8 +67,8 @@ impl Rate {
     }
 }
 
-fn read(text: &str, unit: &[Unit], allowed: &str) -> Result<Rate, UnitError> {
-    let refuse = |why: &str| UnitError(format!("{why}; allowed: {allowed}"));
+fn read(text: &str, unit: &[Unit], allowed: &'static str) -> Result<Rate, UnitError> {
+    let refuse = |why: &str| UnitError { wrong: why.to_owned(), allowed };
     if text.starts_with('-') {
         return Err(refuse("is not a number from 0"));
     }
@@ -81,7 +84,7 @@ impl FromStr for Rate {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        read(text, &OF_ONE, "0 to 1 with up to nine decimals")
+        read(text, &OF_ONE, Self::ALLOWED)
     }
 }
 
@@ -115,7 +118,7 @@ impl<'de> serde::Deserialize<'de> for Rate {
             }
 
             fn visit_f64<E: de::Error>(self, number: f64) -> Result<Rate, E> {
-                Rate::from_number(number).map_err(|error| E::custom(format!("{number} {error}")))
+                Rate::from_number(number).map_err(|error| E::custom(format!("{number} {}", error.wrong)))
             }
 
             fn visit_u64<E: de::Error>(self, number: u64) -> Result<Rate, E> {
@@ -127,7 +130,7 @@ impl<'de> serde::Deserialize<'de> for Rate {
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Rate, E> {
-                text.parse().map_err(|error| E::custom(format!("{text} {error}")))
+                text.parse().map_err(|error: UnitError| E::custom(format!("{text} {}", error.wrong)))
             }
         }
         deserializer.deserialize_any(Written)

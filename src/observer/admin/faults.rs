@@ -20,7 +20,7 @@ use crate::fault::{Mistake, PLANS, Rules, Written, understand};
 use crate::http::Refusal;
 use crate::http::openapi::operation::{Described, JSON, shape};
 use crate::sys::clock;
-use crate::units::{Spelled, nanoseconds, parse_duration};
+use crate::units::{Rate, Spelled, nanoseconds, parse_duration};
 
 const ALLOWED: &str = r#"{"faults": [ … ], "ttl": "30s"}, of which ttl may be left out"#;
 
@@ -174,7 +174,7 @@ fn rules(target: &Target) -> Rules {
 
 /// What a body asks for, or every mistake in it.
 fn understood(body: &[u8], rules: &Rules) -> Result<(Vec<Written>, Option<Duration>), Vec<Mistake>> {
-    let Wish { faults, ttl } = parse(body, ALLOWED, &[]).map_err(|mistake| vec![mistake])?;
+    let Wish { faults, ttl } = parse(body, ALLOWED, &[("rate", Rate::ALLOWED)]).map_err(|mistake| vec![mistake])?;
     let mut mistakes = Vec::new();
     let mut plans: Vec<Written> = Vec::new();
     for (number, written) in faults.iter().enumerate() {

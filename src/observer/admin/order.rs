@@ -101,10 +101,12 @@ async fn collect(mut body: Body) -> Result<Vec<u8>, Refusal> {
 /// What a body asks for, which is one JSON value.
 ///
 /// # Errors
-/// The first mistake in it, with its place and what is allowed there: of the fields that are named here, or of the whole.
+/// The first mistake in it, with its place and what is allowed there: of the fields that are named here, wherever they stand, or of the whole.
 pub fn parse<T: DeserializeOwned>(body: &[u8], whole: &str, fields: &[(&str, &str)]) -> Result<T, Mistake> {
-    let allowed =
-        |place: &str| fields.iter().find(|(field, _)| *field == place).map_or(whole, |(_, allowed)| *allowed);
+    let allowed = |place: &str| {
+        let name = place.rsplit('.').next();
+        fields.iter().find(|(field, _)| name == Some(*field)).map_or(whole, |(_, allowed)| *allowed)
+    };
     let mut json = serde_json::Deserializer::from_slice(body);
     let asked = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
@@ -118,7 +120,6 @@ fn mistake(place: &str, error: &serde_json::Error, allowed: &str) -> Mistake {
     let text = error.to_string();
     // The place says it better, unless it is no JSON at all.
     let wrong = if error.is_data() { text.split(" at line ").next().unwrap_or(&text) } else { &text };
-    let (wrong, allowed) = wrong.split_once("; allowed: ").unwrap_or((wrong, allowed));
     Mistake { place: place.to_owned(), value: None, wrong: wrong.to_owned(), allowed: allowed.to_owned() }
 }
 
