@@ -169,6 +169,9 @@ pub fn bytes(account: &Account, target: &Target) -> Check {
     let (Some(received), Some(sent)) = (account.bytes, target.bytes_out) else {
         return check.unknown("one of them does not tell");
     };
+    if let Some(why) = target.others_among_answers() {
+        return check.unknown(why);
+    }
     let (answers, missing) = (target.answered().unwrap_or(0), missing(account, target));
     let an_answer = float(sent) / float(answers.max(1));
     let gone = an_answer * float(missing);

@@ -136,6 +136,9 @@ fn bound(account: &Account, target: &Target, pairs: &[Pair]) -> Check {
         format!("{name}: {place} {}", microseconds(theirs)),
         format!("target: {place} {}", microseconds(ours)),
     );
+    if let Some(why) = target.others_among_answers() {
+        return check.unknown(why);
+    }
     // Where no more ended than the target has answered, those that failed were answers, too.
     if account.latency.has_failures && account.ended > target.answered() {
         return check.unknown(format!("{name} counts requests without an answer in its latencies, as fast ones"));

@@ -242,6 +242,21 @@ impl Target {
         self.rejected.unwrap_or(0) + self.refused.unwrap_or(0)
     }
 
+    /// Why figures of all answers can't be held against those of its requests: some of the answers are of none.
+    #[must_use]
+    pub fn others_among_answers(&self) -> Option<String> {
+        /// Fewer of all answers move no percentile but the last.
+        const MANY: f64 = 0.01;
+        let (besides, answered) = (self.answered_besides(), self.answered()?);
+        (float(besides) > MANY * float(answered)).then(|| {
+            format!(
+                "{} answers were to connections that were turned away or to rejected requests: they are in no figure of the target's \
+                 bytes and latencies",
+                super::exact(besides)
+            )
+        })
+    }
+
     /// At most so many answers are in none of its files; `None` where that is not known.
     #[must_use]
     pub fn answered_after_its_files(&self) -> Option<u64> {

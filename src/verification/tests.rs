@@ -92,6 +92,25 @@ fn accounts_of_the_same_requests_agree_in_everything() {
     assert_eq!(verdict(&verify(&account(), &target(), None)), Verdict::Agrees);
 }
 
+/// Connections over the limit are answered fast, by nobody whose time is measured.
+#[test]
+fn answers_to_connections_that_were_turned_away_have_no_times_to_be_held_against() {
+    let fast =
+        Latency { mean_us: Some(500.0), min_us: Some(100.0), quantiles: vec![(0.5, 200.0)], ..account().latency };
+    let counted = Account { ended: Some(13_000), answered: Some(13_000), latency: fast.clone(), ..account() };
+    let turned_away = Target { refused: Some(3_000), ..target() };
+    for topic in [Topic::Bound, Topic::Bytes] {
+        let checks = verify(&counted, &turned_away, None);
+        let check = checks.iter().find(|check| check.topic == topic).unwrap();
+        assert_eq!(check.verdict, Verdict::Unknown, "{check:#?}");
+        assert!(check.cause.starts_with("3,000 answers were to connections that were turned away"), "{check:#?}");
+    }
+    let few = Target { refused: Some(50), ..target() };
+    let checks = verify(&Account { latency: fast, ..account() }, &few, None);
+    let check = checks.iter().find(|check| check.topic == Topic::Bound).unwrap();
+    assert_eq!(check.verdict, Verdict::Differs, "{check:#?}");
+}
+
 #[test]
 fn what_is_not_known_is_no_agreement_and_no_difference() {
     let nothing = verify(&Account::of("oha", Unit::Seconds), &Target::default(), Some(5.0));
