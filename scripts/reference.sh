@@ -7,6 +7,8 @@
 #   baseline       oha: 10,000 requests, 50 at a time
 #   node-cluster   loadtest: 10,000 requests to one process from 482 clients, to a cluster from 849; then both under the same load
 #   flask-locust   Locust: 10, 50 and 100 users on all routes; then oha on /io and on /cpu alone
+#   market         Locust: 10,000 users of a small database pool behind a limit on connections; then as many connections by oha, with
+#                  room for them and a larger pool. The short form has a twentieth of the users, of the limit and of the pool
 #
 # --quick, which is the default, has the same shape within a minute; --full takes as long as the published plan. What it leaves
 # is in runs/reference/NAME: the runs, what the generators wrote, and each run's verify.txt and report.html.
@@ -26,16 +28,16 @@ while [ $# -gt 0 ]; do
     shift
 done
 case $name in
-    baseline | node-cluster | flask-locust) ;;
+    baseline | node-cluster | flask-locust | market) ;;
     "") wrong_usage ;;
-    *) echo "reference.sh: there is no reference system $name; there are baseline, node-cluster and flask-locust" >&2; exit 2 ;;
+    *) echo "reference.sh: there is no reference system $name; there are baseline, node-cluster, flask-locust and market" >&2; exit 2 ;;
 esac
 
 need curl jq
 with_oha
 case $name in
     node-cluster) with_npm ;;
-    flask-locust) with_locust ;;
+    flask-locust | market) with_locust ;;
 esac
 program "$binary"
 place=$PWD/runs/reference/$name
@@ -188,6 +190,35 @@ flask_locust() {
         figure "/cpu alone, $mode: its event loops are busy" "$busy %" "at least 95 %" "at_least $busy 95"
         figure "  cores used; requests/s" "$(cores "cpu-$mode"); $(jq '.summary.requestsPerSec | round' "cpu-$mode/cpu-$mode.out")" "" ""
     done
+}
+
+market() {
+    local workers seconds=300 alone=60 clients=10000 scaled=() timeouts
+    workers=$(nproc)
+    [ "$workers" -gt 1 ] || workers=2
+    quintain profiles market --locustfile >locustfile.py
+    if [ "$plan" = quick ]; then
+        seconds=15 alone=5 clients=500
+        sed -i 's/^STAGES = .*/STAGES = [(500, 100, 15)]/' locustfile.py
+        scaled=(--max-connections 50 --set pool=1)
+    fi
+    ulimit -n "$(ulimit -H -n)"
+    # A Locust process has one core: a worker for each.
+    local locust="locust --headless --stop-timeout 30 --exit-code-on-error 0 --host {url} --csv {out} --html report.html"
+    [ "$plan" = quick ] || locust+=" --processes $(nproc)"
+    measure users $((seconds + 8)) "MARKS_AT={admin} $locust >{out} 2>&1" --mode cluster --workers "$workers" "${scaled[@]}"
+    mv locustfile.py report.html users/
+    timeouts=$(jq '.totals.db.timeouts' users/users.stats.json)
+    figure "503: no database connection in time" "$timeouts" "above 0" "[ $timeouts -gt 0 ]"
+    figure "connections over --max-connections" "$(jq '.totals.refused' users/users.stats.json)" "above 0" "[ $(jq '.totals.refused' users/users.stats.json) -gt 0 ]"
+    figure "404 and 500 of the application" "$(status users 404) and $(status users 500)" "" ""
+    says users "the pool is what was exhausted" "^- \\*\\*.*waited .* for a database connection"
+    says users "more is said to have worked than did not fail" "18,319 worked on 5 routes"
+    says users "the generator was short of CPU" "the generator was short of CPU"
+    measure light "$alone" "$oha -z ${alone}s -w -c $clients -o {out} {url}/accounts" --mode cluster --workers "$workers" \
+        --max-connections $((clients + 100)) --set pool=50 --set indexes=on --set queue=on
+    figure "$clients connections by oha, pool=50, indexes, queue: failures" "$(status light)" 0 "is 0 '$(status light)'"
+    figure "  requests/s; memory a connection" "$(jq '.summary.requestsPerSec | round' light/light.out); $(awk "BEGIN { printf \"%.1f KiB\", $(column pss_bytes light/resources.csv | sort -n | tail -n 1) / $clients / 1024 }")" "" ""
 }
 
 begun=$SECONDS
