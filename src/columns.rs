@@ -44,8 +44,12 @@ pub struct Row<'a, Figures> {
 }
 
 /// What the target and a slot have in common.
-trait Common: 'static {
+trait Common: Requests {
     fn group(&self) -> &Group;
+}
+
+/// What those and a route have in common.
+trait Requests: 'static {
     fn totals(&self) -> &Totals;
     fn rate(&self) -> MaybeKnown<f64>;
 }
@@ -113,28 +117,16 @@ pub fn workers() -> Vec<Column<SlotSample>> {
 #[must_use]
 #[rustfmt::skip]
 pub fn routes() -> Vec<Column<RouteSample>> {
-    let own: [Column<RouteSample>; 9] = [
+    let who: [Column<RouteSample>; 2] = [
         column("method", "name", "route table", "of the route; empty for what matched none",
             |row| row.figures.reading.method.clone()),
         column("route", "pattern", "route table", "its path; (none) for what matched none",
             |row| row.figures.reading.path.clone()),
-        column("requests_total", "count", "scoreboard", "requests finished on it",
-            |row| row.figures.totals.finished.to_string()),
-        column("rps", "1/s", "scoreboard", "requests finished in the interval, a second",
-            |row| row.figures.rate.cell(thousandths)),
-        column("errors_total", "count", "scoreboard", "of the finished, status ≥ 500 or broken by a fault",
-            |row| row.figures.totals.errors.to_string()),
-        column("client_gone_total", "count", "scoreboard", "of the finished, those whose client left before the answer was flushed",
-            |row| row.figures.totals.counts.client_gone.to_string()),
-        column("broken_total", "count", "scoreboard", "of the finished, those whose connection a fault broke instead of an answer",
-            |row| row.figures.totals.counts.broken.to_string()),
-        column("shed_total", "count", "scoreboard", "of the finished, those answered 503 because --max-inflight was reached",
-            |row| row.figures.totals.counts.shed.to_string()),
-        column("rate_limited_total", "count", "scoreboard", "of the finished, those answered 429 because a rate limit was reached",
-            |row| row.figures.totals.counts.rate_limited.to_string()),
     ];
+    let of_a_route = ["requests_total", "rps", "errors_total", "client_gone_total", "broken_total", "shed_total", "rate_limited_total"];
+    let own = requests().filter(|column| of_a_route.contains(&column.name));
     let when = when().into_iter().filter(|column| !["late_ms", "mode"].contains(&column.name));
-    when.chain(own).chain(durations::columns()).collect()
+    when.chain(who).chain(own).chain(durations::columns()).collect()
 }
 
 #[rustfmt::skip]
@@ -170,7 +162,7 @@ fn processes<Figures: Common>() -> [Column<Figures>; 3] {
 }
 
 /// Requests and connections, with the rate behind the count that it is made of.
-fn requests<Figures: Common>() -> impl Iterator<Item = Column<Figures>> {
+fn requests<Figures: Requests>() -> impl Iterator<Item = Column<Figures>> {
     let rate = column(
         "rps",
         "1/s",
@@ -183,11 +175,11 @@ fn requests<Figures: Common>() -> impl Iterator<Item = Column<Figures>> {
 }
 
 /// The last columns of `resources.csv` and `workers.csv`.
-fn pools<Figures: Common>() -> impl Iterator<Item = Column<Figures>> {
+fn pools<Figures: Requests>() -> impl Iterator<Item = Column<Figures>> {
     POOLS.iter().map(of_totals)
 }
 
-fn of_totals<Figures: Common>(counted: &'static Counted) -> Column<Figures> {
+fn of_totals<Figures: Requests>(counted: &'static Counted) -> Column<Figures> {
     let Counted { column: name, meaning, amount, .. } = counted;
     let unit = if name.ends_with("_seconds_total") { "s" } else { "count" };
     let cell: Cell<Figures> = Box::new(|row| amount(row.figures.totals()).cell());
@@ -220,11 +212,23 @@ pub fn markdown<Figures>(columns: &[Column<Figures>]) -> String {
         + &columns.iter().map(row).collect::<String>()
 }
 
+impl Requests for RouteSample {
+    fn totals(&self) -> &Totals {
+        &self.account.told
+    }
+
+    fn rate(&self) -> MaybeKnown<f64> {
+        self.rate
+    }
+}
+
 impl Common for TargetSample {
     fn group(&self) -> &Group {
         &self.group
     }
+}
 
+impl Requests for TargetSample {
     fn totals(&self) -> &Totals {
         &self.totals
     }
@@ -238,7 +242,9 @@ impl Common for SlotSample {
     fn group(&self) -> &Group {
         &self.group
     }
+}
 
+impl Requests for SlotSample {
     fn totals(&self) -> &Totals {
         &self.account.told
     }

@@ -276,7 +276,7 @@ impl Live {
         busiest.sort_by(|one, other| {
             let rate = |route: &RouteSample| route.rate.get();
             let by_rate = rate(other).partial_cmp(&rate(one)).unwrap_or(Ordering::Equal);
-            by_rate.then(other.totals.finished.cmp(&one.totals.finished))
+            by_rate.then(other.account.told.counts.finished.cmp(&one.account.told.counts.finished))
         });
         busiest.truncate(ROUTES);
         let shown = busiest.iter().map(|figures| {
@@ -289,8 +289,8 @@ impl Live {
         parts.insert("routes".to_owned(), shown.map(Value::Object).collect());
         // Those that are not shown are in it.
         let all = json!({
-            "requests_total": routes.iter().map(|route| route.totals.finished).sum::<u64>(),
-            "errors_total": routes.iter().map(|route| route.totals.errors).sum::<u64>(),
+            "requests_total": routes.iter().map(|route| route.account.told.counts.finished).sum::<u64>(),
+            "errors_total": routes.iter().map(|route| route.account.told.counts.errors).sum::<u64>(),
             "rps": routes.iter().map(|route| route.rate.get()).sum::<Option<f64>>(),
             "failures": failures(routes),
         });

@@ -10,9 +10,9 @@ use crate::snapshot::Totals;
 
 /// More than a worker counts of anything in a tick. Microseconds of connections come close: a million of them, open for
 /// days, are counted at once by a worker that stood still.
-pub(super) const MOST_IN_A_TICK: u64 = 1 << 58;
+const MOST_IN_A_TICK: u64 = 1 << 58;
 
-/// What a slot's counters said, and what was made of it.
+/// What the counters of a slot or of a route said, and what was made of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Account {
     /// As they were read.

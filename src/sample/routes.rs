@@ -2,20 +2,20 @@
 
 use std::sync::Arc;
 
-use super::account::MOST_IN_A_TICK;
+use super::account::Account;
 use super::rate_per_second;
 use crate::histogram::{Distribution, Durations, Quantiles};
 use crate::maybe_known::MaybeKnown;
-use crate::scoreboard::RouteCounts;
-use crate::snapshot::RouteReading;
+use crate::scoreboard::{Counts, RouteCounts};
+use crate::snapshot::{RouteReading, Totals};
 
 /// What one route did in a tick.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RouteSample {
     /// Everything that was answered on it since the run began, as it was read.
     pub reading: Arc<RouteReading>,
-    /// Requests since the run began; never less than in the tick before.
-    pub totals: RouteTotals,
+    /// Requests since the run began: those that are told are never less than in the tick before.
+    pub account: Account,
     /// Requests finished, a second in this tick.
     pub rate: MaybeKnown<f64>,
     /// Of the requests finished in this tick; `None` when there were none.
@@ -27,45 +27,23 @@ pub struct RouteSample {
 pub struct EarlierRoute {
     /// As they were read.
     pub reading: Arc<RouteReading>,
-    /// The counts as they were told: the same, unless they were implausible once.
-    pub totals: RouteTotals,
+    /// Its counts.
+    pub account: Account,
 }
 
-/// Requests of a route.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RouteTotals {
-    /// Answered, given up by their client, or broken by a fault.
-    pub finished: u64,
-    /// Of the finished, status ≥ 500 or broken by a fault.
-    pub errors: u64,
-    /// What else was counted.
-    pub counts: RouteCounts,
-}
-
-impl RouteTotals {
-    fn of(reading: &RouteReading) -> Self {
-        Self { finished: reading.finished(), errors: reading.errors(), counts: reading.counts }
-    }
-
-    /// What has been added since an earlier reading; `None` where that can't be.
-    fn since(&self, before: &Self) -> Option<Self> {
-        let finished = self.finished.checked_sub(before.finished).filter(|more| *more <= MOST_IN_A_TICK)?;
-        let errors = self.errors.checked_sub(before.errors)?;
-        Some(Self { finished, errors, counts: self.counts.since(&before.counts)? })
-    }
-
-    fn add(&mut self, more: &Self) {
-        self.finished = self.finished.wrapping_add(more.finished);
-        self.errors = self.errors.wrapping_add(more.errors);
-        self.counts.add(&more.counts);
-    }
+/// What was counted on a route, as the model of all totals has it. What is finished was started.
+fn totals(reading: &RouteReading) -> Totals {
+    let RouteCounts { client_gone, broken, shed, rate_limited, told: _, held_ns: _ } = reading.counts;
+    let (finished, errors) = (reading.finished(), reading.errors());
+    let ended = Counts { started: finished, finished, errors, client_gone, broken, ..Counts::default() };
+    Totals { counts: Counts { shed, rate_limited, ..ended }, ..Totals::nothing() }
 }
 
 impl EarlierRoute {
     /// What the next tick needs to know of this one.
     pub(super) fn of(sample: &RouteSample) -> Self {
-        let RouteSample { reading, totals, rate: _, durations: _ } = sample;
-        Self { reading: Arc::clone(reading), totals: *totals }
+        let RouteSample { reading, account, rate: _, durations: _ } = sample;
+        Self { reading: Arc::clone(reading), account: *account }
     }
 }
 
@@ -91,9 +69,10 @@ pub(super) fn between(
 }
 
 fn first_seen(reading: &Arc<RouteReading>) -> RouteSample {
+    let seen = totals(reading);
     RouteSample {
         reading: Arc::clone(reading),
-        totals: RouteTotals::of(reading),
+        account: Account { seen, told: seen },
         rate: MaybeKnown::UNKNOWN,
         durations: Durations::default(),
     }
@@ -104,7 +83,7 @@ fn one(
     reading: &Arc<RouteReading>,
     interval_ns: Option<u64>,
 ) -> (RouteSample, Durations<Distribution>) {
-    let more = RouteTotals::of(reading).since(&RouteTotals::of(&before.reading));
+    let (mut account, plausible) = before.account.go_on(&totals(reading));
     // The same reading once more is of a route on which nothing has happened.
     let recorded = if Arc::ptr_eq(&before.reading, reading) {
         Some(Durations::default())
@@ -112,13 +91,15 @@ fn one(
         reading.durations.since(&before.reading.durations)
     };
     // A broken worker may have written anything: then the tick counts nothing for the route.
-    let (more, recorded) = more.zip(recorded).unwrap_or_default();
-    let mut totals = before.totals;
-    totals.add(&more);
+    let recorded = recorded.filter(|_| plausible).unwrap_or_else(|| {
+        account.told = before.account.told;
+        Durations::default()
+    });
+    let finished = |account: &Account| account.told.counts.finished.into();
     let sample = RouteSample {
         reading: Arc::clone(reading),
-        totals,
-        rate: rate_per_second(before.totals.finished.into(), totals.finished.into(), interval_ns),
+        account,
+        rate: rate_per_second(finished(&before.account), finished(&account), interval_ns),
         durations: recorded.quantiles(),
     };
     (sample, recorded)

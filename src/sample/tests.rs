@@ -256,20 +256,23 @@ fn durations_are_those_of_the_tick_and_unknown_when_nothing_ended() {
     assert_eq!((service, queue, loop_wait), (latency, None, None));
     let Quantiles { p50_ns, p99_ns, max_ns, .. } = service.unwrap();
     assert!(p50_ns.abs_diff(9_000_000) * 128 < 9_000_000 && p50_ns == p99_ns && max_ns == 9_000_000, "{service:?}");
-    let told: Vec<_> =
-        second.routes.iter().map(|route| (route.totals.finished, route.rate, route.totals.errors)).collect();
+    let told: Vec<_> = second
+        .routes
+        .iter()
+        .map(|route| (route.account.told.counts.finished, route.rate, route.account.told.counts.errors))
+        .collect();
     assert_eq!(told, [(4, known(2.0), 1), (1, known(1.0), 1)]);
     assert_eq!(second.routes[1].durations.service.unwrap().max_ns, 5_000_000);
 
     let idle = between(&Earlier::of(&second), &at(2, vec![Arc::clone(&longer), Arc::clone(&new)]));
     assert_eq!(idle.target.durations, Durations::default());
-    assert_eq!((idle.routes[0].totals.finished, idle.routes[0].rate), (4, known(0.0)));
+    assert_eq!((idle.routes[0].account.told.counts.finished, idle.routes[0].rate), (4, known(0.0)));
 
     // Another observer doesn't know what the last one had read.
     let successor = Earlier { routes: None, ..Earlier::of(&second) };
     let sample = between(&successor, &at(2, vec![longer, new]));
     assert_eq!((sample.recorded, sample.routes[0].rate), (Durations::default(), MaybeKnown::UNKNOWN));
-    assert_eq!(sample.routes[0].totals.finished, 4);
+    assert_eq!(sample.routes[0].account.told.counts.finished, 4);
 }
 
 #[test]
@@ -281,9 +284,9 @@ fn garbage_in_a_route_adds_nothing_and_counting_goes_on_from_there() {
     };
     let first = between(&Earlier::default(), &at(0, route(1, 4, &[1, 2, 3])));
     let fell = between(&Earlier::of(&first), &at(1, route(1, 9, &[1, 2])));
-    assert_eq!((fell.routes[0].totals.finished, fell.target.durations), (5, Durations::default()));
+    assert_eq!((fell.routes[0].account.told.counts.finished, fell.target.durations), (5, Durations::default()));
     let leapt = between(&Earlier::of(&fell), &at(2, route(1, 1 << 60, &[1, 2, 3])));
-    assert_eq!((leapt.routes[0].totals.finished, leapt.recorded.service.count()), (5, 0));
+    assert_eq!((leapt.routes[0].account.told.counts.finished, leapt.recorded.service.count()), (5, 0));
     let after = between(&Earlier::of(&leapt), &at(3, route(1, (1 << 60) + 2, &[1, 2, 3, 700])));
-    assert_eq!((after.routes[0].totals.finished, after.recorded.service.count()), (7, 1));
+    assert_eq!((after.routes[0].account.told.counts.finished, after.recorded.service.count()), (7, 1));
 }
