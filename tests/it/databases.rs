@@ -5,11 +5,11 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
-use rustix::process::Signal;
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use serde_json::Value;
 
 use crate::support::client::Response;
-use crate::support::target::{MODES, Target, at_rest, metrics, rows, run, send};
+use crate::support::target::{MODES, Target, at_rest, command, metrics, outcome, rows, run, send};
 use crate::support::wait_for;
 
 /// Enough rows for a scan to be seen, and few enough to be made at once.
@@ -412,6 +412,46 @@ fn check_figures(mode: &[&str]) {
     }
     let told = left.csv("resources.csv").iter().filter(|row| !row["db_acquire_p99_us"].is_empty()).count();
     assert!((1..=6 - refused).contains(&told), "{mode:?}: rows in which something was acquired: {told}");
+}
+
+const NO_ROOM: &str = "The disk of --run-dir may be full, or a limit on the size of files reached";
+
+#[test]
+fn a_file_that_can_grow_no_further_is_a_503_until_it_can() {
+    let target = start(&["--mode", "cluster", "--workers", "1"]);
+    let worker = target.worker(0).pid;
+    let allow = |current| {
+        let worker = Pid::from_raw(i32::try_from(worker).unwrap());
+        prlimit(worker, Resource::Fsize, Rlimit { current, maximum: None }).unwrap()
+    };
+    let mut client = target.connect();
+    asked(&client.get("/db").unwrap());
+    allow(Some(64 << 10));
+    let refused = client.get("/db?query=insert&rows=2000").unwrap();
+    assert_eq!(refused.status, 503, "{}", refused.text());
+    assert!(refused.text().contains(NO_ROOM), "{}", refused.text());
+    // What is there can still be read, and the connection is back in its pool.
+    asked(&client.get("/db?rows=100").unwrap());
+    let stats = target.stats();
+    let database = &stats["totals"]["db"];
+    assert_eq!((&database["failures"], &database["in_use"]), (&1.into(), &0.into()), "{database}");
+    allow(None);
+    assert_eq!(asked(&client.get("/db?query=insert&rows=2000").unwrap())["rows"], 2_000);
+    assert_eq!((target.worker(0).pid, target.worker(0).generation), (worker, 1));
+}
+
+#[test]
+fn a_file_that_can_t_be_filled_for_want_of_room_is_told_and_removed() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let program =
+        command(&["--db", "--db-rows", "20000", "--run-dir", "run", "--listen", "127.0.0.1:0"], directory.path());
+    let mut shell = std::process::Command::new("sh");
+    shell.args(["-c", "ulimit -f 200; exec \"$0\" \"$@\""]).arg(program.get_program()).args(program.get_args());
+    let (code, _, errors) = outcome(shell.current_dir(directory.path()));
+    assert_eq!(code, Some(2), "{errors}");
+    assert!(errors.contains("run/database.sqlite can't be filled: ") && errors.contains(NO_ROOM), "{errors}");
+    let left: Vec<_> = fs::read_dir(directory.path().join("run")).into_iter().flatten().flatten().collect();
+    assert!(!left.iter().any(|file| file.file_name().to_string_lossy().starts_with("database")), "{left:?}");
 }
 
 #[test]

@@ -86,7 +86,7 @@ impl Busy {
 
 impl Embedded {
     fn open(&self) -> Result<Open, String> {
-        let open = self.connect().map_err(|error| error.to_string())?;
+        let open = self.connect().map_err(|error| told(&error))?;
         set_synchronous(&open.connection, SYNCHRONOUS)?;
         Ok(open)
     }
@@ -152,7 +152,7 @@ impl Open {
         let busy_ns = self.busy.waited_ns.load(Relaxed);
         found.map(|found| Found { busy_ns, ..found }).map_err(|error| match error.sqlite_error_code() {
             Some(ErrorCode::DatabaseBusy) => Trouble::Busy { timeout: self.busy.timeout },
-            _ => Trouble::Failed(error.to_string()),
+            _ => Trouble::Failed(told(&error)),
         })
     }
 
@@ -233,6 +233,16 @@ fn take(found: &mut Found, mut rows: Rows<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// What an error says. Where there is no room for a write, `SQLite` often knows no more than that it failed.
+fn told(error: &Error) -> String {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull | ErrorCode::SystemIoFailure) => {
+            format!("{error}. The disk of --run-dir may be full, or a limit on the size of files reached")
+        }
+        _ => error.to_string(),
+    }
+}
+
 /// The version of `SQLite`.
 #[must_use]
 pub fn version() -> &'static str {
@@ -245,7 +255,7 @@ pub fn version() -> &'static str {
 /// A sentence, also when the file keeps another mode: `SQLite` doesn't call that an error.
 fn set_journal(connection: &Connection, wanted: &str) -> Result<(), String> {
     let set = connection.pragma_update_and_check(None, "journal_mode", wanted, |row| row.get::<_, String>(0));
-    let set = set.map_err(|error| error.to_string())?;
+    let set = set.map_err(|error| told(&error))?;
     if set.eq_ignore_ascii_case(wanted) {
         Ok(())
     } else {
@@ -260,9 +270,9 @@ fn set_journal(connection: &Connection, wanted: &str) -> Result<(), String> {
 fn set_synchronous(connection: &Connection, wanted: &str) -> Result<(), String> {
     /// `SQLite` answers with a name's place among these.
     const LEVELS: [&str; 4] = ["OFF", "NORMAL", "FULL", "EXTRA"];
-    connection.pragma_update(None, "synchronous", wanted).map_err(|error| error.to_string())?;
+    connection.pragma_update(None, "synchronous", wanted).map_err(|error| told(&error))?;
     let set = connection.pragma_query_value(None, "synchronous", |row| row.get::<_, usize>(0));
-    let set = set.map_err(|error| error.to_string())?;
+    let set = set.map_err(|error| told(&error))?;
     if LEVELS.get(set) == Some(&wanted) {
         Ok(())
     } else {
@@ -281,11 +291,11 @@ pub fn fill(file: &Path, seed: u64, items: u64, progress: impl FnMut(u64)) -> Re
 
 fn try_fill(file: &Path, seed: u64, items: u64, progress: impl FnMut(u64)) -> Result<(), String> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let mut connection = Connection::open_with_flags(file, flags).map_err(|error| error.to_string())?;
+    let mut connection = Connection::open_with_flags(file, flags).map_err(|error| told(&error))?;
     // No journal is needed: a run that can't fill the file to its end removes it.
     set_journal(&connection, "OFF")?;
     set_synchronous(&connection, "OFF")?;
-    insert_items(&mut connection, seed, items, progress).map_err(|error| error.to_string())?;
+    insert_items(&mut connection, seed, items, progress).map_err(|error| told(&error))?;
     set_synchronous(&connection, "FULL")?;
     set_journal(&connection, JOURNAL)
 }
