@@ -14,7 +14,6 @@ pub mod passed;
 pub mod process;
 pub mod procfs;
 pub mod readiness;
-pub mod sealed;
 pub mod shared;
 pub mod signals;
 pub mod socket;

@@ -96,28 +96,6 @@ pub fn write_vectored(socket: BorrowedFd<'_>, parts: &[IoSlice<'_>]) -> io::Resu
     Ok(retry_on_intr(|| rustix::io::writev(socket, parts))?)
 }
 
-/// Writes a part of a file, at most so many bytes from an offset on, without a copy of it.
-///
-/// # Errors
-/// As [`write()`].
-pub fn write_file(
-    socket: BorrowedFd<'_>,
-    file: BorrowedFd<'_>,
-    mut offset: u64,
-    bytes: usize,
-) -> io::Result<usize> {
-    // SIGPIPE: see above.
-    Ok(retry_on_intr(|| rustix::fs::sendfile(socket, file, Some(&mut offset), bytes))?)
-}
-
-/// Writes one buffer that more follows after, which the kernel may wait for to fill a packet.
-///
-/// # Errors
-/// As [`write()`].
-pub fn write_before_more(socket: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
-    Ok(retry_on_intr(|| send(socket, bytes, SendFlags::NOSIGNAL | SendFlags::MORE))?)
-}
-
 /// Ends both directions: a pending or later read returns the end of the stream. The descriptor stays valid.
 pub fn end(socket: BorrowedFd<'_>) {
     // ENOTCONN: the peer was faster.

@@ -10,13 +10,9 @@ use bytes::{Buf, BufMut, Bytes};
 
 use super::Connection;
 use crate::sys::socket;
-use crate::work::payload;
 
 /// Up to this size, copying a piece costs less than having the kernel look at it by itself.
 const SMALL: usize = 2 * 1024;
-
-/// From this size on, having the kernel send a piece from its file costs less than copying it.
-const LARGE: usize = 32 * 1024;
 
 /// So many pieces are written at once.
 const PIECES: usize = 16;
@@ -107,18 +103,9 @@ impl Outgoing {
         if self.pieces.is_empty() {
             return socket::write(socket, &self.small[self.small_sent..]);
         }
-        let in_file = |piece: &Bytes| if piece.len() < LARGE { None } else { payload::in_file(piece) };
-        if let Some((file, offset)) = in_file(&self.pieces[0]) {
-            return socket::write_file(socket, file, offset, self.pieces[0].len());
-        }
-        let in_memory = self.pieces.iter().take(PIECES).take_while(|piece| in_file(piece).is_none()).count();
-        let is_all = in_memory == self.pieces.len();
-        if in_memory == 1 && !is_all {
-            return socket::write_before_more(socket, &self.pieces[0]);
-        }
         let mut parts = [IoSlice::new(&[]); PIECES + 1];
-        let pieces = self.pieces.iter().take(in_memory).map(|piece| &piece[..]);
-        let small = is_all.then_some(&self.small[self.small_sent..]);
+        let pieces = self.pieces.iter().take(PIECES).map(|piece| &piece[..]);
+        let small = (self.pieces.len() <= PIECES).then_some(&self.small[self.small_sent..]);
         let mut count = 0;
         for (part, piece) in parts.iter_mut().zip(pieces.chain(small)) {
             *part = IoSlice::new(piece);

@@ -13,16 +13,14 @@
 //! begins `af cd 1d 7b 39 a8 20 e2`.
 //!
 //! That it repeats is what makes it free: the bytes of the default seed are computed once, and every response is
-//! slices of them, which the kernel sends from a file in memory without a copy where it has such files. The period is a prime, so that no two blocks of a power of two that stand within
+//! slices of them, without a copy. The period is a prime, so that no two blocks of a power of two that stand within
 //! 65521 blocks of each other are alike, and longer than the window in which deflate looks for repetition.
 
-use std::os::fd::BorrowedFd;
 use std::sync::LazyLock;
 
 use bytes::{Bytes, BytesMut};
 
 use crate::sys::clock;
-use crate::sys::sealed::Sealed;
 
 /// After so many bytes they come again: the largest prime below 2¹⁶.
 pub const PERIOD: u64 = 65_521;
@@ -37,42 +35,16 @@ pub const LONGEST: usize = 256 * 1024;
 /// its memory.
 const LONGEST_COMPUTED: usize = 64 * 1024;
 
-/// The default seed's bytes.
-enum Sheet {
-    Sealed(Sealed),
-    /// Where the kernel has no sealed files.
-    Memory(&'static [u8]),
-}
-
-/// A slice may begin anywhere in the first period.
-static SHEET: LazyLock<Sheet> = LazyLock::new(|| {
+/// The default seed's bytes: a slice may begin anywhere in the first period.
+static SHEET: LazyLock<&'static [u8]> = LazyLock::new(|| {
     let mut sheet = vec![0; PERIOD_BYTES + LONGEST];
     fill(DEFAULT_SEED, 0, &mut sheet[..PERIOD_BYTES]);
     for at in PERIOD_BYTES..sheet.len() {
         sheet[at] = sheet[at - PERIOD_BYTES];
     }
     // Kept for the life of the process, so that slices need no count of who holds them.
-    Sealed::of(&sheet).map_or_else(|_| Sheet::Memory(Vec::leak(sheet)), Sheet::Sealed)
+    Vec::leak(sheet)
 });
-
-impl Sheet {
-    fn bytes(&self) -> &'static [u8] {
-        match self {
-            Self::Sealed(sealed) => sealed.bytes(),
-            Self::Memory(bytes) => bytes,
-        }
-    }
-}
-
-/// The file that the kernel can send a slice from, and where it begins there. `None` for other bytes than the default
-/// seed's.
-#[must_use]
-pub fn in_file(slice: &[u8]) -> Option<(BorrowedFd<'static>, u64)> {
-    match LazyLock::get(&SHEET)? {
-        Sheet::Sealed(sealed) => sealed.place_of(slice),
-        Sheet::Memory(_) => None,
-    }
-}
 
 #[allow(clippy::cast_possible_truncation)] // 16 bits
 const PERIOD_BYTES: usize = PERIOD as usize;
@@ -155,7 +127,7 @@ fn longest(seed: u64) -> usize {
 fn slice(seed: u64, position: u64, length: usize) -> Bytes {
     if seed == DEFAULT_SEED {
         let begin = phase(position);
-        return Bytes::from_static(&SHEET.bytes()[begin..begin + length]);
+        return Bytes::from_static(&SHEET[begin..begin + length]);
     }
     let mut bytes = BytesMut::zeroed(length);
     fill(seed, position, &mut bytes);

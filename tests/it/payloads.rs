@@ -9,7 +9,7 @@ use crate::support::target::{MODES, Target, at_rest};
 use crate::support::wait_for;
 
 /// The bytes of a seed from one position to before another: the definition in `docs/workloads.md`, once more.
-pub fn defined(seed: u64, first: u64, end: u64) -> Vec<u8> {
+fn defined(seed: u64, first: u64, end: u64) -> Vec<u8> {
     let byte = |position: u64| {
         let place = position % 65_521;
         let mut word = seed.wrapping_add((place / 8 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15));
