@@ -7,6 +7,7 @@
 mod address;
 mod file;
 mod foreign;
+mod given;
 mod instance;
 mod kind;
 mod layers;
@@ -22,8 +23,9 @@ use std::time::Duration;
 
 pub use address::{Address, Addresses};
 pub use file::{limit, place};
+pub use given::Limit;
 pub use kind::Kind;
-pub use layers::{File, Layers, Limit};
+pub use layers::{File, Layers};
 pub(crate) use layers::{unknown_flag, unknown_flag_among};
 pub use mistake::{Mistake, Source};
 pub use processors::Processors;

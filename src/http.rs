@@ -37,7 +37,7 @@ mod target;
 mod techempower;
 mod upload;
 
-pub use docs::{file as docs_file, page as docs_page};
+pub use docs::{describe_file as describe_docs_file, file as docs_file, page as docs_page};
 pub use error::Refusal;
 pub use in_force::{Faults, ListenerFault, ListenerOrder};
 pub use response_fault::ResponseFault;

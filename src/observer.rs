@@ -36,6 +36,7 @@ pub mod marks;
 mod orders;
 mod planned;
 mod processes;
+mod reader;
 pub mod run_record;
 mod schedule;
 mod status;
@@ -51,7 +52,8 @@ use files::OpenFiles;
 use live::Live;
 use orders::{Then, next_order};
 use planned::Planned;
-use processes::{Depth, Reader};
+use processes::Depth;
+use reader::Reader;
 use schedule::Schedule;
 use status::StatusLine;
 

@@ -2,6 +2,7 @@
 
 mod about;
 mod between;
+mod cell;
 mod damage;
 mod events;
 mod faulty;
@@ -21,6 +22,7 @@ use std::thread;
 use serde_json::Value;
 
 pub use about::About;
+pub use cell::{Cell, When};
 pub use events::Event;
 pub use faulty::{Faulty, Open};
 pub use figure::Figure;
@@ -29,7 +31,7 @@ pub use level::{FULL_PCT, Level, Stay, Watch};
 pub use many::Instance;
 pub use outcomes::Outcome;
 pub use phases::Phase;
-pub use series::{Cell, Series, Stretch, When};
+pub use series::{Series, Stretch};
 
 use figure::{OF_A_ROUTE, OF_A_WORKER};
 use phases::{OfRows, Phases, Times};

@@ -4,6 +4,7 @@
 
 mod bottlenecks;
 mod by_route;
+mod cells;
 pub mod comparison;
 mod glance;
 pub mod html;

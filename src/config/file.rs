@@ -3,7 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::layers::{Given, Limit, Winners, unknown};
+use super::given::{Given, Limit, Winners, unknown};
 use super::settings::LIMITS;
 use super::{CONFIG, Kind, Mistake, SETTINGS, Setting, Source};
 use crate::spelling::did_you_mean;

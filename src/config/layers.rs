@@ -1,13 +1,12 @@
 //! Flags over environment over file over profile: which value of each setting wins. Only the winner is checked later; but a name
 //! that is no setting is a mistake in any layer, since a misspelt setting is one that silently does nothing.
 
-use std::collections::BTreeMap;
 use std::os::fd::RawFd;
 
 use super::foreign::{self, is_foreign};
+use super::given::{Given, Limit, Winners, unknown};
 use super::settings::{PREFIX, PROFILE, SET};
 use super::{CONFIG, Config, Mistake, Mode, Processors, SETTINGS, Setting, Source, file};
-use crate::spelling::did_you_mean;
 
 /// What was given, as text, before anything is understood of it.
 #[derive(Clone, Debug, Default)]
@@ -36,38 +35,6 @@ pub struct File {
     /// Its content.
     pub text: String,
 }
-
-/// A limit that a profile sets.
-#[derive(Clone, Debug)]
-pub struct Limit {
-    /// The setting's name.
-    pub(super) name: &'static str,
-    pub(super) given: Given,
-}
-
-/// A value and where it came from.
-#[derive(Clone, Debug)]
-pub(super) struct Given {
-    pub(super) source: Source,
-    pub(super) text: String,
-    /// The values after the first, of a setting that takes several.
-    pub(super) more: Vec<String>,
-}
-
-impl Given {
-    pub(super) fn one(source: Source, text: String) -> Self {
-        Self { source, text, more: Vec::new() }
-    }
-
-    /// Of a setting that takes several. `None` when there is not even one.
-    pub(super) fn several(source: Source, texts: impl IntoIterator<Item = String>) -> Option<Self> {
-        let mut texts = texts.into_iter();
-        Some(Self { source, text: texts.next()?, more: texts.collect() })
-    }
-}
-
-/// The winning value of each setting that was given at all, by its name.
-pub(super) type Winners = BTreeMap<&'static str, Given>;
 
 impl Layers {
     /// Reads the configuration file that flags or environment name.
@@ -225,16 +192,6 @@ pub(super) fn in_quotes(text: &str) -> Option<String> {
     };
     let quote = ['"', '\''].into_iter().find(|quote| is_in(*quote))?;
     Some(format!("the quotes ({quote}) are part of the value; leave them out"))
-}
-
-/// The mistake of a name that is no setting, with the nearest of `names`, if any is near.
-pub(super) fn unknown(source: Source, name: &str, names: &[String]) -> Mistake {
-    let question = match names {
-        [only] => Some(format!("did you mean {only}?")),
-        names => did_you_mean(name, names.iter().map(String::as_str)),
-    };
-    let hint = question.unwrap_or_else(|| "--help lists them".to_owned());
-    Mistake { source, value: None, allowed: format!("there is no such setting; {hint}") }
 }
 
 /// Those that a misspelt name may have meant.

@@ -3,8 +3,9 @@
 use std::fmt::Display;
 use std::os::fd::RawFd;
 
+use super::given::{Given, Winners};
 use super::kind::Value;
-use super::layers::{self, Given, Winners};
+use super::layers;
 use super::settings::{self, setting};
 use super::{Address, Config, Layers, Mistake, Mode, SETTINGS, Setting, Source};
 

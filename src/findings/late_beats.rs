@@ -1,10 +1,12 @@
 //! Why an event loop was late, where it is known what its thread did until its late beat: it computed, it was blocked on
 //! purpose, it waited for a processor, or none of these, and then it was stopped.
 
-use super::loop_lag::LATE_US;
 use super::{Certainty, Finding, Rule, Weight, evidence};
 use crate::recording::{Figure, Recording};
 use crate::units::shown::{clock, count, microseconds};
+
+/// A loop's beat is measured in steps of a millisecond; this is far from that, and a person notices it.
+pub const LATE_US: f64 = 50_000.0;
 
 /// What took so much of the lateness is its cause.
 const MOSTLY: f64 = 0.5;

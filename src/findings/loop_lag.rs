@@ -7,13 +7,10 @@
 //! That is for runs, and beats, of which no more is known. Where it is known what the loop's thread did until its late beat,
 //! [`super::late_beats`] says why it was late.
 
-use super::late_beats;
+use super::late_beats::{self, LATE_US};
 use super::{Certainty, Finding, Rule, Weight, capital, evidence, or_unknown, stretches};
 use crate::recording::{Figure, Recording};
 use crate::units::shown::{clock, count, float, microseconds, percent};
-
-/// A loop's beat is measured in steps of a millisecond; this is far from that, and a person notices it.
-pub const LATE_US: f64 = 50_000.0;
 
 /// Of the lateness, so much must be waiting for a processor to explain it.
 const EXPLAINED: f64 = 0.5;

@@ -4,11 +4,12 @@
 use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use percent_encoding::percent_decode_str;
+use utoipa::openapi::{ObjectBuilder, ResponseBuilder, Type};
 
 use super::error::Refusal;
 use super::openapi::describing::{ABOUT, plain};
-use super::openapi::docs_file;
-use super::openapi::operation::string;
+use super::openapi::operation::{Described, content, string};
+use super::openapi::parameter::Documented;
 use super::route::Description;
 use crate::wire::Head;
 
@@ -51,11 +52,24 @@ pub const PAGE_DESCRIPTION: Description = Description {
 
 /// `GET /docs/{file}`
 pub const FILE_DESCRIPTION: Description =
-    Description { offers: &[], describe: |_| docs_file(plain("What that page consists of", ABOUT)) };
+    Description { offers: &[], describe: |_| describe_file(plain("What that page consists of", ABOUT)) };
 
 /// Whether a request is sent by the page: a browser says so.
 pub fn sends(head: &Head<'_, '_>) -> bool {
     head.referer.is_some_and(|page| page.ends_with(PATH.as_bytes()))
+}
+
+/// A file of the page to try the routes, wherever it is served.
+#[must_use]
+pub fn describe_file(described: Described) -> Described {
+    let names = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(FILES.map(|(name, ..)| name)));
+    let found = FILES.iter().fold(ResponseBuilder::new().description("A file"), |found, (_, kind, _)| {
+        found.content(*kind, content(string()))
+    });
+    described
+        .takes(vec![Documented::new("file", "its name", names).such_as("page.css")], Some("file"))
+        .refuses(&[404])
+        .response("200", found)
 }
 
 /// The page. Its addresses are relative to `/docs`, so that a slash behind that is taken away.

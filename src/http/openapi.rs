@@ -15,15 +15,12 @@ use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::IntoResponse;
 use bytes::Bytes;
-use utoipa::openapi::{ObjectBuilder, ResponseBuilder, Type};
+use utoipa::openapi::ObjectBuilder;
 
-use super::docs::FILES;
 use super::route::{Description, Route, Spot};
 use super::target::Target;
 use crate::profile::Profile;
 use describing::{ABOUT, plain};
-use operation::Described;
-use parameter::Documented;
 
 /// The route. The document is made when it is first asked for: it would be a fifth of what an idle worker has for itself.
 #[must_use]
@@ -49,17 +46,4 @@ pub fn json(document: Bytes) -> impl IntoResponse {
 pub fn text(document: &utoipa::openapi::OpenApi) -> Bytes {
     // Texts and numbers always become JSON.
     (serde_json::to_string(document).unwrap_or_default() + "\n").into()
-}
-
-/// A file of the page to try the routes, wherever it is served.
-#[must_use]
-pub fn docs_file(described: Described) -> Described {
-    let names = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(FILES.map(|(name, ..)| name)));
-    let found = FILES.iter().fold(ResponseBuilder::new().description("A file"), |found, (_, kind, _)| {
-        found.content(*kind, operation::content(operation::string()))
-    });
-    described
-        .takes(vec![Documented::new("file", "its name", names).such_as("page.css")], Some("file"))
-        .refuses(&[404])
-        .response("200", found)
 }

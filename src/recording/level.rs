@@ -3,8 +3,8 @@
 //! Each row's share of a limit is held against the level. Rows without load neither begin nor prolong such a time, since
 //! nobody asked for what was used up then; they end it where the figure falls.
 
+use super::cell::{Cell, When};
 use super::figure::Figure;
-use super::series::{Cell, When};
 
 /// Fewer rows than this may be an accident.
 const ROWS: u64 = 3;

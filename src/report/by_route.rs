@@ -1,7 +1,7 @@
 //! The table of phases by routes: what each route did in each phase, so that phases of different load don't blur.
 
+use super::cells::named;
 use super::table::{NONE, Table, numbers, shown, words};
-use super::tables::named;
 use crate::findings::Split;
 use crate::histogram::Distribution;
 use crate::recording::{Phase, Recording};

@@ -1,8 +1,8 @@
 //! The table of phases. What was counted at marks is exact; what only rows tell is shared out by time, since a row seldom
 //! ends where a phase does.
 
+use super::cells::{DURATIONS, durations};
 use super::table::{Table, numbers, shown, words};
-use super::tables::{DURATIONS, durations};
 use crate::recording::{Figure, Phase, Recording};
 use crate::snapshot::{Figures, Totals};
 use crate::units::shown::{bytes, clock, float, number, percent, span};

@@ -1,8 +1,8 @@
 //! What the profile of a run tells of the system that it stands for, beside what was measured; and where the published
 //! figures contradict each other.
 
+use super::cells::named;
 use super::table::{NONE, Table, numbers, shown, words};
-use super::tables::named;
 use crate::histogram::Distribution;
 use crate::profile::{Published, published_in};
 use crate::recording::{Cell, Figure, Phase, Recording};

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use super::table::{Column, NONE, Table, numbers, shown, words};
+use super::cells::{DURATIONS, durations, named, of_quantiles};
+use super::table::{NONE, Table, numbers, shown, words};
 use super::{bottlenecks, by_route, instances, peaks, phases, published};
-use crate::histogram::{Distribution, Quantiles};
 use crate::recording::{Cell, Figure, Outcome, Recording};
 use crate::snapshot::RouteReading;
 use crate::units::shown::{bytes, clock, count, float, microseconds, number, percent};
@@ -247,36 +247,4 @@ fn events(run: &Recording) -> Table {
         note: (more > 0).then(|| format!("{more} more are in events.csv.")),
         is_long: true,
     }
-}
-
-/// A route as a row begins with it.
-pub fn named(method: &str, path: &str) -> String {
-    if method.is_empty() { path.to_owned() } else { format!("{method} {path}") }
-}
-
-/// How long requests took, as a phase and a route have it: what [`durations`] fills.
-pub const DURATIONS: [Column; 6] = [
-    numbers("service p50"),
-    numbers("service p99"),
-    numbers("latency p50"),
-    numbers("latency p95"),
-    numbers("latency p99"),
-    numbers("latency max"),
-];
-
-/// The cells of [`DURATIONS`].
-pub fn durations(service: &Distribution, latency: &Distribution) -> [String; 6] {
-    let (service, latency) = (service.quantiles(), latency.quantiles());
-    [
-        of_quantiles(service, |quantiles| quantiles.p50_ns),
-        of_quantiles(service, |quantiles| quantiles.p99_ns),
-        of_quantiles(latency, |quantiles| quantiles.p50_ns),
-        of_quantiles(latency, |quantiles| quantiles.p95_ns),
-        of_quantiles(latency, |quantiles| quantiles.p99_ns),
-        of_quantiles(latency, |quantiles| quantiles.max_ns),
-    ]
-}
-
-fn of_quantiles(quantiles: Option<Quantiles>, which: fn(&Quantiles) -> u64) -> String {
-    shown(quantiles.as_ref().map(|quantiles| float(which(quantiles)) / 1e3), microseconds)
 }

@@ -69,7 +69,7 @@ pub fn docs(_: bool) -> Described {
 
 /// `GET /docs/{file}`
 pub fn docs_file(_: bool) -> Described {
-    crate::http::openapi::docs_file(about("What that page consists of"))
+    crate::http::describe_docs_file(about("What that page consists of"))
 }
 
 /// Lets a shape have more fields than it names: an answer's plans have their counts besides, where an order may have nothing

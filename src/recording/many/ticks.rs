@@ -9,8 +9,8 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
+use super::super::cell::Cell;
 use super::super::figure::{Figure, Together};
-use super::super::series::Cell;
 use super::super::table::{self, Row, Table};
 use crate::units::shown::float;
 
