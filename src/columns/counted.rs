@@ -111,7 +111,7 @@ pub const POOLS: &[Counted] = &[
     counted("db_scans_total", "", "quintain_worker_db_scans_total",
         "queries that looked for their rows without an index", |totals| Count(totals.counts.db_scans)),
     counted("db_busy_seconds_total", "", "quintain_worker_db_busy_seconds_total",
-        "how long queries waited for the database's one writer", |totals| Time(totals.counts.db_busy_us)),
+        "how long queries waited for the database's one writer or, on a server, for rows that another transaction held", |totals| Time(totals.counts.db_busy_us)),
 ];
 
 const fn counted(

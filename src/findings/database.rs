@@ -25,7 +25,7 @@ const WORSE: f64 = 5.0;
 type OfPhase = fn(&Recording, &Phase, &Counts) -> Option<Finding>;
 
 pub fn find(run: &Recording) -> Vec<Finding> {
-    let rules: [OfPhase; 3] = [exhausted, one_writer, missing_index];
+    let rules: [OfPhase; 3] = [exhausted, one_at_a_time, missing_index];
     let counted = run.phases.iter().filter_map(|phase| Some((phase, phase.figures.as_ref()?.totals.counts)));
     counted.flat_map(|(phase, counts)| rules.iter().filter_map(move |rule| rule(run, phase, &counts))).collect()
 }
@@ -87,8 +87,8 @@ fn exhausted(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Finding>
     })
 }
 
-/// Queries waited for the one writer of an embedded database.
-fn one_writer(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Finding> {
+/// Queries waited for the one writer of an embedded database, or for rows that other transactions held on a server.
+fn one_at_a_time(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Finding> {
     if counts.db_answered < QUERIES {
         return None;
     }
@@ -97,8 +97,14 @@ fn one_writer(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Finding
     if share < HARDLY || busy_us < WORTH_US * float(counts.db_answered) {
         return None;
     }
+    let is_server = run.about.text("/database/kind") == Some("postgresql");
+    let (whom, waiting) = if is_server {
+        ("rows that other transactions held", "of that waiting for rows that other transactions held")
+    } else {
+        ("its one writer", "of that waiting for the one writer")
+    };
     let sentence = format!(
-        "{}{} of the database's time was waiting for its one writer: {} of {}. More connections or workers can't help.",
+        "{}{} of the database's time was waiting for {whom}: {} of {}. More connections or workers can't help.",
         in_phase(run, phase),
         percent(share * 100.0),
         microseconds(busy_us),
@@ -111,11 +117,15 @@ fn one_writer(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Finding
         evidence: evidence([
             ("queries answered", count(counts.db_answered)),
             ("the database took, altogether", microseconds(answer_us)),
-            ("of that waiting for the one writer", microseconds(busy_us)),
+            (waiting, microseconds(busy_us)),
         ]),
         at: Some((phase.from_s, phase.to_s)),
         certainty: Certainty::Certain,
-        unknown: "which queries held the writer's place for how long",
+        unknown: if is_server {
+            "which transactions held the rows; and waits of updates, which are not told from their work"
+        } else {
+            "which queries held the writer's place for how long"
+        },
     })
 }
 
@@ -221,6 +231,15 @@ mod tests {
         let busy = |busy_ms: u64| Counts { db_busy_us: 1_000 * busy_ms * 1_000, ..queries(1_000, 0, 10, 10) };
         let expected = "60 % of the database's time was waiting for its one writer: 6 s of 10 s. More connections or workers can't help.";
         let finding = &found(&busy(6))[0];
+        let mut counted = figures(1_000, (1, 1_000));
+        counted.totals.counts = busy(6);
+        let mut of_server = run_with(&[(Figure::DbInUse, &[10.0; 10])], counted);
+        of_server.about = crate::recording::About::of(serde_json::json!({ "database": { "kind": "postgresql" } }));
+        let sentence = &find(&of_server)[0].sentence;
+        assert!(
+            sentence.contains("60 % of the database's time was waiting for rows that other transactions held: "),
+            "{sentence}"
+        );
         assert_eq!((finding.sentence.as_str(), finding.weight), (expected, Weight::Limit));
         assert_eq!(found(&busy(2))[0].weight, Weight::Note);
         assert!(found(&busy(0)).is_empty());

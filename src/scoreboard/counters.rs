@@ -148,7 +148,7 @@ counters! {
     db_scans,
     /// How long it took for those, in microseconds.
     db_scan_us,
-    /// How long queries waited for the database's one writer, in microseconds.
+    /// How long queries waited for the database's one writer, or for rows that another transaction held, in microseconds.
     db_busy_us,
     /// How long connections were open, all together, in microseconds: their number integrated over time.
     connection_us,

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::support::kernel;
+use crate::support::load::{Load, Style};
 use crate::support::postgres::Postgres;
 use crate::support::target::{MODES, Target, at_rest, command, outcome, with_free_ports};
 use crate::support::wait_for;
@@ -342,4 +343,23 @@ fn whoever_leaves_takes_the_transaction_along() {
         let answer = target.get("/db?query=contend");
         assert_eq!(answer.status, 200, "{}", answer.text());
     }
+}
+
+/// Each holds the row for 5 ms; three others wait for it meanwhile.
+#[test]
+fn a_row_that_is_contended_is_measured_and_found() {
+    let Some(postgres) = Postgres::start(&[]) else { return };
+    let target = target(&postgres.url, &["--mode", "cluster", "--workers", "1"]);
+    let mut client = target.connect();
+    let alone = client.get("/db?query=contend").unwrap().json();
+    assert_eq!((&alone["rows"], &alone["busy_ms"]), (&1.into(), &0.0.into()), "nobody else held it: {alone}");
+    drop(client);
+    let load = Load::with(target.address(), "/db?query=contend&think=5ms", &[Style::KeepAlive; 4]);
+    load.answers(150);
+    load.stop();
+    let database = at_rest(&target)["totals"]["db"].clone();
+    let [busy, answered] = ["busy_seconds", "answer_seconds"].map(|name| database[name].as_f64().unwrap());
+    assert!(busy > 0.5 * answered && busy < answered, "{database}");
+    let page = target.end().report();
+    assert!(page.contains(" of the database's time was waiting for rows that other transactions held: "), "{page}");
 }

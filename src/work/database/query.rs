@@ -111,7 +111,7 @@ pub struct Found {
     pub rows: u64,
     /// The sum of the prices of those that were read or added.
     pub sum: u64,
-    /// How long it waited for the database's one writer.
+    /// How long it waited for the database's one writer or, on a server, for rows that another transaction held.
     pub busy_ns: u64,
     /// How long its transaction was held open on purpose.
     pub think_ns: u64,
@@ -132,7 +132,7 @@ pub struct Queried {
     pub acquire_ns: u64,
     /// How long the database took, the wait for its one writer included.
     pub db_ns: u64,
-    /// Of it, the wait for the one writer.
+    /// Of it, the wait for the one writer, or for rows that another transaction held.
     pub busy_ns: u64,
     /// How long the connection was held beyond that, on purpose.
     pub think_ns: u64,

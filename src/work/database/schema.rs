@@ -43,6 +43,9 @@ pub const AGGREGATE: ByIndex =
 /// Counts one more sale on each of the rows from `$1` to `$2`.
 pub const UPDATE: ByIndex = by_index!("UPDATE quintain_items SET sold = sold + 1", "BETWEEN $1 AND $2");
 
+/// Takes those of the rows from `$1` to `$2` that no other transaction holds.
+pub const FREE: ByIndex = by_index!("SELECT id FROM quintain_items", "BETWEEN $1 AND $2 FOR UPDATE SKIP LOCKED");
+
 /// Adds an order.
 pub const INSERT: &str = "INSERT INTO quintain_orders (item, price, name) VALUES ($1, $2, $3)";
 

@@ -348,10 +348,17 @@ impl Client {
                 found.rows = self.session.execute(&statement, &[&first_id, &last_id]).await?;
             }
             Kind::Contend => {
+                let free = self.statement(schema::FREE.sql(indexed)).await?;
                 let statement = self.statement(schema::UPDATE.sql(indexed)).await?;
                 // Dropped before its end, it is rolled back.
                 let transaction = self.session.transaction().await?;
+                // Where another transaction holds any of the rows, the change waits for its end.
+                let is_contended = (transaction.query(&free, &[&first_id, &last_id]).await?.len() as u64) < rows;
+                let asked_ns = clock::monotonic_ns();
                 found.rows = transaction.execute(&statement, &[&first_id, &last_id]).await?;
+                if is_contended {
+                    found.busy_ns = clock::monotonic_ns().saturating_sub(asked_ns);
+                }
                 if !think.is_zero() {
                     let begun_ns = clock::monotonic_ns();
                     found.loop_ns = sleep::sleep(think).await;
