@@ -22,6 +22,7 @@ mod results;
 mod round;
 mod running;
 mod server;
+mod setting;
 mod target;
 
 use std::io::{self, IsTerminal, Write};
@@ -33,11 +34,12 @@ use crate::comparison::{Looks, Pair};
 use bounds::State;
 use ended::Ended;
 pub use flags::{FLAGS, Flag};
+pub use plan::Asked;
 use plan::Plan;
-pub use plan::{Asked, Check};
 use process::Stop;
 use record::{Record, Round};
 use results::Results;
+pub use setting::Check;
 
 /// Exit codes beside 0 (compared) and 2 (wrong usage). There is no answer when a round fails, and to a bound of `--fail-if` when an
 /// objection bears on its row.

@@ -3,11 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use super::binary;
-use super::plan::Check;
+use super::setting::{Check, Setting};
 use crate::config::{SETTINGS, Setting as ServeSetting};
-
-/// A setting of `quintain serve` and its value; a switch has the value `true`.
-pub type Setting = (String, String);
 
 /// What an arm runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -123,20 +120,6 @@ pub fn complete(settings: &[Setting], profile: Option<&str>, seed: u64) -> Vec<S
     complete
 }
 
-/// Settings as words of a command line.
-pub fn words(settings: &[Setting]) -> Vec<String> {
-    let is_switch =
-        |name: &str| crate::config::SETTINGS.iter().any(|setting| setting.name == name && setting.is_switch());
-    let mut words = Vec::new();
-    for (name, value) in settings {
-        words.push(format!("--{name}"));
-        if !(value == "true" && is_switch(name)) {
-            words.push(value.clone());
-        }
-    }
-    words
-}
-
 /// Settings, and the command behind `beside=`, which may hold commas: it reaches to the end.
 fn beside(text: &str) -> (&str, Option<&str>) {
     match text.strip_prefix("beside=") {
@@ -170,6 +153,7 @@ fn server(text: &str) -> Result<Arrangement, String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::setting::words;
     use super::*;
 
     #[test]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::arrangement::{Setting, words};
+use super::setting::{Setting, words};
 use crate::sys::process;
 
 /// A program that takes longer to say its version is another one.

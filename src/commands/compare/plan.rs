@@ -6,8 +6,9 @@ use std::fmt::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::arrangement::{Arrangement, Setting, are_quintain};
+use super::arrangement::{Arrangement, are_quintain};
 use super::bounds::{Bound, no_such_row};
+use super::setting::Check;
 use crate::columns::timestamp;
 use crate::comparison::{Arm, Looks, Row, Scale, Wanted, row_named};
 use crate::generator::{Amount, Generator, Load};
@@ -25,9 +26,6 @@ pub struct Asked {
     /// The program that the arms run: this one.
     pub program: PathBuf,
 }
-
-/// Says what is wrong with an arm's settings, each mistake a sentence.
-pub type Check = dyn Fn(&[Setting]) -> Result<(), Vec<String>>;
 
 /// A comparison.
 pub struct Plan {

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 
 use super::agent;
-use super::arrangement::{Setting, complete, words};
+use super::arrangement::complete;
 use super::plan::Plan;
 use super::process::{Started, Stop, last_words};
+use super::setting::{Setting, words};
 use crate::comparison::{Circumstances, Figures};
 use crate::recording::{self, Figure, Phase, Recording};
 use crate::units::shown::float;
