@@ -37,8 +37,8 @@ pub fn push_null(text: &mut Vec<u8>) {
     text.extend(b"null");
 }
 
-/// A name of `Server-Timing` (<https://www.w3.org/TR/server-timing/>) with a duration that is none, and what separates it
-/// from the next: most are none. Padded with zeros, since not every reader of the header takes a space after the `=`.
+/// How `Server-Timing` (<https://www.w3.org/TR/server-timing/>) says that something took no time, and the comma before the
+/// next figure. Padded with zeros, since not every reader of the header takes a space after the `=`.
 macro_rules! timing {
     ($name:literal) => {
         concat!($name, ";dur=0000000.000, ")
@@ -46,8 +46,11 @@ macro_rules! timing {
 }
 pub(super) use timing;
 
-/// Appends a [`timing!`] with a duration in milliseconds, rounded to three decimals: below 2 h 46 min of one width.
+/// Appends a [`timing!`] and writes its duration over the zeros, in milliseconds rounded to three decimals: below 2 h 46 min
+/// of one width. Most durations are none.
 pub fn push_timing(out: &mut Vec<u8>, none: &'static str, nanoseconds: u64) {
+    /// Where the decimal point stands.
+    const POINT: usize = "0000000".len();
     const BEHIND: usize = "0000000.000, ".len();
     out.extend_from_slice(none.as_bytes());
     let microseconds = nanoseconds.saturating_add(500) / 1_000;
@@ -63,10 +66,10 @@ pub fn push_timing(out: &mut Vec<u8>, none: &'static str, nanoseconds: u64) {
     let figure = &mut out[begin..];
     // Below ten.
     let digit = |number: u64| u8::try_from(number % 10).unwrap_or_default();
-    figure[8] += digit(fraction / 100);
-    figure[9] += digit(fraction / 10);
-    figure[10] += digit(fraction);
-    let (mut rest, mut at) = (milliseconds, 7);
+    figure[POINT + 1] += digit(fraction / 100);
+    figure[POINT + 2] += digit(fraction / 10);
+    figure[POINT + 3] += digit(fraction);
+    let (mut rest, mut at) = (milliseconds, POINT);
     while rest > 0 {
         at -= 1;
         figure[at] += digit(rest);

@@ -70,6 +70,7 @@ impl Request {
 #[must_use]
 pub fn open_part<'a>(path: &'a str, place: Option<&Range<usize>>) -> Option<Cow<'a, str>> {
     let part = place.and_then(|place| path.get(place.clone())).unwrap_or_default();
+    // Most have nothing to decode.
     if memchr(b'%', part.as_bytes()).is_none() {
         return Some(part.into());
     }

@@ -122,7 +122,7 @@ impl Stack {
         if self.connection.has_unread() || !self.held.is_empty() {
             Box::pin(self.connection.linger(LINGER_BYTES)).await;
         } else if Arc::strong_count(&self.connection) > 1 {
-            // Whoever works for it still must not keep its client waiting for the end.
+            // Work that was given up may hold it for longer: its client must not wait for that to learn of the end.
             self.connection.end_sending();
         }
     }

@@ -57,6 +57,7 @@ fn answer(code: StatusCode) -> Response {
     *response.status_mut() = code;
     if !is_bodiless(code) {
         let mut body = *b"{\"status\":200}\n";
+        // Where 200 stands.
         body[10..13].copy_from_slice(code.as_str().as_bytes());
         *response.body_mut() = Body::from(body.to_vec());
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -121,6 +122,7 @@ impl FromQuery for Codes {
 
     fn from_query(query: &Query<'_>, _: &Limits) -> Result<Self, Refusal> {
         let text = query.get("codes").unwrap_or("");
+        // Most ask for one, which needs no list.
         if let Some(code) = read(text) {
             return Ok(Self::One(code));
         }
