@@ -1,4 +1,4 @@
-//! Values that were given, before anything is understood of them, and names that are none.
+//! The values of settings as they were given, still as text, with where each comes from; and names that no setting has.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ pub struct Limit {
 pub(super) struct Given {
     pub(super) source: Source,
     pub(super) text: String,
-    /// The values after the first, of a setting that takes several.
+    /// The second value and those behind it, of a setting that takes several.
     pub(super) more: Vec<String>,
 }
 
@@ -27,7 +27,7 @@ impl Given {
         Self { source, text, more: Vec::new() }
     }
 
-    /// Of a setting that takes several. `None` when there is not even one.
+    /// The values of a setting that takes several; `None` when none was given.
     pub(super) fn several(source: Source, texts: impl IntoIterator<Item = String>) -> Option<Self> {
         let mut texts = texts.into_iter();
         Some(Self { source, text: texts.next()?, more: texts.collect() })

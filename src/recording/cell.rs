@@ -1,4 +1,4 @@
-//! What stands in a row, or in several that were merged.
+//! What stands in one row of a recording, or in several rows that were merged into one.
 
 /// When a row was taken, and what of.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -34,7 +34,7 @@ impl Cell {
         Self { seconds, sum: value * seconds, least: value, most: value, last: value, is_known: true }
     }
 
-    /// Both, of which `other` is the later one.
+    /// The figure in both stretches together; `other` is the later one.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         match (self.is_known, other.is_known) {
@@ -69,7 +69,7 @@ impl Cell {
         self.is_known.then_some(self.most)
     }
 
-    /// In the last row in which it was known.
+    /// What it was in the last row in which it was known.
     #[must_use]
     pub fn last(&self) -> Option<f64> {
         self.is_known.then_some(self.last)

@@ -18,7 +18,7 @@ use crate::profile::{Carrier, Signed};
 /// Digits of the number, and of the signature.
 const DIGITS: usize = 16;
 
-/// What a request shows.
+/// What of a request may hold signed values.
 #[derive(Default)]
 pub struct Shown {
     cookies: Vec<HeaderValue>,
@@ -45,7 +45,7 @@ impl Shown {
     }
 }
 
-/// Those that a request has shown or was given so far.
+/// The signed values that a request has shown or was given so far.
 pub struct Known<'a> {
     shown: &'a Shown,
     seed: u64,
@@ -60,7 +60,7 @@ enum Origin {
 }
 
 impl<'a> Known<'a> {
-    /// None so far, of a request that shows this, in a run with this seed.
+    /// For a request that shows this, in a run with this seed; no value is known yet.
     pub fn new(shown: &'a Shown, seed: u64) -> Self {
         Self { shown, seed, values: Vec::new() }
     }
