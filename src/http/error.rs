@@ -6,7 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::distribution::Mistake;
-use crate::scoreboard::Outcome;
+use crate::scoreboard::{Outcome, RATE_LIMITED_STATUS, SHED_STATUS};
 use crate::work::NoThread;
 
 /// Why a request is not served. `value` and `allowed` are left out where they mean nothing.
@@ -48,6 +48,17 @@ impl Refusal {
     #[must_use]
     pub fn new(status: StatusCode, error: impl Into<String>) -> Self {
         Self { status, over: None, error: error.into(), parameter: None, value: None, allowed: None }
+    }
+
+    /// A request over a limit that requests share, with the status that it is counted under.
+    #[must_use]
+    pub fn over(limit: SharedLimit, error: impl Into<String>) -> Self {
+        let status = match limit {
+            SharedLimit::InFlight => SHED_STATUS,
+            SharedLimit::Rate { .. } => RATE_LIMITED_STATUS,
+        };
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+        Self { over: Some(limit), ..Self::new(status, error) }
     }
 
     /// A value that can't be taken: 400.

@@ -7,7 +7,7 @@ use super::error::{Refusal, SharedLimit};
 use super::request::Request;
 use super::target::Limits;
 use crate::fault::EXEMPT;
-use crate::scoreboard::{Rejection, SHED_STATUS};
+use crate::scoreboard::Rejection;
 
 /// Why a request is none, and what it is answered.
 pub type Rejected = (Rejection, Refusal);
@@ -44,7 +44,7 @@ pub fn target(method: &Method, uri: &Uri) -> Result<(), Rejected> {
 pub fn limits(request: &Request, length: Option<u64>, in_flight: u64, limits: &Limits) -> Result<(), Refusal> {
     if in_flight > limits.in_flight && !is_exempt(&request.method, request.uri.path()) {
         let sentence = format!("this worker has --max-inflight {} requests in flight", limits.in_flight);
-        return Err(Refusal { over: Some(SharedLimit::InFlight), ..Refusal::new(shed_status(), sentence) });
+        return Err(Refusal::over(SharedLimit::InFlight, sentence));
     }
     match length {
         Some(length) if length > limits.body => {
@@ -53,10 +53,6 @@ pub fn limits(request: &Request, length: Option<u64>, in_flight: u64, limits: &L
         }
         _ => Ok(()),
     }
-}
-
-fn shed_status() -> StatusCode {
-    StatusCode::from_u16(SHED_STATUS).unwrap_or(StatusCode::SERVICE_UNAVAILABLE)
 }
 
 /// Whoever watches the target must get through when it is full.

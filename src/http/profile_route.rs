@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use utoipa::PartialSchema;
@@ -174,10 +174,9 @@ fn take_token(limit: RateLimit, scope: Scope, target: &Target, exchange: &Exchan
     target.board().bucket(number).take(limit, clock::monotonic_ns).map_err(|wait_ns| {
         let RateLimit { rate, burst } = limit;
         let sentence = format!("{whose} {rate} requests a second (rate_limit), and {burst} at once after a pause");
-        let status = StatusCode::from_u16(RATE_LIMITED_STATUS).unwrap_or(StatusCode::TOO_MANY_REQUESTS);
-        // Whole seconds are all that the header takes; whoever came earlier would come in vain.
+        // Whole seconds, as the header takes no others, and rounded up, so that there is a token then.
         let retry_after_s = u32::try_from(wait_ns.div_ceil(clock::SECOND)).unwrap_or(u32::MAX);
-        Refusal { over: Some(SharedLimit::Rate { retry_after_s }), ..Refusal::new(status, sentence) }
+        Refusal::over(SharedLimit::Rate { retry_after_s }, sentence)
     })
 }
 
