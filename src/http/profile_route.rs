@@ -132,9 +132,11 @@ async fn serve(
         }
     }
     let body = if route.response.tells_what_was_done() { account(&done, &known).into() } else { Bytes::new() };
-    let mut response = respond(&route.response, &done, body.clone(), &known, exchange);
     if let Some((key, time)) = missed {
-        kept.put(key, clock::monotonic_ns(), time, body);
+        kept.put(key, clock::monotonic_ns(), time, body.clone());
+    }
+    let mut response = respond(&route.response, &done, body, &known, exchange);
+    if missed.is_some() {
         response.headers_mut().insert(X_CACHE, HeaderValue::from_static("MISS"));
     }
     Ok(response)
