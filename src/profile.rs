@@ -25,7 +25,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 pub use builtin::{BUILT_IN, DEFAULT};
 pub use load::{fault_rules, intended, load, published_named};
-pub use overlap::{other_slash, shape};
+pub use overlap::{open_parts, other_slash, shape};
 pub use plan::{Load, Stage};
 pub use published::{Claim, PUBLISHED, Published};
 pub use read::{published, published_in, read, summary_of};

@@ -26,7 +26,7 @@ use super::openapi::parameter::{Documented, text};
 use super::record::Exchange;
 use super::route::{Route, Spot, UNMATCHED};
 use super::target::Target;
-use crate::profile::{self, Carrier, Profile, Scope, Step, is_bodiless};
+use crate::profile::{self, Carrier, Profile, Scope, Step, is_bodiless, open_parts};
 use crate::rate_limit::RateLimit;
 use crate::scoreboard::RATE_LIMITED_STATUS;
 use crate::sys::clock;
@@ -78,8 +78,7 @@ fn describe(route: &profile::Route, path: &str) -> Described {
     let profile::Response { status, size, .. } = &route.response;
     let code = status.as_str();
     let mut described = Described::new(route.to_string()).tag("profile");
-    let parts = path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
-    for part in parts {
+    for part in open_parts(path) {
         let anything = Documented::new(part.to_owned(), "any text", text("^[^/]+$")).such_as("1");
         described = described.takes(vec![anything], Some(part));
     }

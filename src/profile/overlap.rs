@@ -1,6 +1,8 @@
 //! Which routes would be in each other's way: judged by the very code that the router finds them with.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::iter;
+use std::ops::Range;
 
 use super::entry::ProfileErrors;
 use super::{Route, Rules};
@@ -93,42 +95,52 @@ pub fn other_slash(path: &str) -> Option<String> {
 #[must_use]
 pub fn shape(path: &str) -> String {
     let mut shape = String::with_capacity(path.len());
-    let mut rest = path;
-    let mut number = 0;
-    while let Some((before, inside)) = rest.split_once('{') {
-        shape.push_str(before);
-        // Doubled, it is a brace of the path itself.
-        if let Some(after) = inside.strip_prefix('{') {
-            shape.push_str("{{");
-            rest = after;
-            continue;
-        }
-        let Some((name, after)) = inside.split_once('}') else {
-            shape.push('{');
-            rest = inside;
-            break;
-        };
-        number += 1;
-        let star = if name.starts_with('*') { "*" } else { "" };
-        shape = format!("{shape}{{{star}p{number}}}");
-        rest = after;
+    let mut end = 0;
+    for (number, place) in (1..).zip(open_places(path)) {
+        let star = if path[place.clone()].starts_with('*') { "*" } else { "" };
+        shape = format!("{shape}{}{star}p{number}", &path[end..place.start]);
+        end = place.end;
     }
-    shape + rest
+    shape + &path[end..]
+}
+
+/// The names of what a pattern leaves open, in their order: `id` of `{id}`, `*rest` of `{*rest}`.
+pub fn open_parts(path: &str) -> impl Iterator<Item = &str> {
+    open_places(path).map(|place| &path[place])
+}
+
+/// Where those names stand.
+fn open_places(path: &str) -> impl Iterator<Item = Range<usize>> {
+    let mut at = 0;
+    iter::from_fn(move || {
+        loop {
+            let begin = at + path[at..].find('{')? + 1;
+            // Doubled, it is a brace of the path itself.
+            if path[begin..].starts_with('{') {
+                at = begin + 1;
+                continue;
+            }
+            let end = begin + path[begin..].find('}')?;
+            at = end;
+            return Some(begin..end);
+        }
+    })
 }
 
 #[cfg(test)]
 mod tests {
-    use super::shape;
+    use super::{open_parts, shape};
 
     #[test]
     fn names_are_no_part_of_a_shape() {
-        for (path, expected) in [
-            ("/", "/"),
-            ("/users/{id}", "/users/{p1}"),
-            ("/a/{x}/b/{*rest}", "/a/{p1}/b/{*p2}"),
-            ("/a{{b}}/{c}", "/a{{b}}/{p1}"),
+        for (path, expected, names) in [
+            ("/", "/", &[][..]),
+            ("/users/{id}", "/users/{p1}", &["id"]),
+            ("/a/{x}/b/{*rest}", "/a/{p1}/b/{*p2}", &["x", "*rest"]),
+            ("/a{{b}}/{c}", "/a{{b}}/{p1}", &["c"]),
         ] {
             assert_eq!(shape(path), expected);
+            assert_eq!(open_parts(path).collect::<Vec<_>>(), names);
             matchit::Router::new().insert(shape(path), ()).unwrap();
         }
     }

@@ -1,7 +1,7 @@
 //! Steps that give a client a signed value, and that need one: `{ issue = { cookie = "session" } }`.
 
 use super::entry::{Entry, ProfileErrors};
-use super::{Step, route};
+use super::{Step, open_parts, route};
 
 /// A value that a client is given and has to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,8 +82,7 @@ pub fn check(steps: &[Step], path: &str, errors: &mut ProfileErrors<'_>, (at, ke
         if *carrier == Carrier::Body && name == "steps" {
             errors.wrong(at, key, "issue a value called steps in the body, where that says what was done");
         }
-        let part = path.split('{').nth(1).and_then(|rest| rest.split('}').next());
-        if *carrier == Carrier::Path && part != Some(name) {
+        if *carrier == Carrier::Path && open_parts(path).next() != Some(name) {
             errors.wrong(at, key, format!("check {name} in the path: its first open part must be {{{name}}}"));
         }
         known.push(name);
