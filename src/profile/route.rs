@@ -41,9 +41,9 @@ pub fn read(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>
     let response = table.get("response");
     let mut response =
         response.map_or_else(|| Some(Response::default()), |response| read_response(&response, rules, errors))?;
-    sum_up(&table, &steps, &mut response, rules, errors);
-    let at = table.get("steps").map_or(table.span.start, |steps| steps.at());
-    signed::check(&steps, name, errors, (at, &table.key("steps")));
+    let (at, key) = (table.get("steps").map_or(table.span.start, |steps| steps.at()), table.key("steps"));
+    sum_up(&steps, &mut response, rules, errors, (at, &key));
+    signed::check(&steps, name, errors, (at, &key));
     let (path, at) = path?;
     Some(Route { methods, path, at, weight: weight?, request_bytes, steps, response })
 }
@@ -306,11 +306,11 @@ fn read_headers(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Vec<(Heade
 
 /// What the steps come to, held to the limits too; and a body that is said once.
 fn sum_up(
-    table: &Table<'_>,
     steps: &[Step],
     response: &mut Response,
     rules: &Rules<'_>,
     errors: &mut ProfileErrors<'_>,
+    (at, key): (usize, &str),
 ) {
     let (mut iterations, mut cpu, mut wait) = (0_u64, Duration::ZERO, Duration::ZERO);
     let mut body: Option<u64> = None;
@@ -332,43 +332,37 @@ fn sum_up(
             Step::Cache { .. } => caches += 1,
         }
     }
-    let at = table.get("steps").map_or(table.span.start, |steps| steps.at());
-    let key = table.key("steps");
     if wait > rules.delay {
         let allowed =
             format!("wait {} in all: must be at most {} (--max-delay)", Spelled(wait), Spelled(rules.delay));
-        errors.wrong(at, &key, allowed);
+        errors.wrong(at, key, allowed);
     }
     if says_more && (body.is_some() || response.size.is_some() || is_bodiless(response.status)) {
         errors.wrong(
             at,
-            &key,
+            key,
             "issue a value in the body, which is JSON: leave its size out, and let the status have a body",
         );
     }
     if caches > 1 {
-        errors.wrong(at, &key, format!("have {caches} caches: a route keeps its answers in one"));
+        errors.wrong(at, key, format!("have {caches} caches: a route keeps its answers in one"));
     }
     if limits > 1 {
-        errors.wrong(at, &key, format!("have {limits} rate limits: a route has one bucket, so give one at most"));
+        errors.wrong(at, key, format!("have {limits} rate limits: a route has one bucket, so give one at most"));
     }
     let within = iterations_within(rules.cpu.saturating_sub(cpu));
     if cpu > rules.cpu || iterations > within {
-        errors.wrong(
-            at,
-            &key,
-            format!("compute too much in all: must be at most --max-cpu {}", Spelled(rules.cpu)),
-        );
+        errors.wrong(at, key, format!("compute too much in all: must be at most --max-cpu {}", Spelled(rules.cpu)));
     }
     let Some(bytes) = body else { return };
     if bytes > rules.bytes {
         let allowed = format!("make {bytes} bytes in all: must be at most {} (--max-bytes)", Bytes(rules.bytes));
-        errors.wrong(at, &key, allowed);
+        errors.wrong(at, key, allowed);
     }
     if response.size.is_some() {
-        errors.wrong(at, &key, "a body's size is said once: by `bytes` steps or by `response.size`, not both");
+        errors.wrong(at, key, "a body's size is said once: by `bytes` steps or by `response.size`, not both");
     } else if bytes > 0 && is_bodiless(response.status) {
-        errors.wrong(at, &key, format!("must make no bytes: a {} has no body", response.status.as_u16()));
+        errors.wrong(at, key, format!("must make no bytes: a {} has no body", response.status.as_u16()));
     } else {
         response.size = Some(bytes);
     }
