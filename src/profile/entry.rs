@@ -228,18 +228,24 @@ impl<'t> Entry<'t> {
         number
     }
 
+    /// The text of a number in base ten, with a fraction or without, so that it can be read exactly. `nan` and `inf` are
+    /// such numbers, too.
+    pub fn decimal(&self) -> Option<&'t str> {
+        match self.value.get_ref() {
+            DeValue::Integer(integer) if integer.radix() == 10 => Some(integer.as_str()),
+            DeValue::Float(float) => Some(float.as_str()),
+            _ => None,
+        }
+    }
+
     /// A number, with a fraction or without, in a range.
     pub fn number(&self, range: &RangeInclusive<f64>, errors: &mut ProfileErrors<'_>) -> Option<f64> {
-        let number: Option<f64> = match self.value.get_ref() {
-            DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str().parse().ok(),
-            DeValue::Float(float) => float.as_str().parse().ok(),
-            _ => {
-                errors.wrong_type(self, &format!("a number from {} to {}", range.start(), range.end()));
-                return None;
-            }
+        let Some(text) = self.decimal() else {
+            errors.wrong_type(self, &format!("a number from {} to {}", range.start(), range.end()));
+            return None;
         };
         // NaN is in no range.
-        let number = number.filter(|number| range.contains(number));
+        let number = text.parse().ok().filter(|number| range.contains(number));
         if number.is_none() {
             errors.wrong_value(self, format!("must be {} to {}", range.start(), range.end()));
         }
@@ -249,13 +255,9 @@ impl<'t> Entry<'t> {
     /// A number of milliseconds, up to a limit that has a flag.
     pub fn milliseconds(&self, most: Duration, flag: &str, errors: &mut ProfileErrors<'_>) -> Option<Duration> {
         let allowed = format!("0 to {}, in milliseconds ({flag} {})", most.as_secs_f64() * 1e3, Spelled(most));
-        let text = match self.value.get_ref() {
-            DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str(),
-            DeValue::Float(float) => float.as_str(),
-            _ => {
-                errors.wrong_type(self, &format!("a number from {allowed}"));
-                return None;
-            }
+        let Some(text) = self.decimal() else {
+            errors.wrong_type(self, &format!("a number from {allowed}"));
+            return None;
         };
         // As a duration, it is read to the nanosecond or not at all.
         let time = parse_duration(&format!("{text}ms")).ok().filter(|time| *time <= most);

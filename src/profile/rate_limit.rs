@@ -1,7 +1,5 @@
 //! A rate limit: `{ rate = 200, burst = 20 }`.
 
-use toml::de::DeValue;
-
 use super::entry::{Entry, ProfileErrors};
 use super::{Scope, Step};
 use crate::rate_limit::RateLimit;
@@ -22,11 +20,9 @@ pub fn read(entry: &Entry<'_>, scope: Scope, errors: &mut ProfileErrors<'_>) -> 
 
 /// Nothing comes of one that is off.
 fn read_rate(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<PerSecond> {
-    let text = match entry.value().get_ref() {
-        DeValue::String(text) if text == OFF => return None,
-        DeValue::Integer(number) if number.radix() == 10 => number.as_str(),
-        DeValue::Float(number) => number.as_str(),
-        _ => "",
-    };
+    if entry.value().get_ref().as_str() == Some(OFF) {
+        return None;
+    }
+    let text = entry.decimal().unwrap_or_default();
     text.parse().map_err(|error| errors.wrong_value(entry, format!("{error}, or \"{OFF}\""))).ok()
 }
