@@ -147,10 +147,15 @@ impl<'t> Table<'t> {
 
     /// The full name of one of its keys.
     pub fn key(&self, name: &str) -> String {
-        // Quoted, a key may hold anything.
-        let name = name.escape_debug();
-        if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) }
+        full_name(&self.path, name)
     }
+}
+
+/// The full name of a key in the table at `path`, which is empty for the whole text.
+pub fn full_name(path: &str, key: &str) -> String {
+    // Quoted, a key may hold anything.
+    let key = key.escape_debug();
+    if path.is_empty() { key.to_string() } else { format!("{path}.{key}") }
 }
 
 /// One value.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::de::DeTable;
 
 use super::entry::{Entry, ProfileErrors, Table};
-use super::switches::{self, Switch};
+use super::switches::{self, SWITCH, Switch};
 use super::{
     Load, Profile, Published, Route, Rules, Scope, overlap, plan, plans, published as figures, rate_limit, route,
 };
@@ -107,15 +107,14 @@ pub fn read(name: &str, text: &str, rules: &Rules<'_>) -> Result<Profile, Vec<Mi
 
 /// The switches that a profile declares, set so.
 fn read_switches(table: &DeTable<'_>, given: &[(Source, String)], errors: &mut ProfileErrors<'_>) -> Vec<Switch> {
-    // Of the other parts the rest is judged later.
-    let table = Table::open("", 0..0, table, &PARTS, &mut ProfileErrors::new("", ""));
-    let mut switches = table.get("switch").map_or_else(Vec::new, |entry| switches::read(&entry, errors));
+    let declared = table.get(SWITCH).map(|value| Entry::new(SWITCH.to_owned(), value));
+    let mut switches = declared.map_or_else(Vec::new, |declared| switches::read(&declared, errors));
     switches::set(&mut switches, given, errors);
     switches
 }
 
 /// What a profile consists of.
-const PARTS: [&str; 8] = ["summary", "switch", "rate_limit", "route", "fault", "limits", "load", "published"];
+const PARTS: [&str; 8] = ["summary", SWITCH, "rate_limit", "route", "fault", "limits", "load", "published"];
 
 /// Where a text is no TOML.
 fn take_syntax(syntax: &[toml::de::Error], name: &str, text: &str, errors: &mut ProfileErrors<'_>) {

@@ -10,12 +10,12 @@ use serde::Serialize;
 use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
-use super::entry::{Entry, ProfileErrors};
+use super::entry::{Entry, ProfileErrors, full_name};
 use crate::config::{Mistake, Source};
 use crate::spelling::nearest;
 
-/// The key of a place that a switch decides about.
-const SWITCH: &str = "switch";
+/// The key of a place that a switch decides about, and of the declarations.
+pub const SWITCH: &str = "switch";
 
 /// A switch, and how it is set.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -34,8 +34,9 @@ pub struct Switch {
 
 impl Switch {
     fn allows(&self, value: &str) -> bool {
-        let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
-        let number: Option<u64> = if is_number { value.parse().ok() } else { None };
+        // Without a sign, which would be read too.
+        let is_plain = value.bytes().all(|byte| byte.is_ascii_digit());
+        let number: Option<u64> = value.parse().ok().filter(|_| is_plain);
         let in_range =
             self.range.zip(number).is_some_and(|([least, most], number)| (least..=most).contains(&number));
         in_range || self.words.iter().any(|word| word == value)
@@ -179,8 +180,7 @@ fn put_table<'t>(
 ) -> DeTable<'t> {
     let mut whole = DeTable::new();
     for (key, value) in table {
-        let name = key.get_ref().escape_debug();
-        let path = if path.is_empty() { name.to_string() } else { format!("{path}.{name}") };
+        let path = full_name(path, key.get_ref());
         // Those at the top are the declarations themselves, and figures that a report reads from the text.
         let is_fixed = [SWITCH, "published"].contains(&&*path);
         let put = if is_fixed { Some(value.clone()) } else { put_value(value, &path, switches, errors) };
@@ -198,8 +198,8 @@ fn put_value<'t>(
     errors: &mut ProfileErrors<'_>,
 ) -> Option<Spanned<DeValue<'t>>> {
     let put = match value.get_ref() {
-        DeValue::Table(table) => match table.iter().find(|(key, _)| key.get_ref() == SWITCH) {
-            Some((_, name)) => {
+        DeValue::Table(table) => match table.get(SWITCH) {
+            Some(name) => {
                 let chosen = choose(table, name, (value, path), switches, errors)?;
                 // What stands there may be decided by another switch.
                 return put_value(&chosen, path, switches, errors);
@@ -227,7 +227,7 @@ fn choose<'t>(
     switches: &'t [Switch],
     errors: &mut ProfileErrors<'_>,
 ) -> Option<Spanned<DeValue<'t>>> {
-    let name = Entry::new(format!("{path}.{SWITCH}"), name);
+    let name = Entry::new(full_name(path, SWITCH), name);
     let text = name.text(errors)?;
     let Some(switch) = switches.iter().find(|switch| switch.name == text) else {
         errors.wrong_value(&name, unknown(text, switches));
@@ -242,7 +242,7 @@ fn choose<'t>(
     }
     let before = errors.count();
     for (word, _) in words().filter(|(word, _)| !switch.words.iter().any(|known| known == word.get_ref())) {
-        let key = format!("{path}.{}", word.get_ref().escape_debug());
+        let key = full_name(path, word.get_ref());
         errors.wrong(word.span().start, &key, format!("is no word of {text}: it is {}", switch.allowed()));
     }
     if switch.range.is_some() {
