@@ -114,8 +114,7 @@ impl<'t> Table<'t> {
 
     /// A key's value, if it was given.
     pub fn get(&self, name: &str) -> Option<Entry<'t>> {
-        let (_, value) = self.entries.iter().find(|(key, _)| key.get_ref() == name)?;
-        Some(Entry { key: self.key(name), value })
+        Some(Entry { key: self.key(name), value: self.entries.get(name)? })
     }
 
     /// Every entry, in the order of the text.
@@ -185,10 +184,7 @@ impl<'t> Entry<'t> {
     /// A key's value, if it is a table, or the value at a place, if it is a list.
     pub fn inside(&self, part: &str) -> Option<Self> {
         let (key, value) = match self.value.get_ref() {
-            DeValue::Table(table) => {
-                let (_, value) = table.iter().find(|(key, _)| key.get_ref() == part)?;
-                (format!("{}.{part}", self.key), value)
-            }
+            DeValue::Table(table) => (format!("{}.{part}", self.key), table.get(part)?),
             DeValue::Array(values) => (self.key.clone(), values.get(part.parse::<usize>().ok()?)?),
             _ => return None,
         };

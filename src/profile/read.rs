@@ -15,8 +15,8 @@ use crate::config::{self, Limit, Mistake, Source};
 #[must_use]
 pub fn summary_of(text: &str) -> String {
     let (table, _) = DeTable::parse_recoverable(text);
-    let found = table.get_ref().iter().find(|(key, _)| key.get_ref() == "summary");
-    found.and_then(|(_, summary)| summary.get_ref().as_str()).unwrap_or_default().to_owned()
+    let summary = table.get_ref().get("summary");
+    summary.and_then(|summary| summary.get_ref().as_str()).unwrap_or_default().to_owned()
 }
 
 /// What a profile says under `[limits]`, with switches set so, as far as it can be understood; `read` has the mistakes.
