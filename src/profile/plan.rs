@@ -6,7 +6,7 @@ use http::Method;
 
 use super::Route;
 use super::entry::{Entry, ProfileErrors, Table};
-use super::route::METHODS;
+use super::route::{METHODS, WEIGHT};
 use crate::spelling::hint;
 
 /// The load that a profile is meant for.
@@ -106,14 +106,12 @@ fn also(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Vec<(Method, Strin
     let table = entry.open_table(errors);
     let mut routes = Vec::new();
     for (name, span, weight) in table.iter().flat_map(Table::entries) {
-        let route = name.split_once(' ').filter(|(_, path)| path.starts_with('/'));
-        let route =
-            route.and_then(|(method, path)| Some((METHODS.contains(&method).then(|| method.parse().ok())??, path)));
-        let Some((method, path)) = route else {
+        let route = name.split_once(' ').filter(|(method, path)| METHODS.contains(method) && path.starts_with('/'));
+        let Some((method, path)) = route.and_then(|(method, path)| Some((method.parse().ok()?, path))) else {
             errors.wrong(span.start, &weight.key, "must be a method and a path, such as \"GET /health\"");
             continue;
         };
-        if let Some(weight) = weight.number(&(0.0..=1e6), errors) {
+        if let Some(weight) = weight.number(&WEIGHT, errors) {
             routes.push((method, path.to_owned(), weight));
         }
     }

@@ -1,5 +1,6 @@
 //! A `[[route]]`: its methods and path, its steps, its answer.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -19,6 +20,9 @@ use crate::work::memory::Hold;
 /// Methods that a route may have. GET answers HEAD too.
 pub(super) const METHODS: [&str; 7] = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"];
 
+/// How often users ask a route, beside the weights of the others.
+pub(super) const WEIGHT: RangeInclusive<f64> = 0.0..=1e6;
+
 /// Longest path: with its method it must fit the route table.
 const PATH: usize = 200;
 
@@ -35,7 +39,7 @@ pub fn read(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>
     let path = table.needed("path", "a path such as \"/users/{id}\"", errors);
     let path = path.and_then(|path| Some((read_path(&path, errors)?, path.at())));
     let name = path.as_ref().map_or("", |(path, _)| path);
-    let weight = table.get("weight").map_or(Some(1.0), |weight| weight.number(&(0.0..=1e6), errors));
+    let weight = table.get("weight").map_or(Some(1.0), |weight| weight.number(&WEIGHT, errors));
     let steps = table.get("steps").map_or_else(Vec::new, |steps| read_steps(&steps, name, rules, errors));
     let request_bytes = table.get("request").and_then(|request| read_request(&request, rules, errors));
     let response = table.get("response");
