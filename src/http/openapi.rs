@@ -17,7 +17,7 @@ use axum::response::IntoResponse;
 use bytes::Bytes;
 use utoipa::openapi::ObjectBuilder;
 
-use super::route::{Description, Route, Spot};
+use super::route::Route;
 use super::target::Target;
 use crate::profile::Profile;
 use describing::{ABOUT, plain};
@@ -30,10 +30,9 @@ pub fn route(profile: &Profile) -> Route {
     let handler = move |State(target): State<Target>| async move {
         json(made.get_or_init(|| target::document(&profile, &target)).clone())
     };
-    let describe = |_: &Spot<'_>| {
+    Route::plain("/openapi.json", handler).described_by(|_| {
         plain("This document", ABOUT).answers("200", "OpenAPI 3.1", operation::JSON, ObjectBuilder::new())
-    };
-    Route::plain("/openapi.json", handler).described(Description { offers: &[], describe })
+    })
 }
 
 /// A document that is sent.
