@@ -114,16 +114,16 @@ pub enum Step {
     Mem(Hold),
     /// Asks the database.
     Db(Query),
-    /// Takes a token, or ends the request with a 429.
+    /// Takes a token, or ends the request with a 429 if there is none.
     RateLimit {
-        /// How often there is one.
+        /// How often a token comes, and how many can be taken at once.
         limit: RateLimit,
         /// Whose bucket it is.
         scope: Scope,
     },
     /// Answers with what a worker has kept, if it has, and otherwise keeps what the other steps come to.
     Cache {
-        /// How many different answers there are. A request's key is its index, divided by this: what is left over.
+        /// How many different answers there are. A request's key is the remainder of its index, divided by this.
         keys: u64,
         /// For how long one is kept.
         time: Duration,

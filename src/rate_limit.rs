@@ -1,12 +1,13 @@
 //! A token bucket, as arithmetic: what one number in shared memory means, and what it becomes. Pure.
 //!
 //! Since the clock's own zero a token comes at every whole multiple of `1 / rate` seconds, and the bucket holds at most
-//! `burst` of them. In a stretch of `t` seconds come at most `rate × t + 1` tokens, and at its begin there are at most
-//! `burst`; so at most that many are taken together, and no fewer while requests wait for them.
+//! `burst` of them. In any stretch of `t` seconds fewer than `rate × t + 1` tokens come, and at its beginning there are at most
+//! `burst`: so fewer than `rate × t + 1 + burst` requests take one. As long as requests find the bucket empty, each token that
+//! comes is taken.
 //!
-//! The bucket's state is one time, from which follows how many tokens are gone: as many as had come by then. (That is the
-//! generic cell rate algorithm with its theoretical arrival time, kept to whole tokens so that no rounding adds up.) A time
-//! means the same to a limit that has been changed.
+//! The bucket's state is one time. It tells how many tokens are gone: as many as had come by that time. (That is the generic
+//! cell rate algorithm with its theoretical arrival time, kept to whole tokens so that no rounding adds up.) A reload that
+//! changes the limit leaves the state as it is: a time means the same to every limit, where a number of tokens would not.
 
 use crate::units::PerSecond;
 
@@ -16,14 +17,14 @@ const TOKEN: u128 = 1_000_000_000_000;
 /// How often requests are let through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimit {
-    /// In the long run.
+    /// How many a second, in the long run.
     pub rate: PerSecond,
-    /// At once, after a pause: 1 to [`RateLimit::LARGEST_BURST`].
+    /// How many at once, after a pause: 1 to [`RateLimit::LARGEST_BURST`].
     pub burst: u64,
 }
 
-/// What comes of a request. The state is to be put in the place of the one that was judged, unless another request has
-/// changed that meanwhile.
+/// What becomes of a request. The caller puts the new state in the place of the old one, unless another request has changed
+/// the old one meanwhile: then it judges again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// It has taken a token.
@@ -35,7 +36,7 @@ pub enum Verdict {
     Empty {
         /// How long until the next one comes.
         wait_ns: u64,
-        /// The same state, unless it is beyond what this limit leads to.
+        /// The state as it was; or an earlier one, where another limit had let more tokens be taken than this one has.
         state_ns: u64,
     },
 }
@@ -44,8 +45,8 @@ impl RateLimit {
     /// The largest burst.
     pub const LARGEST_BURST: u64 = 1_000_000;
 
-    /// Judges a request at `now_ns` of a clock that never goes back. State 0 is a full bucket. Whoever reads the clock
-    /// after the state need not fear that another one has read a later time before.
+    /// Judges a request at `now_ns` of a clock that never goes back. State 0 is a full bucket. The caller reads the state
+    /// first and then the clock, so that no state was made at a time later than `now_ns`.
     #[must_use]
     pub fn judge(self, state_ns: u64, now_ns: u64) -> Verdict {
         let come = self.tokens_by(now_ns);
@@ -102,7 +103,7 @@ mod tests {
     }
 
     proptest! {
-        /// The number of tokens is the one that somebody finds who counts them one by one.
+        /// A bucket that counts its tokens one by one lets the same requests through.
         #[test]
         fn a_token_is_taken_if_and_only_if_there_is_one((limit, times) in requests()) {
             let come = |time_ns: u64| u128::from(time_ns) * u128::from(limit.rate.thousandths()) / TOKEN;
@@ -127,7 +128,8 @@ mod tests {
             }
         }
 
-        /// In any stretch at most `rate × time + burst`, and less than 1 more; no fewer, less 1, while it is empty at the end.
+        /// In any stretch fewer than `rate × time + burst + 1` are taken. If the bucket has never overflowed and is empty at
+        /// the end, more than `rate × time + burst - 2` are.
         #[test]
         fn any_stretch_is_within_one_of_rate_times_time_plus_burst((limit, times) in requests()) {
             let mut state_ns = 0;
@@ -157,7 +159,7 @@ mod tests {
             }
         }
 
-        /// Whatever stood there before, from one wait on the limit holds.
+        /// Whatever state another limit has left, there is a token after the wait that this limit tells.
         #[test]
         fn another_limit_s_state_is_left_behind((limit, times) in requests(), state_ns: u64) {
             let now_ns = times[0];

@@ -19,7 +19,7 @@ pub fn find(run: &Recording) -> Vec<Finding> {
     shed.into_iter().chain(limited).collect()
 }
 
-/// What `figure` has counted of answers with a status, because a limit was reached.
+/// The finding that requests were answered `status` because `limit` was reached: `figure` counts them.
 fn of(run: &Recording, figure: Figure, rule: Rule, status: &str, limit: &str) -> Option<Finding> {
     let (turned_away, first, last) = run.target.gained(figure)?;
     let requests = run.target.whole(Figure::Requests).most().filter(|requests| *requests > 0.0)?;

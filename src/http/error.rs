@@ -15,7 +15,7 @@ pub struct Refusal {
     /// The status that it is answered with.
     #[serde(skip)]
     pub status: StatusCode,
-    /// The limit that requests share and that this one is over: then it is counted as such.
+    /// The limit that requests share and that this one is over, if it is refused for that: it is counted so.
     #[serde(skip)]
     pub over: Option<SharedLimit>,
     /// What is wrong, as a sentence.

@@ -64,16 +64,16 @@ pub fn routes(profile: &Profile) -> Vec<Route> {
     profile.routes.iter().flat_map(of).collect()
 }
 
-/// A route as a worker serves it.
+/// A route, and the answers that this worker keeps of it.
 struct Served {
     route: profile::Route,
     kept: Kept,
 }
 
-/// Says whether an answer was kept, as caches do.
+/// Says whether an answer comes from what was kept, as caches say it: HIT or MISS.
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
-/// What it is.
+/// Its part of the API's document.
 fn describe(route: &profile::Route, path: &str) -> Described {
     let profile::Response { status, size, .. } = &route.response;
     let code = status.as_str();
@@ -124,7 +124,7 @@ async fn serve(
                 missed = Some((key, *time));
             }
             step => {
-                // What is kept of a key is always the same work.
+                // An answer that is kept is made by its key, so that each answer of the key has the same work.
                 let index = || missed.map_or_else(|| exchange.index(), |(key, _)| key);
                 done.extend(run(step, target, exchange, index).await?);
             }
@@ -161,7 +161,7 @@ async fn run(
         }
         Step::Db(query) => db::run(target, *query, index()).await.map(Some),
         Step::RateLimit { limit, scope } => take_token(*limit, *scope, target, exchange).map(|()| None),
-        // They are in the answer's size; the others are done where what they need is known.
+        // Bytes are in the answer's size; `serve` does the others.
         Step::Bytes(_) | Step::Issue(_) | Step::Check(_) | Step::Cache { .. } => Ok(None),
     }
 }
@@ -200,7 +200,7 @@ pub fn schema(route: &profile::Route) -> RefOr<Schema> {
     issued.fold(steps, |object, name| object.property(name, String::schema()).required(name)).into()
 }
 
-/// Answers; with this body if it tells what was done.
+/// Answers, with this body unless the profile says the size of another.
 fn respond(
     response: &profile::Response,
     done: &[Done],

@@ -200,7 +200,7 @@ impl<'t> Entry<'t> {
         text
     }
 
-    /// A name for something of a profile's own.
+    /// A name that the profile's author has chosen, such as a switch's.
     pub fn word(&self, errors: &mut ProfileErrors<'_>) -> Option<String> {
         const LONGEST: usize = 32;
         let text = self.text(errors)?;

@@ -33,10 +33,11 @@ pub fn fault_rules(config: &Config) -> fault::Rules {
     }
 }
 
-/// Resolves the configuration, whose file has been read, and the profile that it names, whose `[limits]` lie below the configuration file and above
-/// the defaults. `offered` is what is served anyway, `room` how many routes there can be in all.
+/// Resolves the configuration, whose file has been read, and reads the profile that it names. The profile's `[limits]` are
+/// stronger than the defaults and weaker than the configuration file. `offered` is what is served anyway, `room` how many
+/// routes there can be in all.
 ///
-/// What stands in the profile for other words of its switches must be right too.
+/// The profile is read once more for each word that a switch is not set to: a mistake there must not wait for its `--set`.
 ///
 /// # Errors
 /// Every mistake in either.
@@ -58,7 +59,7 @@ pub fn load(layers: &Layers, offered: &[Offered], room: usize) -> Result<(Config
     Ok(loaded)
 }
 
-/// Resolves the configuration and reads the profile's text, with its switches set so.
+/// Resolves the configuration and reads the profile's text, with these switches set.
 pub fn load_set(
     layers: &Layers,
     name: &str,

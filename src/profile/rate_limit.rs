@@ -8,7 +8,7 @@ use crate::units::PerSecond;
 /// In the place of a rate: no limit.
 const OFF: &str = "off";
 
-/// Reads a limit. Nothing comes of one that is off, nor of a mistake.
+/// Reads a limit; `None` for one that is off, and for a mistake.
 pub fn read(entry: &Entry<'_>, scope: Scope, errors: &mut ProfileErrors<'_>) -> Option<Step> {
     let table = entry.table(&["rate", "burst"], errors)?;
     let rate = table.needed("rate", "how many requests a second, such as 200 or 0.5", errors);
@@ -18,7 +18,7 @@ pub fn read(entry: &Entry<'_>, scope: Scope, errors: &mut ProfileErrors<'_>) -> 
     Some(Step::RateLimit { limit: RateLimit { rate: rate?, burst: burst? }, scope })
 }
 
-/// Nothing comes of one that is off.
+/// Reads a rate; `None` for `"off"`, and for a mistake.
 fn read_rate(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<PerSecond> {
     if entry.value().get_ref().as_str() == Some(OFF) {
         return None;

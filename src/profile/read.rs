@@ -19,7 +19,8 @@ pub fn summary_of(text: &str) -> String {
     summary.and_then(|summary| summary.get_ref().as_str()).unwrap_or_default().to_owned()
 }
 
-/// What a profile says under `[limits]`, with switches set so, as far as it can be understood; `read` has the mistakes.
+/// What a profile says under `[limits]`, as far as it can be understood, with switches set as `given`. [`read`] tells the
+/// mistakes.
 pub fn limits(name: &str, text: &str, given: &[(Source, String)]) -> Vec<Limit> {
     let (table, _) = DeTable::parse_recoverable(text);
     let mut errors = ProfileErrors::new(name, text);
@@ -105,7 +106,7 @@ pub fn read(name: &str, text: &str, rules: &Rules<'_>) -> Result<Profile, Vec<Mi
     Ok(Profile { name: name.to_owned(), summary, switches, routes, faults, load, published, text })
 }
 
-/// The switches that a profile declares, set so.
+/// The switches that a profile declares, set as `given`.
 fn read_switches(table: &DeTable<'_>, given: &[(Source, String)], errors: &mut ProfileErrors<'_>) -> Vec<Switch> {
     let declared = table.get(SWITCH).map(|value| Entry::new(SWITCH.to_owned(), value));
     let mut switches = declared.map_or_else(Vec::new, |declared| switches::read(&declared, errors));

@@ -54,8 +54,8 @@ pub fn read(entry: &Entry<'_>, carriers: [Carrier; 2], errors: &mut ProfileError
     Some(Signed { name: name.word(errors)?, of, carrier })
 }
 
-/// Whether the values of a route's steps can be what they say: each is there once, behind the one that it is of and before
-/// a cache, and the path has a part for it.
+/// Whether a route can issue and check its signed values: each is there once, after the one that it is of and before a cache,
+/// and one that stands in the path has an open part of its name.
 pub fn check(steps: &[Step], path: &str, errors: &mut ProfileErrors<'_>, (at, key): (usize, &str)) {
     let mut known: Vec<&str> = Vec::new();
     let has_cache = steps.iter().any(|step| matches!(step, Step::Cache { .. }));

@@ -1,7 +1,7 @@
 //! Switches of a profile: what `--set NAME=VALUE` may change, and where in the text their values stand.
 //!
 //! `{ switch = "pool" }` stands for the switch's value. `{ switch = "indexes", on = "yes", off = "no" }` stands for what is
-//! given for its word; for a word for which nothing is given, the key or the item is left out.
+//! given for the word that the switch is set to; where nothing is given for that word, the key or the list's item is left out.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -121,7 +121,7 @@ fn read_range(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<[u64;
     }
 }
 
-/// Sets switches as `--set` says, each `NAME=VALUE` with its source. What has no `=` is refused with the configuration.
+/// Sets switches as `--set` says, each `NAME=VALUE` with its source. The configuration has refused what has no `=`.
 pub fn set(switches: &mut [Switch], given: &[(Source, String)], errors: &mut ProfileErrors<'_>) {
     let mut done: Vec<&str> = Vec::new();
     for (source, text) in given {
@@ -140,7 +140,7 @@ pub fn set(switches: &mut [Switch], given: &[(Source, String)], errors: &mut Pro
     }
 }
 
-/// For each word that a switch is not set to: how all would be set with that word in its place.
+/// For each word that a switch is not set to: what `--set` would say of all switches to have that word.
 pub fn other_words(switches: &[Switch]) -> Vec<Vec<(Source, String)>> {
     let set = |changed: &Switch, word: &str| {
         let value =
@@ -181,7 +181,7 @@ fn put_table<'t>(
     let mut whole = DeTable::new();
     for (key, value) in table {
         let path = full_name(path, key.get_ref());
-        // Those at the top are the declarations themselves, and figures that a report reads from the text.
+        // At the top stand the declarations of the switches, and the figures, which a report reads without them.
         let is_fixed = [SWITCH, "published"].contains(&&*path);
         let put = if is_fixed { Some(value.clone()) } else { put_value(value, &path, switches, errors) };
         if let Some(value) = put {

@@ -51,7 +51,7 @@ impl Effort {
     }
 }
 
-/// How long requests of a route have waited for the loop while one of which other route held it.
+/// How long requests of a route have waited for their worker's loop: a sum for each route whose requests held it meanwhile.
 #[derive(Zeroable)]
 #[repr(C)]
 pub struct BehindRecord {

@@ -80,7 +80,7 @@ impl RouteRecord {
         add(&self.statuses[place], 1);
     }
 
-    /// For the same.
+    /// Adds what a request has spent. For the record's one writer.
     pub(super) fn record(&self, effort: &Effort) {
         let Effort { spent, held_ns, behind } = effort;
         if let Some(Spent { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns }) = *spent {

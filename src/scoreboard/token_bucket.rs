@@ -7,21 +7,21 @@ use bytemuck::Zeroable;
 
 use crate::rate_limit::{RateLimit, Verdict};
 
-/// A bucket, in a cache line of its own. It begins full. No worker can hold it up: one that is killed in the midst has
-/// taken a token, or none.
+/// A bucket, in a cache line of its own. It begins full. A worker that is killed while it takes a token has taken it or not:
+/// there is no lock that it could leave behind.
 #[derive(Zeroable)]
 #[repr(C, align(128))]
 pub struct TokenBucket(AtomicU64);
 
 impl TokenBucket {
-    /// Takes a token of a limit, by a clock that all workers share.
+    /// Takes a token, if this limit has one, by a clock that all workers share.
     ///
     /// # Errors
     /// How many nanoseconds it is until the next token, if there is none.
     pub fn take(&self, limit: RateLimit, now_ns: impl Fn() -> u64) -> Result<(), u64> {
         let mut state = self.0.load(Acquire);
         loop {
-            // The clock is read after the state, so that it is not behind the clock of whoever wrote that.
+            // The clock is read after the state, so that it shows no earlier time than to the worker that wrote the state.
             let (next, taken) = match limit.judge(state, now_ns()) {
                 Verdict::Taken { state_ns } => (state_ns, Ok(())),
                 Verdict::Empty { wait_ns, state_ns } => (state_ns, Err(wait_ns)),
@@ -44,7 +44,7 @@ mod tests {
 
     use super::*;
 
-    /// By a clock that each request moves on by a microsecond there are always more requests than tokens.
+    /// Each request moves the clock on by a microsecond, so that more requests come than tokens.
     #[test]
     fn threads_take_each_token_once_and_leave_none() {
         const REQUESTS: u64 = 50_000;

@@ -1,4 +1,4 @@
-//! What the routes of the target have in common that describe themselves.
+//! What the target's routes have in common when they describe themselves.
 
 use utoipa::openapi::schema::{OneOfBuilder, Schema};
 use utoipa::openapi::{RefOr, ResponseBuilder};

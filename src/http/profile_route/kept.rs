@@ -9,18 +9,18 @@ use bytes::Bytes;
 use crate::sys::lock;
 use crate::units::nanoseconds;
 
-/// The answers of one route, by their keys.
+/// The bodies of one route's answers, by their keys, each with the time until which it is kept.
 #[derive(Default)]
 pub struct Kept(Mutex<HashMap<u64, (u64, Bytes)>>);
 
 impl Kept {
-    /// The answer of a key, unless it has been kept for long enough (monotonic).
+    /// The body of a key, unless its time is over at `now_ns` (monotonic).
     pub fn get(&self, key: u64, now_ns: u64) -> Option<Bytes> {
         let kept = lock(&self.0);
         kept.get(&key).filter(|(until_ns, _)| *until_ns > now_ns).map(|(_, body)| body.clone())
     }
 
-    /// Keeps an answer in the place of the one before.
+    /// Keeps a body for a time, in the place of the one before.
     pub fn put(&self, key: u64, now_ns: u64, time: Duration, body: Bytes) {
         lock(&self.0).insert(key, (now_ns.saturating_add(nanoseconds(time)), body));
     }

@@ -1,8 +1,8 @@
 //! Signed values, which a client is given by one request and has to show in others.
 //!
-//! Nothing of them is kept: a value says its number and a signature that follows from the run's seed, so that every worker can
-//! check what another one has issued, and a successor what a dead one has. They make a load script correlate; whoever knows the
-//! seed can make one, so they guard nothing.
+//! The target keeps none of them: a value is a number with a signature, which follows from the number and the run's seed. So
+//! every worker can check what another one has issued, also one that is dead. They are there so that a load script has to
+//! correlate. They guard nothing: whoever knows the seed can make one.
 
 use std::convert::Infallible;
 
@@ -74,7 +74,7 @@ impl<'a> Known<'a> {
     /// Takes the value that the request shows.
     ///
     /// # Errors
-    /// 401 without a cookie, 404 for another path than one that was issued.
+    /// 401 without a cookie that was issued, 404 for a part of the path that was not.
     pub fn check(&mut self, signed: &'a Signed) -> Result<(), Box<Response>> {
         let Signed { name, of, carrier } = signed;
         let shown = match carrier {
@@ -109,7 +109,7 @@ impl<'a> Known<'a> {
         Err(Box::new(response))
     }
 
-    /// The value with this number, which belongs to what it is of.
+    /// The value with this number. Its signature covers the value that it is of, too: a cart is good for one session only.
     fn value(&self, signed: &Signed, number: u64) -> String {
         let Signed { name, of, carrier: _ } = signed;
         // The profile was checked for it: what it is of comes before it.
