@@ -112,6 +112,7 @@ fn what_can_t_be_set_is_refused_with_what_can() {
 fn declarations_and_places_are_checked_for_every_word() {
     let route = "[[route]]\npath = '/a'\n";
     let switch = "[[switch]]\nname = 'x'\nabout = 'y'\nwords = ['on', 'off']\ndefault = 'on'\n";
+    let limit = |switch: &str, place: &str| format!("{switch}[limits]\nmax_inflight = {{ {place} }}\n");
     for (text, place, says) in [
         ("switch = 1\n", "1 column 10: switch = 1", "must be a list"),
         (
@@ -134,31 +135,24 @@ fn declarations_and_places_are_checked_for_every_word() {
         ),
         (&*[switch, switch].concat(), "6 column 1: switch", "x is declared twice"),
         (
-            &*format!("{switch}[limits]\nmax_inflight = {{ switch = 'z' }}\n"),
+            &*limit(switch, "switch = 'z'"),
             "7 column 27: limits.max_inflight.switch = z",
             "the profile has x (on or off)",
         ),
         (
-            &*format!("{switch}[limits]\nmax_inflight = {{ switch = 'x', maybe = 1 }}\n"),
+            &*limit(switch, "switch = 'x', maybe = 1"),
             "7 column 32: limits.max_inflight.maybe",
             "no word of x: it is on or off",
         ),
         // Of the word that it isn't set to.
-        (
-            &*format!("{switch}[limits]\nmax_inflight = {{ switch = 'x', on = 1, off = 0 }}\n"),
-            "7 column 1: limits.max_inflight = 0",
-            "must be 1 to",
-        ),
+        (&*limit(switch, "switch = 'x', on = 1, off = 0"), "7 column 1: limits.max_inflight = 0", "must be 1 to"),
         (
             &*format!("{switch}[rate_limit]\nburst = 1\nrate = {{ switch = 'x', on = 5, off = -1 }}\n"),
             "8 column 38: rate_limit.rate = -1",
             "is not a plain decimal",
         ),
         (
-            &*format!(
-                "{}[limits]\nmax_inflight = {{ switch = 'x', on = 1 }}\n",
-                switch.replace("default", "range = [1, 2]\ndefault")
-            ),
+            &*limit(&switch.replace("default", "range = [1, 2]\ndefault"), "switch = 'x', on = 1"),
             "8 column 16: limits.max_inflight",
             "may be a number",
         ),
