@@ -60,10 +60,7 @@ fn exhausted(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Finding>
         },
     );
     let sentence = format!("{}{waited}{in_vain}", in_phase(run, phase));
-    let most = |figure| {
-        let within = run.target.of(figure).filter(|(row, _)| row.to_s > phase.from_s && row.to_s <= phase.to_s);
-        within.filter_map(|(_, cell)| cell.most()).reduce(f64::max)
-    };
+    let most = |figure| run.target.ended_between(figure, (phase.from_s, phase.to_s)).most();
     Some(Finding {
         rule: Rule::Database,
         weight: if share >= Some(MOSTLY) || counts.db_timeouts > 0 { Weight::Limit } else { Weight::Note },

@@ -38,10 +38,7 @@ fn of_phase(run: &Recording, phase: &Phase) -> Option<(f64, Finding)> {
     if wait_us < WORTH_US || share < HARDLY {
         return None;
     }
-    let most = |figure| {
-        let within = run.target.of(figure).filter(|(row, _)| row.to_s > phase.from_s && row.to_s <= phase.to_s);
-        within.filter_map(|(_, cell)| cell.most()).reduce(f64::max)
-    };
+    let most = |figure| run.target.ended_between(figure, (phase.from_s, phase.to_s)).most();
     let threads = run.about.number("/config/pool_threads");
     let of_so_many = threads.map_or_else(String::new, |threads| format!(" (--pool-threads {})", number(threads)));
     let sentence = format!(

@@ -1,5 +1,6 @@
 //! Figures between two moments that need not be the ends of rows.
 
+use super::cell::Cell;
 use super::figure::Figure;
 use super::series::Series;
 
@@ -17,6 +18,13 @@ impl Series {
             is_known |= shared_s >= stretch.seconds() / 2.0;
         }
         is_known.then(|| sum / seconds)
+    }
+
+    /// A figure in all stretches that end after one moment, and at another at the latest.
+    #[must_use]
+    pub fn ended_between(&self, figure: Figure, (from_s, to_s): (f64, f64)) -> Cell {
+        let within = self.of(figure).filter(|(stretch, _)| stretch.to_s > from_s && stretch.to_s <= to_s);
+        within.fold(Cell::default(), |sum, (_, cell)| sum.and(cell))
     }
 
     /// What a counter of the target, which begins at 0 with the run, had come to: between two rows, by the time that has passed.

@@ -102,24 +102,20 @@ struct Counted<'a> {
 impl<'a> Measured<'a> {
     fn of(run: &Recording, phase: &'a Phase) -> Self {
         // The first and the last row in which there was load may reach beyond the phase, and the phase beyond them.
-        let is_in = |to_s: f64| to_s > phase.from_s && to_s <= phase.to_s;
         let loaded = run.target.of(Figure::Rps).filter(|(_, rps)| rps.most().is_some_and(|rps| rps > 0.0));
         let loaded = loaded.filter(|(stretch, _)| stretch.to_s > phase.from_s && stretch.from_s < phase.to_s);
         let ends = loaded.fold(None, |ends: Option<(f64, f64)>, (stretch, _)| {
             Some((ends.map_or(stretch.from_s, |(from_s, _)| from_s), stretch.to_s))
         });
         let (from_s, to_s) = ends.unwrap_or((phase.from_s, phase.to_s));
-        let most = |figure| {
-            let cells = run.target.of(figure).filter(|(stretch, _)| is_in(stretch.to_s));
-            cells.fold(Cell::default(), |sum, (_, cell)| sum.and(cell))
-        };
+        let cell = |figure| run.target.ended_between(figure, (phase.from_s, phase.to_s));
         Self {
             phase: &phase.name,
             counted: phase.figures.as_ref().map(Counted::of),
             seconds: to_s.min(phase.to_s) - from_s.max(phase.from_s),
-            host_cpu: most(Figure::HostCpu),
-            host_memory: most(Figure::HostMemory),
-            connections: most(Figure::Connections),
+            host_cpu: cell(Figure::HostCpu),
+            host_memory: cell(Figure::HostMemory),
+            connections: cell(Figure::Connections),
         }
     }
 
