@@ -72,6 +72,13 @@ impl Published {
         self.figures.get(name).copied()
     }
 
+    /// The quantile that a figure's name says, of `p99_9_ms` 0.999; `None` for every other figure.
+    #[must_use]
+    pub fn quantile(name: &str) -> Option<f64> {
+        let percent: f64 = name.strip_prefix('p')?.strip_suffix("_ms")?.replace('_', ".").parse().ok()?;
+        Some(percent / 100.0)
+    }
+
     /// Every figure with its name, as reports have them.
     pub fn in_order(&self) -> impl Iterator<Item = (&'static str, f64)> + '_ {
         FIGURES.into_iter().filter_map(|name| Some((name, self.figure(name)?)))

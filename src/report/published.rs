@@ -142,7 +142,7 @@ impl<'a> Measured<'a> {
             "max_ms" => ms(latency().filter(|latency| !latency.is_empty()).map(|latency| float(latency.max_ns))),
             "cpu_pct" => host_cpu.mean(),
             "memory_pct" => host_memory.mean(),
-            _ => ms(latency()?.quantile_ns(quantile(name)?).map(float)),
+            _ => ms(latency()?.quantile_ns(Published::quantile(name)?).map(float)),
         }
     }
 }
@@ -174,12 +174,6 @@ fn ratio(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| float(part) / float(whole))
 }
 
-/// `p99_9_ms` is 0.999.
-fn quantile(name: &str) -> Option<f64> {
-    let percent: f64 = name.strip_prefix('p')?.strip_suffix("_ms")?.replace('_', ".").parse().ok()?;
-    Some(percent / 100.0)
-}
-
 /// How a figure is shown.
 type Shown = fn(f64) -> String;
 
@@ -202,7 +196,7 @@ fn title(name: &str) -> (String, Shown) {
         "cpu" => ("CPU of the machine".to_owned(), how),
         "memory" => ("memory of the machine".to_owned(), how),
         "concurrency" | "users" => (format!("{what}; connections, most"), how),
-        _ if quantile(name).is_some() => (what.replace('_', "."), how),
+        _ if Published::quantile(name).is_some() => (what.replace('_', "."), how),
         _ => (what.replace('_', " "), how),
     }
 }

@@ -49,10 +49,7 @@ fn count(set: &Published, name: &str) -> Option<u64> {
 
 fn latency(set: &Published) -> Latency {
     let us = |name: &str| set.figure(name).map(|ms| ms * 1e3);
-    let quantile = |(name, ms): (&String, &f64)| {
-        let percent: f64 = name.strip_prefix('p')?.strip_suffix("_ms")?.replace('_', ".").parse().ok()?;
-        Some((percent / 100.0, ms * 1e3))
-    };
+    let quantile = |(name, ms): (&String, &f64)| Some((Published::quantile(name)?, ms * 1e3));
     let mut quantiles: Vec<(f64, f64)> = set.figures.iter().filter_map(quantile).collect();
     quantiles.sort_by(|(one, _), (other, _)| one.total_cmp(other));
     Latency {
