@@ -50,7 +50,6 @@ fn among(sets: &[Published]) -> Table {
     let row = |check: Check| {
         let title = check.title();
         let Check { theirs, ours, cause, .. } = check;
-        let theirs = theirs.strip_prefix("report: ").map(str::to_owned).unwrap_or(theirs);
         vec![title, theirs, ours, cause]
     };
     Table {

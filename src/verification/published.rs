@@ -19,10 +19,14 @@ pub fn of_published(sets: &[Published]) -> Vec<Check> {
     checks
 }
 
-/// The checks in which published figures contradict each other.
+/// The checks in which published figures contradict each other. The callers' headings say that the figures are published, so
+/// `report: ` is left out before them.
 #[must_use]
 pub fn contradictions(sets: &[Published]) -> Vec<Check> {
-    of_published(sets).into_iter().filter(|check| check.verdict == Verdict::Differs).collect()
+    let differing = of_published(sets).into_iter().filter(|check| check.verdict == Verdict::Differs);
+    differing
+        .map(|check| Check { theirs: check.theirs.trim_start_matches("report: ").to_owned(), ..check })
+        .collect()
 }
 
 fn of_set(set: &Published, sets: usize) -> Vec<Check> {

@@ -37,7 +37,7 @@ impl Published {
         let sentence = |check: Check| {
             let title = check.title();
             let Check { theirs, ours, cause, .. } = check;
-            format!("Published, {title}: {cause} ({}; {ours})", theirs.trim_start_matches("report: "))
+            format!("Published, {title}: {cause} ({theirs}; {ours})")
         };
         arms.iter().any(Option::is_some).then(|| Self {
             arms,
