@@ -148,14 +148,14 @@ fn fill(
         bar.finish_and_clear();
         filled.map(|()| Value::Null).map_err(Value::from)
     });
-    if matches!(filled, Ok(Ended::Well(_))) {
-        return Ok(Prepared::Ready(database));
-    }
+    let unfilled = match filled {
+        Ok(Ended::Well(_)) => return Ok(Prepared::Ready(database)),
+        Ok(Ended::Interrupted(end)) => Ok(Prepared::Interrupted(end)),
+        Ok(Ended::Badly(sentence)) => Err(sentence.as_str().unwrap_or_default().to_owned()),
+        Err(sentence) => Err(format!("the database can't be filled: {sentence}")),
+    };
     database.remove_files();
-    match filled.map_err(|sentence| format!("the database can't be filled: {sentence}"))? {
-        Ended::Interrupted(end) => Ok(Prepared::Interrupted(end)),
-        Ended::Well(said) | Ended::Badly(said) => Err(said.as_str().unwrap_or_default().to_owned()),
-    }
+    unfilled
 }
 
 /// Has a child reach a server and fill its tables. A server that is down is no error: it may come up later.
