@@ -143,7 +143,15 @@ fn serve(
         clocks: Arc::clone(&clocks),
         worker: worker_duty(config, &profile, &addresses, database.as_deref()),
         reread: reread::reread(config, profile, resolve, &board, addresses.clone(), database.clone()),
-        observer: observer_duty(config, &board, &clocks, &sockets, &directory, (record, started_ns, screen)),
+        observer: observer_duty(
+            config,
+            &board,
+            &clocks,
+            &sockets,
+            &directory,
+            database.is_some(),
+            (record, started_ns, screen),
+        ),
         shutdown_timeout: config.shutdown_timeout,
         drain_delay: config.drain_delay,
         duration: config.duration,
@@ -245,6 +253,7 @@ fn observer_duty(
     clocks: &Arc<Vec<[Arc<ThreadGroup>; SEATS]>>,
     sockets: &Sockets,
     directory: &RunDirectory,
+    has_database: bool,
     (record, started_ns, screen): (Value, u64, Screen),
 ) -> ObserverDuty {
     let (config, board, clocks) = (config.clone(), Arc::clone(board), Arc::clone(clocks));
@@ -263,7 +272,7 @@ fn observer_duty(
             admin: (!admin.is_empty()).then_some(Admin { listeners: admin, token }),
             mode: config.mode.name(),
             profile: config.profile.clone(),
-            has_database: !record["database"].is_null(),
+            has_database,
             instance: config.instance().map(ToOwned::to_owned),
             addresses: addresses.clone(),
             processes: match config.mode {
