@@ -181,9 +181,8 @@ fn pools<Figures: Requests>() -> impl Iterator<Item = Column<Figures>> {
 
 fn of_totals<Figures: Requests>(counted: &'static Counted) -> Column<Figures> {
     let Counted { column: name, meaning, amount, .. } = counted;
-    let unit = if name.ends_with("_seconds_total") { "s" } else { "count" };
     let cell: Cell<Figures> = Box::new(|row| amount(row.figures.totals()).cell());
-    Column { name, unit, source: "scoreboard", meaning, cell }
+    Column { name, unit: amount(&Totals::nothing()).unit(), source: "scoreboard", meaning, cell }
 }
 
 /// The header of a file with these columns.

@@ -28,6 +28,14 @@ pub enum Amount {
 use Amount::{Count, Time};
 
 impl Amount {
+    /// Of its cell.
+    pub fn unit(&self) -> &'static str {
+        match self {
+            Count(_) => "count",
+            Time(_) => "s",
+        }
+    }
+
     /// As a cell.
     pub fn cell(&self) -> String {
         match self {
