@@ -48,8 +48,13 @@ const BOUNDS_NS: [u64; 18] = [
 
 /// What the route is.
 pub fn describe(_: bool) -> Described {
-    let kind = format!("{TEXT_FORMAT}; charset=utf-8");
-    figures("The last tick, for Prometheus").answers("200", "The text format", &kind, string()).refuses(&[503])
+    figures("The last tick, for Prometheus")
+        .answers("200", "The text format", &content_type(), string())
+        .refuses(&[503])
+}
+
+fn content_type() -> String {
+    format!("{TEXT_FORMAT}; charset=utf-8")
 }
 
 /// The last tick as text.
@@ -57,7 +62,7 @@ pub async fn metrics(State(target): State<Target>) -> Result<impl IntoResponse, 
     let nothing = || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "nothing has been read yet; ask again");
     let tick = target.live.last().ok_or_else(nothing)?;
     let text = text(&tick, target.live.about(), clock::monotonic_ns());
-    Ok(([(header::CONTENT_TYPE, format!("{TEXT_FORMAT}; charset=utf-8"))], text))
+    Ok(([(header::CONTENT_TYPE, content_type())], text))
 }
 
 /// Only the age is not the same until the next tick.
