@@ -295,7 +295,7 @@ fn slot_sample(
         generation: slot.generation,
         pid: slot.pid,
         state: slot.state_name(),
-        beat_ns: slot.workers.last().map(|worker| worker.beat_ns).filter(|beat_ns| *beat_ns > 0),
+        beat_ns: slot.beat_ns(),
         is_live: slot.workers.iter().any(|worker| worker.state == SeatState::Live),
         is_implausible: !plausible,
         group,

@@ -101,6 +101,12 @@ impl SlotReading {
             (SlotState::Unused | SlotState::Filled, None) => "ended",
         }
     }
+
+    /// When the loop of its newest worker last turned (monotonic), if one sits there and it did.
+    #[must_use]
+    pub fn beat_ns(&self) -> Option<u64> {
+        self.workers.last().map(|worker| worker.beat_ns).filter(|beat_ns| *beat_ns > 0)
+    }
 }
 
 /// What a broken worker has written may be too large to be added; nobody's reading may end by that.

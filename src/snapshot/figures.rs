@@ -118,7 +118,6 @@ impl Figures {
 
 impl SlotFigures {
     fn of(slot: &SlotReading) -> Self {
-        let beat_ns = slot.workers.last().map(|worker| worker.beat_ns).filter(|beat_ns| *beat_ns > 0);
         Self {
             slot: slot.slot,
             generation: slot.generation,
@@ -126,7 +125,7 @@ impl SlotFigures {
             state: slot.state_name().to_owned(),
             totals: slot.totals,
             now: slot.totals.gauges(),
-            beat_ns,
+            beat_ns: slot.beat_ns(),
         }
     }
 
