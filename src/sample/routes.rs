@@ -1,4 +1,4 @@
-//! How long requests took in a tick: of each route, and of the whole target.
+//! What each route did in a tick; and how long requests took in it, on all routes together.
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ pub struct EarlierRoute {
     pub account: Account,
 }
 
-/// What was counted on a route, as the model of all totals has it. What is finished was started.
+/// What was counted on a route, as [`Totals`]. A route counts no starts: what has finished is all that has started.
 fn totals(reading: &RouteReading) -> Totals {
     let RouteCounts { client_gone, broken, shed, rate_limited, told: _, held_ns: _ } = reading.counts;
     let (finished, errors) = (reading.finished(), reading.errors());
@@ -55,11 +55,11 @@ pub(super) fn between(
     interval_ns: Option<u64>,
 ) -> (Vec<RouteSample>, Durations<Distribution>) {
     let mut all = Durations::default();
+    let nothing = EarlierRoute::default();
     let samples = readings.iter().map(|reading| match earlier {
         None => first_seen(reading),
         Some(earlier) => {
             let before = earlier.iter().find(|earlier| earlier.reading.number == reading.number);
-            let nothing = EarlierRoute::default();
             let (sample, recorded) = one(before.unwrap_or(&nothing), reading, interval_ns);
             all.merge(&recorded);
             sample
@@ -91,10 +91,11 @@ fn one(
         reading.durations.since(&before.reading.durations)
     };
     // A broken worker may have written anything: then the tick counts nothing for the route.
-    let recorded = recorded.filter(|_| plausible).unwrap_or_else(|| {
+    let recorded = recorded.filter(|_| plausible);
+    if recorded.is_none() {
         account.told = before.account.told;
-        Durations::default()
-    });
+    }
+    let recorded = recorded.unwrap_or_default();
     let finished = |account: &Account| account.told.counts.finished.into();
     let sample = RouteSample {
         reading: Arc::clone(reading),
