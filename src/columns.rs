@@ -161,7 +161,7 @@ fn processes<Figures: Common>() -> [Column<Figures>; 3] {
     ]
 }
 
-/// Requests and connections, with the rate behind the count that it is made of.
+/// The columns of [`REQUESTS`], with the rate after `requests_total`, of which it is made.
 fn requests<Figures: Requests>() -> impl Iterator<Item = Column<Figures>> {
     let rate = column(
         "rps",

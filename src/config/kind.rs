@@ -105,7 +105,7 @@ pub enum Written {
     Texts(Vec<String>),
 }
 
-/// What a setting's value is to the program.
+/// A type of which the program has a setting's value.
 pub trait Value: Sized {
     /// Reads what was typed.
     ///
@@ -113,7 +113,7 @@ pub trait Value: Sized {
     /// What is wrong and what is allowed, as a clause.
     fn read(text: &str, kind: &Kind) -> Result<Self, String>;
 
-    /// Makes one of all that were given. Only a list takes more than one.
+    /// Joins all values that were given. Only a list takes more than one.
     fn join(values: Vec<Self>) -> Option<Self> {
         values.into_iter().next()
     }
@@ -127,7 +127,7 @@ pub trait Value: Sized {
     fn written(&self, kind: &Kind) -> Written;
 }
 
-/// What is wrong with a value that is not of a kind.
+/// What is wrong with a value that its kind does not allow.
 pub fn must_be(kind: &Kind) -> String {
     format!("must be {kind}")
 }
@@ -172,7 +172,7 @@ impl Value for Duration {
     }
 }
 
-/// None where it is never over, or where there is no such time.
+/// `None` is never, or a time that was not given.
 impl Value for Option<Duration> {
     fn read(text: &str, kind: &Kind) -> Result<Self, String> {
         Duration::read(text, kind).map(|duration| Some(duration).filter(|duration| !duration.is_zero()))
@@ -237,7 +237,7 @@ impl Value for Vec<Address> {
     }
 }
 
-/// Whether there are such switches is for the profile to say.
+/// Switches of the profile. Whether it has them is checked where the profile is read.
 impl Value for Vec<String> {
     fn read(text: &str, kind: &Kind) -> Result<Self, String> {
         if text.contains('=') { Ok(vec![text.to_owned()]) } else { Err(must_be(kind)) }
@@ -265,7 +265,7 @@ fn list(values: &[impl Display]) -> Written {
     }
 }
 
-/// None is `off`.
+/// `None` is `off`.
 impl Value for Option<Address> {
     fn read(text: &str, _: &Kind) -> Result<Self, String> {
         match text {
@@ -296,7 +296,7 @@ impl Value for Phases {
     }
 }
 
-/// One of a few words.
+/// A type whose values are a few words.
 trait Word: Copy + Display + 'static {
     const WORDS: &'static [Self];
 }
@@ -343,7 +343,7 @@ impl Value for String {
     }
 }
 
-/// What is made of a text, and may be left out.
+/// A type that is made of a text, for settings that may be left out.
 trait Text {
     fn of(text: String) -> Self;
     fn written(&self) -> Written;

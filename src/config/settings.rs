@@ -103,8 +103,8 @@ const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 
 /// Makes [`SETTINGS`] and [`Config`]. An entry is: the field of `Config` and its type, the flag, what `--help` shows in the
-/// value's place, the default, what is allowed, and what the setting does. `workers` has no field of the table's: its default
-/// depends on the machine.
+/// value's place, the default, what is allowed, and what the setting does. `workers` has no field in the table, since its
+/// default depends on the machine.
 macro_rules! settings {
     ($($heading:ident { $($($field:ident: $type:ty,)? $name:literal, $placeholder:literal, $default:literal, $kind:expr, $help:literal;)* })*) => {
         /// Every setting, in the order of `--help`.
@@ -151,7 +151,7 @@ macro_rules! settings {
     };
 }
 
-/// Who knows the value of each setting.
+/// Finds the value of each setting, for [`Config::read`].
 pub(super) trait Read {
     /// The value of the setting with this name.
     fn read<T: Value>(&mut self, name: &'static str) -> T;

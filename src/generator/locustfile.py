@@ -31,7 +31,7 @@ class Client(HttpUser):
             self.send(*LOGIN)
         budget.answered(self.environment)
 
-    # What varies in a path is what an answer to this user has called so, or else a number.
+    # A name in braces stands for the value that an answer to this user had under it, or else for a number.
     def send(self, method, path, data):
         def value(name):
             return quote(str(self.known.get(name[1], random.randrange(1, 1000))), safe="")

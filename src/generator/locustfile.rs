@@ -75,8 +75,8 @@ impl Mix {
         Self { routes: vec![Weighted { request, weight: 1.0 }], ..Self::default() }
     }
 
-    /// The Python text. What varies in a path is a number, or what an earlier answer to the same user called so. A load of so
-    /// many requests ends when the last of them is answered, so that none is given up.
+    /// The Python text. A name in braces stands for the value that an earlier answer to the same user had under it, or else for
+    /// a number. A load of so many requests ends when the last of them is answered, so that none is given up.
     #[must_use]
     pub fn locustfile(&self) -> String {
         let Self { routes, login, think_s: (least_s, most_s), stages, requests } = self;

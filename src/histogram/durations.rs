@@ -18,8 +18,8 @@ pub struct Durations<T> {
     pub queue: T,
     /// Timer, pool thread or piece of the body ready → the loop runs the request on.
     pub loop_wait: T,
-    /// A request's waits for connections to the database, all together: a part of its service. Nothing of requests that have
-    /// had no answer of the database.
+    /// A request's waits for connections to the database, all together: a part of its service. Recorded only for requests that
+    /// the database has answered.
     pub acquire: T,
 }
 

@@ -206,7 +206,7 @@ struct Route {
     method: &'static str,
     path: &'static str,
     handler: MethodRouter<Target>,
-    /// What it is, where a write needs the token or not.
+    /// Describes it, given whether a write needs the token.
     describe: fn(bool) -> Described,
 }
 

@@ -18,8 +18,8 @@ const LONG_SECONDS: f64 = 2.9;
 /// A wait that is counted when it ends may reach over so many rows.
 const HELD: usize = 8;
 
-/// From here on a resource is at its limit, in per cent of it. Of a core, of all cores, of a quota: what the kernel's own accounting leaves of 100 %. Of memory, queues and room for
-/// requests: too little left to work with.
+/// From here on a resource is at its limit, in per cent of that. The kernel's own accounting leaves no more of a core, of all
+/// cores or of a quota; of memory, queues and room for requests, too little is left to work with.
 pub const FULL_PCT: f64 = 95.0;
 
 /// Of the processors' time, so that others' work is no longer noise.

@@ -1,8 +1,7 @@
 //! The whole run in a few figures, as the live page shows its last tick.
 
 use super::table::shown;
-use crate::histogram::Quantiles;
-use crate::histogram::{Distribution, Durations};
+use crate::histogram::{Distribution, Durations, Quantiles};
 use crate::recording::{Cell, Figure, Recording};
 use crate::units::shown::{amount, bytes, float, microseconds, number, percent, span};
 

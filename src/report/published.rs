@@ -100,7 +100,7 @@ struct Counted<'a> {
 
 impl<'a> Measured<'a> {
     fn of(run: &Recording, phase: &'a Phase) -> Self {
-        // The first and the last row in which there was load may reach beyond the phase, and the phase beyond them.
+        // The time under load: from the first row with load to the last, and not beyond the phase.
         let loaded = run.target.of(Figure::Rps).filter(|(_, rps)| rps.most().is_some_and(|rps| rps > 0.0));
         let loaded = loaded.filter(|(stretch, _)| stretch.to_s > phase.from_s && stretch.from_s < phase.to_s);
         let ends = loaded.fold(None, |ends: Option<(f64, f64)>, (stretch, _)| {

@@ -8,8 +8,8 @@ use crate::maybe_known::MaybeKnown;
 use crate::scoreboard::Counts;
 use crate::snapshot::Totals;
 
-/// More than a worker counts of anything in a tick. Microseconds of connections come close: a million of them, open for
-/// days, are counted at once by a worker that stood still.
+/// More than a worker counts of anything in a tick. The time of its connections, in microseconds, comes closest: a worker that
+/// stood still for three days adds that of a million connections at once.
 const MOST_IN_A_TICK: u64 = 1 << 58;
 
 /// What the counters of a slot or of a route said, and what was made of it.

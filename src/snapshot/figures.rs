@@ -14,7 +14,7 @@ use crate::maybe_known::MaybeKnown;
 pub struct Figures {
     /// Sums over all slots.
     pub totals: Totals,
-    /// What came and went, at that instant.
+    /// What rises and falls, at that instant.
     #[serde(flatten)]
     pub now: Gauges,
     /// What all accept queues together had dropped at the last tick.
@@ -42,7 +42,7 @@ pub struct SlotFigures {
     /// Of all its workers.
     #[serde(flatten)]
     pub totals: Totals,
-    /// What came and went, at that instant.
+    /// What rises and falls, at that instant.
     #[serde(flatten)]
     pub now: Gauges,
     /// When its newest worker's loop last turned (monotonic).

@@ -16,7 +16,7 @@ pub struct Totals {
     pub cpu_ns: MaybeKnown,
 }
 
-/// How many there are of what comes and goes, at one instant.
+/// What rises and falls, at one instant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Gauges {
@@ -35,7 +35,7 @@ pub struct Gauges {
 }
 
 impl Totals {
-    /// Of nobody: all of it is known, and nothing.
+    /// Nothing was counted: every figure is known, and 0.
     #[must_use]
     pub fn nothing() -> Self {
         Self { cpu_ns: 0.into(), ..Self::default() }
@@ -60,7 +60,7 @@ impl Totals {
         }
     }
 
-    /// What follows from what has begun and what has ended since the run began.
+    /// How much of what has begun since the run began has not ended.
     #[must_use]
     pub fn gauges(&self) -> Gauges {
         let Self { counts, lost, cpu_ns: _ } = self;

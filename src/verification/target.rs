@@ -242,10 +242,11 @@ impl Target {
         self.rejected.unwrap_or(0) + self.refused.unwrap_or(0)
     }
 
-    /// Why figures of all answers can't be held against those of its requests: some of the answers are of none.
+    /// Why a generator's figures of all answers can't be held against the target's figures of its requests, where too many of
+    /// the answers were to none of those requests.
     #[must_use]
     pub fn others_among_answers(&self) -> Option<String> {
-        /// Fewer of all answers move no percentile but the last.
+        /// A smaller share of all answers moves only the last percentiles.
         const MANY: f64 = 0.01;
         let (besides, answered) = (self.answered_besides(), self.answered()?);
         (float(besides) > MANY * float(answered)).then(|| {

@@ -101,7 +101,8 @@ async fn collect(mut body: Body) -> Result<Vec<u8>, Refusal> {
 /// What a body asks for, which is one JSON value.
 ///
 /// # Errors
-/// The first mistake in it, with its place and what is allowed there: of the fields that are named here, wherever they stand, or of the whole.
+/// The first mistake in it, with its place and what is allowed there: what `fields` says of a field of that name, at any depth,
+/// or else `whole`.
 pub fn parse<T: DeserializeOwned>(body: &[u8], whole: &str, fields: &[(&str, &str)]) -> Result<T, Mistake> {
     let allowed = |place: &str| {
         let name = place.rsplit('.').next();
