@@ -55,8 +55,7 @@ export PATH=$work:$PATH
 # Loads a target of the profile with a command, which should take so long and writes $run/generator.out; then verifies and
 # reports. {out} in the command is that file.
 measure() { # run seconds command [argument of quintain]…
-    local seconds=$2 begun=$SECONDS out=$PWD/$1.out done loading
-    run=$1
+    local run=$1 seconds=$2 begun=$SECONDS out=$PWD/$1.out done loading
     quintain --profile "$name" --listen 127.0.0.1:0 --admin 127.0.0.1:0 --run-dir "$run" --sample-interval 250ms --quiet --log error \
         "${@:4}" --while "${3//\{out\}/$out} && curl -s {admin}/stats >$PWD/$run.stats.json && curl -s {admin}/metrics >$PWD/$run.metrics" >"$run.done" 2>"$run.err" &
     loading=$!
@@ -89,7 +88,7 @@ account() { # run
     grep '^differs' "$1/verify.txt" | grep -vE '^differs +(requests|failures|status) ' | sed 's/^/  verify: /' || true
 }
 is() { [ "$1" = "$2" ]; }
-# Answers of a status, by the target; of all from 400 on without one.
+# How many answers of a status the target has counted; without a status, how many from 400 on.
 status() { # run [status]
     jq --arg status "${2:-}" '[.status | to_entries[] | select(if $status == "" then .key >= "400" else .key == $status end) | .value] | add // 0' "$1/$1.stats.json"
 }
@@ -107,27 +106,35 @@ mean_ms() { # run route
 waited_ms() { # run route
     jq --arg route "$2" '.routes[] | select(.route == $route) | .work | .io_seconds / .requests * 1e5 | round / 100' "$1/$1.stats.json"
 }
-# How much of its time the least busy worker's event loop did not sleep, in most rows; and the cores that all of them used.
+# Of each worker the median of how busy its event loop was; of those the least.
 busy_pct() { # run
     local slot
     for slot in $(column slot "$1/workers.csv" | sort -u); do
         awk -F, -v slot="$slot" 'NR == 1 { for (i = 1; i <= NF; i++) at[$i] = i; next } $at["slot"] == slot { print $at["loop_busy_pct"] }' "$1/workers.csv" | median
     done | sort -n | head -n 1
 }
+# The cores that the target used, the median.
 cores() { # run
     awk "BEGIN { printf \"%.2f\", $(column cpu_pct "$1/resources.csv" | median) / 100 }"
 }
+# Requests a second, as oha has them.
+rate() { # run
+    jq '.summary.requestsPerSec | round' "$1/$1.out"
+}
 oha="oha --no-tui --output-format json"
+# A worker for each processor, and a second one in any case.
+several=$(nproc)
+[ "$several" -gt 1 ] || several=2
 
 baseline() {
     measure run 26 "mark {admin} load && $oha -n 10000 -c 50 -o {out} {url}/page && mark {admin} end"
-    local code count theirs
-    for code in 200:9950 500:30 502:20; do
-        count=$(status run "${code%:*}")
-        theirs=$(jq ".statusCodeDistribution[\"${code%:*}\"] // 0" run/run.out)
-        figure "status ${code%:*}: target, oha" "$count, $theirs" "${code#*:}" "is '$count $theirs' '${code#*:} ${code#*:}'"
-    done
-    figure "requests/s, of 658 published" "$(jq '.summary.requestsPerSec | round' run/run.out)" "" ""
+    local code expected count theirs
+    while read -r code expected; do
+        count=$(status run "$code")
+        theirs=$(jq ".statusCodeDistribution[\"$code\"] // 0" run/run.out)
+        figure "status $code: target, oha" "$count, $theirs" "$expected" "is '$count $theirs' '$expected $expected'"
+    done <<<$'200 9950\n500 30\n502 20'
+    figure "requests/s, of 658 published" "$(rate run)" "" ""
     figure "mean, of 120 ms published" "$(mean_ms run /page) ms" "" ""
     says run "Little's law in the published figures" "^\| Little's law \| 658 a second"
     says run "rates, percentiles and errors by status" "^\| – \| status 502 \| 20 \| 20 \|"
@@ -136,28 +143,25 @@ baseline() {
 }
 
 node_cluster() {
-    local workers side
-    workers=$(nproc)
-    [ "$workers" -gt 1 ] || workers=2
+    local side expected errors theirs
     measure single 12 "mark {admin} load && loadtest -n 10000 -c 482 -k --cores 1 {url}/published/single >{out} && mark {admin} end" --mode single
-    measure cluster 8 "mark {admin} load && loadtest -n 10000 -c 849 -k --cores 1 {url}/published/cluster >{out} && mark {admin} end" --mode cluster --workers "$workers"
-    for side in single:3883 cluster:1195; do
-        local errors theirs
-        errors=$(status "${side%:*}")
-        theirs=$(sed -n 's/^Total errors: *\([0-9]*\).*/\1/p' "${side%:*}/${side%:*}.out")
-        figure "${side%:*}: errors by the target, by loadtest" "$errors, $theirs" "${side#*:}" "is '$errors $theirs' '${side#*:} ${side#*:}'"
-        figure "  requests/s, p50, p99" "$(sed -n 's/^Effective rps: *\([0-9]*\).*/\1/p; s/^ *50% *\([0-9]* ms\).*/\1/p; s/^ *99% *\([0-9]* ms\).*/\1/p' "${side%:*}/${side%:*}.out" | tr '\n' ' ')" "" ""
-        says "${side%:*}" "two things were changed at once" "two things were changed at once"
-    done
+    measure cluster 8 "mark {admin} load && loadtest -n 10000 -c 849 -k --cores 1 {url}/published/cluster >{out} && mark {admin} end" --mode cluster --workers "$several"
+    while read -r side expected; do
+        errors=$(status "$side")
+        theirs=$(sed -n 's/^Total errors: *\([0-9]*\).*/\1/p' "$side/$side.out")
+        figure "$side: errors by the target, by loadtest" "$errors, $theirs" "$expected" "is '$errors $theirs' '$expected $expected'"
+        figure "  requests/s, p50, p99" "$(sed -n 's/^Effective rps: *\([0-9]*\).*/\1/p; s/^ *50% *\([0-9]* ms\).*/\1/p; s/^ *99% *\([0-9]* ms\).*/\1/p' "$side/$side.out" | tr '\n' ' ')" "" ""
+        says "$side" "two things were changed at once" "two things were changed at once"
+    done <<<$'single 3883\ncluster 1195'
     # The same load on both sides, several rounds, with the resources that each took.
     local rounds=(--rounds 6 --requests 1000 --concurrency 482)
     [ "$plan" = quick ] || rounds=()
     progress "compare"
     # It says itself how far it is.
-    quintain compare --profile node-cluster --a mode=single --b "mode=cluster,workers=$workers" --with loadtest "${rounds[@]}" --path /work --output compare >compare.out ||
+    quintain compare --profile node-cluster --a mode=single --b "mode=cluster,workers=$several" --with loadtest "${rounds[@]}" --path /work --output compare >compare.out ||
         { cat compare.out >&2; exit 1; }
     progress ""
-    grep -E '^(6|[0-9]+) rounds|^requests/s|^p99|^CPU' compare.out || true
+    grep -E '^[0-9]+ rounds|^requests/s|^p99|^CPU' compare.out || true
 }
 
 flask_locust() {
@@ -188,14 +192,12 @@ flask_locust() {
         measure "cpu-$mode" "$alone" "$oha -z ${alone}s -w -c 20 -o {out} {url}/cpu" --mode $mode "${workers[@]}"
         busy=$(busy_pct "cpu-$mode")
         figure "/cpu alone, $mode: its event loops are busy" "$busy %" "at least 95 %" "at_least $busy 95"
-        figure "  cores used; requests/s" "$(cores "cpu-$mode"); $(jq '.summary.requestsPerSec | round' "cpu-$mode/cpu-$mode.out")" "" ""
+        figure "  cores used; requests/s" "$(cores "cpu-$mode"); $(rate "cpu-$mode")" "" ""
     done
 }
 
 market() {
-    local workers seconds=300 alone=60 clients=10000 scaled=() timeouts
-    workers=$(nproc)
-    [ "$workers" -gt 1 ] || workers=2
+    local seconds=300 alone=60 clients=10000 scaled=() timeouts refused
     quintain profiles market --locustfile >locustfile.py
     if [ "$plan" = quick ]; then
         seconds=15 alone=5 clients=500
@@ -206,19 +208,19 @@ market() {
     # A Locust process has one core: a worker for each.
     local locust="locust --headless --stop-timeout 30 --exit-code-on-error 0 --host {url} --csv {out} --html report.html"
     [ "$plan" = quick ] || locust+=" --processes $(nproc)"
-    measure users $((seconds + 8)) "MARKS_AT={admin} $locust >{out} 2>&1" --mode cluster --workers "$workers" "${scaled[@]}"
+    measure users $((seconds + 8)) "MARKS_AT={admin} $locust >{out} 2>&1" --mode cluster --workers "$several" "${scaled[@]}"
     mv locustfile.py report.html users/
-    timeouts=$(jq '.totals.db.timeouts' users/users.stats.json)
+    timeouts=$(jq '.totals.db.timeouts' users/users.stats.json) refused=$(jq '.totals.refused' users/users.stats.json)
     figure "503: no database connection in time" "$timeouts" "above 0" "[ $timeouts -gt 0 ]"
-    figure "connections over --max-connections" "$(jq '.totals.refused' users/users.stats.json)" "above 0" "[ $(jq '.totals.refused' users/users.stats.json) -gt 0 ]"
+    figure "connections over --max-connections" "$refused" "above 0" "[ $refused -gt 0 ]"
     figure "404 and 500 of the application" "$(status users 404) and $(status users 500)" "" ""
     says users "the pool is what was exhausted" "^- \\*\\*.*waited .* for a database connection"
     says users "more is said to have worked than did not fail" "18,319 worked on 5 routes"
     says users "the generator was short of CPU" "the generator was short of CPU"
-    measure light "$alone" "$oha -z ${alone}s -w -c $clients -o {out} {url}/accounts" --mode cluster --workers "$workers" \
+    measure light "$alone" "$oha -z ${alone}s -w -c $clients -o {out} {url}/accounts" --mode cluster --workers "$several" \
         --max-connections $((clients + 100)) --set pool=50 --set indexes=on --set queue=on
     figure "$clients connections by oha, pool=50, indexes, queue: failures" "$(status light)" 0 "is 0 '$(status light)'"
-    figure "  requests/s; memory a connection" "$(jq '.summary.requestsPerSec | round' light/light.out); $(awk "BEGIN { printf \"%.1f KiB\", $(column pss_bytes light/resources.csv | sort -n | tail -n 1) / $clients / 1024 }")" "" ""
+    figure "  requests/s; memory a connection" "$(rate light); $(awk "BEGIN { printf \"%.1f KiB\", $(column pss_bytes light/resources.csv | sort -n | tail -n 1) / $clients / 1024 }")" "" ""
 }
 
 begun=$SECONDS
