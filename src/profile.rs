@@ -1,7 +1,7 @@
 //! Profiles: TOML in, routes out.
 //!
 //! A profile says what a target offers besides its own routes: routes with their steps and answers, the limits they
-//! need, the load they are meant for, and the figures of the system that it stands for. [`load`] is what the command
+//! need, the load they are meant for, and the figures of the system that it stands for. [`load()`] is what the command
 //! line calls, and HUP again; everything that is wrong is found at once, each mistake with its line and column.
 
 mod builtin;

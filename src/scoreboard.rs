@@ -92,8 +92,8 @@ pub struct Head {
     pub(crate) orders: [TextBuffer; 2],
     /// Fault plans that stood there before.
     pub ended_plans: EndedPlans,
-    /// What the requests of each route take from that has a rate limit, by its number; of number 0, those of all routes of
-    /// a profile that has one for all.
+    /// The tokens of each route's rate limit, by the route's number; of number 0, those of the limit that all routes of the
+    /// profile share.
     buckets: [TokenBucket; ROUTES],
 }
 

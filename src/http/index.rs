@@ -35,7 +35,7 @@ struct Offers {
     others: Vec<(&'static str, &'static str)>,
 }
 
-/// The route: version, arrangement and what is here, these routes among it.
+/// The route: version, arrangement and what is here, `others` among it.
 pub fn route(profile: &Profile, others: &[Route]) -> Route {
     let offers = Arc::new(Offers::new(profile, others));
     let handler = move |State(target): State<Target>, headers: HeaderMap| async move {

@@ -35,7 +35,7 @@ pub struct Description {
     pub describe: fn(&Spot<'_>) -> Described,
 }
 
-/// Where and within what a route is served.
+/// Where a route is served, and within which limits.
 pub struct Spot<'a> {
     /// Its method, or `ANY`.
     pub method: &'a str,

@@ -80,8 +80,8 @@ fn is_exact(arrangement: &[&str], with_a_death: bool) {
             assert!(f64::from(count) <= most(from, to), "{count} from {from:?} to {to:?}");
         }
     }
-    // No fewer while tokens are waited for: from one that was turned away to another, where neighbours are not so far apart that
-    // the bucket could have filled in between.
+    // No fewer while the bucket is empty: between two that were turned away, if no pause in between was so long that the bucket
+    // could have filled.
     let turned_away: Vec<&Asked> = with(Some(429)).collect();
     let stretches = turned_away.chunk_by(|one, next| next.ended_s - one.sent_s < BURST / RATE);
     for stretch in stretches {
@@ -104,7 +104,7 @@ fn is_exact(arrangement: &[&str], with_a_death: bool) {
     settle(target, &clients, with_a_death);
 }
 
-/// Two routes with a limit of their own, one of them for two methods, and one whose 429s are a fault plan's.
+/// A route of two methods, which have a bucket each, and one whose limit is off and whose 429s are a fault plan's.
 const LIMITS: &str = "
 [[route]]
 path = '/a'

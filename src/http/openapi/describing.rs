@@ -11,7 +11,7 @@ use crate::http::target::Limits;
 /// What any request may be refused with.
 pub const ALWAYS: &[u16] = &[400, 405, 408, 413, 414, 421, 431, 500, 501, 503];
 
-/// The same, where every method is taken.
+/// [`ALWAYS`] without 405, for a route that takes every method.
 pub const ANY_METHOD: &[u16] = &[400, 408, 413, 414, 421, 431, 500, 501, 503];
 
 /// Routes that say how the target is.
@@ -38,12 +38,12 @@ pub fn workload<T: FromQuery>(summary: &str, limits: &Limits) -> Described {
     described
 }
 
-/// A workload's answer says who did it and what it took.
+/// A workload's answer with a body; its headers say who did it and what it took.
 pub fn measured(says: &str, kind: &str, schema: impl Into<RefOr<Schema>>) -> ResponseBuilder {
     stamped(says).content(kind, content(schema))
 }
 
-/// The same without a body.
+/// A workload's answer without a body; its headers say who did it and what it took.
 pub fn stamped(says: &str) -> ResponseBuilder {
     let timing = "Measured milliseconds: queue (but for unix sockets), loop, inject, pool, acquire and db (of a database), cpu, io, total";
     ResponseBuilder::new().description(says).header("Server-Timing", header(timing, "total;dur=[0-9.]+$")).header(

@@ -87,7 +87,7 @@ impl Described {
         self.reads(BYTES, string(), false, None)
     }
 
-    /// The same up to the limit of `--max-body`.
+    /// A body of up to `most` bytes, the limit of `--max-body`, that need not be sent.
     #[must_use]
     pub fn reads_up_to(self, most: u64) -> Self {
         self.more(&format!("up to {} (--max-body)", Bytes(most))).reads_bytes()
