@@ -1,6 +1,6 @@
 //! The columns of how long requests took: in each, only those that were finished in the row's interval.
 
-use super::{Column, Row, column};
+use super::{Column, column};
 use crate::histogram::{Durations, Quantiles};
 use crate::sample::{RouteSample, TargetSample};
 
@@ -27,60 +27,40 @@ impl Timed for RouteSample {
 pub fn columns<Figures: Timed>() -> [Column<Figures>; 15] {
     [
         column("svc_p50_us", "µs", "histograms", "service: head parsed → flushed without loop, median of the requests finished in the interval; within 0.78 %; empty when there were none",
-            |row| service(row, |quantiles| quantiles.p50_ns)),
+            |row| cell(row.figures.durations().service, |quantiles| quantiles.p50_ns)),
         column("svc_p95_us", "µs", "histograms", "the same, 95 % were not longer",
-            |row| service(row, |quantiles| quantiles.p95_ns)),
+            |row| cell(row.figures.durations().service, |quantiles| quantiles.p95_ns)),
         column("svc_p99_us", "µs", "histograms", "the same, 99 % were not longer",
-            |row| service(row, |quantiles| quantiles.p99_ns)),
+            |row| cell(row.figures.durations().service, |quantiles| quantiles.p99_ns)),
         column("svc_max_us", "µs", "histograms", "the longest; within 0.78 %",
-            |row| service(row, |quantiles| quantiles.max_ns)),
+            |row| cell(row.figures.durations().service, |quantiles| quantiles.max_ns)),
         column("lat_p50_us", "µs", "kernel's arrival stamps, histograms", "latency: arrival in the kernel → flushed, median",
-            |row| latency(row, |quantiles| quantiles.p50_ns)),
+            |row| cell(row.figures.durations().latency, |quantiles| quantiles.p50_ns)),
         column("lat_p90_us", "µs", "kernel's arrival stamps, histograms", "the same, 90 % were not longer",
-            |row| latency(row, |quantiles| quantiles.p90_ns)),
+            |row| cell(row.figures.durations().latency, |quantiles| quantiles.p90_ns)),
         column("lat_p95_us", "µs", "kernel's arrival stamps, histograms", "the same, 95 % were not longer",
-            |row| latency(row, |quantiles| quantiles.p95_ns)),
+            |row| cell(row.figures.durations().latency, |quantiles| quantiles.p95_ns)),
         column("lat_p99_us", "µs", "kernel's arrival stamps, histograms", "the same, 99 % were not longer",
-            |row| latency(row, |quantiles| quantiles.p99_ns)),
+            |row| cell(row.figures.durations().latency, |quantiles| quantiles.p99_ns)),
         column("lat_max_us", "µs", "kernel's arrival stamps, histograms", "the longest; within 0.78 %",
-            |row| latency(row, |quantiles| quantiles.max_ns)),
+            |row| cell(row.figures.durations().latency, |quantiles| quantiles.max_ns)),
         column("queue_p50_us", "µs", "kernel's arrival stamps, histograms", "queue: arrival in the kernel → head parsed, median; empty on a unix socket",
-            |row| queue(row, |quantiles| quantiles.p50_ns)),
+            |row| cell(row.figures.durations().queue, |quantiles| quantiles.p50_ns)),
         column("queue_p99_us", "µs", "kernel's arrival stamps, histograms", "the same, 99 % were not longer",
-            |row| queue(row, |quantiles| quantiles.p99_ns)),
+            |row| cell(row.figures.durations().queue, |quantiles| quantiles.p99_ns)),
         column("loop_p50_us", "µs", "clock at each wake-up, histograms", "loop: a timer, a pool thread or a piece of the body was ready → the loop ran the request on, median",
-            |row| loop_wait(row, |quantiles| quantiles.p50_ns)),
+            |row| cell(row.figures.durations().loop_wait, |quantiles| quantiles.p50_ns)),
         column("loop_p99_us", "µs", "clock at each wake-up, histograms", "the same, 99 % were not longer",
-            |row| loop_wait(row, |quantiles| quantiles.p99_ns)),
+            |row| cell(row.figures.durations().loop_wait, |quantiles| quantiles.p99_ns)),
         column("db_acquire_p50_us", "µs", "clock, histograms", "a request's waits for connections to the database, median of the requests finished in the interval that the database answered; empty when there were none",
-            |row| acquire(row, |quantiles| quantiles.p50_ns)),
+            |row| cell(row.figures.durations().acquire, |quantiles| quantiles.p50_ns)),
         column("db_acquire_p99_us", "µs", "clock, histograms", "the same, 99 % were not longer",
-            |row| acquire(row, |quantiles| quantiles.p99_ns)),
+            |row| cell(row.figures.durations().acquire, |quantiles| quantiles.p99_ns)),
     ]
 }
 
-fn service<Figures: Timed>(row: &Row<'_, Figures>, of: fn(&Quantiles) -> u64) -> String {
-    cell(row.figures.durations().service.as_ref().map(of))
-}
-
-fn latency<Figures: Timed>(row: &Row<'_, Figures>, of: fn(&Quantiles) -> u64) -> String {
-    cell(row.figures.durations().latency.as_ref().map(of))
-}
-
-fn queue<Figures: Timed>(row: &Row<'_, Figures>, of: fn(&Quantiles) -> u64) -> String {
-    cell(row.figures.durations().queue.as_ref().map(of))
-}
-
-fn loop_wait<Figures: Timed>(row: &Row<'_, Figures>, of: fn(&Quantiles) -> u64) -> String {
-    cell(row.figures.durations().loop_wait.as_ref().map(of))
-}
-
-fn acquire<Figures: Timed>(row: &Row<'_, Figures>, of: fn(&Quantiles) -> u64) -> String {
-    cell(row.figures.durations().acquire.as_ref().map(of))
-}
-
-/// Microseconds to one decimal.
-fn cell(nanoseconds: Option<u64>) -> String {
-    let tenths = |nanoseconds: u64| nanoseconds.saturating_add(50) / 100;
-    nanoseconds.map(tenths).map(|tenths| format!("{}.{}", tenths / 10, tenths % 10)).unwrap_or_default()
+/// One of the quantiles, in microseconds to one decimal.
+fn cell(quantiles: Option<Quantiles>, of: fn(&Quantiles) -> u64) -> String {
+    let tenths = |quantiles| of(&quantiles).saturating_add(50) / 100;
+    quantiles.map(tenths).map(|tenths| format!("{}.{}", tenths / 10, tenths % 10)).unwrap_or_default()
 }
