@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::intended;
 use crate::profile::{self, BUILT_IN};
-use crate::spelling::nearest;
+use crate::spelling::did_you_mean;
 
 /// Lists the built-in profiles, or prints the one of this name; as a Locust file, that of its `[load]` (of a file's, too).
 #[must_use]
@@ -51,7 +51,7 @@ fn one(name: &str) -> Result<&'static str, String> {
     let found = BUILT_IN.iter().find(|(known, _)| *known == name);
     found.map(|(_, text)| *text).ok_or_else(|| {
         let names = BUILT_IN.map(|(known, _)| known);
-        let hint = nearest(name, names).map_or_else(String::new, |meant| format!("did you mean {meant}? "));
+        let hint = did_you_mean(name, names).map_or_else(String::new, |question| question + " ");
         format!("profiles {name}: there is no such built-in profile; {hint}there are {}", names.join(", "))
     })
 }

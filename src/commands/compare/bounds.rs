@@ -1,7 +1,7 @@
 //! `--fail-if 'requests_per_s < -5%'`: a change that must not happen.
 
 use crate::comparison::{Pair, ROWS, Row, Scale, change, row_named};
-use crate::spelling::nearest;
+use crate::spelling::did_you_mean;
 
 /// A bound of a row's change.
 #[derive(Clone, Debug)]
@@ -93,8 +93,7 @@ impl Bound {
 /// That there is no row of this name, with the nearest.
 pub fn no_such_row(name: &str) -> String {
     let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
-    let hint =
-        nearest(name, names.iter().copied()).map_or_else(String::new, |meant| format!("did you mean {meant}? "));
+    let hint = did_you_mean(name, names.iter().copied()).map_or_else(String::new, |question| question + " ");
     format!("there is no row {name:?}; {hint}there are {}", names.join(", "))
 }
 

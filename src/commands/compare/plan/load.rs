@@ -7,7 +7,7 @@ use super::{Reader, Source};
 use crate::commands::intended;
 use crate::generator::{self, Amount, Generator, Load, Request, Weighted, find_program};
 use crate::profile;
-use crate::spelling::nearest;
+use crate::spelling::did_you_mean;
 
 /// Flags that say what the load is; without any of them, that of the profile runs.
 const OF_A_LOAD: [&str; 8] = ["load", "requests", "duration", "concurrency", "users", "rate", "spawn-rate", "path"];
@@ -111,7 +111,7 @@ impl Reader<'_> {
         });
         let Some(known) = generator::named(&name) else {
             let names = generator::ALL.map(Generator::name);
-            let hint = nearest(&name, names).map_or_else(String::new, |meant| format!("did you mean {meant}? "));
+            let hint = did_you_mean(&name, names).map_or_else(String::new, |question| question + " ");
             self.wrong
                 .push(format!("--with {name}: {hint}there are {}; --load takes any command", names.join(", ")));
             return None;
