@@ -309,7 +309,8 @@ mod tests {
              loop_busy_pct,loop_runq_pct,worker_imbalance,svc_p50_us,svc_p95_us,svc_p99_us,svc_max_us,lat_p50_us,lat_p90_us,\
              lat_p95_us,lat_p99_us,lat_max_us,queue_p50_us,queue_p99_us,loop_p50_us,loop_p99_us,db_acquire_p50_us,db_acquire_p99_us,\
              pool_busy,pool_queued,pool_jobs_total,pool_wait_seconds_total,pool_held_seconds_total,db_in_use,db_waiting,db_acquired_total,db_timeouts_total,db_failures_total,\
-             db_acquire_seconds_total,db_held_seconds_total,db_answer_seconds_total,db_scans_total,db_busy_seconds_total"
+             db_acquire_seconds_total,db_held_seconds_total,db_answer_seconds_total,db_scans_total,db_busy_seconds_total,\
+             db_measured_total,db_cpu_seconds_total"
         );
         assert_eq!(
             header(names(&routes())),
@@ -323,7 +324,8 @@ mod tests {
              cpu_pct,cpu_seconds_total,loop_busy_pct,loop_runq_pct,rss_bytes,requests_total,rps,errors_total,\
              lost_total,rejected_total,inflight,connections,accepts_total,refused_total,client_gone_total,\
              broken_total,shed_total,rate_limited_total,conn_seconds_total,pool_busy,pool_queued,pool_jobs_total,pool_wait_seconds_total,pool_held_seconds_total,db_in_use,db_waiting,db_acquired_total,db_timeouts_total,db_failures_total,\
-             db_acquire_seconds_total,db_held_seconds_total,db_answer_seconds_total,db_scans_total,db_busy_seconds_total"
+             db_acquire_seconds_total,db_held_seconds_total,db_answer_seconds_total,db_scans_total,db_busy_seconds_total,\
+             db_measured_total,db_cpu_seconds_total"
         );
     }
 

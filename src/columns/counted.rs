@@ -120,6 +120,11 @@ pub const POOLS: &[Counted] = &[
         "queries that looked for their rows without an index", |totals| Count(totals.counts.db_scans)),
     counted("db_busy_seconds_total", "", "quintain_worker_db_busy_seconds_total",
         "how long queries waited for the database's one writer or, on a server, for rows that another transaction held", |totals| Time(totals.counts.db_busy_us)),
+    counted("db_measured_total", "", "quintain_worker_db_measured_total",
+        "queries of which it could be read how much CPU the database used", |totals| Count(totals.counts.db_measured)),
+    counted("db_cpu_seconds_total", "", "quintain_worker_db_cpu_seconds_total",
+        "CPU that the database used for those; that of an embedded one is a part of the worker's",
+        |totals| Time(totals.counts.db_cpu_us)),
 ];
 
 const fn counted(

@@ -1,5 +1,5 @@
-//! What requests waited for at the database: a connection, the one writer, or a table that is read to its end for want of an
-//! index.
+//! What requests waited for at the database: a connection, the one writer, a table that is read to its end for want of an
+//! index, or its CPU.
 
 use super::{Certainty, Finding, Rule, Weight, capital, evidence, in_phase, or_unknown};
 use crate::recording::{Figure, Phase, Recording};
@@ -25,7 +25,7 @@ const WORSE: f64 = 5.0;
 type OfPhase = fn(&Recording, &Phase, &Counts) -> Option<Finding>;
 
 pub fn find(run: &Recording) -> Vec<Finding> {
-    let rules: [OfPhase; 3] = [exhausted, one_at_a_time, missing_index];
+    let rules: [OfPhase; 4] = [exhausted, one_at_a_time, missing_index, computes];
     let counted = run.phases.iter().filter_map(|phase| Some((phase, phase.figures.as_ref()?.totals.counts)));
     counted.flat_map(|(phase, counts)| rules.iter().filter_map(move |rule| rule(run, phase, &counts))).collect()
 }
@@ -165,6 +165,46 @@ fn missing_index(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Find
     })
 }
 
+/// The database used much of the CPU that the target and it used together.
+fn computes(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Finding> {
+    if counts.db_measured < QUERIES {
+        return None;
+    }
+    let cpu_pct = run.target.ended_between(Figure::Cpu, (phase.from_s, phase.to_s)).mean()?;
+    let (target_us, database_us) = (cpu_pct * 1e4 * phase.seconds(), float(counts.db_cpu_us));
+    let is_server = run.about.text("/database/kind") == Some("postgresql");
+    let all_us = if is_server { target_us + database_us } else { target_us };
+    // The target's CPU is known in steps of 10 ms, and can be less than what was measured exactly.
+    let share = (all_us > 0.0).then(|| (database_us / all_us).min(1.0)).filter(|share| *share >= HARDLY)?;
+    let whose = if is_server { "that it and the target used" } else { "that the target used" };
+    let sentence = format!(
+        "{}the database used {} of the CPU {whose}: {} of {}, {} a query.",
+        in_phase(run, phase),
+        percent(share * 100.0),
+        microseconds(database_us),
+        microseconds(all_us.max(database_us)),
+        microseconds(database_us / float(counts.db_measured)),
+    );
+    Some(Finding {
+        rule: Rule::Database,
+        weight: Weight::Note,
+        sentence: capital(&sentence),
+        evidence: evidence([
+            ("queries whose CPU was measured", count(counts.db_measured)),
+            ("CPU of the database", microseconds(database_us)),
+            ("CPU of the target", microseconds(target_us)),
+            ("a query took, mean", or_unknown(mean(counts.db_answer_us, counts.db_answered), microseconds)),
+        ]),
+        at: Some((phase.from_s, phase.to_s)),
+        certainty: Certainty::Certain,
+        unknown: if is_server {
+            "what the server's other processes used, such as its writer and its vacuum"
+        } else {
+            "what the kernel did later for its files"
+        },
+    })
+}
+
 /// The median and the 99th percentile of what requests waited for their connections in a phase.
 fn waits(phase: &Phase) -> String {
     let recorded = phase.figures.as_ref().map(|figures| figures.recorded().acquire);
@@ -242,6 +282,27 @@ mod tests {
         assert!(found(&busy(0)).is_empty());
         let hardly = Counts { db_busy_us: 499 * 1_000, ..queries(1_000, 0, 1, 1) };
         assert!(found(&hardly).is_empty(), "half a second in all, and half a millisecond of none");
+    }
+
+    #[test]
+    fn the_cpu_of_a_database_is_a_share_of_the_targets_or_beside_it() {
+        let of = |kind: &str, database_ms: u64| {
+            let mut counted = figures(1_000, (1, 1_000));
+            counted.totals.counts =
+                Counts { db_measured: 1_000, db_cpu_us: database_ms * 1_000, ..queries(1_000, 0, 1, 1) };
+            let mut run = run_with(&[(Figure::Cpu, &[50.0; 11])], counted);
+            run.about = crate::recording::About::of(serde_json::json!({ "database": { "kind": kind } }));
+            find(&run)
+        };
+        let expected = "The database used 80 % of the CPU that the target used: 4 s of 5 s, 4 ms a query.";
+        assert_eq!(of("sqlite", 4_000)[0].sentence, expected);
+        let expected = "The database used 50 % of the CPU that it and the target used: 5 s of 10 s, 5 ms a query.";
+        assert_eq!(of("postgresql", 5_000)[0].sentence, expected);
+        assert!(of("sqlite", 400).is_empty());
+        // One elsewhere, of which nothing is measured, is not told as one that used nothing.
+        let mut unmeasured = figures(1_000, (1, 1_000));
+        unmeasured.totals.counts = queries(1_000, 0, 1, 1);
+        assert!(find(&run_with(&[(Figure::Cpu, &[50.0; 11])], unmeasured)).is_empty());
     }
 
     #[test]

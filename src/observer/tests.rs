@@ -295,7 +295,7 @@ fn stats_are_what_the_scoreboard_says() {
         "pool": { "busy": 0, "queued": 0, "jobs": 0, "wait_seconds": 0.0, "held_seconds": 0.0 },
         "db": {
             "in_use": 0, "waiting": 0, "acquired": 0, "timeouts": 0, "failures": 0, "acquire_seconds": 0.0, "held_seconds": 0.0,
-            "answered": 0, "answer_seconds": 0.0, "scans": 0, "scan_seconds": 0.0, "busy_seconds": 0.0,
+            "answered": 0, "answer_seconds": 0.0, "scans": 0, "scan_seconds": 0.0, "busy_seconds": 0.0, "measured": 0, "cpu_seconds": 0.0,
         },
         "arrivals": { "beat_pairs": 0, "dispersion": null },
     });

@@ -150,6 +150,10 @@ counters! {
     db_scan_us,
     /// How long queries waited for the database's one writer, or for rows that another transaction held, in microseconds.
     db_busy_us,
+    /// Queries of which it could be read how much CPU the database used.
+    db_measured,
+    /// CPU that it used for those, in microseconds.
+    db_cpu_us,
     /// How long connections were open, all together, in microseconds: their number integrated over time.
     connection_us,
     /// Pairs of neighbouring stretches between two beats on time, for how bursty arrivals are.

@@ -17,7 +17,12 @@ pub fn count(seat: Arc<SeatWriter>) -> (Account, Counted) {
             Event::TimedOut => seat.db_timed_out(),
             Event::Acquired { wait_ns } => seat.db_acquired(wait_ns),
             Event::Released { held_ns } => seat.db_released(held_ns),
-            Event::Answered { db_ns, busy_ns, is_scan } => seat.db_answered(db_ns, busy_ns, is_scan),
+            Event::Answered { db_ns, busy_ns, cpu_ns, is_scan } => {
+                seat.db_answered(db_ns, busy_ns, is_scan);
+                if let Some(cpu_ns) = cpu_ns {
+                    seat.db_computed(cpu_ns);
+                }
+            }
             Event::Failed => seat.db_failed(),
         });
     });

@@ -54,6 +54,15 @@ fn the_one_writer_is_found_where_transactions_wait_for_it() {
 }
 
 #[test]
+fn the_cpu_of_the_database_is_found_where_queries_compute() {
+    let flags = ["--mode", "single", "--db-rows", "100000"];
+    let found = report(&flags, 3, "/db?query=aggregate&rows=50000");
+    assert!(found.contains("he database used ") && found.contains("of the CPU that the target used"), "{found}");
+    let silent = report(&flags, 3, "/io?ms=1");
+    assert!(!silent.contains("of the CPU that the target used"), "{silent}");
+}
+
+#[test]
 fn a_missing_index_is_found_where_tables_are_read_to_their_end() {
     let flags = ["--mode", "single", "--db-rows", "100000"];
     let found = report(&flags, 3, "/db?indexed=no");

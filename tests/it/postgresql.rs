@@ -70,6 +70,26 @@ fn it_answers_as_the_embedded_one_does_and_its_tables_are_made_once() {
     }
 }
 
+/// The server runs on this machine, so its processes can be seen: what they used is known, and grows with what is asked.
+#[test]
+fn the_cpu_of_the_sessions_is_known_on_this_machine() {
+    let Some(postgres) = Postgres::start(&[]) else { return };
+    let target = target(&postgres.url, &["--mode", "single"]);
+    let used_after = |path: &str| {
+        (0..50).for_each(|_| assert_eq!(target.get(path).status, 200));
+        let database = target.stats()["totals"]["db"].clone();
+        (database["measured"].as_u64().unwrap(), database["cpu_seconds"].as_f64().unwrap())
+    };
+    let (measured, points_s) = used_after("/db?query=point");
+    assert_eq!(measured, 50);
+    assert!(points_s > 0.0, "a query takes some CPU");
+    let (_, both_s) = used_after("/db?query=point&rows=100&indexed=no");
+    assert!(
+        both_s - points_s > points_s,
+        "{points_s} s of 50 rows, {both_s} s with 5,000 more, each read from all"
+    );
+}
+
 /// In no file, in no line of the log, in no answer, whatever goes wrong.
 #[test]
 fn the_password_stands_nowhere() {

@@ -223,6 +223,8 @@ fn database(now: &Gauges, counts: &Counts) -> Value {
         "scans": counts.db_scans,
         "scan_seconds": seconds(counts.db_scan_us.saturating_mul(1_000)),
         "busy_seconds": seconds(counts.db_busy_us.saturating_mul(1_000)),
+        "measured": counts.db_measured,
+        "cpu_seconds": seconds(counts.db_cpu_us.saturating_mul(1_000)),
     })
 }
 

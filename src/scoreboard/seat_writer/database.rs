@@ -47,6 +47,12 @@ impl SeatWriter {
         }
     }
 
+    /// CPU that the database used for a query, where it can be read.
+    pub fn db_computed(&self, cpu_ns: u64) {
+        self.count(|counters| &counters.db_measured, 1, Relaxed);
+        self.count(|counters| &counters.db_cpu_us, cpu_ns / 1_000, Relaxed);
+    }
+
     /// The database has failed a request.
     pub fn db_failed(&self) {
         self.count(|counters| &counters.db_failures, 1, Relaxed);

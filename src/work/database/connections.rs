@@ -33,6 +33,8 @@ pub struct Ran<B: Backend> {
     pub took_ns: u64,
     /// How long the query waited for a thread before it began.
     pub pool_ns: u64,
+    /// CPU that the database used for it; `None` where it can't be read.
+    pub cpu_ns: Option<u64>,
 }
 
 /// A connection in the pool.
@@ -88,6 +90,8 @@ pub enum Event {
         db_ns: u64,
         /// Of it, the wait for the one writer, in nanoseconds.
         busy_ns: u64,
+        /// CPU that the database used for it, in nanoseconds; `None` where it can't be read.
+        cpu_ns: Option<u64>,
         /// Whether the database had to look for the rows without an index.
         is_scan: bool,
     },
@@ -182,13 +186,13 @@ impl<B: Backend> Connections<B> {
     /// Why it was not answered.
     pub async fn run(&self, ask: Ask) -> Result<Queried, Trouble> {
         let (held, acquire_ns) = self.acquire().await?;
-        let Ran { held, found, took_ns, pool_ns } = B::run(held, ask).await;
+        let Ran { held, found, took_ns, pool_ns, cpu_ns } = B::run(held, ask).await;
         let Found { rows, sum, busy_ns, think_ns, loop_ns } =
             found.inspect_err(|_| (self.account)(Event::Failed))?;
         let db_ns = took_ns.saturating_sub(think_ns).saturating_sub(loop_ns);
         // An insert looks for no row, with or without an index.
         let is_scan = !ask.query.indexed && ask.query.kind != Kind::Insert;
-        (self.account)(Event::Answered { db_ns, busy_ns, is_scan });
+        (self.account)(Event::Answered { db_ns, busy_ns, cpu_ns, is_scan });
         let queried = Queried { kind: ask.query.kind, rows, sum, acquire_ns, db_ns, busy_ns, think_ns, pool_ns };
         if think_ns > 0 || ask.query.think.is_zero() {
             return Ok(queried);

@@ -136,10 +136,11 @@ impl Backend for Embedded {
 
 /// Runs a query on the calling thread. Returns with it when it began (monotonic).
 fn run(mut held: Held<Embedded>, ask: &Ask) -> (Ran<Embedded>, u64) {
-    let begun_ns = clock::monotonic_ns();
+    let (begun_ns, cpu_before_ns) = (clock::monotonic_ns(), clock::thread_cpu_ns());
     let found = held.connection().answer(ask);
+    let cpu_ns = Some(clock::thread_cpu_ns().saturating_sub(cpu_before_ns));
     let took_ns = clock::monotonic_ns().saturating_sub(begun_ns);
-    (Ran { held, found, took_ns, pool_ns: 0 }, begun_ns)
+    (Ran { held, found, took_ns, pool_ns: 0, cpu_ns }, begun_ns)
 }
 
 impl Open {

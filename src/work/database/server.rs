@@ -3,6 +3,7 @@
 //! The start of a run makes and fills the tables where there are none. The password stands in `Server::config` alone, and
 //! no message here is made of it.
 
+mod session_cpu;
 mod tables;
 
 use std::collections::HashMap;
@@ -27,6 +28,7 @@ use super::schema;
 use crate::sys::clock;
 use crate::units::Spelled;
 use crate::work::sleep;
+use session_cpu::SessionCpu;
 
 /// A `PostgreSQL` server, and how long it may take for an answer.
 #[derive(Clone, Debug)]
@@ -71,6 +73,8 @@ pub struct Client {
     /// Whether a query was begun and its answer is still to come: its request may have given up on it.
     is_busy: bool,
     statements: HashMap<&'static str, Statement>,
+    /// Of the server's process for this connection, where it can be read.
+    cpu: Option<SessionCpu>,
     server: Server,
 }
 
@@ -152,7 +156,12 @@ impl Server {
         client.is_busy = true;
         let has_tables = self.has_tables(&client.session).await;
         client.is_busy = matches!(has_tables, Err(Unusable::Down(_)));
-        if has_tables? { Ok(client) } else { Err(self.lacks_tables()) }
+        if has_tables? {
+            client.cpu = self.limited(self.timeout, SessionCpu::of(&client.session)).await?;
+            Ok(client)
+        } else {
+            Err(self.lacks_tables())
+        }
     }
 
     /// Does one step of what comes before the first query.
@@ -181,7 +190,14 @@ impl Server {
             }
         });
         let connection = connection.abort_handle();
-        Ok(Client { session, connection, is_busy: false, statements: HashMap::new(), server: self.clone() })
+        Ok(Client {
+            session,
+            connection,
+            is_busy: false,
+            statements: HashMap::new(),
+            cpu: None,
+            server: self.clone(),
+        })
     }
 }
 
@@ -256,11 +272,12 @@ impl Backend for Server {
         let begun_ns = clock::monotonic_ns();
         let found = held.connection().answer(&ask).await;
         let took_ns = clock::monotonic_ns().saturating_sub(begun_ns);
+        let cpu_ns = held.connection().cpu.as_mut().and_then(SessionCpu::more_ns);
         if found.is_err() {
             // The connection may be in the middle of a transaction, which ends with it.
             held.discard();
         }
-        Ran { held, found, took_ns, pool_ns: 0 }
+        Ran { held, found, took_ns, pool_ns: 0, cpu_ns }
     }
 }
 
