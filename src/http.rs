@@ -1,51 +1,32 @@
 //! The route table, and nothing else. A route's number is that of its name in the scoreboard's table;
 //! 0 is what matched none.
 
+mod about;
 mod answer;
-mod anything;
-mod bytes;
-mod conditions;
-mod cpu;
-mod db;
-mod delay;
-mod docs;
-mod drip;
-mod echo;
 mod error;
-mod figure;
-mod gate;
-mod handler;
-mod health;
-mod in_force;
-mod index;
-mod inject;
-mod instant;
-mod io;
-mod mem;
-mod modifiers;
+mod faults;
 pub mod openapi;
-mod parameters;
-mod profile_route;
-mod record;
-mod request;
-mod response_fault;
+mod query;
 mod route;
 mod stack;
-mod status;
-mod stream;
 mod target;
-mod techempower;
-mod upload;
+mod workloads;
 
-pub use docs::{describe_file as describe_docs_file, file as docs_file, page as docs_page};
+pub use about::docs::{describe_file as describe_docs_file, file as docs_file, page as docs_page};
 pub use error::Refusal;
-pub use in_force::{Faults, ListenerFault, ListenerOrder};
-pub use response_fault::ResponseFault;
+pub use faults::in_force::{Faults, ListenerFault, ListenerOrder};
+pub use faults::response_fault::ResponseFault;
 pub use route::{Route, Routes, UNMATCHED};
 pub use stack::Stack;
 pub use target::{About, Limits, Target};
 
 use axum::http::Method;
+
+use about::{docs, index};
+use workloads::{
+    anything, bytes, cpu, db, delay, drip, echo, health, io, mem, profile_route, status, stream, techempower,
+    upload,
+};
 
 use crate::fault::EXEMPT;
 use crate::profile::{Offered, Profile, shape};

@@ -7,8 +7,8 @@ use utoipa::PartialSchema;
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{ObjectBuilder, RefOr};
 
-use super::figure::{push_hexadecimal, push_json, push_null, push_timing, timing};
-use super::record::Exchange;
+use crate::http::stack::figure::{push_hexadecimal, push_json, push_null, push_timing, timing};
+use crate::http::stack::record::Exchange;
 pub use crate::scoreboard::Spent;
 use crate::sys::clock;
 use crate::units::nanoseconds;

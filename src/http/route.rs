@@ -11,13 +11,13 @@ use axum::extract::State;
 use axum::http::{Method, Response, Uri, header};
 
 use super::error;
-use super::handler::{Answering, Handler};
-use super::inject::inject;
-use super::instant::MakeInstant;
-use super::modifiers::{self, Slot};
 use super::openapi::operation::Described;
-use super::request::Request;
 use super::target::{Limits, Target};
+use crate::http::faults::inject::inject;
+use crate::http::query::modifiers::{self, Slot};
+use crate::http::stack::handler::{Answering, Handler};
+use crate::http::stack::instant::MakeInstant;
+use crate::http::stack::request::Request;
 use crate::profile::{other_slash, shape};
 
 /// The number and name of what matched no route.

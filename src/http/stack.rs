@@ -9,6 +9,12 @@
 //! and what it waits for is boxed: an [`exchange`], what the client hasn't taken, a refusal.
 
 mod exchange;
+pub mod figure;
+pub mod gate;
+pub mod handler;
+pub mod instant;
+pub mod record;
+pub mod request;
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -19,10 +25,10 @@ use std::task::{Context, Poll, ready};
 use axum::http::StatusCode;
 use bytes::{Buf, BytesMut};
 
-use super::docs;
 use super::error::Refusal;
 use super::route::Routes;
 use super::target::Target;
+use crate::http::about::docs;
 use crate::scoreboard::{Outcome, Rejection};
 use crate::sys::clock;
 use crate::wire::{

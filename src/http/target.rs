@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use super::in_force::Faults;
 use crate::config::Addresses;
 use crate::control::{OrdersReader, Standing};
+use crate::http::faults::in_force::Faults;
 use crate::scoreboard::{RouteTable, Scoreboard, SeatWriter};
 use crate::sys::clock;
 use crate::work::database::Database;

@@ -11,7 +11,7 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{Schema, SchemaType};
 use utoipa::openapi::{ObjectBuilder, Required, Type};
 
-use super::super::target::Limits;
+use crate::http::target::Limits;
 use crate::units::{Bytes, Spelled, duration_pattern, plain_up_to};
 
 /// Decimals of a plain number.

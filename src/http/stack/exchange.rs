@@ -18,12 +18,12 @@ use axum::http::{Method, Response, StatusCode};
 use axum::response::IntoResponse;
 
 use super::Stack;
-use crate::http::docs;
+use crate::http::about::docs;
 use crate::http::error::{self, Refusal};
-use crate::http::gate::{self, Rejected};
-use crate::http::handler::Answering;
-use crate::http::record::{Exchange, Record};
-use crate::http::request::Request;
+use crate::http::stack::gate::{self, Rejected};
+use crate::http::stack::handler::Answering;
+use crate::http::stack::record::{Exchange, Record};
+use crate::http::stack::request::Request;
 use crate::scoreboard::Outcome;
 use crate::wire::{Answered, BodyFault, BodyLength, Connection, Head, Incoming, Inlet};
 use crate::work::NoThread;

@@ -8,8 +8,8 @@ use axum::http::Response;
 use bytes::Bytes;
 use http_body::{Body as _, Frame};
 
-use crate::http::record::Record;
-use crate::http::response_fault::{Drip, ResponseFault};
+use crate::http::faults::response_fault::{Drip, ResponseFault};
+use crate::http::stack::record::Record;
 use crate::wire::{Answered, Connection, ConnectionFault, Framed, Inlet, Outgoing, push_head};
 
 /// So much is collected before it is written.

@@ -1,0 +1,4 @@
+//! What the target says about itself: `GET /`, and the pages under `/docs`.
+
+pub mod docs;
+pub mod index;
