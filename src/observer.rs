@@ -27,33 +27,25 @@ use crate::sys::{clock, process};
 
 pub mod admin;
 mod checkpoint;
-pub mod csv;
-mod files;
-mod latency_log;
+pub mod files;
 pub mod live;
-mod loops;
-pub mod marks;
 mod orders;
 mod planned;
-mod processes;
-mod reader;
-pub mod run_record;
+mod reading;
 mod schedule;
 mod status;
-mod strain;
-mod unread;
 
 pub use admin::{Admin, AdminListener};
 pub use files::RunFiles;
-pub use processes::Processes;
+pub use reading::processes::Processes;
 pub use status::Status;
 
 use files::OpenFiles;
 use live::Live;
 use orders::{Then, next_order};
 use planned::Planned;
-use processes::Depth;
-use reader::Reader;
+use reading::Reader;
+use reading::processes::Depth;
 use schedule::Schedule;
 use status::StatusLine;
 

@@ -23,7 +23,7 @@ use crate::columns::timestamp;
 use crate::config::{Addresses, COMMIT, Config, Mode, VERSION};
 use crate::control;
 use crate::http::{About, Limits};
-use crate::observer::{self, Admin, AdminListener, Observation, Processes, RunFiles, run_record};
+use crate::observer::{self, Admin, AdminListener, Observation, Processes, RunFiles, files};
 use crate::profile::{Profile, fault_rules};
 use crate::run_files::TCP_BEFORE;
 use crate::scoreboard::{Counts, SEATS, Scoreboard};
@@ -321,7 +321,7 @@ fn record(
         "seed": config.seed,
         "limits": { "open_files": descriptors, "backlog": backlog(config) },
         "missing": sockets.missing(config),
-        "machine": run_record::machine(),
+        "machine": files::run_record::machine(),
         TCP_BEFORE: TcpCounters::read(),
     })
 }

@@ -23,14 +23,14 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt;
 
 use super::live::{Cut, Live};
-use super::marks::Marks;
-use super::processes::Processes;
 use crate::control::fault_tallies;
 use crate::event::{Event, EventKind};
 use crate::fault::Rules;
 use crate::http::openapi::operation::Described;
 use crate::http::{Refusal, docs_file, docs_page};
 use crate::maybe_known::SharedFigure;
+use crate::observer::files::marks::Marks;
+use crate::observer::reading::processes::Processes;
 use crate::scoreboard::Scoreboard;
 use crate::snapshot::{Figures, RouteReading, RoutesReader};
 use crate::sys::clock;

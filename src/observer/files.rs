@@ -1,14 +1,15 @@
 //! The files of a run directory, and what is said when they can't be written.
 
+pub mod csv;
+mod latency_log;
+pub mod marks;
+pub mod run_record;
+
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::csv::{Appended, CsvFile, KEPT_ROWS};
-use super::latency_log::LatencyLog;
-use super::marks::Marks;
-use super::run_record::RunRecord;
 use crate::columns::{self, Column, Row, epoch_ms, seconds, timestamp};
 use crate::control::KnownFaults;
 use crate::event::{Event, EventKind, Whose};
@@ -16,6 +17,10 @@ use crate::run_files::{EVENT_COLUMNS, EVENTS, LATENCY, MARK_COLUMNS, MARKS, RECO
 use crate::sample::{Moment, RouteSample, Sample, SlotSample, TargetSample};
 use crate::snapshot::Figures;
 use crate::units::shown::{amount, float};
+use csv::{Appended, CsvFile, KEPT_ROWS};
+use latency_log::LatencyLog;
+use marks::Marks;
+use run_record::RunRecord;
 
 /// Where a run is written down, and as what.
 pub struct RunFiles {

@@ -19,11 +19,11 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::marks::Marks;
 use crate::columns::{self, Column, Row};
 use crate::config::Addresses;
 use crate::event::{Event, Whose};
 use crate::histogram::add;
+use crate::observer::files::marks::Marks;
 use crate::run_files;
 use crate::sample::{RouteSample, Sample, SlotSample, TargetSample};
 use crate::scoreboard::Scoreboard;

@@ -8,8 +8,8 @@ use std::sync::atomic::Ordering::Relaxed;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Observer;
-use super::marks::Marks;
 use crate::event::Event;
+use crate::observer::files::marks::Marks;
 use crate::phase::{MARKS, Phases};
 use crate::scoreboard::Head;
 use crate::sys::clock;

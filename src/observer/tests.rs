@@ -463,7 +463,7 @@ fn an_event_that_was_written_before_its_observer_died_is_not_written_again() {
     let (first, second) = (event(EventKind::Drain(String::new())), event(EventKind::Reload));
     let mut opened = files::OpenFiles::make(files(), "single", 0).unwrap();
     opened.event(&first);
-    let again = || files::OpenFiles::open_again(files(), "single", 0, &marks::Marks::default());
+    let again = || files::OpenFiles::open_again(files(), "single", 0, &files::marks::Marks::default());
     assert!(again().was_last(&first));
     assert!(!again().was_last(&second));
     let mut opened = again();

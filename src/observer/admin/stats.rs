@@ -9,7 +9,6 @@ use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 use utoipa::openapi::{ObjectBuilder, Type};
 
-use super::super::marks::Found;
 use super::Target;
 use super::json::Json;
 use super::openapi::{PHASE, figures, open};
@@ -19,6 +18,7 @@ use crate::http::Refusal;
 use crate::http::openapi::operation::{Described, JSON, shape};
 use crate::http::openapi::parameter::Documented;
 use crate::maybe_known::MaybeKnown;
+use crate::observer::files::marks::Found;
 use crate::phase::{START, is_name};
 use crate::scoreboard::{Arrivals, Counts, Rejections, RouteCounts, Spent};
 use crate::snapshot::{Figures, Gauges, RouteReading, SlotFigures};

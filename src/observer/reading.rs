@@ -1,17 +1,22 @@
 //! Reads one instant of the whole target: the scoreboard, and what the kernel knows of its processes.
 
+mod loops;
+pub mod processes;
+mod strain;
+mod unread;
+
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use super::loops::LoopReader;
-use super::processes::{Depth, Processes};
-use super::strain::StrainReader;
 use crate::maybe_known::MaybeKnown;
 use crate::sample::{Group, Host, Instant, Reading, StrainReading, Tree};
 use crate::scoreboard::Scoreboard;
 use crate::snapshot::{RoutesReader, SlotReading, Snapshot};
 use crate::sys::clock;
 use crate::sys::procfs::{HostFiles, HostMemory, PageFigures, ProcessFigures, ProcessFiles};
+use loops::LoopReader;
+use processes::{Depth, Processes};
+use strain::StrainReader;
 
 /// Reads everything that a tick needs, from files that it keeps open.
 pub struct Reader {
