@@ -75,7 +75,20 @@ impl Profile {
     /// Whether any of its routes asks a database.
     #[must_use]
     pub fn needs_database(&self) -> bool {
-        self.routes.iter().flat_map(|route| &route.steps).any(|step| matches!(step, Step::Db(_)))
+        self.queries().next().is_some()
+    }
+
+    /// Whether any of its routes pipelines its query, which takes a server.
+    #[must_use]
+    pub fn needs_database_server(&self) -> bool {
+        self.queries().any(|query| query.pipelined)
+    }
+
+    fn queries(&self) -> impl Iterator<Item = &Query> {
+        self.routes.iter().flat_map(|route| &route.steps).filter_map(|step| match step {
+            Step::Db(query) => Some(query),
+            _ => None,
+        })
     }
 }
 

@@ -47,7 +47,7 @@ impl fmt::Display for Step {
                 })
             }
             Self::Mem(hold) => write!(formatter, "holds {} for {}", Bytes(hold.bytes), Spelled(hold.time)),
-            Self::Db(Query { kind, rows, indexed, think, place }) => {
+            Self::Db(Query { kind, rows, indexed, think, place, pipelined }) => {
                 write!(formatter, "asks the database ({}", kind.name())?;
                 if *rows != 1 {
                     write!(formatter, " of {rows}")?;
@@ -57,6 +57,9 @@ impl fmt::Display for Step {
                 }
                 if !think.is_zero() {
                     write!(formatter, ", holding the connection {}", Spelled(*think))?;
+                }
+                if *pipelined {
+                    formatter.write_str(", pipelined")?;
                 }
                 formatter.write_str(match place {
                     Place::Loop => ")",

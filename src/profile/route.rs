@@ -208,10 +208,12 @@ fn read_mem(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>
 
 fn read_db(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>) -> Option<Query> {
     let table = entry.table(&Query::NAMES, errors)?;
-    let [kind, rows, indexed, think, place] = Query::NAMES;
+    let [kind, rows, indexed, think, place, pipelined] = Query::NAMES;
     let kind = read_word(&table, kind, Query::kinds(), errors);
     let indexed = read_word(&table, indexed, Query::INDEXED, errors);
     let place = read_word(&table, place, Query::places(), errors);
+    let pipeline = table.get(pipelined);
+    let pipelined = read_word(&table, pipelined, Query::PIPELINED, errors);
     let whose = format!(" (--max-delay {})", Spelled(rules.delay));
     let think = table
         .get(think)
@@ -229,7 +231,15 @@ fn read_db(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>)
             None
         }
     };
-    Some(Query { kind: kind?, rows: rows?, indexed: indexed?, think: think?, place: place? })
+    let (kind, indexed, pipelined) = (kind?, indexed?, pipelined?);
+    let query = Query { kind, rows: rows?, indexed, think: think?, place: place?, pipelined };
+    match (pipeline, query.pipeline_allowed()) {
+        (Some(pipeline), Some(allowed)) => {
+            errors.wrong_value(&pipeline, allowed);
+            None
+        }
+        _ => Some(query),
+    }
 }
 
 fn read_cache(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<Step> {

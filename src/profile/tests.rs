@@ -199,11 +199,22 @@ fn every_mistake_has_its_place_and_says_what_is_allowed() {
 
 #[test]
 fn all_mistakes_of_a_db_step_come_together() {
-    let step = "{ query = 'x', rows = -2, indexed = true, think = 5, on = 'moon' }";
+    let step = "{ query = 'x', rows = -2, indexed = true, think = 5, on = 'moon', pipeline = 'yes' }";
     let said = sentences(&format!("[[route]]\npath = '/a'\nsteps = [ {{ db = {step} }} ]\n"));
     for name in crate::work::database::Query::NAMES {
         let key = format!("route.steps.db.{name}");
         assert_eq!(said.iter().filter(|sentence| sentence.contains(&key)).count(), 1, "{key}: {said:#?}");
+    }
+}
+
+#[test]
+fn what_needs_a_connection_of_its_own_cant_be_pipelined() {
+    for (step, says) in [
+        ("query = 'contend', pipeline = 'on'", "off where the query is contend"),
+        ("think = '5ms', pipeline = 'on'", "off where there is a think time"),
+    ] {
+        let said = sentences(&format!("[[route]]\npath = '/a'\nsteps = [ {{ db = {{ {step} }} }} ]\n"));
+        assert!(said.len() == 1 && said[0].contains("steps.db.pipeline") && said[0].contains(says), "{said:#?}");
     }
 }
 

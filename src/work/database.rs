@@ -15,6 +15,7 @@ use std::time::Duration;
 pub use connections::{Account, Event};
 pub use query::{Ask, Kind, Queried, Query, Trouble};
 
+use crate::sys::clock;
 use connections::Connections;
 use embedded::Embedded;
 use server::Server;
@@ -98,7 +99,14 @@ impl Database {
         };
         let ask = Ask { query, first };
         match &self.connections {
+            AnyConnections::Embedded(_) if query.pipelined => Err(Trouble::NoServer),
             AnyConnections::Embedded(connections) => connections.run(ask).await,
+            AnyConnections::Server(connections, server) if query.pipelined => {
+                let begun_ns = clock::monotonic_ns();
+                let client = server.shared().await.inspect_err(|_| connections.count_failure())?;
+                let acquire_ns = clock::monotonic_ns().saturating_sub(begun_ns);
+                connections.count(&ask, acquire_ns, client.answer_among_others(&ask).await)
+            }
             AnyConnections::Server(connections, _) => connections.run(ask).await,
         }
     }

@@ -45,6 +45,18 @@ fn hold_the_writer(target: &Target) -> Connection {
 }
 
 #[test]
+fn only_a_server_has_a_pipeline() {
+    let answer = start(&["--mode", "single"]).get("/db?pipeline=on");
+    assert!(answer.status == 400 && answer.text().contains("needs a PostgreSQL server"), "{}", answer.text());
+    let directory = tempfile::TempDir::new().unwrap();
+    let profile = directory.path().join("piped.toml");
+    fs::write(&profile, "[[route]]\npath = '/a'\nsteps = [ { db = { pipeline = 'on' } } ]\n").unwrap();
+    let mut program = command(&["--profile", profile.to_str().unwrap()], directory.path());
+    let (code, _, errors) = outcome(&mut program);
+    assert!(code == Some(2) && errors.contains("pipeline=on needs a PostgreSQL server"), "{code:?} {errors}");
+}
+
+#[test]
 fn every_query_is_answered_alike_in_every_mode_on_both_threads() {
     let mut first: Option<Vec<(String, u64, u64)>> = None;
     for mode in MODES {

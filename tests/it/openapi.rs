@@ -197,7 +197,9 @@ fn a_documented_limit_is_taken_and_what_is_over_it_refused() {
                     assert_eq!(ask(&(u128::from(most) + 1).to_string()).status, 400, "{path} {name} over {most}");
                 }
                 for word in schema["enum"].as_array().into_iter().flatten().filter_map(Value::as_str) {
-                    assert_eq!(ask(word).status, 200, "{path} {name}={word}");
+                    // This run's database is embedded; [postgresql](postgresql.rs) has the other.
+                    let expected = if (name, word) == ("pipeline", "on") { 400 } else { 200 };
+                    assert_eq!(ask(word).status, expected, "{path} {name}={word}");
                 }
             }
         }

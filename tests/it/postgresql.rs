@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use crate::support::client::Response;
 use crate::support::kernel;
 use crate::support::load::{Load, Style};
 use crate::support::postgres::Postgres;
@@ -88,6 +89,45 @@ fn the_cpu_of_the_sessions_is_known_on_this_machine() {
         both_s - points_s > points_s,
         "{points_s} s of 50 rows, {both_s} s with 5,000 more, each read from all"
     );
+}
+
+/// Far more queries at once than the pool has connections, all of them over one, each with its own answer.
+#[test]
+fn pipelined_queries_share_one_connection_and_each_gets_its_answer() {
+    let Some(mut postgres) = Postgres::start(&[]) else { return };
+    let target = target(&postgres.url, &["--mode", "single", "--db-pool", "1", "--db-timeout", "3s"]);
+    let sum_of = |answer: &Response| answer.json()["sum"].as_u64();
+    let paths: Vec<_> = (0..40).map(|rows| format!("/db?query=range&rows={rows}&pipeline=on")).collect();
+    let mut clients: Vec<_> = paths.iter().map(|_| target.connect()).collect();
+    let mut sessions = postgres.session();
+    for round in 0..5 {
+        for (client, path) in clients.iter_mut().zip(&paths) {
+            client.send(format!("GET {path} HTTP/1.1\r\nHost: a\r\n\r\n")).unwrap();
+        }
+        let answers: Vec<_> = clients.iter_mut().map(|client| client.receive().unwrap()).collect();
+        assert!(answers.iter().all(|answer| answer.status == 200), "{round}");
+        // A range of n rows reads at most n of them; none reads none.
+        for (rows, answer) in (0..).zip(&answers) {
+            assert!(answer.json()["rows"].as_u64() <= Some(rows) && (rows > 0 || sum_of(answer) == Some(0)));
+        }
+    }
+    let open = sessions.run("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'quintain'");
+    assert_eq!(open, "1\n");
+    let database = target.stats()["totals"]["db"].clone();
+    let (answered, acquired) = (&database["answered"], &database["acquired"]);
+    assert_eq!((answered, acquired), (&200.into(), &0.into()), "{database}");
+    // The same rows as over a connection of its own.
+    let alike = |path: &str| target.get(path).json()["rows"].clone();
+    assert_eq!(alike("/db?query=aggregate&rows=500&pipeline=on"), alike("/db?query=aggregate&rows=500"));
+    for path in ["/db?query=contend&pipeline=on", "/db?think=1ms&pipeline=on"] {
+        let answer = target.get(path);
+        assert!(answer.status == 400 && answer.text().contains("a connection of its own"), "{}", answer.text());
+    }
+    // One that got no answer in time takes the connection along; the next one has a new one.
+    postgres.order("hang");
+    assert_eq!(target.get(&paths[1]).status, 503);
+    postgres.order("continue");
+    wait_for("a query that is answered", || (target.get(&paths[1]).status == 200).then_some(()));
 }
 
 /// In no file, in no line of the log, in no answer, whatever goes wrong.

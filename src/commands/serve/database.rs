@@ -21,7 +21,7 @@ use crate::sys::inherited::Inherited;
 use crate::sys::signals::Signals;
 use crate::work::database::embedded::{self, Embedded, JOURNAL, SYNCHRONOUS};
 use crate::work::database::server::{Reached, Server, Unusable};
-use crate::work::database::{Place, Settings};
+use crate::work::database::{Place, Settings, Trouble};
 use child::{Ended, in_child};
 
 /// Fewer rows are made so fast that a bar could not be seen.
@@ -63,10 +63,19 @@ impl RunDatabase {
                 .map_err(|sentence| format!("--database-url {sentence}"))?;
             return reach(server, config, signals, screen);
         }
+        if profile.needs_database_server() {
+            return Err(format!("{}: {}", profile.name, Trouble::NoServer));
+        }
         if config.database() == DatabaseChoice::Embedded || profile.needs_database() {
             return fill(config, directory, signals, screen);
         }
         Ok(Prepared::None)
+    }
+
+    /// Whether it is a server's.
+    #[must_use]
+    pub fn is_server(&self) -> bool {
+        matches!(self.place, Place::Server(_))
     }
 
     /// The settings for a worker.

@@ -10,6 +10,7 @@ use crate::profile::Profile;
 use crate::scoreboard::{ROUTES, RouteTable, Scoreboard};
 use crate::supervisor::{Renewed, Reread};
 use crate::units::shown::{amount, float};
+use crate::work::database::Trouble;
 
 /// Resolves configuration and profile from what the program was started with, as things are now.
 pub type Resolve = Box<dyn Fn() -> Result<(Config, Profile), Vec<Mistake>>>;
@@ -30,7 +31,7 @@ pub fn reread(
         if new_profile == *profile && new_config == config {
             return Ok(None);
         }
-        if let Some(sentence) = beyond_database(&config, &new_config, &new_profile, database.is_some()) {
+        if let Some(sentence) = beyond_database(&config, &new_config, &new_profile, database.as_deref()) {
             return Err(vec![sentence]);
         }
         let added = number_routes(&board, &new_profile).map_err(|sentence| vec![sentence])?;
@@ -48,13 +49,21 @@ pub fn reread(
 }
 
 /// Why a profile can't be served with the database that the run has, or has not.
-fn beyond_database(config: &Config, new_config: &Config, new_profile: &Profile, is_there: bool) -> Option<String> {
+fn beyond_database(
+    config: &Config,
+    new_config: &Config,
+    new_profile: &Profile,
+    database: Option<&RunDatabase>,
+) -> Option<String> {
     let Profile { name, .. } = new_profile;
-    if !is_there && new_profile.needs_database() {
+    if new_profile.needs_database_server() && !database.is_some_and(RunDatabase::is_server) {
+        return Some(format!("{name}: {}", Trouble::NoServer));
+    }
+    if database.is_none() && new_profile.needs_database() {
         return Some(format!("{name}: it has db steps, and this run has no database; restart to begin with one"));
     }
     let (rows, new_rows) = (config.db_rows, new_config.db_rows);
-    (is_there && rows != new_rows).then(|| {
+    (database.is_some() && rows != new_rows).then(|| {
         format!("{name}: db_rows {new_rows}: the database is filled with {rows}; restart for another number")
     })
 }

@@ -26,7 +26,10 @@ pub const DESCRIPTION: Description = Description {
     offers: &[("/db?query=point", "asks a database, if there is one (--db); query=range or another")],
     describe: |spot| {
         workload::<Query>("Asks the database", spot.limits)
-            .more(&format!("404 where the run has none (--db). {}", unread(spot.method)))
+            .more(&format!(
+                "404 where the run has none (--db), 400 for pipeline=on without a server. {}",
+                unread(spot.method)
+            ))
             .response("200", measured("What came of it", JSON, schema(&Done::Database(Queried::default()))))
             .refuses(ALWAYS)
             .refuses(&[404])
@@ -56,31 +59,40 @@ pub async fn run(target: &Target, query: Query, index: u64) -> Result<Done, Refu
     queried.map(Done::Database).map_err(|trouble| unanswered(&trouble))
 }
 
-/// The answer to a query that the database did not answer: 503.
+/// The answer to a query that the database did not answer.
 fn unanswered(trouble: &Trouble) -> Refusal {
-    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, trouble.to_string())
+    let status = match trouble {
+        Trouble::NoServer => StatusCode::BAD_REQUEST,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    Refusal::new(status, trouble.to_string())
 }
 
 impl FromQuery for Query {
     const NAMES: &'static [&'static str] = &Self::NAMES;
 
     fn from_query(query: &crate::http::query::parameters::Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
-        let [kind, rows, indexed, think, place] = Self::NAMES;
+        let [kind, rows, indexed, think, place, pipelined] = Self::NAMES;
         let most = whole(limits.db_rows, FLAG);
         let kind = query.one_of(kind, &Self::kinds())?.unwrap_or_default();
         // The default is held to the limit too.
         let rows = query.ranged(rows, &most)?.map_or_else(|| most.check(rows, kind.default_rows()), Ok)?;
-        Ok(Self {
+        let asked = Self {
             kind,
             rows,
             indexed: query.one_of(indexed, &Self::INDEXED)?.unwrap_or(true),
             think: query.ranged(think, &duration(limits.delay, "--max-delay"))?.unwrap_or(Duration::ZERO),
             place: query.one_of(place, &Self::places())?.unwrap_or(Place::Loop),
-        })
+            pipelined: query.one_of(pipelined, &Self::PIPELINED)?.unwrap_or(false),
+        };
+        match asked.pipeline_allowed() {
+            Some(allowed) => Err(Refusal::bad(pipelined, "on", allowed)),
+            None => Ok(asked),
+        }
     }
 
     fn describe(limits: &Limits) -> Vec<Documented> {
-        let [kind, rows, indexed, think, place] = Self::NAMES;
+        let [kind, rows, indexed, think, place, pipelined] = Self::NAMES;
         let thinking = duration(limits.delay, "--max-delay");
         let about =
             "how many rows it looks at, adds or changes; 100 of range and aggregate, 1 of the others unless given";
@@ -92,6 +104,12 @@ impl FromQuery for Query {
             thinking.documented(think, "for how long the connection is held besides", Some(Duration::ZERO)),
             Documented::new(place, "where an embedded database works", words(&Self::places()))
                 .or(Place::ALL[0].name()),
+            Documented::new(
+                pipelined,
+                "whether it shares one connection to a server with other queries, and is sent at once behind them",
+                words(&Self::PIPELINED),
+            )
+            .or(Self::PIPELINED[0].0),
         ]
     }
 }

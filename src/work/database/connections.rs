@@ -27,6 +27,12 @@ pub trait Backend: Manager<Type = Pooled<Self::Connection>, Error = Trouble> + S
 pub struct Ran<B: Backend> {
     /// The connection that it was run on.
     pub held: Held<B>,
+    /// What the database answered.
+    pub answer: Answer,
+}
+
+/// What a database answered, and what it took.
+pub struct Answer {
     /// What it came to.
     pub found: Result<Found, Trouble>,
     /// How long the database took, including the think time and the wait for the loop after it.
@@ -186,15 +192,9 @@ impl<B: Backend> Connections<B> {
     /// Why it was not answered.
     pub async fn run(&self, ask: Ask) -> Result<Queried, Trouble> {
         let (held, acquire_ns) = self.acquire().await?;
-        let Ran { held, found, took_ns, pool_ns, cpu_ns } = B::run(held, ask).await;
-        let Found { rows, sum, busy_ns, think_ns, loop_ns } =
-            found.inspect_err(|_| (self.account)(Event::Failed))?;
-        let db_ns = took_ns.saturating_sub(think_ns).saturating_sub(loop_ns);
-        // An insert looks for no row, with or without an index.
-        let is_scan = !ask.query.indexed && ask.query.kind != Kind::Insert;
-        (self.account)(Event::Answered { db_ns, busy_ns, cpu_ns, is_scan });
-        let queried = Queried { kind: ask.query.kind, rows, sum, acquire_ns, db_ns, busy_ns, think_ns, pool_ns };
-        if think_ns > 0 || ask.query.think.is_zero() {
+        let Ran { held, answer } = B::run(held, ask).await;
+        let queried = self.count(&ask, acquire_ns, answer)?;
+        if queried.think_ns > 0 || ask.query.think.is_zero() {
             return Ok(queried);
         }
         let begun_ns = clock::monotonic_ns();
@@ -202,6 +202,26 @@ impl<B: Backend> Connections<B> {
         let think_ns = clock::monotonic_ns().saturating_sub(begun_ns).saturating_sub(loop_ns);
         drop(held);
         Ok(Queried { think_ns, ..queried })
+    }
+
+    /// Counts a query that found no connection to be sent over.
+    pub fn count_failure(&self) {
+        (self.account)(Event::Failed);
+    }
+
+    /// Counts what the database answered to a query whose connection took so long to get.
+    ///
+    /// # Errors
+    /// Why it was not answered.
+    pub fn count(&self, ask: &Ask, acquire_ns: u64, answer: Answer) -> Result<Queried, Trouble> {
+        let Answer { found, took_ns, pool_ns, cpu_ns } = answer;
+        let Found { rows, sum, busy_ns, think_ns, loop_ns } =
+            found.inspect_err(|_| (self.account)(Event::Failed))?;
+        let db_ns = took_ns.saturating_sub(think_ns).saturating_sub(loop_ns);
+        // An insert looks for no row, with or without an index.
+        let is_scan = !ask.query.indexed && ask.query.kind != Kind::Insert;
+        (self.account)(Event::Answered { db_ns, busy_ns, cpu_ns, is_scan });
+        Ok(Queried { kind: ask.query.kind, rows, sum, acquire_ns, db_ns, busy_ns, think_ns, pool_ns })
     }
 
     /// A connection, and how long the request waited for it. The time from the connection's release to the loop's next

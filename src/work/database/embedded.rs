@@ -13,7 +13,7 @@ use std::time::Duration;
 use deadpool::managed::{Manager, Metrics, RecycleResult};
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Rows, params};
 
-use super::connections::{Backend, Held, Pooled, Ran};
+use super::connections::{Answer, Backend, Held, Pooled, Ran};
 use super::query::{Ask, Found, Kind, Query, Trouble};
 use super::schema;
 use crate::sys::clock;
@@ -123,12 +123,12 @@ impl Backend for Embedded {
         match ask.query.place {
             Place::Loop => {
                 let (ran, begun_ns) = run(held, &ask);
-                loop_hold::held(begun_ns, begun_ns + ran.took_ns);
+                loop_hold::held(begun_ns, begun_ns + ran.answer.took_ns);
                 ran
             }
             Place::Pool => {
                 let OnPool { done: (ran, _), pool_ns, loop_ns: _ } = on_pool(move || run(held, &ask)).await;
-                Ran { pool_ns, ..ran }
+                Ran { answer: Answer { pool_ns, ..ran.answer }, ..ran }
             }
         }
     }
@@ -140,7 +140,7 @@ fn run(mut held: Held<Embedded>, ask: &Ask) -> (Ran<Embedded>, u64) {
     let found = held.connection().answer(ask);
     let cpu_ns = Some(clock::thread_cpu_ns().saturating_sub(cpu_before_ns));
     let took_ns = clock::monotonic_ns().saturating_sub(begun_ns);
-    (Ran { held, found, took_ns, pool_ns: 0, cpu_ns }, begun_ns)
+    (Ran { held, answer: Answer { found, took_ns, pool_ns: 0, cpu_ns } }, begun_ns)
 }
 
 impl Open {

@@ -65,14 +65,34 @@ pub struct Query {
     pub think: Duration,
     /// Which thread an embedded database works on.
     pub place: Place,
+    /// Whether it is sent over the worker's one shared connection to a server, right behind the queries before it, and needs
+    /// none of the pool.
+    pub pipelined: bool,
 }
 
 impl Query {
     /// What its fields are called in a request's query and in a profile's step, in their order here.
-    pub const NAMES: [&'static str; 5] = ["query", "rows", "indexed", "think", "on"];
+    pub const NAMES: [&'static str; 6] = ["query", "rows", "indexed", "think", "on", "pipeline"];
+
+    /// What `pipeline` may be, the usual one first.
+    pub const PIPELINED: [(&'static str, bool); 2] = [("off", false), ("on", true)];
 
     /// What `indexed` may be, the usual one first.
     pub const INDEXED: [(&'static str, bool); 2] = [("yes", true), ("no", false)];
+
+    /// What `pipeline` may be instead, if it can't be what it is.
+    #[must_use]
+    pub fn pipeline_allowed(&self) -> Option<&'static str> {
+        if !self.pipelined {
+            None
+        } else if self.kind == Kind::Contend {
+            Some("off where the query is contend, whose transaction needs a connection of its own")
+        } else if !self.think.is_zero() {
+            Some("off where there is a think time, for which a connection of its own is held")
+        } else {
+            None
+        }
+    }
 
     /// What `query` may be, the usual one first.
     #[must_use]
@@ -150,6 +170,8 @@ pub enum Trouble {
         /// How long it was waited for.
         timeout: Duration,
     },
+    /// It was to be pipelined, and the database is embedded.
+    NoServer,
     /// Another transaction kept the one writer's place.
     Busy {
         /// How long it was waited for.
@@ -177,6 +199,7 @@ impl fmt::Display for Trouble {
                      (--db-acquire-timeout)"
                 )
             }
+            Self::NoServer => formatter.write_str("pipeline=on needs a PostgreSQL server (--database-url)"),
             Self::Busy { timeout } => {
                 let timeout = Spelled(*timeout);
                 write!(formatter, "the database's one writer did not become free within {timeout} (--db-timeout)")

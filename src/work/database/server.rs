@@ -3,13 +3,14 @@
 //! The start of a run makes and fills the tables where there are none. The password stands in `Server::config` alone, and
 //! no message here is made of it.
 
+mod pipeline;
+mod session;
 mod session_cpu;
 mod tables;
 
-use std::collections::HashMap;
 use std::error::Error as _;
 use std::future::Future;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use deadpool::managed::{Manager, Metrics, RecycleError, RecycleResult};
@@ -18,16 +19,15 @@ use tokio::task::AbortHandle;
 use tokio::time::timeout;
 use tokio_postgres::config::Host;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::ToSql;
-use tokio_postgres::{Config, Error, NoTls, Row, Statement};
+use tokio_postgres::{Config, Error, NoTls};
 
-use super::connections::{Backend, Held, Pooled, Ran};
+use super::connections::{Answer, Backend, Held, Pooled, Ran};
 use super::health::Health;
-use super::query::{Ask, Found, Kind, Query, Trouble};
-use super::schema;
+use super::query::{Ask, Found, Kind, Trouble};
 use crate::sys::clock;
 use crate::units::Spelled;
-use crate::work::sleep;
+use pipeline::Pipeline;
+use session::{Session, columns, whole};
 use session_cpu::SessionCpu;
 
 /// A `PostgreSQL` server, and how long it may take for an answer.
@@ -43,6 +43,8 @@ pub struct Server {
     rows: u64,
     /// What is known of its health.
     health: Arc<Health>,
+    /// Over which pipelined queries are sent.
+    pipeline: Arc<Pipeline>,
 }
 
 /// Why the start of a run can't use a server.
@@ -67,14 +69,13 @@ pub struct Reached {
 
 /// An open connection.
 pub struct Client {
-    session: tokio_postgres::Client,
+    session: Session,
     /// The task that reads and writes the connection's socket.
     connection: AbortHandle,
     /// Whether a query was begun and its answer is still to come: its request may have given up on it.
     is_busy: bool,
-    statements: HashMap<&'static str, Statement>,
     /// Of the server's process for this connection, where it can be read.
-    cpu: Option<SessionCpu>,
+    cpu: Mutex<Option<SessionCpu>>,
     server: Server,
 }
 
@@ -86,13 +87,13 @@ impl Server {
     pub fn new(url: &str, timeout: Duration, seed: u64, rows: u64) -> Result<Self, String> {
         let mut config: Config = url.parse().map_err(|_| "is no URL of a PostgreSQL server".to_owned())?;
         config.application_name("quintain");
-        Ok(Self { config: Arc::new(config), timeout, seed, rows, health: Arc::default() })
+        Ok(Self { config: Arc::new(config), timeout, seed, rows, health: Arc::default(), pipeline: Arc::default() })
     }
 
-    /// The same server, for a worker that watches its health itself.
+    /// The same server, for a worker that watches its health and has connections itself.
     #[must_use]
     pub fn of_a_worker(&self) -> Self {
-        Self { health: Arc::default(), ..self.clone() }
+        Self { health: Arc::default(), pipeline: Arc::default(), ..self.clone() }
     }
 
     /// Host, port and database, for people.
@@ -126,16 +127,16 @@ impl Server {
     /// Why it can't be used.
     pub async fn reach(&self, progress: impl FnMut(u64) + Send) -> Result<Reached, Unusable> {
         let mut client = self.connect().await?;
-        if !self.has_tables(&client.session).await? {
-            self.fill(&mut client.session, progress).await?;
+        if !self.has_tables(&client.session.client).await? {
+            self.fill(&mut client.session.client, progress).await?;
             // Somebody else may have been faster, with other rows.
-            if !self.has_tables(&client.session).await? {
+            if !self.has_tables(&client.session.client).await? {
                 return Err(self.lacks_tables());
             }
         }
         let settings = "SELECT current_setting('server_version'), current_setting('max_connections')::bigint - \
                         current_setting('superuser_reserved_connections')::bigint";
-        let row = self.limited(self.timeout, client.session.query_one(settings, &[])).await?;
+        let row = self.limited(self.timeout, client.session.client.query_one(settings, &[])).await?;
         Ok(Reached { version: row.get(0), connections: u64::try_from(row.get::<_, i64>(1)).unwrap_or(0) })
     }
 
@@ -150,14 +151,25 @@ impl Server {
         }
     }
 
+    /// A connection for queries; one that can't be had raises a suspicion.
+    async fn client(&self) -> Result<Client, Trouble> {
+        self.connect_to_tables().await.map_err(|unusable| {
+            if !matches!(unusable, Unusable::Full(_)) {
+                self.health.suspect();
+            }
+            let (Unusable::Full(reason) | Unusable::Down(reason) | Unusable::Refused(reason)) = unusable;
+            Trouble::Unreachable(reason)
+        })
+    }
+
     /// A connection for queries: the tables are there, and those of this run.
     async fn connect_to_tables(&self) -> Result<Client, Unusable> {
         let mut client = self.connect().await?;
         client.is_busy = true;
-        let has_tables = self.has_tables(&client.session).await;
+        let has_tables = self.has_tables(&client.session.client).await;
         client.is_busy = matches!(has_tables, Err(Unusable::Down(_)));
         if has_tables? {
-            client.cpu = self.limited(self.timeout, SessionCpu::of(&client.session)).await?;
+            client.cpu = Mutex::new(self.limited(self.timeout, SessionCpu::of(&client.session.client)).await?);
             Ok(client)
         } else {
             Err(self.lacks_tables())
@@ -181,7 +193,7 @@ impl Server {
     }
 
     async fn connect(&self) -> Result<Client, Unusable> {
-        let (session, connection) = self.limited(self.timeout, self.config.connect(NoTls)).await?;
+        let (client, connection) = self.limited(self.timeout, self.config.connect(NoTls)).await?;
         let health = Arc::clone(&self.health);
         let connection = tokio::spawn(async move {
             // A connection that we close ends without an error.
@@ -190,32 +202,9 @@ impl Server {
             }
         });
         let connection = connection.abort_handle();
-        Ok(Client {
-            session,
-            connection,
-            is_busy: false,
-            statements: HashMap::new(),
-            cpu: None,
-            server: self.clone(),
-        })
+        let session = Session::new(client, self.seed, self.rows);
+        Ok(Client { session, connection, is_busy: false, cpu: Mutex::default(), server: self.clone() })
     }
-}
-
-/// Numbers, prices and names of the rows from `first` to before `end`.
-fn columns(seed: u64, first: u64, end: u64) -> (Vec<i64>, Vec<i64>, Vec<String>) {
-    let mut columns = (Vec::new(), Vec::new(), Vec::new());
-    for id in first..end {
-        let (price, name) = schema::row(seed, id);
-        columns.0.push(whole(id));
-        columns.1.push(whole(price));
-        columns.2.push(name);
-    }
-    columns
-}
-
-/// Rows and prices are far below 2⁶³.
-fn whole(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// What an error says about a server that we tried to use.
@@ -245,18 +234,11 @@ impl Manager for Server {
     type Error = Trouble;
 
     async fn create(&self) -> Result<Pooled<Client>, Trouble> {
-        match self.connect_to_tables().await {
-            Ok(client) => Ok(Pooled::new(client)),
-            Err(Unusable::Full(reason)) => Err(Trouble::Unreachable(reason)),
-            Err(Unusable::Down(reason) | Unusable::Refused(reason)) => {
-                self.health.suspect();
-                Err(Trouble::Unreachable(reason))
-            }
-        }
+        self.client().await.map(Pooled::new)
     }
 
     async fn recycle(&self, client: &mut Pooled<Client>, _: &Metrics) -> RecycleResult<Trouble> {
-        let is_usable = !client.session.is_closed() && !client.is_busy;
+        let is_usable = !client.is_closed() && !client.is_busy;
         if is_usable {
             Ok(())
         } else {
@@ -269,52 +251,58 @@ impl Backend for Server {
     type Connection = Client;
 
     async fn run(mut held: Held<Self>, ask: Ask) -> Ran<Self> {
-        let begun_ns = clock::monotonic_ns();
-        let found = held.connection().answer(&ask).await;
-        let took_ns = clock::monotonic_ns().saturating_sub(begun_ns);
-        let cpu_ns = held.connection().cpu.as_mut().and_then(SessionCpu::more_ns);
-        if found.is_err() {
+        let client = held.connection();
+        // Still so when this is dropped before its end.
+        client.is_busy = true;
+        let answer = client.answer(&ask).await;
+        client.is_busy = matches!(answer.found, Err(Trouble::NoAnswer { .. }));
+        if answer.found.is_err() {
             // The connection may be in the middle of a transaction, which ends with it.
             held.discard();
         }
-        Ran { held, found, took_ns, pool_ns: 0, cpu_ns }
+        Ran { held, answer }
     }
 }
 
 impl Drop for Client {
     /// An idle connection closes by itself. One that still waits for an answer would stay open, with the server at work, until
-    /// the answer comes: so it is closed here, and the server is told to cancel the query.
+    /// the answer comes.
     fn drop(&mut self) {
-        if !self.is_busy {
-            return;
-        }
-        self.connection.abort();
-        // There is no runtime any more when the worker has ended.
-        if let Ok(runtime) = Handle::try_current() {
-            let (query, limit) = (self.session.cancel_token(), self.server.timeout);
-            runtime.spawn(async move { timeout(limit, query.cancel_query(NoTls)).await });
+        if self.is_busy {
+            self.abandon();
         }
     }
 }
 
 impl Client {
-    async fn statement(&mut self, sql: &'static str) -> Result<Statement, Error> {
-        if let Some(known) = self.statements.get(sql) {
-            return Ok(known.clone());
-        }
-        let statement = self.session.prepare(sql).await?;
-        self.statements.insert(sql, statement.clone());
-        Ok(statement)
+    fn is_closed(&self) -> bool {
+        self.session.client.is_closed()
     }
 
-    /// Answers a query. The think time of a transaction does not count towards its time limit.
-    async fn answer(&mut self, ask: &Ask) -> Result<Found, Trouble> {
+    /// Closes the connection, whatever it is waiting for, and tells the server to cancel the query.
+    fn abandon(&self) {
+        self.connection.abort();
+        // There is no runtime any more when the worker has ended.
+        if let Ok(runtime) = Handle::try_current() {
+            let (query, limit) = (self.session.client.cancel_token(), self.server.timeout);
+            runtime.spawn(async move { timeout(limit, query.cancel_query(NoTls)).await });
+        }
+    }
+
+    /// Answers a query.
+    async fn answer(&self, ask: &Ask) -> Answer {
+        let begun_ns = clock::monotonic_ns();
+        let found = self.find(ask).await;
+        let took_ns = clock::monotonic_ns().saturating_sub(begun_ns);
+        let mut cpu = self.cpu.lock().unwrap_or_else(PoisonError::into_inner);
+        Answer { found, took_ns, pool_ns: 0, cpu_ns: cpu.as_mut().and_then(SessionCpu::more_ns) }
+    }
+
+    /// The think time of a transaction does not count towards its time limit.
+    async fn find(&self, ask: &Ask) -> Result<Found, Trouble> {
         let limit = self.server.timeout;
         let think = if ask.query.kind == Kind::Contend { ask.query.think } else { Duration::ZERO };
-        self.is_busy = true;
-        let answer = timeout(limit.saturating_add(think), self.ask(ask)).await;
-        self.is_busy = answer.is_err();
-        match answer {
+        match timeout(limit.saturating_add(think), self.session.ask(ask)).await {
             Ok(Ok(found)) => Ok(found),
             Ok(Err(error)) => {
                 if error.as_db_error().is_none() {
@@ -329,79 +317,4 @@ impl Client {
             }
         }
     }
-
-    async fn ask(&mut self, ask: &Ask) -> Result<Found, Error> {
-        let Ask { query: Query { kind, rows, indexed, think, .. }, first } = *ask;
-        let (first_id, last_id) = (whole(first), whole(ask.last()));
-        let mut found = Found::default();
-        match kind {
-            Kind::Point => {
-                let statement = self.statement(schema::POINT.sql(indexed)).await?;
-                for id in first_id..=last_id {
-                    take(&mut found, &self.session.query(&statement, &[&id]).await?)?;
-                }
-            }
-            Kind::Range => {
-                let statement = self.statement(schema::RANGE.sql(indexed)).await?;
-                let parameters: [&(dyn ToSql + Sync); 3] = [&first_id, &last_id, &schema::FILTER];
-                take(&mut found, &self.session.query(&statement, &parameters).await?)?;
-            }
-            Kind::Aggregate => {
-                let statement = self.statement(schema::AGGREGATE.sql(indexed)).await?;
-                let row = self.session.query_one(&statement, &[&first_id, &last_id]).await?;
-                found.rows = u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0);
-                found.sum = u64::try_from(row.try_get::<_, i64>(1)?).unwrap_or(0);
-            }
-            Kind::Insert => {
-                let statement = self.statement(INSERT).await?;
-                let (ids, prices, names) = columns(self.server.seed, first, first + rows);
-                let most = whole(self.server.rows);
-                let added = self.session.query_one(&statement, &[&ids, &prices, &names, &most]).await?;
-                found.rows = u64::try_from(added.try_get::<_, i64>(0)?).unwrap_or(0);
-                found.sum = prices.iter().map(|price| price.unsigned_abs()).sum();
-            }
-            Kind::Update => {
-                let statement = self.statement(schema::UPDATE.sql(indexed)).await?;
-                found.rows = self.session.execute(&statement, &[&first_id, &last_id]).await?;
-            }
-            Kind::Contend => {
-                let free = self.statement(schema::FREE.sql(indexed)).await?;
-                let statement = self.statement(schema::UPDATE.sql(indexed)).await?;
-                // Dropped before its end, it is rolled back.
-                let transaction = self.session.transaction().await?;
-                // Where another transaction holds any of the rows, the change waits for its end.
-                let is_contended = (transaction.query(&free, &[&first_id, &last_id]).await?.len() as u64) < rows;
-                let asked_ns = clock::monotonic_ns();
-                found.rows = transaction.execute(&statement, &[&first_id, &last_id]).await?;
-                if is_contended {
-                    found.busy_ns = clock::monotonic_ns().saturating_sub(asked_ns);
-                }
-                if !think.is_zero() {
-                    let begun_ns = clock::monotonic_ns();
-                    found.loop_ns = sleep::sleep(think).await;
-                    let slept_ns = clock::monotonic_ns().saturating_sub(begun_ns);
-                    found.think_ns = slept_ns.saturating_sub(found.loop_ns);
-                }
-                transaction.commit().await?;
-            }
-        }
-        Ok(found)
-    }
 }
-
-/// Reads prices.
-fn take(found: &mut Found, rows: &[Row]) -> Result<(), Error> {
-    for row in rows {
-        found.rows += 1;
-        found.sum += u64::try_from(row.try_get::<_, i64>(0)?).unwrap_or(0);
-    }
-    Ok(())
-}
-
-/// Adds all of a query's orders at once, removes the oldest beyond `$4`, and counts those that were added. Orders that another
-/// transaction is removing or adding just now are left to a later query, so that no query waits for another.
-const INSERT: &str = "WITH added AS (INSERT INTO quintain_orders (item, price, name) SELECT item, price, name FROM \
-                      unnest($1::bigint[], $2::bigint[], $3::text[]) AS row (item, price, name) RETURNING id), \
-                      removed AS (DELETE FROM quintain_orders WHERE id = ANY (ARRAY(SELECT id FROM quintain_orders \
-                      WHERE id BETWEEN 1 AND (SELECT max(id) FROM added) - $4 FOR UPDATE SKIP LOCKED))) \
-                      SELECT count(*) FROM added";
