@@ -302,7 +302,8 @@ mod tests {
             "ts_utc,epoch_ms,elapsed_s,interval_s,late_ms,phase,mode,procs,threads,fds,cpu_pct,cpu_user_pct,\
              cpu_sys_pct,cpu_host_pct,cpu_seconds_total,rss_bytes,rss_peak_bytes,pss_bytes,host_cpu_pct,\
              host_mem_used_pct,requests_total,rps,errors_total,lost_total,rejected_total,inflight,connections,\
-             accepts_total,refused_total,client_gone_total,broken_total,shed_total,rate_limited_total,conn_seconds_total,cpu_quota_pct,runq_wait_pct,ctx_vol_per_s,ctx_invol_per_s,majflt_per_s,\
+             accepts_total,refused_total,client_gone_total,broken_total,shed_total,rate_limited_total,\
+             cache_hits_total,cache_misses_total,conn_seconds_total,cpu_quota_pct,runq_wait_pct,ctx_vol_per_s,ctx_invol_per_s,majflt_per_s,\
              uss_bytes,host_steal_pct,host_mem_avail_bytes,cg_throttled_ms_total,cg_mem_bytes,cg_mem_limit_bytes,\
              psi_cpu_some_pct,psi_mem_some_pct,psi_io_some_pct,acceptq_depth,acceptq_max,listen_drops_total,unread_connections,\
              loop_lag_max_us,loop_lag_ran_us,loop_lag_wait_us,loop_lag_blocked_us,\
@@ -323,7 +324,8 @@ mod tests {
             "ts_utc,epoch_ms,elapsed_s,interval_s,late_ms,phase,mode,slot,generation,pid,state,procs,threads,fds,\
              cpu_pct,cpu_seconds_total,loop_busy_pct,loop_runq_pct,rss_bytes,requests_total,rps,errors_total,\
              lost_total,rejected_total,inflight,connections,accepts_total,refused_total,client_gone_total,\
-             broken_total,shed_total,rate_limited_total,conn_seconds_total,pool_busy,pool_queued,pool_jobs_total,pool_wait_seconds_total,pool_held_seconds_total,db_in_use,db_waiting,db_acquired_total,db_timeouts_total,db_failures_total,\
+             broken_total,shed_total,rate_limited_total,\
+             cache_hits_total,cache_misses_total,conn_seconds_total,pool_busy,pool_queued,pool_jobs_total,pool_wait_seconds_total,pool_held_seconds_total,db_in_use,db_waiting,db_acquired_total,db_timeouts_total,db_failures_total,\
              db_acquire_seconds_total,db_held_seconds_total,db_answer_seconds_total,db_scans_total,db_busy_seconds_total,\
              db_measured_total,db_cpu_seconds_total"
         );

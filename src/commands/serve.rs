@@ -351,7 +351,7 @@ fn ready_line(config: &Config, addresses: &Addresses, directory: &RunDirectory) 
 
 fn done_line(board: &Scoreboard, arrangement: Arrangement, directory: &RunDirectory) -> String {
     let totals = Snapshot::without_cpu(board).totals();
-    let Counts { finished, client_gone, broken, errors, rejected, refused, shed, .. } = totals.counts;
+    let Counts { finished, client_gone, broken, errors, rejected, refused, shed, rate_limited, .. } = totals.counts;
     let answered = totals.counts.answered();
     // What is not known is left out.
     let cpu = supervisor::cpu_ns(board, arrangement).cell(|cpu_ns| {
@@ -361,7 +361,7 @@ fn done_line(board: &Scoreboard, arrangement: Arrangement, directory: &RunDirect
     let peak = board.head().observer.rss_peak_bytes.load().cell(|bytes| format!(" rss_peak_bytes={bytes}"));
     format!(
         "done requests={finished} answered={answered} client_gone={client_gone} broken={broken} errors={errors} shed={shed} \
-         lost={} rejected={rejected} refused={refused}{cpu}{peak} csv={}",
+         rate_limited={rate_limited} lost={} rejected={rejected} refused={refused}{cpu}{peak} csv={}",
         totals.lost,
         directory.csv_name(),
     )

@@ -146,6 +146,11 @@ impl State {
         }
     }
 
+    /// A request has looked for its answer in a cache.
+    pub fn looked_in_cache(&self, is_kept: bool) {
+        self.seat.looked_in_cache(is_kept);
+    }
+
     /// The fault plans that it follows.
     #[must_use]
     pub fn faults(&self) -> &Faults {

@@ -292,6 +292,7 @@ fn stats_are_what_the_scoreboard_says() {
     let totals = json!({
         "started": 3, "finished": 2, "answered": 2, "client_gone": 0, "broken_by_fault": 0, "shed": 0, "rate_limited": 0, "in_flight": 1, "lost": 0, "rejected": 0, "refused": 0, "errors": 1,
         "bytes_in": 0, "bytes_out": 0, "connections": 1, "connection_seconds": 0.0, "accepts": 1, "listen_drops": null,
+        "cache": { "hits": 0, "misses": 0 },
         "pool": { "busy": 0, "queued": 0, "jobs": 0, "wait_seconds": 0.0, "held_seconds": 0.0 },
         "db": {
             "in_use": 0, "waiting": 0, "acquired": 0, "timeouts": 0, "failures": 0, "acquire_seconds": 0.0, "held_seconds": 0.0,

@@ -104,6 +104,10 @@ counters! {
     shed,
     /// Of the answered, 429 because a rate limit was reached.
     rate_limited,
+    /// Requests whose answer, or a part of it, a cache had kept.
+    cache_hits,
+    /// Requests for whose answer a cache had nothing kept.
+    cache_misses,
     /// Connections over `--max-connections`.
     refused,
     /// How often its process gave up its processor. 0 where workers share a process.

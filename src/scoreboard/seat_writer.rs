@@ -169,6 +169,11 @@ impl SeatWriter {
         self.count(|counters| &counters.connection_us, passed_us.wrapping_mul(self.connections()), Relaxed);
     }
 
+    /// A request has looked for its answer in a cache.
+    pub fn looked_in_cache(&self, is_kept: bool) {
+        self.count(|of| if is_kept { &of.cache_hits } else { &of.cache_misses }, 1, Relaxed);
+    }
+
     /// Connections open now.
     #[must_use]
     pub fn connections(&self) -> u64 {

@@ -316,6 +316,7 @@ fn a_cache_keeps_an_answer_for_each_key_and_its_hits_do_no_work() {
             assert_eq!((hit.timing("io"), answers[number % 3].timing("io") >= 2.0), (0.0, true));
         }
         assert!(answers[0].body != answers[1].body && answers[1].body != answers[2].body, "each key has its own");
+        assert_eq!(target.stats()["totals"]["cache"], serde_json::json!({ "hits": 6, "misses": 3 }), "{mode:?}");
         for expected in ["MISS", "HIT", "MISS", "HIT"] {
             wait_for(expected, || {
                 let answer = client.get("/sized").unwrap();

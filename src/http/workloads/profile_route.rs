@@ -116,7 +116,9 @@ async fn serve(
             }
             Step::Cache { keys, time } => {
                 let key = exchange.index() % keys;
-                if let Some(body) = kept.get(key, clock::monotonic_ns()) {
+                let body = kept.get(key, clock::monotonic_ns());
+                target.looked_in_cache(body.is_some());
+                if let Some(body) = body {
                     let mut response = respond(&route.response, &done, body, &known, exchange);
                     response.headers_mut().insert(X_CACHE, HeaderValue::from_static("HIT"));
                     return Ok(response);

@@ -188,6 +188,7 @@ fn totals(figures: &Figures) -> Value {
         "connection_seconds": seconds(counts.connection_us.saturating_mul(1_000)),
         "accepts": counts.accepts,
         "listen_drops": listen_drops,
+        "cache": { "hits": counts.cache_hits, "misses": counts.cache_misses },
         "pool": pool(now, counts),
         "db": database(now, counts),
         "arrivals": {

@@ -12,6 +12,7 @@ export function figures({ last: row, cpus }) {
   put('rps', [number(row.rps), ''], `${number(row.requests_total)} in all`);
   const failures = [`${number(row.errors_total)} in all`, `${number(row.lost_total)} lost`];
   if (row.refused_total) failures.push(`${short(row.refused_total)} refused`);
+  if (row.rate_limited_total) failures.push(`${short(row.rate_limited_total)} rate-limited`);
   if (row.rejected_total) failures.push(`${short(row.rejected_total)} rejected`);
   put('errors', [number(errors), ''], failures.join(', '), errors > 0 ? 'wrong' : 'zero', turnedAway > 0 ? 'wrong' : '');
   const beside = (quantile) => `service ${joined(time(row[`svc_${quantile}_us`]))}`;

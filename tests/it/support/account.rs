@@ -88,8 +88,12 @@ pub fn check_left(left: &Left, clients: &Tally, killed: bool) {
     balance(requests, clients, killed);
     assert_eq!(end["inflight"], "0", "{end:?}");
     assert_eq!((left.done("requests"), left.done("lost")), (finished, lost), "{:?}", left.done);
-    for (name, column) in [("client_gone", "client_gone_total"), ("broken", "broken_total"), ("shed", "shed_total")]
-    {
+    for (name, column) in [
+        ("client_gone", "client_gone_total"),
+        ("broken", "broken_total"),
+        ("shed", "shed_total"),
+        ("rate_limited", "rate_limited_total"),
+    ] {
         assert_eq!(left.done(name), cell(end, column), "{:?}", left.done);
     }
     let parts = left.done("answered") + left.done("client_gone") + left.done("broken");
@@ -258,7 +262,10 @@ fn grown(before: &BTreeMap<String, f64>, stats: &Value) -> BTreeMap<String, f64>
     let mut keep = |name: String, value: &Value| counters.insert(name, value.as_f64().unwrap());
     let totals = stats["totals"].as_object().unwrap();
     for (name, value) in totals.iter().filter(|(name, _)| !FALLING.contains(&name.as_str())) {
-        keep(format!("total {name}"), value);
+        match value.as_object() {
+            Some(parts) => parts.iter().for_each(|(part, value)| _ = keep(format!("total {name} {part}"), value)),
+            None => _ = keep(format!("total {name}"), value),
+        }
     }
     for (name, value) in stats["status"].as_object().unwrap() {
         keep(format!("status {name}"), value);
