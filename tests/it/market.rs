@@ -5,11 +5,14 @@ use rustix::process::Signal;
 use crate::support::account::settle;
 use crate::support::client::{Client, Response};
 use crate::support::load::Tally;
-use crate::support::target::{MODES, Target, at_rest, send};
+use crate::support::postgres::Postgres;
+use crate::support::target::{MODES, Target, at_rest, command, send, with_free_ports};
 use crate::support::wait_for;
 
+const MARKET: [&str; 4] = ["--profile", "market", "--db-rows", "1000"];
+
 fn market(arguments: &[&str]) -> Target {
-    Target::start(&[&["--profile", "market", "--db-rows", "1000"], arguments].concat())
+    Target::start(&[&MARKET, arguments].concat())
 }
 
 /// A request with a cookie.
@@ -101,6 +104,31 @@ fn its_pool_is_exhausted_and_a_longer_queue_or_a_larger_pool_takes_that_away() {
         assert_eq!(stats["totals"]["db"]["timeouts"], timed_out, "{stats}");
         settle(target, &Tally { not_ok: timed_out, ..Tally::default().and_answered(20) }, false);
     }
+}
+
+/// The same API on a server: a session and its cart, each of its queries, and a pool that is exhausted.
+#[test]
+fn on_a_server_its_requests_wait_for_the_pool_likewise() {
+    let Some(postgres) = Postgres::start(&[]) else { return };
+    let directory = tempfile::TempDir::new().unwrap();
+    let flags = [&MARKET[..], &["--mode", "cluster", "--workers", "2", "--set", "pool=1"]].concat();
+    let mut program = command(&with_free_ports(&flags), directory.path());
+    program.env("QUINTAIN_DATABASE_URL", &postgres.url);
+    let target = Target::start_with(program, directory);
+    let session = log_in(&target);
+    let cart = ask(&target, "GET", "/cart", &session).json()["cart"].as_str().unwrap().to_owned();
+    let of_queries = ["/market/", "/market/filters", "/presale/", &format!("/cart/{cart}/items")];
+    for path in of_queries {
+        let status = ask(&target, "POST", path, &session).status;
+        assert!([200, 201, 404].contains(&status), "{path}: {status}");
+    }
+    let statuses = at_once(&target, "/accounts", 40);
+    let timed_out = statuses.iter().filter(|status| **status == 503).count() as u64;
+    assert!(timed_out > 0 && statuses.contains(&200), "{statuses:?}");
+    let database = &at_rest(&target)["totals"]["db"];
+    assert_eq!((&database["timeouts"], &database["failures"]), (&timed_out.into(), &0.into()), "{database}");
+    // Of these no account was kept but the target's own.
+    assert_eq!(target.end().code, Some(0));
 }
 
 #[test]
