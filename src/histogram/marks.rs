@@ -22,6 +22,11 @@ impl<const WORDS: usize> Marks<WORDS> {
         }
     }
 
+    /// Whether the place was ever written to.
+    pub fn has(&self, place: usize) -> bool {
+        self.0.get(place / 64).is_some_and(|word| word.load(Relaxed) >> (place % 64) & 1 == 1)
+    }
+
     /// 64 places from `64 × word` on, the first in the lowest bit.
     pub fn word(&self, word: usize) -> u64 {
         self.0[word].load(Relaxed)
@@ -67,6 +72,7 @@ mod tests {
             marks.set(place);
         }
         assert!(marks.places().eq([0, 63, 64, 100, 191]));
+        assert!(marks.has(100) && !marks.has(101) && !marks.has(192));
         assert_eq!((marks.word(0), marks.word(2)), (1 | 1 << 63, 1 << 63));
         marks.clear();
         assert_eq!(marks.places().count(), 0);

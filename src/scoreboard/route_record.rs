@@ -1,6 +1,6 @@
 //! What was answered on one route.
 
-use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Ordering::Release};
+use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 
 use bytemuck::Zeroable;
 
@@ -38,7 +38,6 @@ shared_counts! {
 #[derive(Zeroable)]
 #[repr(C, align(128))]
 pub struct RouteRecord {
-    pub(super) touched: AtomicU64,
     /// How often something was recorded: raised last, so that a reader which finds it unchanged has read everything.
     pub(super) recorded: AtomicU64,
     /// What was counted, beside the statuses.
@@ -55,10 +54,6 @@ pub struct RouteRecord {
 }
 
 impl RouteRecord {
-    pub(super) fn is_touched(&self) -> bool {
-        self.touched.load(Acquire) != 0
-    }
-
     /// How often something was recorded: as long as it is the same, so is everything else.
     #[must_use]
     pub fn recorded(&self) -> u64 {
@@ -102,10 +97,7 @@ impl RouteRecord {
     }
 
     pub(super) fn absorb(&self, other: &Self) {
-        if !other.is_touched() {
-            return;
-        }
-        let Self { touched, recorded, counts, answered, statuses, spent, behind, durations } = other;
+        let Self { recorded, counts, answered, statuses, spent, behind, durations } = other;
         add(&self.recorded, recorded.load(Relaxed));
         self.counts.add(&counts.read());
         for place in answered.places().filter(|place| *place < STATUSES) {
@@ -115,15 +107,11 @@ impl RouteRecord {
         self.spent.add(&spent.read());
         self.behind.absorb(behind);
         self.durations.absorb(durations);
-        self.touched.store(touched.load(Relaxed), Release);
     }
 
     pub(super) fn clear(&self) {
-        if !self.is_touched() {
-            return;
-        }
-        let Self { touched, recorded, counts, answered, statuses, spent, behind, durations } = self;
-        for count in [touched, recorded].into_iter().chain(statuses) {
+        let Self { recorded, counts, answered, statuses, spent, behind, durations } = self;
+        for count in [recorded].into_iter().chain(statuses) {
             count.store(0, Relaxed);
         }
         counts.clear();
@@ -146,7 +134,6 @@ mod tests {
         effort.add_behind(2, 1);
         effort.add_behind(63, 5);
         assert_eq!(effort.behind, [(63, 10), (2, 1)]);
-        one.touched.store(1, Release);
         one.record(&effort);
         let spent = Spent { cpu_ns: 1, io_ns: 2, pool_ns: 3, acquire_ns: 5, db_ns: 6, injected_ns: 4 };
         one.record(&Effort { spent: Some(spent), ..effort });

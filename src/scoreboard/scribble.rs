@@ -9,9 +9,9 @@ use super::slot::Seat;
 impl Seat {
     /// Overwrites everything that a worker may write.
     pub fn scribble(&self, mut random: impl FnMut() -> u64) {
-        let Self { counters, beat_ns, applied_epoch, lag, routes } = self;
+        let Self { counters, beat_ns, applied_epoch, lag, touched, routes } = self;
         counters.scribble(&mut random);
-        for place in [beat_ns, applied_epoch].into_iter().chain(lag.places()) {
+        for place in [beat_ns, applied_epoch].into_iter().chain(lag.places()).chain(touched.words()) {
             place.store(random(), Relaxed);
         }
         for route in routes.iter().take(3) {
@@ -30,8 +30,8 @@ impl Counters {
 
 impl RouteRecord {
     fn scribble(&self, random: &mut impl FnMut() -> u64) {
-        let Self { touched, recorded, counts, answered, statuses, spent, behind, durations } = self;
-        let places = [touched, recorded].into_iter().chain(counts.all()).chain(answered.words()).chain(statuses);
+        let Self { recorded, counts, answered, statuses, spent, behind, durations } = self;
+        let places = [recorded].into_iter().chain(counts.all()).chain(answered.words()).chain(statuses);
         for place in places.chain(spent.all()).chain(behind.places()) {
             place.store(random(), Relaxed);
         }
