@@ -20,9 +20,9 @@ use crate::sys::usage::Usage;
 
 pub use account::Account;
 use account::grown;
-pub use reading::{Group, Host, Instant, Reading, Tree};
+pub use reading::{Group, Host, Instant, Reading, StrainReading, Tree};
 pub use routes::{EarlierRoute, RouteSample};
-pub use strain::{StrainReading, StrainSample};
+pub use strain::StrainSample;
 
 /// The largest error of a difference in a process's user or system time: a 10 ms step for each of the two.
 const SPLIT_STEP_NS: u64 = 20_000_000;

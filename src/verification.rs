@@ -17,9 +17,8 @@ mod strain;
 mod target;
 
 pub use published::{contradictions, of_published};
-pub use servers::OfInstance;
 pub use shown::{Heading, json, markdown, text};
-pub use target::{Part, Row, Target};
+pub use target::{OfInstance, Part, Row, Target};
 
 use crate::findings::Certainty;
 use crate::generator::Account;

@@ -117,6 +117,26 @@ impl<'t> Table<'t> {
         Some(Entry { key: self.key(name), value: self.entries.get(name)? })
     }
 
+    /// The one of two keys that is there.
+    pub fn one_of(
+        &self,
+        [one, other]: [&'static str; 2],
+        errors: &mut ProfileErrors<'_>,
+    ) -> Option<(&'static str, Entry<'t>)> {
+        match (self.get(one), self.get(other)) {
+            (Some(entry), None) => Some((one, entry)),
+            (None, Some(entry)) => Some((other, entry)),
+            (Some(_), Some(entry)) => {
+                errors.wrong_value(&entry, format!("{one} and {other} can't be given together"));
+                None
+            }
+            (None, None) => {
+                self.lacks(one, &format!("give {one} or {other}"), errors);
+                None
+            }
+        }
+    }
+
     /// Every entry, in the order of the text.
     pub fn entries(&self) -> Vec<(&'t str, Range<usize>, Entry<'t>)> {
         let mut all: Vec<_> = self

@@ -150,7 +150,7 @@ fn read_cpu(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>
     const FLAG: &str = "--max-cpu";
     let table = entry.table(&["iterations", "ms", "on"], errors)?;
     let place = read_word(&table, "on", Place::ALL.map(|place| (place.name(), place)), errors);
-    let amount = match one_of(&table, ["iterations", "ms"], errors)? {
+    let amount = match table.one_of(["iterations", "ms"], errors)? {
         ("iterations", entry) => {
             let whose = format!(" ({FLAG} {})", Spelled(rules.cpu));
             entry.whole(&(0..=iterations_within(rules.cpu)), &whose, errors).map(Amount::Iterations)
@@ -181,7 +181,7 @@ fn read_io(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, errors: &mut Profile
     let table = entry.table(&["ms", "delay", "mode"], errors)?;
     let mode = read_word(&table, "mode", Mode::ALL.map(|mode| (mode.name(), mode)), errors);
     let grammar = distribution::Rules { most: rules.delay, flag: FLAG, read: rules.read };
-    let delay = match one_of(&table, ["ms", "delay"], errors)? {
+    let delay = match table.one_of(["ms", "delay"], errors)? {
         ("ms", entry) => {
             let time = entry.milliseconds(rules.delay, FLAG, errors)?;
             Delay::parse(&Spelled(time).to_string(), &grammar, seed).ok()
@@ -251,26 +251,6 @@ fn read_cache(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<Step>
     let time = table.needed("ttl", "for how long one is kept, such as \"5s\"", errors);
     let time = time.and_then(|time| time.duration(&(SHORTEST..=LONGEST), "", errors));
     Some(Step::Cache { keys: keys?, time: time? })
-}
-
-/// The one of two keys that is there.
-pub fn one_of<'t>(
-    table: &Table<'t>,
-    [one, other]: [&'static str; 2],
-    errors: &mut ProfileErrors<'_>,
-) -> Option<(&'static str, Entry<'t>)> {
-    match (table.get(one), table.get(other)) {
-        (Some(entry), None) => Some((one, entry)),
-        (None, Some(entry)) => Some((other, entry)),
-        (Some(_), Some(entry)) => {
-            errors.wrong_value(&entry, format!("{one} and {other} can't be given together"));
-            None
-        }
-        (None, None) => {
-            table.lacks(one, &format!("give {one} or {other}"), errors);
-            None
-        }
-    }
 }
 
 /// How many bytes a request of the load plan sends.

@@ -1,7 +1,7 @@
 //! Steps that give a client a signed value, and that need one: `{ issue = { cookie = "session" } }`.
 
 use super::entry::{Entry, ProfileErrors};
-use super::{Step, open_parts, route};
+use super::{Step, open_parts};
 
 /// A value that a client is given and has to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub const CHECKED: [Carrier; 2] = [Carrier::Cookie, Carrier::Path];
 pub fn read(entry: &Entry<'_>, carriers: [Carrier; 2], errors: &mut ProfileErrors<'_>) -> Option<Signed> {
     let [one, other] = carriers.map(Carrier::name);
     let table = entry.table(&[one, other, "of"], errors)?;
-    let (carrier, name) = route::one_of(&table, [one, other], errors)?;
+    let (carrier, name) = table.one_of([one, other], errors)?;
     let of = match table.get("of") {
         Some(of) => Some(of.word(errors)?),
         None => None,

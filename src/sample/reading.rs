@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use super::strain::StrainReading;
 use crate::maybe_known::MaybeKnown;
+use crate::scoreboard::Late;
 use crate::snapshot::{RouteReading, Snapshot};
-use crate::sys::procfs::ThreadTimes;
+use crate::sys::listener::AcceptQueue;
+use crate::sys::procfs::{Cgroup, Pressure, ThreadTimes};
+use crate::sys::usage::Usage;
 
 /// When a reading was taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,4 +89,25 @@ pub struct Host {
     pub memory_used: MaybeKnown<f64>,
     /// What of its memory is left for a new program.
     pub memory_available_bytes: MaybeKnown,
+}
+
+/// Signs of strain at one instant; what is a sum is so since its beginning.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StrainReading {
+    /// How long the target's threads have waited for a processor.
+    pub waited_ns: MaybeKnown,
+    /// What the kernel has counted of the processes that don't count themselves on the scoreboard.
+    pub usage: MaybeKnown<Usage>,
+    /// The target's control group.
+    pub cgroup: Cgroup,
+    /// Stalls on the machine.
+    pub pressure: Pressure,
+    /// The fullest accept queue of those that listen.
+    pub accept_queue: MaybeKnown<AcceptQueue>,
+    /// What all accept queues together have dropped.
+    pub listen_drops: MaybeKnown,
+    /// Connections in which bytes wait that nobody has read.
+    pub unread: MaybeKnown,
+    /// The latest beat of any worker since the tick before.
+    pub latest_beat: MaybeKnown<Late>,
 }

@@ -1,32 +1,11 @@
 //! The signs of strain: what explains a slow result, on the target's side and on the machine's.
 
-use super::{Host, Looping, SlotSample, grown, rate, rate_per_second};
+use super::{Host, Looping, SlotSample, StrainReading, grown, rate, rate_per_second};
 use crate::maybe_known::MaybeKnown;
 use crate::scoreboard::Late;
 use crate::sys::listener::AcceptQueue;
-use crate::sys::procfs::{Cgroup, Pressure};
+use crate::sys::procfs::Cgroup;
 use crate::sys::usage::Usage;
-
-/// Signs of strain at one instant; what is a sum is so since its beginning.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct StrainReading {
-    /// How long the target's threads have waited for a processor.
-    pub waited_ns: MaybeKnown,
-    /// What the kernel has counted of the processes that don't count themselves on the scoreboard.
-    pub usage: MaybeKnown<Usage>,
-    /// The target's control group.
-    pub cgroup: Cgroup,
-    /// Stalls on the machine.
-    pub pressure: Pressure,
-    /// The fullest accept queue of those that listen.
-    pub accept_queue: MaybeKnown<AcceptQueue>,
-    /// What all accept queues together have dropped.
-    pub listen_drops: MaybeKnown,
-    /// Connections in which bytes wait that nobody has read.
-    pub unread: MaybeKnown,
-    /// The latest beat of any worker since the tick before.
-    pub latest_beat: MaybeKnown<Late>,
-}
 
 /// Signs of strain in a tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

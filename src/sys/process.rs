@@ -7,8 +7,8 @@ use std::mem::MaybeUninit;
 use rustix::io::Errno;
 use rustix::process::{
     Pid, Resource, Rlimit, Signal, WaitId, WaitIdOptions, getpid, getppid, getrlimit, kill_process,
-    kill_process_group, set_child_subreaper, set_parent_process_death_signal, setrlimit, test_kill_process,
-    test_kill_process_group, waitid,
+    kill_process_group, set_child_subreaper, set_parent_process_death_signal, setrlimit, test_kill_process_group,
+    waitid,
 };
 use serde::{Deserialize, Serialize};
 
@@ -190,12 +190,6 @@ fn dead_child() -> Option<u32> {
 
 fn raw(pid: u32) -> io::Result<Pid> {
     i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or_else(|| io::ErrorKind::InvalidInput.into())
-}
-
-/// Whether there is such a process, a zombie included, readable in `/proc` or not.
-#[must_use]
-pub fn exists(pid: u32) -> bool {
-    raw(pid).is_ok_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
 }
 
 /// Makes the kernel kill this process when its parent dies, and says whether the parent is still there.

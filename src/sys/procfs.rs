@@ -19,9 +19,9 @@ use procfs::FromBufRead;
 use procfs::process::SmapsRollup;
 use rustix::fs::{CWD, Mode, OFlags, fstat, open, openat};
 use rustix::io::Errno;
+use rustix::process::{Pid, test_kill_process};
 
 use super::clock::SECOND;
-use super::process;
 use crate::maybe_known::MaybeKnown;
 use room::Room;
 use waiting::ThreadWaits;
@@ -99,7 +99,7 @@ impl ProcessFiles {
             return Some(figures);
         }
         // It is gone, or it is one that /proc does not show: another user's under `hidepid`, or there is no /proc.
-        process::exists(pid).then(|| {
+        exists(pid).then(|| {
             self.open.insert(pid, None);
             ProcessFigures::default()
         })
@@ -125,7 +125,7 @@ impl ProcessFiles {
         match read {
             Ok(text) => pages_in(text).into(),
             Err(Errno::SRCH) => NOTHING,
-            Err(_) if !process::exists(pid) => NOTHING,
+            Err(_) if !exists(pid) => NOTHING,
             Err(_) => MaybeKnown::UNKNOWN,
         }
     }
@@ -194,6 +194,12 @@ pub fn kernel_setting(path: &str) -> Option<String> {
 #[must_use]
 pub fn clock_source() -> Option<String> {
     first_line(Path::new("/sys/devices/system/clocksource/clocksource0/current_clocksource"))
+}
+
+/// Whether there is such a process, a zombie included, readable in `/proc` or not.
+fn exists(pid: u32) -> bool {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
 }
 
 fn first_line(path: &Path) -> Option<String> {

@@ -2,22 +2,9 @@
 
 use std::cmp::Ordering;
 
-use super::{Check, Target, Topic, exact};
+use super::{Check, OfInstance, Target, Topic, exact};
 use crate::findings::Certainty;
 use crate::generator::{Account, Served};
-
-/// An instance's own count.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OfInstance {
-    /// Its name.
-    pub name: String,
-    /// Whole answers.
-    pub answered: Option<u64>,
-    /// Of them, those to health checks.
-    pub probed: u64,
-    /// At most so many more are in none of its files.
-    pub more: Option<u64>,
-}
 
 /// A line for each server that was asked, and for each instance that none of them is.
 pub fn servers(account: &Account, target: &Target) -> Vec<Check> {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::OfInstance;
 use crate::histogram::Distribution;
 use crate::recording::{Figure, Gap, Outcome, Phase, Recording};
 use crate::scoreboard::Counts;
@@ -19,6 +18,19 @@ pub enum Part {
     Phase(String),
     /// From the begin of one phase to the begin of another; from the begin, or to the end, where one is not named.
     Between(Option<String>, Option<String>),
+}
+
+/// An instance's own count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OfInstance {
+    /// Its name.
+    pub name: String,
+    /// Whole answers.
+    pub answered: Option<u64>,
+    /// Of them, those to health checks.
+    pub probed: u64,
+    /// At most so many more are in none of its files.
+    pub more: Option<u64>,
 }
 
 /// The target's account; whatever is not known of the stretch is `None`.

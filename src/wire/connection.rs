@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::task::{Context, Poll, ready};
 
 use tokio::sync::Notify;
 
@@ -85,7 +86,7 @@ pub struct Connection {
     /// The index that the request has drawn, plus one; 0 is none yet.
     index: AtomicU64,
     unread: AtomicBool,
-    pub(super) probe: Mutex<Option<DisconnectProbe>>,
+    probe: Mutex<Option<DisconnectProbe>>,
 }
 
 impl Connection {
@@ -334,6 +335,29 @@ impl Connection {
         }
         self.seat.finished(&Finished { route, outcome, times });
         self.state.enter(Phase::Idle, now_ns);
+    }
+
+    /// Whether the client has ended its sending direction, as far as anybody has asked.
+    #[must_use]
+    pub fn is_suspected(&self) -> bool {
+        lock(&self.probe).is_some()
+    }
+
+    /// For whoever serves a request and has to wait: ready once its client has left. `takes_interim` says whether a
+    /// `100 Continue` may be written now. The request's body must have been read to its end.
+    ///
+    /// A client that sends on is looked at when that is read.
+    pub fn poll_left(&self, takes_interim: bool, context: &mut Context<'_>) -> Poll<()> {
+        let closed = ready!(self.socket.poll_read_ready(context)).is_ok_and(|guard| guard.ready().is_read_closed());
+        if !closed {
+            return Poll::Pending;
+        }
+        let mut probe = lock(&self.probe);
+        if let Some(probe) = &mut *probe {
+            return probe.poll_left(self.socket(), takes_interim, |bytes| self.sent(bytes), context);
+        }
+        *probe = Some(DisconnectProbe::begin(context));
+        Poll::Pending
     }
 
     /// Whether a client that was answered had left before: it resets what it is sent.

@@ -6,14 +6,14 @@
 
 use std::future::Future;
 use std::io;
+use std::os::fd::BorrowedFd;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep};
 
-use super::connection::Connection;
-use crate::sys::{lock, socket};
+use crate::sys::socket;
 
 /// What any client must be able to ignore before its answer (RFC 9110, 15.2).
 pub const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -28,40 +28,33 @@ pub struct DisconnectProbe {
     look: Pin<Box<Sleep>>,
 }
 
-impl Connection {
-    /// Whether the client has ended its sending direction, as far as anybody has asked.
-    #[must_use]
-    pub fn is_suspected(&self) -> bool {
-        lock(&self.probe).is_some()
+impl DisconnectProbe {
+    /// Looks a first time when the task is polled again: the answer may be at hand, and then nobody needs to be asked.
+    pub fn begin(context: &Context<'_>) -> Self {
+        context.waker().wake_by_ref();
+        Self { asked: false, look: Box::pin(sleep(LOOK)) }
     }
 
-    /// For whoever serves a request and has to wait: ready once its client has left. `takes_interim` says whether a
-    /// `100 Continue` may be written now. The request's body must have been read to its end.
-    ///
-    /// A client that sends on is looked at when that is read.
-    pub fn poll_left(&self, takes_interim: bool, context: &mut Context<'_>) -> Poll<()> {
-        let closed = ready!(self.socket.poll_read_ready(context)).is_ok_and(|guard| guard.ready().is_read_closed());
-        if !closed {
-            return Poll::Pending;
-        }
-        let mut probe = lock(&self.probe);
-        let Some(DisconnectProbe { asked, look }) = &mut *probe else {
-            *probe = Some(DisconnectProbe { asked: false, look: Box::pin(sleep(LOOK)) });
-            // The answer may be at hand; then nobody needs to be asked.
-            context.waker().wake_by_ref();
-            return Poll::Pending;
-        };
+    /// Ready once the client has left. With `takes_interim` the client may be sent a `100 Continue`; `sent` counts it.
+    pub fn poll_left(
+        &mut self,
+        socket: BorrowedFd<'_>,
+        takes_interim: bool,
+        sent: impl FnOnce(usize),
+        context: &mut Context<'_>,
+    ) -> Poll<()> {
+        let Self { asked, look } = self;
         if !*asked && takes_interim {
             *asked = true;
-            match socket::write(self.socket(), CONTINUE) {
-                Ok(bytes) if bytes == CONTINUE.len() => self.sent(bytes),
+            match socket::write(socket, CONTINUE) {
+                Ok(bytes) if bytes == CONTINUE.len() => sent(bytes),
                 // It has room for nothing, so it is asked at the next look.
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => *asked = false,
                 Ok(_) | Err(_) => return Poll::Ready(()),
             }
         }
         loop {
-            if socket::has_failed(self.socket()) {
+            if socket::has_failed(socket) {
                 return Poll::Ready(());
             }
             ready!(look.as_mut().poll(context));
