@@ -7,6 +7,7 @@ mod error;
 mod faults;
 pub mod openapi;
 mod query;
+mod response;
 mod route;
 mod stack;
 mod target;

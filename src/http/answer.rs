@@ -1,16 +1,15 @@
 //! The answer to a workload: what was done, as JSON, with the measured times in `Server-Timing`.
 
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use utoipa::PartialSchema;
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{ObjectBuilder, RefOr};
 
-use crate::http::stack::figure::{push_hexadecimal, push_json, push_null, push_timing, timing};
+use crate::http::stack::figure::{push_all, push_hexadecimal, push_json, push_null};
 use crate::http::stack::record::Exchange;
 pub use crate::scoreboard::Spent;
-use crate::sys::clock;
 use crate::units::nanoseconds;
 use crate::work::Done;
 use crate::work::cpu::Computed;
@@ -103,12 +102,6 @@ impl Field {
     }
 }
 
-fn push_all(text: &mut Vec<u8>, parts: [&str; 3]) {
-    for part in parts {
-        text.extend_from_slice(part.as_bytes());
-    }
-}
-
 /// Appends what was done as a JSON object whose length does not depend on its figures.
 pub fn push_object(text: &mut Vec<u8>, done: &Done) {
     let mut before = "{\"";
@@ -157,42 +150,4 @@ pub fn spent_on(done: &[Done]) -> Spent {
         });
     }
     spent
-}
-
-/// Writes the header lines of a workload's response: what its request has spent, in `Server-Timing`, and in
-/// `X-Quintain-Worker` whose work it was (`slot.generation`, or `instance/slot.generation`).
-///
-/// The times are measured, in milliseconds, and none is a part of another; `total` is from the arrival until now, and has
-/// what the target itself needs beside them. `queue` is left out where the socket has no arrival stamps, `acquire` and `db`
-/// where no database was asked: no query takes no time.
-pub fn push_spent(out: &mut Vec<u8>, spent: Spent, exchange: &Exchange) {
-    let Spent { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns } = spent;
-    let total_ns = clock::monotonic_ns().saturating_sub(exchange.arrival_ns());
-    match exchange.queue_ns() {
-        Some(queue_ns) => push_timing(out, timing!("server-timing: queue"), queue_ns),
-        None => out.extend_from_slice(b"server-timing: "),
-    }
-    push_timing(out, timing!("loop"), exchange.loop_ns());
-    push_timing(out, timing!("inject"), injected_ns);
-    push_timing(out, timing!("pool"), pool_ns);
-    if db_ns > 0 {
-        push_timing(out, timing!("acquire"), acquire_ns);
-        push_timing(out, timing!("db"), db_ns);
-    }
-    push_timing(out, timing!("cpu"), cpu_ns);
-    push_timing(out, timing!("io"), io_ns);
-    push_timing(out, timing!("total"), total_ns);
-    // What separates the last one from a next.
-    out.truncate(out.len() - ", ".len());
-    push_all(out, ["\r\nx-quintain-worker: ", exchange.worker(), "\r\n"]);
-}
-
-/// Adds headers that somebody asks for: the first of a name takes the place of what is there, the others stand beside it.
-pub fn put(headers: &mut HeaderMap, own: &[(HeaderName, HeaderValue)]) {
-    for (name, _) in own {
-        headers.remove(name);
-    }
-    for (name, value) in own {
-        headers.append(name.clone(), value.clone());
-    }
 }

@@ -14,7 +14,7 @@ use super::error;
 use super::openapi::operation::Described;
 use super::target::{Limits, Target};
 use crate::http::faults::inject::inject;
-use crate::http::query::modifiers::{self, Slot};
+use crate::http::query::{Slot, modifiers};
 use crate::http::stack::handler::{Answering, Handler};
 use crate::http::stack::instant::MakeInstant;
 use crate::http::stack::request::Request;
@@ -145,7 +145,7 @@ impl<H: Handler<T>, T> Endpoint for Handled<H, T> {
 
 /// A route by its number.
 #[derive(Clone)]
-pub(super) struct Numbered {
+struct Numbered {
     number: usize,
     handler: Arc<dyn Endpoint>,
     asks_nothing: bool,
@@ -159,12 +159,15 @@ impl Numbered {
         // Most of the time that is one load.
         match target.faults().hit(target.board(), self.number, method, exchange.head_ns()) {
             None => self.handle(request),
-            Some(hit) => Box::pin(inject(hit, self.clone(), request)),
+            Some(hit) => {
+                let route = self.clone();
+                Box::pin(inject(hit, request, move |request| route.handle(request)))
+            }
         }
     }
 
     /// Has the request handled, faults apart: modifiers around the handler.
-    pub(super) fn handle(&self, mut request: Box<Request>) -> Answering {
+    fn handle(&self, mut request: Box<Request>) -> Answering {
         if self.asks_nothing || !request.uri.query().is_some_and(modifiers::may_be_in) {
             return self.handler.answer(request);
         }

@@ -15,10 +15,10 @@ use super::in_force::{Hit, OfPlan};
 use super::response_fault::ResponseFault;
 use crate::fault::Kind;
 use crate::http::error::Refusal;
-use crate::http::route::Numbered;
+use crate::http::response::required_headers;
+use crate::http::stack::handler::Answering;
 use crate::http::stack::record::Exchange;
 use crate::http::stack::request::Request;
-use crate::http::workloads::status::required_headers;
 use crate::profile::is_bodiless;
 use crate::scoreboard::FaultMark;
 use crate::sys::clock;
@@ -28,7 +28,11 @@ use crate::work::io::{Io, Mode};
 const CRASHED: i32 = 70;
 
 /// Carries out a fault around a handler.
-pub(in crate::http) async fn inject(hit: Hit, route: Numbered, mut request: Box<Request>) -> Response {
+pub(in crate::http) async fn inject(
+    hit: Hit,
+    mut request: Box<Request>,
+    handle: impl FnOnce(Box<Request>) -> Answering,
+) -> Response {
     let Request { target, exchange, .. } = &mut *request;
     let Hit { kind, mark, index, closes_ns, plan } = hit;
     let begun_ns = exchange.service_ns();
@@ -63,7 +67,7 @@ pub(in crate::http) async fn inject(hit: Hit, route: Numbered, mut request: Box<
         Kind::Freeze | Kind::Refuse => None,
     };
     exchange.add_injected(exchange.service_ns().saturating_sub(begun_ns));
-    let mut response = route.handle(request).await;
+    let mut response = handle(request).await;
     if let Some(fault) = response_fault {
         response.extensions_mut().insert(fault);
         response = marked(response, mark);

@@ -4,8 +4,8 @@ use utoipa::openapi::schema::{OneOfBuilder, Schema};
 use utoipa::openapi::{RefOr, ResponseBuilder};
 
 use super::operation::{BYTES, Described, JSON, REFUSALS, content, header, shape, string};
+use crate::http::query::FromQuery;
 use crate::http::query::modifiers;
-use crate::http::query::parameters::FromQuery;
 use crate::http::target::Limits;
 
 /// What any request may be refused with.

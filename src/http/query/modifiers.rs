@@ -10,35 +10,28 @@
 
 mod gzip;
 
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, header};
 
-use super::parameters::{Query, bytes};
+use super::decided::{Decided, Slot};
+use super::values::{self, Query};
+use super::{HEADER, MODIFIERS};
 use crate::delay::Delay;
 use crate::distribution::Mistake;
-use crate::http::answer::put;
 use crate::http::error::Refusal;
 use crate::http::openapi::parameter::{Documented, PERCENT_PATTERN, text};
+use crate::http::response::{BINARY, put, required_headers, sized};
 use crate::http::stack::handler::Answering;
 use crate::http::stack::record::Exchange;
 use crate::http::target::{Limits, Target};
-use crate::http::workloads::bytes::{BINARY, FLAG, sized};
-use crate::http::workloads::status::{read as read_status, required_headers};
 use crate::partition::hash;
 use crate::profile::{OURS, is_bodiless};
 use crate::shares::{PERCENT, Shares, percent};
 use crate::units::{self, Rate};
 use crate::work::io::{Io, Mode};
 use crate::work::payload::{DEFAULT_SEED, Payload};
-
-/// The parameters of every workload.
-pub const NAMES: [&str; 6] = ["delay", "status", "size", "header", "gzip", "close"];
-
-/// The only parameter that may come more than once.
-pub const HEADER: &str = "header";
 
 /// Headers that keep a browser from running what `/echo` gives back, and the one that `gzip=` writes. A profile sets them
 /// for its own routes.
@@ -69,29 +62,6 @@ impl Draw {
     }
 }
 
-/// Where [`begin`] says what [`modify`] does.
-#[derive(Clone, Default)]
-pub struct Slot(Arc<OnceLock<Decided>>);
-
-impl Slot {
-    /// How long the request was made to wait before its work.
-    #[must_use]
-    pub fn waited_ns(&self) -> u64 {
-        self.0.get().map_or(0, |decided| decided.waited_ns)
-    }
-}
-
-/// What a request gets.
-struct Decided {
-    waited_ns: u64,
-    status: Option<StatusCode>,
-    size: Option<u64>,
-    headers: Vec<(HeaderName, HeaderValue)>,
-    /// What the request says it accepts.
-    gzip: Option<HeaderMap>,
-    close: bool,
-}
-
 /// The modifiers of a workload, for the API's document, but for those that its route has a meaning of its own for.
 #[must_use]
 pub fn describe(own: &[Documented], limits: &Limits) -> Vec<Documented> {
@@ -107,7 +77,7 @@ pub fn describe(own: &[Documented], limits: &Limits) -> Vec<Documented> {
         Documented::new("status", format!("Replaces the status, {share}"), list("[2-5][0-9]{2}"))
             .such_as("503:20,429:10"),
         Documented {
-            most: Some((most.to_string(), FLAG)),
+            most: Some(values::size(limits).limit()),
             ..Documented::new("size", format!("Replaces the body by so many bytes, {share}"), list(size))
                 .such_as("1KiB")
         },
@@ -124,7 +94,7 @@ pub fn describe(own: &[Documented], limits: &Limits) -> Vec<Documented> {
 #[must_use]
 pub fn may_be_in(query: &str) -> bool {
     let name = |pair: &str| pair.split_once('=').map_or(pair.len(), |(name, _)| name.len());
-    query.split('&').map(|pair| &pair[..name(pair)]).any(|name| name.contains('%') || NAMES.contains(&name))
+    query.split('&').map(|pair| &pair[..name(pair)]).any(|name| name.contains('%') || MODIFIERS.contains(&name))
 }
 
 /// Modifies the response in the making, as is decided meanwhile.
@@ -182,7 +152,7 @@ struct Asked {
 
 impl Asked {
     fn read(query: &Query<'_>, own: &[&str], limits: &Limits) -> Result<Self, Refusal> {
-        let size = bytes(limits.bytes, FLAG);
+        let size = values::size(limits);
         Ok(Self {
             delay: if own.contains(&"delay") { None } else { query.delay("delay", limits)? },
             status: query.shares("status", status)?,
@@ -264,7 +234,7 @@ impl Query<'_> {
 
 fn status(text: &str) -> Result<StatusCode, Mistake> {
     let refuse = || Mistake::new(text, "is not a status from 200 to 599", "a status from 200 to 599");
-    read_status(text).ok_or_else(refuse)
+    values::status(text).ok_or_else(refuse)
 }
 
 /// `Name:value`

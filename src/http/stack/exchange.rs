@@ -69,7 +69,9 @@ impl Stack {
         let mut record = Record::of(request.exchange.clone());
 
         let length = if let BodyLength::Known(length) = body { Some(length) } else { None };
-        let over = gate::limits(&request, length, connection.seat().in_flight(), &target.limits).err();
+        let over =
+            gate::limits(&request.method, &request.uri, length, connection.seat().in_flight(), &target.limits)
+                .err();
         let inlet = (body != BodyLength::Known(0)).then(|| {
             let buffered = take(&mut self.held);
             Inlet::new(&connection, body, buffered, target.limits.body, expects_continue)

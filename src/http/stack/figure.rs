@@ -88,6 +88,13 @@ pub fn push_hexadecimal(text: &mut Vec<u8>, number: u64, digits: usize) {
     text.push(b'"');
 }
 
+/// Appends texts.
+pub fn push_all(text: &mut Vec<u8>, parts: [&str; 3]) {
+    for part in parts {
+        text.extend_from_slice(part.as_bytes());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

@@ -3,7 +3,6 @@
 use axum::http::uri::Scheme;
 use axum::http::{Method, StatusCode, Uri};
 
-use super::request::Request;
 use crate::fault::EXEMPT;
 use crate::http::error::{Refusal, SharedLimit};
 use crate::http::target::Limits;
@@ -41,8 +40,14 @@ pub fn target(method: &Method, uri: &Uri) -> Result<(), Rejected> {
 ///
 /// # Errors
 /// 503 over the first, 413 over the second, each naming its flag.
-pub fn limits(request: &Request, length: Option<u64>, in_flight: u64, limits: &Limits) -> Result<(), Refusal> {
-    if in_flight > limits.in_flight && !is_exempt(&request.method, request.uri.path()) {
+pub fn limits(
+    method: &Method,
+    uri: &Uri,
+    length: Option<u64>,
+    in_flight: u64,
+    limits: &Limits,
+) -> Result<(), Refusal> {
+    if in_flight > limits.in_flight && !is_exempt(method, uri.path()) {
         let sentence = format!("this worker has --max-inflight {} requests in flight", limits.in_flight);
         return Err(Refusal::over(SharedLimit::InFlight, sentence));
     }

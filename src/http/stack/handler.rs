@@ -12,7 +12,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::record::Exchange;
 use super::request::Request;
-use crate::http::query::modifiers::Slot;
+use crate::http::query::Slot;
 use crate::http::target::Target;
 
 /// A response in the making.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::http::answer::push_spent;
+use super::figure::{push_all, push_timing, timing};
 use crate::scoreboard::{FaultMark, Outcome, Spent};
 use crate::sys::clock;
 use crate::wire::{Connection, Ending};
@@ -69,11 +69,33 @@ impl Exchange {
         self.connection.spent().is_some()
     }
 
-    /// Writes the header lines that say so, if its work is done.
+    /// Writes the header lines of a workload's response, if its work is done: what its request has spent, in `Server-Timing`, and in
+    /// `X-Quintain-Worker` whose work it was (`slot.generation`, or `instance/slot.generation`).
+    ///
+    /// The times are measured, in milliseconds, and none is a part of another; `total` is from the arrival until now, and has
+    /// what the target itself needs beside them. `queue` is left out where the socket has no arrival stamps, `acquire` and `db`
+    /// where no database was asked: no query takes no time.
     pub(in crate::http) fn push_spent(&self, out: &mut Vec<u8>) {
-        if let Some(spent) = self.connection.spent() {
-            push_spent(out, spent, self);
+        let Some(spent) = self.connection.spent() else { return };
+        let Spent { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns } = spent;
+        let total_ns = clock::monotonic_ns().saturating_sub(self.arrival_ns());
+        match self.queue_ns() {
+            Some(queue_ns) => push_timing(out, timing!("server-timing: queue"), queue_ns),
+            None => out.extend_from_slice(b"server-timing: "),
         }
+        push_timing(out, timing!("loop"), self.loop_ns());
+        push_timing(out, timing!("inject"), injected_ns);
+        push_timing(out, timing!("pool"), pool_ns);
+        if db_ns > 0 {
+            push_timing(out, timing!("acquire"), acquire_ns);
+            push_timing(out, timing!("db"), db_ns);
+        }
+        push_timing(out, timing!("cpu"), cpu_ns);
+        push_timing(out, timing!("io"), io_ns);
+        push_timing(out, timing!("total"), total_ns);
+        // What separates the last one from a next.
+        out.truncate(out.len() - ", ".len());
+        push_all(out, ["\r\nx-quintain-worker: ", self.worker(), "\r\n"]);
     }
 
     /// How long it has waited for the worker's loop until now, after a timer, a pool thread or a piece of its body was

@@ -12,7 +12,7 @@ use percent_encoding::percent_decode_str;
 use super::gate::{self, Rejected};
 use super::record::Exchange;
 use crate::http::error::Refusal;
-use crate::http::query::modifiers::Slot;
+use crate::http::query::Slot;
 use crate::http::target::Target;
 use crate::scoreboard::Rejection;
 use crate::wire::{Head, each_line};

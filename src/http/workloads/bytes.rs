@@ -1,15 +1,9 @@
 //! `GET /bytes/{n}`: a body of exactly this size, whole or in part.
 
-use std::convert::Infallible;
 use std::ops::RangeInclusive;
-use std::pin::Pin;
-use std::task::{Context, Poll};
 
-use axum::body::Body;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
 use utoipa::openapi::{ObjectBuilder, Type};
 
 use super::conditions::{CONDITIONS, Conditions, Wanted};
@@ -18,20 +12,15 @@ use crate::http::error::Refusal;
 use crate::http::openapi::describing::{ALWAYS, stamped, workload};
 use crate::http::openapi::operation::{BYTES, Described, content, header as header_of, string};
 use crate::http::openapi::parameter::{self as documented, Documented};
-use crate::http::query::parameters::{FromQuery, Params, Query, bytes as number_of_bytes};
+use crate::http::query::{FromQuery, Params, Query, size};
+use crate::http::response::{BINARY, sized};
 use crate::http::route::Description;
 use crate::http::stack::record::Exchange;
 use crate::http::target::Limits;
 use crate::work::payload::{self, DEFAULT_SEED, Payload};
 
-/// The flag that limits what is asked for.
-pub const FLAG: &str = "--max-bytes";
-
 /// Which bytes: any.
 pub const SEEDS: RangeInclusive<u64> = 0..=u64::MAX;
-
-/// What they are: nothing that a browser would open.
-pub const BINARY: HeaderValue = HeaderValue::from_static("application/octet-stream");
 
 /// What it is, with the headers of RFC 9110, 13 and 14.
 pub const DESCRIPTION: Description = Description {
@@ -107,43 +96,18 @@ fn whole(payload: Payload) -> Response {
     ([(header::CONTENT_TYPE, BINARY)], sized(payload)).into_response()
 }
 
-/// A body that says how long it is, without a copy.
-pub fn sized(payload: Payload) -> Body {
-    Body::new(Sized(payload))
-}
-
-/// A body that says how long it is.
-struct Sized(Payload);
-
-impl http_body::Body for Sized {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.next(u64::MAX).map(|slice| Ok(Frame::data(slice))))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.left() == 0
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.left())
-    }
-}
-
 impl FromQuery for Payload {
     const NAMES: &'static [&'static str] = &["seed"];
     const IN_PATH: Option<&'static str> = Some("n");
 
     fn from_query(query: &Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
-        let length = query.ranged("n", &number_of_bytes(limits.bytes, FLAG))?.unwrap_or(0);
+        let length = query.ranged("n", &size(limits))?.unwrap_or(0);
         let seed = query.between("seed", SEEDS)?.unwrap_or(DEFAULT_SEED);
         Ok(Self::new(seed, length))
     }
 
     fn describe(limits: &Limits) -> Vec<Documented> {
-        vec![number_of_bytes(limits.bytes, FLAG).documented("n", "how many bytes", None).such_as("64KiB"), seed()]
+        vec![size(limits).documented("n", "how many bytes", None).such_as("64KiB"), seed()]
     }
 }
 

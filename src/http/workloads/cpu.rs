@@ -5,7 +5,7 @@ use crate::http::error::Refusal;
 use crate::http::openapi::describing::{ALWAYS, measured, unread, workload};
 use crate::http::openapi::operation::JSON;
 use crate::http::openapi::parameter::{Documented, words};
-use crate::http::query::parameters::{FromQuery, Params, Query, milliseconds, whole};
+use crate::http::query::{FromQuery, Params, Query, milliseconds, whole};
 use crate::http::route::Description;
 use crate::http::stack::record::Exchange;
 use crate::http::target::Limits;

@@ -10,7 +10,7 @@ use crate::http::error::Refusal;
 use crate::http::openapi::describing::{ALWAYS, measured, unread, workload};
 use crate::http::openapi::operation::JSON;
 use crate::http::openapi::parameter::{Documented, words};
-use crate::http::query::parameters::{FromQuery, Params, duration, whole};
+use crate::http::query::{FromQuery, Params, duration, whole};
 use crate::http::route::Description;
 use crate::http::stack::record::Exchange;
 use crate::http::target::{Limits, Target};
@@ -71,7 +71,7 @@ fn unanswered(trouble: &Trouble) -> Refusal {
 impl FromQuery for Query {
     const NAMES: &'static [&'static str] = &Self::NAMES;
 
-    fn from_query(query: &crate::http::query::parameters::Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
+    fn from_query(query: &crate::http::query::Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
         let [kind, rows, indexed, think, place, pipelined] = Self::NAMES;
         let most = whole(limits.db_rows, FLAG);
         let kind = query.one_of(kind, &Self::kinds())?.unwrap_or_default();

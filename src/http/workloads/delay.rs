@@ -5,7 +5,7 @@ use crate::http::error::Refusal;
 use crate::http::openapi::describing::{ANY_METHOD, measured, workload};
 use crate::http::openapi::operation::JSON;
 use crate::http::openapi::parameter::Documented;
-use crate::http::query::parameters::{FromQuery, Params, Query, seconds};
+use crate::http::query::{FromQuery, Params, Query, seconds};
 use crate::http::route::Description;
 use crate::http::stack::record::Exchange;
 use crate::http::target::Limits;

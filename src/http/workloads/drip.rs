@@ -14,14 +14,15 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use utoipa::openapi::{ObjectBuilder, Type};
 
-use super::bytes::{BINARY, FLAG, SEEDS, seed};
+use super::bytes::{SEEDS, seed};
 use super::io::Wait;
 use crate::http::answer::Spent;
 use crate::http::error::Refusal;
 use crate::http::openapi::describing::{any_status, workload};
 use crate::http::openapi::operation::{BYTES, string};
 use crate::http::openapi::parameter::Documented;
-use crate::http::query::parameters::{FromQuery, Params, Query, Range, bytes, seconds};
+use crate::http::query::{FromQuery, Params, Query, Range, seconds, size};
+use crate::http::response::BINARY;
 use crate::http::route::Description;
 use crate::http::stack::record::Exchange;
 use crate::http::target::{Limits, Target};
@@ -122,7 +123,7 @@ impl FromQuery for Asked {
 
     fn from_query(query: &Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
         let time = seconds(limits.delay, "--max-delay");
-        let size = bytes(limits.bytes, FLAG);
+        let size = size(limits);
         let duration = query.ranged("duration", &time)?;
         let number = query.ranged("numbytes", &size)?;
         let delay = delay(query, &time, limits)?;
@@ -135,7 +136,7 @@ impl FromQuery for Asked {
 
     fn describe(limits: &Limits) -> Vec<Documented> {
         let time = seconds(limits.delay, "--max-delay");
-        let size = bytes(limits.bytes, FLAG);
+        let size = size(limits);
         let codes = ObjectBuilder::new().schema_type(Type::Integer);
         let drips = |code: &u16| StatusCode::from_u16(*code).is_ok_and(|code| !is_bodiless(code));
         let codes = codes.enum_values(Some(CODES.filter_map(|code| u16::try_from(code).ok()).filter(drips)));

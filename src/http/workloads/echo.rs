@@ -10,11 +10,11 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 
-use super::bytes::BINARY;
 use crate::http::answer::Spent;
 use crate::http::openapi::describing::{ANY_METHOD, measured, workload};
 use crate::http::openapi::operation::string;
-use crate::http::query::parameters::{Nothing, Params};
+use crate::http::query::{Nothing, Params};
+use crate::http::response::BINARY;
 use crate::http::route::Description;
 use crate::http::stack::record::Exchange;
 

@@ -11,7 +11,7 @@ use crate::http::openapi::describing::{ALWAYS, measured, unread, workload};
 use crate::http::openapi::operation::JSON;
 use crate::http::openapi::parameter::{Documented, words};
 use crate::http::query::modifiers::Draw;
-use crate::http::query::parameters::{FromQuery, Params, Query, milliseconds};
+use crate::http::query::{FromQuery, Params, Query, milliseconds};
 use crate::http::route::Description;
 use crate::http::stack::record::Exchange;
 use crate::http::target::{Limits, Target};

@@ -10,7 +10,7 @@ use crate::http::error::Refusal;
 use crate::http::openapi::describing::{ALWAYS, measured, unread, workload};
 use crate::http::openapi::operation::JSON;
 use crate::http::openapi::parameter::Documented;
-use crate::http::query::parameters::{FromQuery, Params, Query, bytes, milliseconds};
+use crate::http::query::{FromQuery, Params, Query, bytes, milliseconds};
 use crate::http::route::Description;
 use crate::http::stack::record::Exchange;
 use crate::http::target::{Limits, Target};

@@ -15,14 +15,14 @@ use utoipa::PartialSchema;
 use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, OneOfBuilder, RefOr};
 
-use super::bytes::{BINARY, sized};
 use super::db;
 use super::mem::unavailable;
-use crate::http::answer::{self, put};
+use crate::http::answer;
 use crate::http::error::{Refusal, SharedLimit};
 use crate::http::openapi::describing::{ALWAYS, measured, stamped};
 use crate::http::openapi::operation::{BYTES, Described, JSON, string};
 use crate::http::openapi::parameter::{Documented, text};
+use crate::http::response::{BINARY, put, sized};
 use crate::http::route::{Route, Spot, UNMATCHED};
 use crate::http::stack::record::Exchange;
 use crate::http::target::Target;

@@ -2,7 +2,7 @@
 
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
 use utoipa::openapi::{ObjectBuilder, Type};
 
@@ -12,7 +12,8 @@ use crate::http::openapi::describing::{any_status, stamped, workload};
 use crate::http::openapi::operation::JSON;
 use crate::http::openapi::parameter::{Documented, text};
 use crate::http::query::modifiers::Draw;
-use crate::http::query::parameters::{FromQuery, Params, Query, millionths};
+use crate::http::query::{self, FromQuery, Params, Query, millionths};
+use crate::http::response::required_headers;
 use crate::http::route::Description;
 use crate::http::stack::record::Exchange;
 use crate::http::target::{Limits, Target};
@@ -68,18 +69,6 @@ fn answer(code: StatusCode) -> Response {
     response
 }
 
-/// The header that a status must not come without (RFC 9110, 15), or that a client follows.
-pub fn required_headers(code: StatusCode) -> Option<(HeaderName, &'static str)> {
-    match code.as_u16() {
-        301 | 302 | 303 | 307 | 308 => Some((header::LOCATION, "/health")),
-        401 => Some((header::WWW_AUTHENTICATE, "Basic realm=\"quintain\"")),
-        405 => Some((header::ALLOW, "GET, HEAD")),
-        407 => Some((header::PROXY_AUTHENTICATE, "Basic realm=\"quintain\"")),
-        426 => Some((header::UPGRADE, "HTTP/1.1")),
-        _ => None,
-    }
-}
-
 /// What a request may be answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Codes {
@@ -123,7 +112,7 @@ impl FromQuery for Codes {
     fn from_query(query: &Query<'_>, _: &Limits) -> Result<Self, Refusal> {
         let text = query.get("codes").unwrap_or("");
         // Most ask for one, which needs no list.
-        if let Some(code) = read(text) {
+        if let Some(code) = query::status(text) {
             return Ok(Self::One(code));
         }
         let refuse = |why: String| Refusal::parameter("codes", text, format!("codes={text}: {why}"), ALLOWED);
@@ -146,17 +135,10 @@ impl FromQuery for Codes {
     }
 }
 
-/// A status that a response may have: 200 to 599.
-pub fn read(text: &str) -> Option<StatusCode> {
-    let is_code = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
-    let code = text.parse().ok().filter(|code| is_code && (200..=599_u16).contains(code));
-    code.and_then(|code| StatusCode::from_u16(code).ok())
-}
-
 /// `code` or `code:weight`.
 fn item(text: &str) -> Result<(StatusCode, u64), String> {
     let (code, weight) = text.split_once(':').map_or((text, None), |(code, weight)| (code, Some(weight)));
-    let known = read(code).ok_or_else(|| format!("{code:?} is not a status from 200 to 599"))?;
+    let known = query::status(code).ok_or_else(|| format!("{code:?} is not a status from 200 to 599"))?;
     let Some(weight) = weight else { return Ok((known, MILLION)) };
     let weight = millionths(weight)
         .filter(|&weight| weight <= HEAVIEST)

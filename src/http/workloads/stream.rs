@@ -11,13 +11,13 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body::Frame;
 
-use super::bytes::BINARY;
 use crate::http::answer::Spent;
 use crate::http::error::Refusal;
 use crate::http::openapi::describing::{ALWAYS, measured, workload};
 use crate::http::openapi::operation::{BYTES, string};
 use crate::http::openapi::parameter::{Documented, whole};
-use crate::http::query::parameters::{FromQuery, Params, Query};
+use crate::http::query::{FromQuery, Params, Query};
+use crate::http::response::BINARY;
 use crate::http::route::Description;
 use crate::http::stack::record::Exchange;
 use crate::http::target::Limits;

@@ -6,7 +6,7 @@ use http_body_util::BodyExt;
 use crate::http::answer::{Answer, schema};
 use crate::http::openapi::describing::{ALWAYS, measured, workload};
 use crate::http::openapi::operation::JSON;
-use crate::http::query::parameters::{Nothing, Params};
+use crate::http::query::{Nothing, Params};
 use crate::http::route::Description;
 use crate::http::stack::record::Exchange;
 use crate::work::Done;

@@ -80,7 +80,7 @@ mod tests {
     use std::future::poll_fn;
 
     use super::*;
-    use crate::http::workloads::bytes::sized;
+    use crate::http::response::sized;
     use crate::work::payload::Payload;
 
     #[test]
