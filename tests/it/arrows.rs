@@ -1,6 +1,6 @@
-//! The arrows between the rooms point one way, and `unsafe` has one room.
+//! The arrows between the rooms point one way, those between the files of a room too, and `unsafe` has one room.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -39,6 +39,22 @@ fn rooms_use_only_what_lies_below_them() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A file and the files in the folder of its name are a family: they may use each other. So a circle is one only if
+/// it stays when the file that heads a family is left out.
+#[test]
+fn files_of_a_room_use_each_other_one_way() {
+    let used = Files::read().used();
+    let circles = circles(&used.keys().cloned().collect(), &used);
+    let shown: Vec<String> = circles
+        .iter()
+        .flat_map(|circle| circle.iter().map(move |file| (file, circle)))
+        .flat_map(|(file, circle)| {
+            used[file].intersection(circle).map(move |other| format!("{} uses {}", file.join("/"), other.join("/")))
+        })
+        .collect();
+    assert!(shown.is_empty(), "{} circles: {shown:#?}", circles.len());
 }
 
 #[test]
@@ -110,4 +126,143 @@ fn rooms() -> BTreeMap<String, Vec<PathBuf>> {
         }
     }
     rooms
+}
+
+/// The path of a module, such as `["http", "query", "values"]`, or of an item in one.
+type Named = Vec<String>;
+
+/// The code of every module that is no test, and what its `use` lines and paths name.
+struct Files {
+    code: BTreeMap<Named, String>,
+    /// Where a module has what it passes on by `pub use`.
+    passed_on: BTreeMap<Named, Named>,
+}
+
+impl Files {
+    fn read() -> Self {
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let mut code = BTreeMap::new();
+        for path in rooms().into_values().flatten() {
+            let within = path.strip_prefix(&source).unwrap().with_extension("");
+            let module: Named = within.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+            if !module.iter().any(|part| part == "tests") {
+                let text = fs::read_to_string(path).unwrap();
+                let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+                let lines = text.lines().map(|line| line.split("//").next().unwrap());
+                code.insert(module, lines.collect::<Vec<_>>().join("\n"));
+            }
+        }
+        let mut files = Self { code, passed_on: BTreeMap::new() };
+        for (module, code) in &files.code {
+            for (is_passed_on, path) in named(code) {
+                let origin = files.absolute(module, &path).filter(|_| is_passed_on);
+                if let Some(origin) = origin {
+                    let name = [module.clone(), vec![origin.last().unwrap().clone()]].concat();
+                    // An item may be called as its module is.
+                    if !origin.starts_with(&name) {
+                        files.passed_on.insert(name, origin);
+                    }
+                }
+            }
+        }
+        files
+    }
+
+    /// Every module with the others of its room that it uses.
+    fn used(&self) -> BTreeMap<Named, BTreeSet<Named>> {
+        let of = |module: &Named, code: &str| {
+            let names = named(code).into_iter().filter(|(is_passed_on, _)| !is_passed_on);
+            let owners = names.filter_map(|(_, path)| self.owner(&self.absolute(module, &path)?));
+            owners.filter(|owner| owner != module && owner[0] == module[0]).collect()
+        };
+        self.code.iter().map(|(module, code)| (module.clone(), of(module, code))).collect()
+    }
+
+    /// What a module means by a path, if that is in this crate.
+    fn absolute(&self, module: &[String], path: &[String]) -> Option<Named> {
+        let ups = path.iter().take_while(|part| *part == "super").count();
+        let (base, rest) = match path.first()?.as_str() {
+            "crate" => (&module[..0], &path[1..]),
+            "self" => (module, &path[1..]),
+            "super" => (&module[..module.len() - ups], &path[ups..]),
+            _ => (module, path),
+        };
+        let absolute = [base, rest].concat();
+        let is_ours = rest.len() < path.len() || self.code.contains_key(&absolute[..=base.len()]);
+        (is_ours && !absolute.is_empty()).then_some(absolute)
+    }
+
+    /// The module in which something really is.
+    fn owner(&self, item: &[String]) -> Option<Named> {
+        let parts = || (1..=item.len()).rev();
+        let origin = parts().find_map(|parts| Some((parts, self.passed_on.get(&item[..parts])?)));
+        if let Some((parts, origin)) = origin {
+            return self.owner(&[origin, &item[parts..]].concat());
+        }
+        parts().map(|parts| &item[..parts]).find(|module| self.code.contains_key(*module)).map(<[_]>::to_vec)
+    }
+}
+
+/// The paths that code names, and of each whether it is passed on by `pub use`.
+fn named(code: &str) -> Vec<(bool, Named)> {
+    let mut found = Vec::new();
+    let mut rest = String::new();
+    for statement in code.split_inclusive(';') {
+        let begin =
+            statement.rfind("\nuse ").or(statement.rfind(" use ")).or(statement.starts_with("use ").then_some(0));
+        let (before, tree) = statement.split_at(begin.unwrap_or(statement.len()));
+        let is_passed_on = before.lines().last().is_some_and(|line| line.trim_start().starts_with("pub"));
+        let tree = tree.trim_start().trim_start_matches("use ").trim_end_matches(';');
+        found.extend(branches(tree, &[]).into_iter().map(|path| (is_passed_on && begin.is_some(), path)));
+        rest.push_str(before);
+    }
+    let paths = rest.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_' || letter == ':'));
+    found.extend(paths.filter(|path| path.contains("::")).map(|path| (false, parts(path))));
+    found
+}
+
+/// The paths of a `use` tree.
+fn branches(tree: &str, before: &[String]) -> Vec<Named> {
+    let (stem, inner) = tree.split_once('{').map_or((tree, None), |(stem, inner)| (stem, inner.rsplit_once('}')));
+    let stem = [before, &parts(stem.split(" as ").next().unwrap())].concat();
+    let Some((inner, _)) = inner else { return if stem.is_empty() { Vec::new() } else { vec![stem] } };
+    let mut depth = 0;
+    let commas = |letter: char| {
+        depth += i32::from(letter == '{') - i32::from(letter == '}');
+        letter == ',' && depth == 0
+    };
+    inner.split(commas).filter(|tree| !tree.trim().is_empty()).flat_map(|tree| branches(tree, &stem)).collect()
+}
+
+fn parts(path: &str) -> Named {
+    path.split("::").map(str::trim).filter(|part| !part.is_empty()).map(str::to_owned).collect()
+}
+
+/// Files that use each other in a circle, families apart.
+fn circles(among: &BTreeSet<Named>, used: &BTreeMap<Named, BTreeSet<Named>>) -> Vec<BTreeSet<Named>> {
+    let reached = |from: &Named| {
+        let mut reached = BTreeSet::new();
+        let mut next = vec![from];
+        while let Some(file) = next.pop() {
+            next.extend(used[file].intersection(among).filter(|other| reached.insert((*other).clone())));
+        }
+        reached
+    };
+    let reached: BTreeMap<&Named, BTreeSet<Named>> = among.iter().map(|file| (file, reached(file))).collect();
+    let mut found = Vec::new();
+    for (file, others) in &reached {
+        let circle: BTreeSet<Named> =
+            others.iter().filter(|other| reached[other].contains(*file)).cloned().collect();
+        // Each circle is looked at once: from its first file.
+        if circle.first() != Some(*file) || circle.len() < 2 {
+            continue;
+        }
+        let head = circle.iter().min_by_key(|file| file.len()).unwrap();
+        if circle.iter().all(|file| file.starts_with(head)) {
+            found.extend(circles(&circle.iter().filter(|file| *file != head).cloned().collect(), used));
+        } else {
+            found.push(circle);
+        }
+    }
+    found
 }
