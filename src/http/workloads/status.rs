@@ -1,9 +1,9 @@
 //! `/status/{code[:weight],…}`, by any method: a status, as httpbin users expect.
 
-use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::Response;
+use bytes::Bytes;
 use utoipa::openapi::{ObjectBuilder, Type};
 
 use crate::http::answer::Spent;
@@ -28,6 +28,26 @@ const MOST: usize = 16;
 const HEAVIEST: u64 = 1_000_000_000 * MILLION;
 
 const MILLION: u64 = 1_000_000;
+
+/// The least of the statuses that can be asked for.
+const LEAST: u16 = 200;
+
+/// The bodies of all of them, up to 599.
+static BODIES: [[u8; 15]; 400] = {
+    let mut bodies = [*b"{\"status\":200}\n"; 400];
+    let mut number = 0;
+    while number < bodies.len() {
+        let (hundreds, tens, ones) = (2 + number / 100, number / 10 % 10, number % 10);
+        // Where 200 stands.
+        bodies[number][10] = DIGITS[hundreds];
+        bodies[number][11] = DIGITS[tens];
+        bodies[number][12] = DIGITS[ones];
+        number += 1;
+    }
+    bodies
+};
+
+const DIGITS: &[u8; 10] = b"0123456789";
 
 /// What is allowed, as a phrase.
 const ALLOWED: &str = "a status from 200 to 599, or up to 16 with weights, such as 200:0.9,503:0.1";
@@ -57,10 +77,8 @@ fn answer(code: StatusCode) -> Response {
     let mut response = Response::default();
     *response.status_mut() = code;
     if !is_bodiless(code) {
-        let mut body = *b"{\"status\":200}\n";
-        // Where 200 stands.
-        body[10..13].copy_from_slice(code.as_str().as_bytes());
-        *response.body_mut() = Body::from(body.to_vec());
+        let body = BODIES.get(usize::from(code.as_u16().wrapping_sub(LEAST))).map_or(&[][..], |body| &body[..]);
+        *response.body_mut() = Bytes::from_static(body).into();
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     }
     if let Some((name, value)) = required_headers(code) {
@@ -161,6 +179,14 @@ mod tests {
 
     fn codes(text: &str) -> Codes {
         Codes::of(text.split(',').map(|text| item(text).unwrap()).collect())
+    }
+
+    #[test]
+    fn each_body_says_its_own_status() {
+        for (code, body) in (LEAST..).zip(&BODIES) {
+            assert_eq!(body, format!("{{\"status\":{code}}}\n").as_bytes());
+        }
+        assert_eq!(usize::from(LEAST) + BODIES.len(), 600);
     }
 
     #[test]
