@@ -19,8 +19,9 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::commands;
 use crate::commands::serve::Remarks;
-use crate::config::{self, COMMIT, CONFIG, Kind, Layers, Mistake, REDACTED, SETTINGS, Setting, VERSION};
+use crate::config::{self, COMMIT, CONFIG, Kind, Layers, REDACTED, SETTINGS, Setting, VERSION};
 use crate::http;
+use crate::mistake::Mistake;
 use crate::profile;
 use crate::supervisor::manager::NOTIFY_SOCKET;
 

@@ -11,7 +11,6 @@ mod given;
 mod instance;
 mod kind;
 mod layers;
-mod mistake;
 mod print;
 mod processors;
 mod resolve;
@@ -27,7 +26,6 @@ pub use given::Limit;
 pub use kind::Kind;
 pub use layers::{File, Layers};
 pub(crate) use layers::{unknown_flag, unknown_flag_among};
-pub use mistake::{Mistake, Source};
 pub use processors::Processors;
 pub use resolve::resolve;
 pub use secret::{REDACTED, Secret};
@@ -52,10 +50,11 @@ pub enum Mode {
 
 impl Mode {
     pub(crate) const ALL: [Self; 3] = [Self::Single, Self::Threads, Self::Cluster];
+    pub(crate) const NAMES: [&str; 3] = [Self::ALL[0].name(), Self::ALL[1].name(), Self::ALL[2].name()];
 
     /// As it is spelled everywhere.
     #[must_use]
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Single => "single",
             Self::Threads => "threads",
@@ -81,14 +80,19 @@ pub enum LogFormat {
 
 impl LogFormat {
     pub(crate) const ALL: [Self; 2] = [Self::Text, Self::Json];
+    pub(crate) const NAMES: [&str; 2] = [Self::ALL[0].name(), Self::ALL[1].name()];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
 }
 
 impl fmt::Display for LogFormat {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(match self {
-            Self::Text => "text",
-            Self::Json => "json",
-        })
+        formatter.pad(self.name())
     }
 }
 

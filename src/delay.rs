@@ -8,7 +8,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::distribution::{Distribution, Mistake, Rules};
+use crate::distribution::{Distribution, Rules};
+use crate::mistake::Mistake;
 use crate::shares::Shares;
 
 /// Which requests are delayed, and how long.
@@ -144,7 +145,7 @@ mod tests {
             ("normal(1ms,1ms:5", "normal(1ms,1ms:5", "without its other one"),
         ] {
             let mistake = Delay::parse(text, &RULES, 0).expect_err(text);
-            assert_eq!(mistake.value, value, "{text}: {mistake}");
+            assert_eq!(mistake.value.as_deref(), Some(value), "{text}: {mistake}");
             assert!(mistake.to_string().contains(says), "{text}: {mistake}");
         }
     }

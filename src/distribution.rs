@@ -19,8 +19,9 @@ use std::time::Duration;
 
 pub use empirical::Recorded;
 pub(crate) use parse::split;
-pub use parse::{Mistake, ReadFile, Rules};
+pub use parse::{ReadFile, Rules};
 
+use crate::mistake::Mistake;
 use crate::units::Spelled;
 use shape::Shape;
 

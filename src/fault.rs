@@ -8,7 +8,6 @@
 //! open. [`Plan::draws`] says whether a request draws, [`Plan::kind_of`] what its draw comes to. Nothing here reads a
 //! clock or counts.
 
-use std::fmt;
 use std::time::Duration;
 
 use crate::partition::Partition;
@@ -113,31 +112,6 @@ impl Plan {
 pub fn takes(table: &str, method: &str) -> bool {
     table == "ANY" || table.split(',').any(|one| one.trim() == method || (one.trim() == "GET" && method == "HEAD"))
 }
-
-/// One mistake in what was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
-    /// Where, such as `faults[0].kinds[1].rate`.
-    pub place: String,
-    /// What stands there, if anything does.
-    pub value: Option<String>,
-    /// What is wrong with it, as a clause that follows place and value.
-    pub wrong: String,
-    /// What would be right.
-    pub allowed: String,
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { place, value, wrong, allowed } = self;
-        match value {
-            Some(value) => write!(formatter, "{place}: {value} {wrong}; allowed: {allowed}"),
-            None => write!(formatter, "{place}: {wrong}; allowed: {allowed}"),
-        }
-    }
-}
-
-impl std::error::Error for Mistake {}
 
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ mod target;
 mod workloads;
 
 pub use about::docs::{describe_file as describe_docs_file, file as docs_file, page as docs_page};
-pub use error::Refusal;
+pub use error::{Answered as AnsweredRefusal, Refusal};
 pub use faults::in_force::{Faults, ListenerFault, ListenerOrder};
 pub use faults::response_fault::ResponseFault;
 pub use route::{Route, Routes, UNMATCHED};

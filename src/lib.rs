@@ -25,6 +25,7 @@
 //! | [`run_files`] | what a run leaves: names and headers of its files |
 //! | [`page`] | what the live page and a report are both made of: colours, plots, words |
 //! | [`units`], [`spelling`] | durations, bytes and rates as people write them; the nearest name to a misspelt one |
+//! | [`mistake`] | what is wrong with something that a user wrote, where, and what is allowed |
 //! | [`maybe_known`] | a figure that may be unknown: its sums are known when all their parts are |
 //! | [`statistics`] | estimates and intervals from few paired measurements |
 //! | [`sys`] | the kernel, and all the `unsafe` there is |
@@ -83,6 +84,7 @@ pub mod generator;
 pub mod histogram;
 pub mod http;
 pub mod maybe_known;
+pub mod mistake;
 pub mod observer;
 pub mod page;
 pub mod partition;

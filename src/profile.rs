@@ -30,13 +30,14 @@ pub use plan::{Load, Stage};
 pub use published::{Claim, PUBLISHED, Published};
 pub use read::{published, published_in, read, summary_of};
 pub use response::{OURS, is_bodiless};
-pub use signed::{Carrier, Signed};
+pub use signed::{Checked, Issued, Signed};
 pub use switches::Switch;
 
-use crate::config::{Config, Source};
+use crate::config::Config;
 use crate::delay::Delay;
 use crate::distribution::ReadFile;
 use crate::fault::{self, Written};
+use crate::mistake::Source;
 use crate::rate_limit::RateLimit;
 use crate::work::cpu::Cpu;
 use crate::work::database::Query;
@@ -142,9 +143,9 @@ pub enum Step {
         time: Duration,
     },
     /// Gives the client a signed value.
-    Issue(Signed),
+    Issue(Signed<Issued>),
     /// Refuses a request that does not show one.
-    Check(Signed),
+    Check(Signed<Checked>),
     /// Adds so many bytes to the body.
     Bytes(u64),
 }

@@ -5,7 +5,8 @@
 
 use std::fmt;
 
-use crate::distribution::{Mistake, split};
+use crate::distribution::split;
+use crate::mistake::Mistake;
 use crate::partition::{Partition, Spacing, TooMuch};
 use crate::units::Rate;
 
@@ -33,7 +34,7 @@ impl<T> Shares<T> {
         let partition = partition(&items, seed).map_err(|too_much| {
             let sum = Percent(too_much.parts);
             let reason = format!("gives its items {sum} % in sum (one without a percentage takes 100)");
-            Mistake::new(text, reason, "at most 100 % in sum")
+            Mistake::part(text, reason, "at most 100 % in sum")
         })?;
         Ok(Self { items, partition })
     }
@@ -86,16 +87,9 @@ impl<T> Shares<T> {
     }
 }
 
-/// Reads a percentage.
-///
-/// # Errors
-/// What is no number from 0 to 100, or is too fine.
-pub fn percent(text: &str) -> Result<Rate, Mistake> {
-    Rate::from_percent(text).map_err(|error| {
-        let reason = error.to_string();
-        let reason = reason.split(';').next().unwrap_or_default();
-        Mistake::new(text, format!("{reason}: it stands for a percentage"), PERCENT)
-    })
+fn percent(text: &str) -> Result<Rate, Mistake> {
+    Rate::from_percent(text)
+        .map_err(|error| Mistake::part(text, format!("{}: it stands for a percentage", error.wrong), PERCENT))
 }
 
 /// `value` or `value:percent`.
@@ -104,7 +98,7 @@ fn item<T>(text: &str, read: impl Fn(&str) -> Result<T, Mistake>) -> Result<(T, 
     let (value, rate) = match parts.as_slice() {
         [value] => (*value, Rate::ONE),
         [value, share] => (value.trim(), percent(share.trim())?),
-        _ => return Err(Mistake::new(text, "has more than one percentage", PERCENT)),
+        _ => return Err(Mistake::part(text, "has more than one percentage", PERCENT)),
     };
     Ok((read(value)?, rate))
 }

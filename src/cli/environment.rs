@@ -6,7 +6,8 @@ use std::os::fd::RawFd;
 use rustix::io::Errno;
 
 use crate::commands::serve::Dress;
-use crate::config::{Layers, Mistake, Processors, Source};
+use crate::config::{Layers, Processors};
+use crate::mistake::{Mistake, Source};
 use crate::sys::process::allowed_processors;
 use crate::sys::procfs::CgroupFiles;
 use crate::sys::{container, passed};
@@ -25,11 +26,11 @@ pub fn passed_sockets() -> Result<Vec<(RawFd, String)>, Mistake> {
             Some(missing) => format!("descriptor {missing} is not open"),
             None => error.to_string(),
         };
-        let allowed = format!(
+        let wrong = format!(
             "must count open sockets from descriptor {} on, each with a name in LISTEN_FDNAMES, if that is set: {why}",
             passed::FIRST
         );
-        Mistake { source: Source::Environment("LISTEN_FDS".to_owned()), value: env::var("LISTEN_FDS").ok(), allowed }
+        Mistake::at(Source::Environment("LISTEN_FDS".to_owned()), env::var("LISTEN_FDS").ok(), wrong)
     })
 }
 

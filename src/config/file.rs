@@ -3,10 +3,11 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::given::{Given, Limit, Winners, unknown};
+use super::given::{Given, Limit, Winners, unknown, unknown_setting};
 use super::settings::LIMITS;
-use super::{CONFIG, Kind, Mistake, SETTINGS, Setting, Source};
-use crate::spelling::did_you_mean;
+use super::{CONFIG, Kind, SETTINGS, Setting};
+use crate::mistake::{Mistake, Place, Source};
+use crate::spelling::nearest;
 
 /// Takes the values of a file called `name`. Broken TOML yields its mistakes and no values.
 pub(super) fn take(name: &str, text: &str, winners: &mut Winners, mistakes: &mut Vec<Mistake>) {
@@ -14,11 +15,8 @@ pub(super) fn take(name: &str, text: &str, winners: &mut Winners, mistakes: &mut
     for error in &errors {
         let (line, column) = place(text, error.span().map_or(0, |span| span.start));
         // The message alone: the error's own print quotes the line, which may hold the token.
-        mistakes.push(Mistake {
-            source: Source::Place { file: name.to_owned(), line, column },
-            value: None,
-            allowed: format!("not valid TOML: {}", error.message()),
-        });
+        let source = Source::File(Place { file: name.to_owned(), line, column: Some(column), key: None }.into());
+        mistakes.push(Mistake::at(source, None, format!("not valid TOML: {}", error.message())));
     }
     if !errors.is_empty() {
         return;
@@ -29,7 +27,8 @@ pub(super) fn take(name: &str, text: &str, winners: &mut Winners, mistakes: &mut
     for (key, value) in entries {
         let (line, _) = place(text, key.span().start);
         let key = key.get_ref();
-        let source = Source::Key { file: name.to_owned(), line, key: key.to_string() };
+        let source =
+            Source::File(Place { file: name.to_owned(), line, column: None, key: Some(key.to_string()) }.into());
         match take_entry(key, value, text, source) {
             Ok((setting, given)) => {
                 winners.insert(setting.name, given);
@@ -47,9 +46,13 @@ pub fn limit(key: &str, value: &Spanned<DeValue>, file: &str, source: Source) ->
     let limits: Vec<String> =
         SETTINGS.iter().filter(|setting| setting.heading == LIMITS).map(Setting::key).collect();
     if !limits.iter().any(|limit| limit == key) {
-        let question = did_you_mean(key, limits.iter().map(String::as_str));
-        let hint = question.unwrap_or_else(|| format!("a profile sets {}", limits.join(", ")));
-        return Err(Mistake { source, value: None, allowed: format!("there is no such limit; {hint}") });
+        let names = limits.iter().map(String::as_str);
+        return Err(unknown(
+            source,
+            "limit",
+            nearest(key, names),
+            &format!("a profile sets {}", limits.join(", ")),
+        ));
     }
     let (setting, given) = take_entry(key, value, file, source)?;
     Ok(Limit { name: setting.name, given })
@@ -71,11 +74,9 @@ fn take_entry(
         Err(wanted) => {
             let kind = value.get_ref().type_str();
             let is_shown = !setting.kind.is_secret() && !value.get_ref().is_table();
-            Err(Mistake {
-                source,
-                value: is_shown.then(|| file.get(value.span()).unwrap_or_default().to_owned()),
-                allowed: format!("must be {wanted} ({}), not {} {kind}", setting.kind, article(kind)),
-            })
+            let value = is_shown.then(|| file.get(value.span()).unwrap_or_default().to_owned());
+            let wrong = format!("must be {wanted} ({}), not {} {kind}", setting.kind, article(kind));
+            Err(Mistake::at(source, value, wrong))
         }
     }
 }
@@ -83,13 +84,11 @@ fn take_entry(
 fn unknown_key(key: &str, value: &DeValue, source: Source) -> Mistake {
     let keys: Vec<String> = SETTINGS.iter().filter(|setting| !setting.is_hidden()).map(Setting::key).collect();
     if key == CONFIG.name {
-        let allowed = "one configuration file can't name another".to_owned();
-        Mistake { source, value: None, allowed }
+        Mistake::at(source, None, "one configuration file can't name another")
     } else if value.is_table() {
-        let allowed = "settings stand at the top level, not in tables".to_owned();
-        Mistake { source, value: None, allowed }
+        Mistake::at(source, None, "settings stand at the top level, not in tables")
     } else {
-        unknown(source, key, &keys)
+        unknown_setting(source, key, &keys)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Mistake, Source};
-use crate::spelling::did_you_mean;
+use crate::mistake::{Mistake, Source};
+use crate::spelling::nearest;
 
 /// A limit that a profile sets.
 #[derive(Clone, Debug)]
@@ -37,12 +37,19 @@ impl Given {
 /// The winning value of each setting that was given at all, by its name.
 pub(super) type Winners = BTreeMap<&'static str, Given>;
 
-/// The mistake of a name that is no setting, with the nearest of `names`, if any is near.
-pub(super) fn unknown(source: Source, name: &str, names: &[String]) -> Mistake {
-    let question = match names {
-        [only] => Some(format!("did you mean {only}?")),
-        names => did_you_mean(name, names.iter().map(String::as_str)),
-    };
-    let hint = question.unwrap_or_else(|| "--help lists them".to_owned());
-    Mistake { source, value: None, allowed: format!("there is no such setting; {hint}") }
+/// Where the names of settings stand.
+const HELP: &str = "--help lists them";
+
+/// The mistake of a name that is none, with the one that was meant, or where they are found.
+pub(super) fn unknown(source: Source, what: &str, meant: Option<&str>, else_where: &str) -> Mistake {
+    let wrong = format!("there is no such {what}");
+    match meant {
+        Some(meant) => Mistake { meant: Some(meant.into()), ..Mistake::at(source, None, wrong) },
+        None => Mistake::at(source, None, format!("{wrong}; {else_where}")),
+    }
+}
+
+/// The same for a name that is no setting, with the nearest of `names`, if any is near.
+pub(super) fn unknown_setting(source: Source, name: &str, names: &[String]) -> Mistake {
+    unknown(source, "setting", nearest(name, names.iter().map(String::as_str)), HELP)
 }

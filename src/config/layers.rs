@@ -4,9 +4,10 @@
 use std::os::fd::RawFd;
 
 use super::foreign::{self, is_foreign};
-use super::given::{Given, Limit, Winners, unknown};
+use super::given::{Given, Limit, Winners, unknown, unknown_setting};
 use super::settings::{PREFIX, PROFILE, SET};
-use super::{CONFIG, Config, Mistake, Mode, Processors, SETTINGS, Setting, Source, file};
+use super::{CONFIG, Config, Mode, Processors, SETTINGS, Setting, file};
+use crate::mistake::{Mistake, Source};
 
 /// What was given, as text, before anything is understood of it.
 #[derive(Clone, Debug, Default)]
@@ -47,17 +48,14 @@ impl Layers {
         take_flags(&self.flags, &mut winners, &mut ignored);
         let Some(Given { source, text: name, more: _ }) = winners.remove(CONFIG.name) else { return Ok(()) };
         if let Some(allowed) = in_quotes(&name) {
-            return Err(Mistake { source, value: Some(name), allowed });
+            return Err(Mistake::at(source, Some(name), allowed));
         }
         match std::fs::read_to_string(&name) {
             Ok(text) => {
                 self.file = Some(File { name, text });
                 Ok(())
             }
-            Err(error) => {
-                let allowed = format!("can't be read: {error}");
-                Err(Mistake { source, value: Some(name), allowed })
-            }
+            Err(error) => Err(Mistake::at(source, Some(name), format!("can't be read: {error}"))),
         }
     }
 
@@ -121,8 +119,7 @@ fn take_flags(flags: &[(String, String)], winners: &mut Winners, mistakes: &mut 
         match winners.get_mut(setting.name).filter(|earlier| earlier.source == source) {
             Some(earlier) if setting.is_list() => earlier.more.push(text.clone()),
             Some(_) => {
-                let allowed = "is given more than once".to_owned();
-                mistakes.push(Mistake { source, value: None, allowed });
+                mistakes.push(Mistake::at(source, None, "is given more than once"));
             }
             None => {
                 winners.insert(setting.name, Given::one(source, text.clone()));
@@ -153,7 +150,10 @@ pub(crate) fn unknown_flag(flag: &str) -> Mistake {
 /// The mistake of a flag that is none of a command's, with the nearest of `names`, or the only one.
 #[must_use]
 pub(crate) fn unknown_flag_among(flag: &str, names: &[String]) -> Mistake {
-    unknown(Source::Flag(flag.to_owned()), flag, names)
+    match names {
+        [only] => unknown(Source::Flag(flag.to_owned()), "setting", Some(only), ""),
+        names => unknown_setting(Source::Flag(flag.to_owned()), flag, names),
+    }
 }
 
 fn take_environment(environment: &[(String, Option<String>)], winners: &mut Winners, mistakes: &mut Vec<Mistake>) {
@@ -174,11 +174,10 @@ fn take_environment(environment: &[(String, Option<String>)], winners: &mut Winn
                 winners.insert(setting.name, Given::one(source, text.clone()));
             }
             (Some(_), None) => {
-                let allowed = "is not valid UTF-8".to_owned();
-                mistakes.push(Mistake { source, value: None, allowed });
+                mistakes.push(Mistake::at(source, None, "is not valid UTF-8"));
             }
             (None, text) if is_foreign(variable, text.as_deref().unwrap_or_default()) => {}
-            (None, _) => mistakes.push(unknown(source, variable, &variables)),
+            (None, _) => mistakes.push(unknown_setting(source, variable, &variables)),
         }
     }
 }

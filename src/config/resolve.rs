@@ -7,7 +7,8 @@ use super::given::{Given, Winners};
 use super::kind::Value;
 use super::layers;
 use super::settings::{self, setting};
-use super::{Address, Config, Layers, Mistake, Mode, SETTINGS, Setting, Source};
+use super::{Address, Config, Layers, Mode, SETTINGS, Setting};
+use crate::mistake::{Mistake, Source};
 
 /// Makes the configuration of its layers.
 ///
@@ -61,9 +62,9 @@ impl Reader {
         for text in std::iter::once(text).chain(more) {
             match layers::in_quotes(text).map_or_else(|| parse(text), Err) {
                 Ok(value) => values.push(value),
-                Err(allowed) => {
+                Err(wrong) => {
                     let value = (!is_secret).then(|| text.clone());
-                    self.found.push((name, Mistake { source: source.clone(), value, allowed }));
+                    self.found.push((name, Mistake::at(source.clone(), value, wrong)));
                 }
             }
         }
@@ -80,7 +81,7 @@ impl Reader {
     /// Adds a mistake about a value that was understood. A default is nobody's mistake.
     fn refuse(&mut self, name: &'static str, value: impl Display, allowed: String) {
         if let Some(Given { source, .. }) = self.winners.get(name) {
-            self.found.push((name, Mistake { source: source.clone(), value: Some(value.to_string()), allowed }));
+            self.found.push((name, Mistake::at(source.clone(), Some(value.to_string()), allowed)));
         }
     }
 
@@ -88,7 +89,7 @@ impl Reader {
     fn refuse_beside_passed(&mut self, name: &'static str) {
         if let Some(Given { source, .. }) = self.winners.get(name) {
             let allowed = "can't be given with sockets that a service manager passes (LISTEN_FDS): leave it out";
-            self.found.push((name, Mistake { source: source.clone(), value: None, allowed: allowed.to_owned() }));
+            self.found.push((name, Mistake::at(source.clone(), None, allowed)));
         }
     }
 
@@ -141,7 +142,7 @@ fn take_passed(reader: &mut Reader, config: &mut Config, passed: &[(RawFd, Strin
     if admins > 1 {
         let source = Source::Environment("LISTEN_FDNAMES".to_owned());
         let allowed = format!("must name one socket {PASSED_ADMIN} at most, and it names {admins}");
-        reader.mistakes.push(Mistake { source, value: None, allowed });
+        reader.mistakes.push(Mistake::at(source, None, allowed));
     }
 }
 

@@ -182,7 +182,7 @@ settings! {
              given by the environment, where `ps` doesn't show it";
     }
     WORKERS {
-        mode: Mode, "mode", "MODE", "single", Kind::Choice(&["single", "threads", "cluster"]),
+        mode: Mode, "mode", "MODE", "single", Kind::Choice(&Mode::NAMES),
             "One worker in this process, workers as threads, or a pre-forked cluster of processes";
         "workers", "N", "", Kind::Number(1, 256),
             "How many workers: unless given, the whole CPUs that affinity and CPU quota allow this process, at least \
@@ -247,7 +247,7 @@ settings! {
             "Write no CSV files";
         log: String, "log", "FILTER", "info", Kind::Filter,
             "Which events are told on stderr";
-        log_format: LogFormat, "log-format", "FORMAT", "text", Kind::Choice(&["text", "json"]),
+        log_format: LogFormat, "log-format", "FORMAT", "text", Kind::Choice(&LogFormat::NAMES),
             "How they are told";
         quiet: bool, "quiet", "", "false", Kind::Switch,
             "Show no status line on a terminal";

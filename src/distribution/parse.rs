@@ -1,13 +1,12 @@
 //! From a text to a distribution, or to the sentence that says why not.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::empirical::{self, Recorded};
 use super::shape::{Mixture, Shape};
 use super::{Distribution, LEAST_INSIDE};
-use crate::spelling::nearest;
+use crate::mistake::Mistake;
 use crate::units::{Spelled, parse_duration};
 
 /// What a delay may be where it is read.
@@ -23,32 +22,6 @@ pub struct Rules<'a> {
 
 /// The text of the file with this name, or why there is none.
 pub type ReadFile<'a> = &'a dyn Fn(&str) -> Result<String, String>;
-
-/// Why a text is no delay.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Mistake {
-    /// The part that is wrong.
-    pub value: String,
-    /// What is wrong with it: the sentence that begins with it.
-    pub reason: String,
-    /// What is allowed in its place.
-    pub allowed: String,
-}
-
-impl Mistake {
-    pub(crate) fn new(value: &str, reason: impl Into<String>, allowed: impl Into<String>) -> Self {
-        Self { value: value.to_owned(), reason: reason.into(), allowed: allowed.into() }
-    }
-}
-
-impl fmt::Display for Mistake {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { value, reason, allowed: _ } = self;
-        write!(formatter, "{value} {reason}")
-    }
-}
-
-impl std::error::Error for Mistake {}
 
 /// Each distribution, and how it is written.
 const FORMS: [(&str, &str); 8] = [
@@ -86,7 +59,7 @@ fn inside(text: &str, distribution: Distribution) -> Result<Distribution, Mistak
     let bounds = [least_ns, most_ns].map(|ns| Spelled(super::duration(ns)).to_string()).join(" to ");
     let percent = LEAST_INSIDE * 100.0;
     let reason = format!("has too little within {bounds}: {:.1$} %", mass * 100.0, 3);
-    Err(Mistake::new(text, reason, format!("at least {percent} % of it within {bounds}")))
+    Err(Mistake::part(text, reason, format!("at least {percent} % of it within {bounds}")))
 }
 
 /// A duration as it stands in a delay: with its unit, and within the limit.
@@ -95,20 +68,19 @@ fn duration(text: &str, rules: &Rules<'_>) -> Result<Duration, Mistake> {
     let duration = match parse_duration(text) {
         Ok(duration) => duration,
         Err(_) if text.starts_with(|letter: char| letter.is_ascii_alphabetic()) => {
-            let meant = name_like(text);
-            let reason = format!("is not a duration such as 500us, 200ms or 1.5s, nor a distribution{meant}");
-            return Err(Mistake::new(text, reason, allowed));
+            let reason = "is not a duration such as 500us, 200ms or 1.5s, nor a distribution";
+            return Err(like_a_name(text, Mistake::part(text, reason, allowed)));
         }
         Err(_) if text.is_empty() => {
-            return Err(Mistake::new(text, "is not a duration such as 500us, 200ms or 1.5s", allowed));
+            return Err(Mistake::part(text, "is not a duration such as 500us, 200ms or 1.5s", allowed));
         }
         Err(reason) => {
             let reason = format!("is not a duration such as 500us, 200ms or 1.5s: it {reason}");
-            return Err(Mistake::new(text, reason, allowed));
+            return Err(Mistake::part(text, reason, allowed));
         }
     };
     if duration > rules.most {
-        return Err(Mistake::new(text, format!("is over the limit that {} sets", rules.flag), allowed));
+        return Err(Mistake::part(text, format!("is over the limit that {} sets", rules.flag), allowed));
     }
     Ok(duration)
 }
@@ -127,12 +99,12 @@ struct Call<'a> {
 impl<'a> Call<'a> {
     fn read(text: &'a str, name: &str, rest: &'a str, rules: &'a Rules<'a>) -> Result<Self, Mistake> {
         let Some(&(name, form)) = FORMS.iter().find(|(known, _)| *known == name) else {
-            let reason = format!("names no distribution{}", name_like(name));
-            return Err(Mistake::new(text, reason, FORMS.map(|(name, _)| name).join(", ")));
+            let wrong = Mistake::part(text, "names no distribution", FORMS.map(|(name, _)| name).join(", "));
+            return Err(like_a_name(name, wrong));
         };
         let inner = rest
             .strip_suffix(')')
-            .ok_or_else(|| Mistake::new(text, "does not end with its closing parenthesis", form))?;
+            .ok_or_else(|| Mistake::part(text, "does not end with its closing parenthesis", form))?;
         let mut call = Self { text, name, rules, values: Vec::new(), named: Vec::new(), least: None, most: None };
         for argument in split(inner, ',')? {
             let argument = argument.trim();
@@ -206,11 +178,11 @@ impl<'a> Call<'a> {
     /// A part of a mixture, within the mixture's bounds.
     fn part(&self, text: &str, bounds: (Duration, Duration)) -> Result<(f64, Distribution), Mistake> {
         let Some((weight, part)) = text.split_once(':').filter(|(weight, _)| !weight.contains('(')) else {
-            return Err(Mistake::new(text, "has no weight", self.form()));
+            return Err(Mistake::part(text, "has no weight", self.form()));
         };
         if part.trim_start().starts_with("mixture") {
             let reason = "stands in another mixture: give its parts there, with their weights";
-            return Err(Mistake::new(part, reason, "any distribution but a mixture"));
+            return Err(Mistake::part(part, reason, "any distribution but a mixture"));
         }
         Ok((self.number(weight.trim(), "weight")?, read(part.trim(), self.rules, bounds)?))
     }
@@ -224,7 +196,7 @@ impl<'a> Call<'a> {
         let Some(read) = self.rules.read else {
             return Err(self.wrong("names a file, which only a profile may", "any other distribution"));
         };
-        let wrong = |reason: String| Mistake::new(file, reason, empirical::FORM);
+        let wrong = |reason: String| Mistake::part(file, reason, empirical::FORM);
         let text = read(file).map_err(|error| wrong(format!("can't be read: {error}")))?;
         let recorded = Arc::new(Recorded::parse(&text).map_err(wrong)?);
         Ok(Shape::Empirical { file: file.to_owned(), recorded })
@@ -237,7 +209,7 @@ impl<'a> Call<'a> {
     fn number(&self, text: &str, what: &str) -> Result<f64, Mistake> {
         let reason = || format!("is no {what}: {} takes a plain number above 0", self.name);
         let number = decimal(text).filter(|number| *number > 0.0);
-        number.ok_or_else(|| Mistake::new(text, reason(), "0.000001 to 1000000"))
+        number.ok_or_else(|| Mistake::part(text, reason(), "0.000001 to 1000000"))
     }
 
     fn only_if(&self, holds: bool, shape: Shape, reason: &str) -> Result<Shape, Mistake> {
@@ -245,7 +217,7 @@ impl<'a> Call<'a> {
     }
 
     fn wrong(&self, reason: &str, allowed: &str) -> Mistake {
-        Mistake::new(self.text, reason, allowed)
+        Mistake::part(self.text, reason, allowed)
     }
 
     fn form(&self) -> &'static str {
@@ -253,9 +225,9 @@ impl<'a> Call<'a> {
     }
 }
 
-fn name_like(text: &str) -> String {
-    let names = FORMS.iter().map(|(name, _)| *name);
-    nearest(text, names).map_or_else(String::new, |name| format!("; did you mean {name}(…)?"))
+fn like_a_name(text: &str, mistake: Mistake) -> Mistake {
+    let mistake = mistake.meant(text, FORMS.map(|(name, _)| name));
+    Mistake { meant: mistake.meant.map(|name| format!("{name}(…)").into()), ..mistake }
 }
 
 /// Digits, or digits, a point and digits; no sign, exponent or NaN; at most a million, in steps of a millionth.
@@ -299,5 +271,5 @@ pub(crate) fn split(text: &str, separator: char) -> Result<Vec<&str>, Mistake> {
 
 fn unpaired(text: &str) -> Mistake {
     let reason = "has a parenthesis or a quotation mark without its other one";
-    Mistake::new(text, reason, "parentheses and quotation marks in pairs")
+    Mistake::part(text, reason, "parentheses and quotation marks in pairs")
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::distribution::{Distribution, Mistake, Rules};
+use crate::distribution::{Distribution, Rules};
+use crate::mistake::Mistake;
 use crate::partition::hash;
 use crate::units::Bytes;
 

@@ -7,10 +7,9 @@ use std::time::Duration;
 use super::kind::{Delay, Kind, Needs, ROWS, Reach, Row};
 use super::window::Window;
 use super::written::{Written, WrittenKind};
-use super::{EVERY_ROUTE, EXEMPT, KINDS, Mistake, Plan, takes};
-use crate::distribution::Mistake as Wrong;
+use super::{EVERY_ROUTE, EXEMPT, KINDS, Plan, takes};
+use crate::mistake::{Mistake, Source};
 use crate::partition::{Partition, Spacing, TooMuch, hash};
-use crate::spelling::did_you_mean;
 use crate::units::{Bytes, Rate, Spelled};
 
 /// Longest name of a plan.
@@ -80,8 +79,20 @@ struct Reading<'a> {
 
 impl Reading<'_> {
     fn wrong(&mut self, at: &str, value: Option<String>, wrong: impl Into<String>, allowed: impl Into<String>) {
-        let place = format!("{}.{at}", self.place);
-        self.mistakes.push(Mistake { place, value, wrong: wrong.into(), allowed: allowed.into() });
+        self.mistakes.push(Mistake::field(&format!("{}.{at}", self.place), value, wrong, allowed));
+    }
+
+    /// A name that is none of those that are known.
+    fn wrong_name(
+        &mut self,
+        at: &str,
+        (name, value): (&str, Option<String>),
+        wrong: &str,
+        known: &[&str],
+        allowed: String,
+    ) {
+        let mistake = Mistake::field(&format!("{}.{at}", self.place), value, wrong, allowed);
+        self.mistakes.push(mistake.meant(name, known.iter().copied()));
     }
 
     fn plan(&mut self, written: &Written, number: usize) -> Option<(Plan, Written)> {
@@ -145,11 +156,8 @@ impl Reading<'_> {
             return self.wrong("route", value, "is exempt from faults", allowed);
         }
         if route != EVERY_ROUTE && !paths.contains(&route) {
-            let question = did_you_mean(route, paths.iter().copied());
-            let wrong = question.map_or_else(String::new, |question| format!(" ({question})"));
-            let wrong = format!("is no route of this target{wrong}");
             let (value, allowed) = (shown(), allowed());
-            return self.wrong("route", value, wrong, allowed);
+            return self.wrong_name("route", (route, value), "is no route of this target", &paths, allowed);
         }
         let Some(method) = method else { return };
         let its: Vec<&str> = routes
@@ -198,9 +206,8 @@ impl Reading<'_> {
         let WrittenKind { kind: name, rate, code, delay, bytes } = written;
         let Some(row) = Row::of(name) else {
             let names: Vec<&str> = ROWS.iter().map(|row| row.name).collect();
-            let question = did_you_mean(name, names.iter().copied());
-            let hint = question.map_or_else(String::new, |question| format!(" ({question})"));
-            self.wrong("kind", Some(format!("{name:?}")), format!("is no kind of fault{hint}"), names.join(", "));
+            let value = Some(format!("{name:?}"));
+            self.wrong_name("kind", (name, value), "is no kind of fault", &names, names.join(", "));
             return None;
         };
         let before = self.mistakes.len();
@@ -249,8 +256,10 @@ impl Reading<'_> {
     fn delay(&mut self, text: &str) -> Option<Delay> {
         match Delay::parse(text, self.rules.max_delay, self.stream) {
             Ok(delay) => Some(delay),
-            Err(Wrong { value, reason, allowed }) => {
-                self.wrong("delay", Some(format!("{value:?}")), reason, allowed);
+            Err(mistake) => {
+                let value = mistake.value.as_ref().map(|value| format!("{value:?}"));
+                let source = Source::Field(format!("{}.delay", self.place));
+                self.mistakes.push(Mistake { source, value, ..mistake });
                 None
             }
         }

@@ -5,30 +5,40 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::distribution::Mistake;
+use crate::mistake::{Mistake, Source};
 use crate::scoreboard::{Outcome, RATE_LIMITED_STATUS, SHED_STATUS};
 use crate::work::NoThread;
 
-/// Why a request is not served. `value` and `allowed` are left out where they mean nothing.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+/// Why a request is not served.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     /// The status that it is answered with.
-    #[serde(skip)]
     pub status: StatusCode,
     /// The limit that requests share and that this one is over, if it is refused for that: it is counted so.
-    #[serde(skip)]
     pub over: Option<SharedLimit>,
+    /// What a client without a token is asked for, in `WWW-Authenticate`.
+    pub challenge: Option<String>,
     /// What is wrong, as a sentence.
     pub error: String,
+    /// The value that is wrong, if one is.
+    pub about: Option<Box<Mistake>>,
+}
+
+/// A refusal as it is answered. What means nothing is left out.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Refusal)]
+pub struct Answered<'a> {
+    /// What is wrong, as a sentence.
+    error: &'a str,
     /// Which parameter is wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub parameter: Option<String>,
+    parameter: Option<String>,
     /// What it was.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<String>,
+    value: Option<&'a str>,
     /// What it may be.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub allowed: Option<String>,
+    allowed: Option<&'a str>,
 }
 
 /// A limit that requests share.
@@ -47,7 +57,7 @@ impl Refusal {
     /// A refusal that concerns no parameter.
     #[must_use]
     pub fn new(status: StatusCode, error: impl Into<String>) -> Self {
-        Self { status, over: None, error: error.into(), parameter: None, value: None, allowed: None }
+        Self { status, over: None, challenge: None, error: error.into(), about: None }
     }
 
     /// A request over a limit that requests share, with the status that it is counted under.
@@ -73,26 +83,42 @@ impl Refusal {
     /// A parameter with a mistake in a piece of it: 400.
     #[must_use]
     pub fn mistake(name: &str, text: &str, mistake: Mistake) -> Self {
-        let place = if mistake.value == text { String::new() } else { format!("{text}: ") };
+        let place = if mistake.value.as_deref() == Some(text) { String::new() } else { format!("{text}: ") };
         Self::parameter(name, text, format!("{name}={place}{mistake}"), mistake.allowed)
     }
 
     /// A bad parameter: 400.
     #[must_use]
     pub fn parameter(name: &str, value: &str, error: impl Into<String>, allowed: impl Into<String>) -> Self {
-        Self {
-            parameter: Some(name.to_owned()),
-            value: Some(value.to_owned()),
-            allowed: Some(allowed.into()),
-            ..Self::new(StatusCode::BAD_REQUEST, error)
-        }
+        let mistake = Mistake::field(name, Some(value.to_owned()), "", allowed);
+        Self::new(StatusCode::BAD_REQUEST, error).about(Some(mistake))
+    }
+
+    /// A request for what is not here: 404, with what is.
+    #[must_use]
+    pub fn not_here(error: String, allowed: String) -> Self {
+        let mistake = Mistake { value: None, ..Mistake::part("", "", allowed) };
+        Self::new(StatusCode::NOT_FOUND, error).about(Some(mistake))
+    }
+
+    /// The same refusal, for the value that is wrong.
+    #[must_use]
+    pub fn about(self, mistake: Option<Mistake>) -> Self {
+        Self { about: mistake.map(Box::new), ..self }
     }
 }
 
 impl Refusal {
     fn body(&self) -> String {
+        let about = self.about.as_deref();
+        let answered = Answered {
+            error: &self.error,
+            parameter: about.filter(|about| about.source != Source::Part).map(|about| about.source.to_string()),
+            value: about.and_then(|about| about.value.as_deref()),
+            allowed: about.map(|about| &*about.allowed).filter(|allowed| !allowed.is_empty()),
+        };
         // A struct of strings always becomes JSON.
-        serde_json::to_string(self).unwrap_or_default() + "\n"
+        serde_json::to_string(&answered).unwrap_or_default() + "\n"
     }
 
     /// The whole response, for what is no request and whose connection is closed behind it; without the body for HEAD.
@@ -115,8 +141,9 @@ impl IntoResponse for Refusal {
         let body = self.body();
         let json = HeaderValue::from_static("application/json");
         let mut response = (self.status, [(header::CONTENT_TYPE, json)], body).into_response();
-        if self.status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        // Its names are of letters and digits, so that it always becomes a header.
+        if let Some(challenge) = self.challenge.and_then(|challenge| HeaderValue::try_from(challenge).ok()) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
         }
         match self.over {
             None => {}

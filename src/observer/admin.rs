@@ -333,8 +333,7 @@ async fn connection<Stream>(
 
 fn no_such_path(path: &str) -> Refusal {
     let routes: Vec<String> = table().iter().map(|Route { method, path, .. }| format!("{method} {path}")).collect();
-    let allowed = Some(routes.join(", "));
-    Refusal { allowed, ..Refusal::new(StatusCode::NOT_FOUND, format!("there is no {path} here")) }
+    Refusal::not_here(format!("there is no {path} here"), routes.join(", "))
 }
 
 /// axum adds `Allow`.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Carrier, Response, Route, Scope, Signed, Step};
+use super::{Checked, Issued, Response, Route, Scope, Signed, Step};
 use crate::rate_limit::RateLimit;
 use crate::units::{Bytes, Spelled};
 use crate::work::cpu::{Amount, Cpu, Place};
@@ -81,15 +81,28 @@ impl fmt::Display for Step {
     }
 }
 
-impl fmt::Display for Signed {
+impl fmt::Display for Issued {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Cookie => "the cookie",
+            Self::Body => "in the body a",
+        })
+    }
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Cookie => "the cookie",
+            Self::Path => "in the path a",
+        })
+    }
+}
+
+impl<Carrier: fmt::Display> fmt::Display for Signed<Carrier> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, of, carrier } = self;
-        formatter.write_str(match carrier {
-            Carrier::Cookie => "the cookie ",
-            Carrier::Body => "in the body a ",
-            Carrier::Path => "in the path a ",
-        })?;
-        formatter.write_str(name)?;
+        write!(formatter, "{carrier} {name}")?;
         of.as_ref().map_or(Ok(()), |of| write!(formatter, " of the {of}"))
     }
 }

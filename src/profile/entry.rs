@@ -6,7 +6,8 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::config::{Mistake, Source, place};
+use crate::config::place;
+use crate::mistake::{Mistake, Place, Source};
 use crate::spelling::did_you_mean;
 use crate::units::{Bytes, Spelled, UnitError, parse_duration};
 
@@ -42,7 +43,7 @@ impl<'t> ProfileErrors<'t> {
     /// Where a key stands.
     pub fn source(&self, at: usize, key: String) -> Source {
         let (line, column) = place(self.text, at);
-        Source::Entry { file: self.file.to_owned(), line, column, key }
+        Source::File(Place { file: self.file.to_owned(), line, column: Some(column), key: Some(key) }.into())
     }
 
     /// Line and column, to be named in a sentence about something else.
@@ -59,11 +60,16 @@ impl<'t> ProfileErrors<'t> {
     /// A mistake at a place, without a value to show.
     pub fn wrong(&mut self, at: usize, key: &str, allowed: impl Into<String>) {
         let source = self.source(at, key.to_owned());
-        self.take(at, Mistake { source, value: None, allowed: allowed.into() });
+        self.take(at, Mistake::at(source, None, allowed));
     }
 
     /// A value that is a mistake; it is shown, unless it is a whole table or a list.
-    pub fn wrong_value(&mut self, entry: &Entry<'_>, allowed: impl Into<String>) {
+    pub fn wrong_value(&mut self, entry: &Entry<'_>, wrong: impl Into<String>) {
+        self.mistaken(entry, Mistake::at(Source::Part, None, wrong));
+    }
+
+    /// A mistake in a value, of whatever part of it.
+    pub fn mistaken(&mut self, entry: &Entry<'_>, mistake: Mistake) {
         /// What is longer is cut: a sentence need not repeat a page.
         const SHOWN: usize = 80;
         let shown = match entry.value.get_ref() {
@@ -72,7 +78,7 @@ impl<'t> ProfileErrors<'t> {
             _ => Some(self.text.get(entry.value.span()).unwrap_or_default().chars().take(SHOWN).collect()),
         };
         let source = self.source(entry.at(), entry.key.clone());
-        self.take(entry.at(), Mistake { source, value: shown, allowed: allowed.into() });
+        self.take(entry.at(), Mistake { source, value: shown, ..mistake });
     }
 
     fn wrong_type(&mut self, entry: &Entry<'_>, wanted: &str) {

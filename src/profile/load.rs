@@ -6,8 +6,9 @@ use std::path::Path;
 
 use super::read::{limits, published, read};
 use super::{BUILT_IN, DEFAULT, Offered, PUBLISHED, Profile, Published, Rules, switches};
-use crate::config::{self, Address, Config, Layers, Mistake, Mode, Source};
+use crate::config::{self, Address, Config, Layers, Mode};
 use crate::fault;
+use crate::mistake::{Mistake, Source};
 use crate::spelling::hint;
 use crate::units::Bytes;
 
@@ -46,8 +47,8 @@ pub fn load(layers: &Layers, offered: &[Offered], room: usize) -> Result<(Config
     let (source, name) = named.unwrap_or_else(|| (Source::Flag("--profile".to_owned()), DEFAULT.to_owned()));
     let text = match text_of(&name) {
         Ok(text) => text,
-        Err(allowed) => {
-            let mut mistakes = vec![Mistake { source, value: Some(name), allowed }];
+        Err(wrong) => {
+            let mut mistakes = vec![Mistake::at(source, Some(name), wrong)];
             mistakes.extend(config::resolve(layers).err().into_iter().flatten());
             return Err(mistakes);
         }

@@ -6,6 +6,7 @@ use toml::de::DeValue;
 use super::entry::{Entry, ProfileErrors, Table};
 use super::{Route, Rules};
 use crate::fault::{self, PLANS, Written, WrittenKind, WrittenWindow, understand};
+use crate::mistake::Mistake;
 use crate::units::{Bytes, Rate};
 
 /// Longest plan, in bytes: it must fit a packet.
@@ -72,7 +73,7 @@ fn read_plan(
         Ok((_, understood)) => Some(understood),
         Err(mistakes) => {
             for mistake in mistakes {
-                point_out(entry, &mistake, errors);
+                point_out(entry, mistake, errors);
             }
             None
         }
@@ -80,19 +81,18 @@ fn read_plan(
 }
 
 /// The place of a mistake is a path from the plan, such as `.kinds[1].rate`.
-fn point_out(plan: &Entry<'_>, mistake: &fault::Mistake, errors: &mut ProfileErrors<'_>) {
-    let fault::Mistake { place, value: _, wrong, allowed } = mistake;
-    let sentence = format!("{wrong}; allowed: {allowed}");
-    let path = place.replace('[', ".").replace(']', "");
+fn point_out(plan: &Entry<'_>, mistake: Mistake, errors: &mut ProfileErrors<'_>) {
+    let path = mistake.source.to_string().replace('[', ".").replace(']', "");
     let mut found = plan.clone();
     for part in path.split('.').filter(|part| !part.is_empty()) {
-        match found.inside(part) {
-            Some(next) => found = next,
+        let Some(next) = found.inside(part) else {
             // Missing: said where it would stand.
-            None => return errors.wrong(found.at(), &format!("{}.{part}", found.key), sentence),
-        }
+            let source = errors.source(found.at(), format!("{}.{part}", found.key));
+            return errors.take(found.at(), Mistake { source, value: None, ..mistake });
+        };
+        found = next;
     }
-    errors.wrong_value(&found, sentence);
+    errors.mistaken(&found, mistake);
 }
 
 fn read_seed(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<u64> {

@@ -9,7 +9,8 @@ use super::switches::{self, SWITCH, Switch};
 use super::{
     Load, Profile, Published, Route, Rules, Scope, overlap, plan, plans, published as figures, rate_limit, route,
 };
-use crate::config::{self, Limit, Mistake, Source};
+use crate::config::{self, Limit};
+use crate::mistake::{Mistake, Place, Source};
 
 /// The line about a built-in profile.
 #[must_use]
@@ -122,9 +123,8 @@ fn take_syntax(syntax: &[toml::de::Error], name: &str, text: &str, errors: &mut 
     for error in syntax {
         let at = error.span().map_or(0, |span| span.start);
         let (line, column) = config::place(text, at);
-        let source = Source::Place { file: name.to_owned(), line, column };
-        let allowed = format!("not valid TOML: {}", error.message());
-        errors.take(at, Mistake { source, value: None, allowed });
+        let source = Source::File(Place { file: name.to_owned(), line, column: Some(column), key: None }.into());
+        errors.take(at, Mistake::at(source, None, format!("not valid TOML: {}", error.message())));
     }
 }
 

@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode};
 
 use super::entry::{Entry, ProfileErrors, Table};
 use super::response::{OURS, is_bodiless};
-use super::{Carrier, Response, Route, Rules, Scope, Step, rate_limit, signed};
+use super::{Issued, Response, Route, Rules, Scope, Step, rate_limit, signed};
 use crate::delay::Delay;
 use crate::distribution;
 use crate::spelling::did_you_mean;
@@ -321,7 +321,7 @@ fn sum_up(
             Step::Db(query) => wait = wait.saturating_add(query.think),
             Step::Bytes(more) => body = Some(body.unwrap_or(0).saturating_add(*more)),
             Step::RateLimit { .. } => limits += 1,
-            Step::Issue(signed) if signed.carrier == Carrier::Body => says_more = true,
+            Step::Issue(signed) if signed.carrier == Issued::Body => says_more = true,
             Step::Issue(_) | Step::Check(_) => {}
             Step::Cache { .. } => caches += 1,
         }

@@ -3,9 +3,9 @@
 use super::entry::{Entry, ProfileErrors};
 use super::{Step, open_parts};
 
-/// A value that a client is given and has to show.
+/// A value that a client is given or has to show.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signed {
+pub struct Signed<Carrier> {
     /// What it is called, such as `session`.
     pub name: String,
     /// The name of the one that it belongs to, such as a cart to a session.
@@ -14,44 +14,42 @@ pub struct Signed {
     pub carrier: Carrier,
 }
 
-/// Where a signed value stands.
+/// Where an answer has a value that is issued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Carrier {
-    /// In a cookie, of an answer and of requests.
+pub enum Issued {
+    /// In a cookie.
     Cookie,
-    /// In the JSON of an answer, under its name.
+    /// In its JSON, under the value's name.
     Body,
-    /// In the open part of a path.
+}
+
+/// Where a request has a value that is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Checked {
+    /// In a cookie.
+    Cookie,
+    /// In the open part of its path.
     Path,
 }
 
-impl Carrier {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Cookie => "cookie",
-            Self::Body => "body",
-            Self::Path => "path",
-        }
-    }
-}
-
-/// Where an answer may have one.
-pub const ISSUED: [Carrier; 2] = [Carrier::Cookie, Carrier::Body];
-
-/// Where a request may have one.
-pub const CHECKED: [Carrier; 2] = [Carrier::Cookie, Carrier::Path];
+/// How each place is written.
+pub const ISSUED: [(&str, Issued); 2] = [("cookie", Issued::Cookie), ("body", Issued::Body)];
+/// The same for what is checked.
+pub const CHECKED: [(&str, Checked); 2] = [("cookie", Checked::Cookie), ("path", Checked::Path)];
 
 /// Reads what is issued or checked at one of two places.
-pub fn read(entry: &Entry<'_>, carriers: [Carrier; 2], errors: &mut ProfileErrors<'_>) -> Option<Signed> {
-    let [one, other] = carriers.map(Carrier::name);
-    let table = entry.table(&[one, other, "of"], errors)?;
-    let (carrier, name) = table.one_of([one, other], errors)?;
+pub fn read<Carrier: Copy>(
+    entry: &Entry<'_>,
+    [one, other]: [(&'static str, Carrier); 2],
+    errors: &mut ProfileErrors<'_>,
+) -> Option<Signed<Carrier>> {
+    let table = entry.table(&[one.0, other.0, "of"], errors)?;
+    let (key, name) = table.one_of([one.0, other.0], errors)?;
     let of = match table.get("of") {
         Some(of) => Some(of.word(errors)?),
         None => None,
     };
-    let carrier = carriers.into_iter().find(|known| known.name() == carrier)?;
-    Some(Signed { name: name.word(errors)?, of, carrier })
+    Some(Signed { name: name.word(errors)?, of, carrier: if key == one.0 { one.1 } else { other.1 } })
 }
 
 /// Whether a route can issue and check its signed values: each is there once, after the one that it is of and before a cache,
@@ -62,8 +60,9 @@ pub fn check(steps: &[Step], path: &str, errors: &mut ProfileErrors<'_>, (at, ke
     let mut is_behind_cache = false;
     for step in steps {
         is_behind_cache |= matches!(step, Step::Cache { .. });
-        let (Step::Issue(signed) | Step::Check(signed)) = step else { continue };
-        if has_cache && matches!(step, Step::Issue(_)) && signed.carrier == Carrier::Body {
+        let (Step::Issue(Signed { name, of, .. }) | Step::Check(Signed { name, of, .. })) = step else { continue };
+        let is_in_body = matches!(step, Step::Issue(Signed { carrier: Issued::Body, .. }));
+        if has_cache && is_in_body {
             errors.wrong(
                 at,
                 key,
@@ -72,17 +71,17 @@ pub fn check(steps: &[Step], path: &str, errors: &mut ProfileErrors<'_>, (at, ke
         } else if is_behind_cache {
             errors.wrong(at, key, "issue and check behind cache would be left out by its hits: put them before it");
         }
-        let Signed { name, of, carrier } = signed;
         if known.contains(&name.as_str()) {
             errors.wrong(at, key, format!("have {name} twice: it is issued or checked once in a route"));
         }
         if let Some(of) = of.as_deref().filter(|of| !known.contains(of)) {
             errors.wrong(at, key, format!("have {name} of {of}: a step before it must issue or check {of}"));
         }
-        if *carrier == Carrier::Body && name == "steps" {
+        if is_in_body && name == "steps" {
             errors.wrong(at, key, "issue a value called steps in the body, where that says what was done");
         }
-        if *carrier == Carrier::Path && open_parts(path).next() != Some(name) {
+        let is_in_path = matches!(step, Step::Check(Signed { carrier: Checked::Path, .. }));
+        if is_in_path && open_parts(path).next() != Some(name) {
             errors.wrong(at, key, format!("check {name} in the path: its first open part must be {{{name}}}"));
         }
         known.push(name);

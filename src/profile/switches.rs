@@ -11,8 +11,8 @@ use toml::Spanned;
 use toml::de::{DeArray, DeTable, DeValue};
 
 use super::entry::{Entry, ProfileErrors, full_name};
-use crate::config::{Mistake, Source};
-use crate::spelling::nearest;
+use crate::mistake::{Mistake, Source};
+use crate::spelling::did_you_mean;
 
 /// The key of a place that a switch decides about, and of the declarations.
 pub const SWITCH: &str = "switch";
@@ -126,7 +126,7 @@ pub fn set(switches: &mut [Switch], given: &[(Source, String)], errors: &mut Pro
     let mut done: Vec<&str> = Vec::new();
     for (source, text) in given {
         let Some((name, value)) = text.split_once('=') else { continue };
-        let allowed = match switches.iter_mut().find(|switch| switch.name == name) {
+        let wrong = match switches.iter_mut().find(|switch| switch.name == name) {
             None => unknown(name, switches),
             Some(_) if done.contains(&name) => format!("{name} is set twice; once is enough"),
             Some(switch) if switch.allows(value) => {
@@ -136,7 +136,7 @@ pub fn set(switches: &mut [Switch], given: &[(Source, String)], errors: &mut Pro
             }
             Some(switch) => format!("{name} must be {}", switch.allowed()),
         };
-        errors.take(0, Mistake { source: source.clone(), value: Some(text.clone()), allowed });
+        errors.take(0, Mistake::at(source.clone(), Some(text.clone()), wrong));
     }
 }
 
@@ -157,12 +157,11 @@ pub fn other_words(switches: &[Switch]) -> Vec<Vec<(Source, String)>> {
 }
 
 fn unknown(name: &str, switches: &[Switch]) -> String {
-    let names = || switches.iter().map(|switch| switch.name.as_str());
     let all: Vec<String> =
         switches.iter().map(|switch| format!("{} ({})", switch.name, switch.allowed())).collect();
-    match nearest(name, names()) {
+    match did_you_mean(name, switches.iter().map(|switch| switch.name.as_str())) {
         _ if all.is_empty() => "the profile has no switches".to_owned(),
-        Some(meant) => format!("there is no such switch; did you mean {meant}? The profile has {}", all.join(", ")),
+        Some(question) => format!("there is no such switch; {question} The profile has {}", all.join(", ")),
         None => format!("there is no such switch; the profile has {}", all.join(", ")),
     }
 }

@@ -2,7 +2,7 @@
 
 use super::read::limits;
 use super::*;
-use crate::config::Mistake;
+use crate::mistake::Mistake;
 
 /// A few of what a target offers.
 fn offered() -> Vec<Offered> {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["maybe_known"],
     &["units", "spelling", "statistics", "sys", "histogram", "run_files", "page"],
-    &["partition", "phase", "event", "generator", "rate_limit"],
+    &["mistake", "partition", "phase", "event", "generator", "rate_limit"],
     &["distribution"],
     &["shares"],
     &["delay"],

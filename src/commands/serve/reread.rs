@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::database::RunDatabase;
 use super::worker_duty;
-use crate::config::{Addresses, Config, Mistake};
+use crate::config::{Addresses, Config};
 use crate::http;
+use crate::mistake::Mistake;
 use crate::profile::Profile;
 use crate::scoreboard::{ROUTES, RouteTable, Scoreboard};
 use crate::supervisor::{Renewed, Reread};

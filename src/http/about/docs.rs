@@ -1,7 +1,7 @@
 //! `GET /docs`: a page that reads `/openapi.json` and lets one try each route. Of our own: what the well-known ones
 //! are made of is larger than the whole program, or comes from elsewhere when the page is opened.
 
-use axum::http::{HeaderName, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderName, HeaderValue, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use percent_encoding::percent_decode_str;
 use utoipa::openapi::{ObjectBuilder, ResponseBuilder, Type};
@@ -90,10 +90,7 @@ pub async fn file(uri: Uri) -> Result<Response, Refusal> {
     let name = percent_decode_str(name).decode_utf8_lossy();
     let (_, kind, text) = FILES.into_iter().find(|(known, ..)| *known == name).ok_or_else(|| {
         let names = FILES.map(|(name, ..)| name).join(", ");
-        Refusal {
-            allowed: Some(names),
-            ..Refusal::new(StatusCode::NOT_FOUND, format!("there is no {name:?} in /docs"))
-        }
+        Refusal::not_here(format!("there is no {name:?} in /docs"), names)
     })?;
     Ok((POLICY, [(header::CONTENT_TYPE, HeaderValue::from_static(kind))], text).into_response())
 }

@@ -59,7 +59,7 @@ pub fn unread(method: &str) -> &'static str {
 
 /// An answer of whatever status was asked for. A refusal of the request itself may have the same status.
 pub fn any_status(described: Described, kind: &str, schema: &RefOr<Schema>) -> Described {
-    let refused = shape::<crate::http::Refusal>();
+    let refused = shape::<crate::http::AnsweredRefusal>();
     let answer = |says: &str| {
         let response = ResponseBuilder::new().description(says);
         if kind == JSON {

@@ -14,7 +14,7 @@ use utoipa::openapi::{ResponseBuilder, Type};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::parameter::Documented;
-use crate::http::Refusal;
+use crate::http::AnsweredRefusal;
 use crate::units::Bytes;
 
 /// Name of the security scheme of writes.
@@ -219,10 +219,10 @@ impl Document {
     /// The whole.
     #[must_use]
     pub fn finish(self, title: &str, version: &str, description: &str, by_token: bool) -> OpenApi {
-        let mut components = ComponentsBuilder::new().schema(Refusal::name(), Refusal::schema());
+        let mut components = ComponentsBuilder::new().schema(AnsweredRefusal::name(), AnsweredRefusal::schema());
         for (code, says) in REFUSALS {
             let response = ResponseBuilder::new().description(*says);
-            let response = response.content(JSON, content(Ref::from_schema_name(Refusal::name())));
+            let response = response.content(JSON, content(Ref::from_schema_name(AnsweredRefusal::name())));
             components = components.response(refusal_name(*code), response.build());
         }
         if by_token {

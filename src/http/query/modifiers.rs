@@ -19,17 +19,17 @@ use super::decided::{Decided, Slot};
 use super::values::{self, Query};
 use super::{HEADER, MODIFIERS};
 use crate::delay::Delay;
-use crate::distribution::Mistake;
 use crate::http::error::Refusal;
 use crate::http::openapi::parameter::{Documented, PERCENT_PATTERN, text};
 use crate::http::response::{BINARY, put, required_headers, sized};
 use crate::http::stack::handler::Answering;
 use crate::http::stack::record::Exchange;
 use crate::http::target::{Limits, Target};
+use crate::mistake::Mistake;
 use crate::partition::hash;
 use crate::profile::{OURS, is_bodiless};
-use crate::shares::{PERCENT, Shares, percent};
-use crate::units::{self, Rate};
+use crate::shares::{PERCENT, Shares};
+use crate::units::{self, Rate, UnitError};
 use crate::work::io::{Io, Mode};
 use crate::work::payload::{DEFAULT_SEED, Payload};
 
@@ -221,11 +221,10 @@ impl Query<'_> {
         let rate = match text {
             "true" => Ok(Rate::ONE),
             "false" => return Ok(None),
-            share => percent(share),
+            share => Rate::from_percent(share),
         };
-        let refuse = |Mistake { value, reason, .. }| {
-            let reason = reason.split(':').next().unwrap_or_default();
-            let sentence = format!("{name}={value} is neither true nor false, and as a percentage it {reason}");
+        let refuse = |UnitError { wrong, .. }| {
+            let sentence = format!("{name}={text} is neither true nor false, and as a percentage it {wrong}");
             Refusal::parameter(name, text, sentence, format!("true, false or {PERCENT}"))
         };
         rate.map(|rate| Some(Shares::of((), rate))).map_err(refuse)
@@ -233,7 +232,7 @@ impl Query<'_> {
 }
 
 fn status(text: &str) -> Result<StatusCode, Mistake> {
-    let refuse = || Mistake::new(text, "is not a status from 200 to 599", "a status from 200 to 599");
+    let refuse = || Mistake::part(text, "is not a status from 200 to 599", "a status from 200 to 599");
     values::status(text).ok_or_else(refuse)
 }
 

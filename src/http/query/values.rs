@@ -10,10 +10,11 @@ use utoipa::openapi::ObjectBuilder;
 
 use super::{HEADER, MODIFIERS};
 use crate::delay::Delay;
-use crate::distribution::{Mistake, Rules};
+use crate::distribution::Rules;
 use crate::http::error::Refusal;
 use crate::http::openapi::parameter::{self as openapi, Documented};
 use crate::http::target::Limits;
+use crate::mistake::Mistake;
 use crate::spelling::hint;
 use crate::units;
 
@@ -38,12 +39,8 @@ impl<T: PartialOrd + Copy> Range<T> {
     /// # Errors
     /// One over the limit; the refusal names the limit's flag.
     pub fn check(&self, name: &str, value: T) -> Result<T, Refusal> {
-        if value <= self.most {
-            return Ok(value);
-        }
         let spelled = (self.spell)(value);
-        let sentence = format!("{name}={spelled} is over the limit that {} sets", self.flag);
-        Err(Refusal::parameter(name, &spelled, sentence, self.allowed()))
+        self.within(&spelled, value).map_err(|mistake| Refusal::mistake(name, &spelled, mistake))
     }
 
     /// A value as a piece of a list.
@@ -51,12 +48,13 @@ impl<T: PartialOrd + Copy> Range<T> {
     /// # Errors
     /// What can't be read, or is over the limit.
     pub fn read(&self, text: &str) -> Result<T, Mistake> {
-        let wrong = |reason: String| Mistake::new(text, reason, self.allowed());
-        let value = (self.read)(text).ok_or_else(|| wrong(format!("is not {}", self.form)))?;
-        if value > self.most {
-            return Err(wrong(format!("is over the limit that {} sets", self.flag)));
-        }
-        Ok(value)
+        let unreadable = || Mistake::part(text, format!("is not {}", self.form), self.allowed());
+        self.within(text, (self.read)(text).ok_or_else(unreadable)?)
+    }
+
+    fn within(&self, text: &str, value: T) -> Result<T, Mistake> {
+        let over = || Mistake::part(text, format!("is over the limit that {} sets", self.flag), self.allowed());
+        (value <= self.most).then_some(value).ok_or_else(over)
     }
 
     /// The largest value, and the flag that sets it.
@@ -180,12 +178,7 @@ impl<'a> Query<'a> {
     /// What can't be read, or is over the limit.
     pub fn ranged<T: PartialOrd + Copy>(&self, name: &str, range: &Range<T>) -> Result<Option<T>, Refusal> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        let unreadable = || {
-            let sentence = format!("{name}={text} is not {}", range.form);
-            Refusal::parameter(name, text, sentence, range.allowed())
-        };
-        let value = (range.read)(text).ok_or_else(unreadable)?;
-        range.check(name, value).map(Some)
+        range.read(text).map(Some).map_err(|mistake| Refusal::mistake(name, text, mistake))
     }
 
     /// A delay, in the one grammar for them; its seed is to be given.
@@ -318,7 +311,8 @@ mod tests {
             ("ms=%1", "%1", "percent-encoding"),
         ] {
             let refusal = Query::parse(text, known).unwrap_err();
-            assert_eq!(refusal.parameter.as_deref(), Some(parameter), "{text}");
+            let about = refusal.about.unwrap();
+            assert_eq!(about.source.to_string(), parameter, "{text}");
             assert!(refusal.error.contains(says), "{text}: {}", refusal.error);
         }
         assert_eq!(Query::parse("ms=1%30", known).unwrap().get("ms"), Some("10"));

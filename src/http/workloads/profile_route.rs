@@ -26,7 +26,7 @@ use crate::http::response::{BINARY, put, sized};
 use crate::http::route::{Route, Spot, UNMATCHED};
 use crate::http::stack::record::Exchange;
 use crate::http::target::Target;
-use crate::profile::{self, Carrier, Profile, Scope, Step, is_bodiless, open_parts};
+use crate::profile::{self, Checked, Issued, Profile, Scope, Step, is_bodiless, open_parts};
 use crate::rate_limit::RateLimit;
 use crate::scoreboard::RATE_LIMITED_STATUS;
 use crate::sys::clock;
@@ -89,7 +89,7 @@ fn describe(route: &profile::Route, path: &str) -> Described {
     };
     let refused = route.steps.iter().filter_map(|step| match step {
         Step::RateLimit { .. } => Some(RATE_LIMITED_STATUS),
-        Step::Check(signed) if signed.carrier == Carrier::Path => Some(404),
+        Step::Check(signed) if signed.carrier == Checked::Path => Some(404),
         Step::Check(_) => Some(401),
         _ => None,
     });
@@ -109,11 +109,7 @@ async fn serve(
     for step in &route.steps {
         match step {
             Step::Issue(signed) => known.issue(signed, exchange.index()),
-            Step::Check(signed) => {
-                if let Err(refused) = known.check(signed) {
-                    return Ok(*refused);
-                }
-            }
+            Step::Check(signed) => known.check(signed)?,
             Step::Cache { keys, time } => {
                 let key = exchange.index() % keys;
                 let body = kept.get(key, clock::monotonic_ns());
@@ -196,7 +192,7 @@ pub fn schema(route: &profile::Route) -> RefOr<Schema> {
         .property("steps", ArrayBuilder::new().items(RefOr::T(either.into())))
         .required("steps");
     let issued = route.steps.iter().filter_map(|step| match step {
-        Step::Issue(signed) if signed.carrier == Carrier::Body => Some(&signed.name),
+        Step::Issue(signed) if signed.carrier == Issued::Body => Some(&signed.name),
         _ => None,
     });
     issued.fold(steps, |object, name| object.property(name, String::schema()).required(name)).into()
@@ -241,7 +237,7 @@ fn account(done: &[Done], known: &Known<'_>) -> Vec<u8> {
         answer::push_object(&mut text, done);
     }
     text.push(b']');
-    for (name, value) in known.issued(Carrier::Body) {
+    for (name, value) in known.issued(Issued::Body) {
         text.extend(format!(",\"{name}\":\"{value}\"").bytes());
     }
     text.extend(b"}\n");

@@ -60,10 +60,9 @@ impl Access {
             };
         };
         let Some(shown) = headers.get(header::AUTHORIZATION) else {
-            return Err(Refusal::new(
-                StatusCode::UNAUTHORIZED,
-                "writes need the header `Authorization: Bearer <the --admin-token of this target>`",
-            ));
+            let sentence = "writes need the header `Authorization: Bearer <the --admin-token of this target>`";
+            let refusal = Refusal::new(StatusCode::UNAUTHORIZED, sentence);
+            return Err(Refusal { challenge: Some("Bearer".to_owned()), ..refusal });
         };
         if bearer(shown.as_bytes()).is_some_and(|shown| same(shown, token.as_bytes())) {
             Ok(())

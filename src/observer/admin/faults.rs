@@ -16,9 +16,10 @@ use super::openapi::{figures, open, order};
 use super::order::{parse, read, refusal, until_applied};
 use crate::control::{Counted, KnownFaults, known_faults, plans_in_force, put_faults, standing};
 use crate::event::{Event, EventKind, PlanChange};
-use crate::fault::{Mistake, PLANS, Rules, Written, understand};
+use crate::fault::{PLANS, Rules, Written, understand};
 use crate::http::Refusal;
 use crate::http::openapi::operation::{Described, JSON, shape};
+use crate::mistake::Mistake;
 use crate::sys::clock;
 use crate::units::{Rate, Spelled, nanoseconds, parse_duration};
 
@@ -182,16 +183,15 @@ fn understood(body: &[u8], rules: &Rules) -> Result<(Vec<Written>, Option<Durati
         match understand(written, &place, number + 1, rules) {
             Ok((_, plan)) if plans.iter().any(|known| known.name == plan.name) => {
                 let (place, value) = (format!("{place}.name"), plan.name.map(|name| format!("{name:?}")));
-                let (wrong, allowed) = ("is another plan's name, too".to_owned(), "a name of its own".to_owned());
-                mistakes.push(Mistake { place, value, wrong, allowed });
+                mistakes.push(Mistake::field(&place, value, "is another plan's name, too", "a name of its own"));
             }
             Ok((_, plan)) => plans.push(plan),
             Err(found) => mistakes.extend(found),
         }
     }
     if faults.len() > PLANS {
-        let (wrong, allowed) = (format!("has {} plans", faults.len()), format!("up to {PLANS}"));
-        mistakes.push(Mistake { place: "faults".to_owned(), value: None, wrong, allowed });
+        let wrong = format!("has {} plans", faults.len());
+        mistakes.push(Mistake::field("faults", None, wrong, format!("up to {PLANS}")));
     }
     let ttl = ttl.map(|text| lifetime(&text)).transpose().map_err(|mistake| mistakes.push(mistake)).unwrap_or(None);
     if mistakes.is_empty() { Ok((plans, ttl)) } else { Err(mistakes) }
@@ -203,8 +203,7 @@ fn lifetime(text: &str) -> Result<Duration, Mistake> {
         Ok(ttl) => return Ok(ttl),
         Err(error) => error.to_string(),
     };
-    let allowed = "a duration above 0, such as 30s".to_owned();
-    Err(Mistake { place: "ttl".to_owned(), value: Some(format!("{text:?}")), wrong, allowed })
+    Err(Mistake::field("ttl", Some(format!("{text:?}")), wrong, "a duration above 0, such as 30s"))
 }
 
 #[cfg(test)]

@@ -8,8 +8,8 @@ use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use tokio::time::{sleep, timeout};
 
-use crate::fault::Mistake;
 use crate::http::Refusal;
+use crate::mistake::Mistake;
 use crate::scoreboard::{Scoreboard, SeatState};
 use crate::snapshot::Snapshot;
 
@@ -121,17 +121,11 @@ fn mistake(place: &str, error: &serde_json::Error, allowed: &str) -> Mistake {
     let text = error.to_string();
     // The place says it better, unless it is no JSON at all.
     let wrong = if error.is_data() { text.split(" at line ").next().unwrap_or(&text) } else { &text };
-    Mistake { place: place.to_owned(), value: None, wrong: wrong.to_owned(), allowed: allowed.to_owned() }
+    Mistake::field(place, None, wrong, allowed)
 }
 
 /// The answer to a body with mistakes, in the order of the body.
 pub fn refusal(mistakes: &[Mistake]) -> Refusal {
     let sentences: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
-    let first = mistakes.first().cloned();
-    Refusal {
-        parameter: first.as_ref().map(|first| first.place.clone()),
-        value: first.as_ref().and_then(|first| first.value.clone()),
-        allowed: first.map(|first| first.allowed),
-        ..Refusal::new(StatusCode::BAD_REQUEST, sentences.join(" | "))
-    }
+    Refusal::new(StatusCode::BAD_REQUEST, sentences.join(" | ")).about(mistakes.first().cloned())
 }

@@ -2,7 +2,8 @@
 
 use http::StatusCode;
 
-use crate::config::{Layers, Mistake, Source};
+use crate::config::Layers;
+use crate::mistake::{Mistake, Source};
 use crate::profile::load::load_set;
 use crate::profile::read::limits;
 use crate::profile::{Profile, Rules, Step, read};

@@ -7,13 +7,12 @@
 use std::convert::Infallible;
 
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
 
 use crate::http::error::Refusal;
 use crate::http::stack::handler::Argument;
 use crate::http::stack::request::{Request, open_part};
 use crate::partition::hash;
-use crate::profile::{Carrier, Signed};
+use crate::profile::{Checked, Issued, Signed};
 
 /// Digits of the number, and of the signature.
 const DIGITS: usize = 16;
@@ -49,14 +48,8 @@ impl Shown {
 pub struct Known<'a> {
     shown: &'a Shown,
     seed: u64,
-    values: Vec<(&'a Signed, String, Origin)>,
-}
-
-/// Where a request has a value from.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Origin {
-    Shown,
-    Issued,
+    /// Name, value, and where the answer has it, if it is issued.
+    values: Vec<(&'a str, String, Option<Issued>)>,
 }
 
 impl<'a> Known<'a> {
@@ -66,54 +59,49 @@ impl<'a> Known<'a> {
     }
 
     /// Gives the request a value with this number.
-    pub fn issue(&mut self, signed: &'a Signed, number: u64) {
+    pub fn issue(&mut self, signed: &'a Signed<Issued>, number: u64) {
         let value = self.value(signed, number);
-        self.values.push((signed, value, Origin::Issued));
+        self.values.push((&signed.name, value, Some(signed.carrier)));
     }
 
     /// Takes the value that the request shows.
     ///
     /// # Errors
     /// 401 without a cookie that was issued, 404 for a part of the path that was not.
-    pub fn check(&mut self, signed: &'a Signed) -> Result<(), Box<Response>> {
+    pub fn check(&mut self, signed: &'a Signed<Checked>) -> Result<(), Refusal> {
         let Signed { name, of, carrier } = signed;
         let shown = match carrier {
-            Carrier::Cookie | Carrier::Body => self.shown.cookie(name),
-            Carrier::Path => self.shown.part.as_deref(),
+            Checked::Cookie => self.shown.cookie(name),
+            Checked::Path => self.shown.part.as_deref(),
         };
         let number = shown.and_then(|shown| u64::from_str_radix(shown.get(..DIGITS)?, 16).ok());
         let expected = number.map(|number| self.value(signed, number));
         if let Some(value) = expected.filter(|value| Some(value.as_str()) == shown) {
-            self.values.push((signed, value, Origin::Shown));
+            self.values.push((name, value, None));
             return Ok(());
         }
         let whose = of.as_ref().map_or_else(String::new, |of| format!(" of this {of}"));
-        let (status, sentence) = match carrier {
-            Carrier::Cookie | Carrier::Body => (
-                StatusCode::UNAUTHORIZED,
-                format!("this route needs the cookie {name}{whose}, as another route of this target sets it"),
-            ),
-            Carrier::Path => (
+        Err(match carrier {
+            Checked::Cookie => {
+                let needs =
+                    format!("this route needs the cookie {name}{whose}, as another route of this target sets it");
+                let challenge = Some(format!("Cookie cookie-name=\"{name}\""));
+                Refusal { challenge, ..Refusal::new(StatusCode::UNAUTHORIZED, needs) }
+            }
+            Checked::Path => Refusal::new(
                 StatusCode::NOT_FOUND,
                 format!(
                     "there is no such {name}{whose}; its path holds one that another route of this target has named"
                 ),
             ),
-        };
-        let mut response = Refusal::new(status, sentence).into_response();
-        let challenge = format!("Cookie cookie-name=\"{name}\"");
-        // A name of letters and digits always becomes a header.
-        if let (StatusCode::UNAUTHORIZED, Ok(challenge)) = (status, HeaderValue::from_str(&challenge)) {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
-        }
-        Err(Box::new(response))
+        })
     }
 
     /// The value with this number. Its signature covers the value that it is of, too: a cart is good for one session only.
-    fn value(&self, signed: &Signed, number: u64) -> String {
+    fn value<Carrier>(&self, signed: &Signed<Carrier>, number: u64) -> String {
         let Signed { name, of, carrier: _ } = signed;
         // The profile was checked for it: what it is of comes before it.
-        let of = of.iter().filter_map(|of| self.values.iter().find(|(known, ..)| known.name == *of));
+        let of = of.iter().filter_map(|of| self.values.iter().find(|(known, ..)| known == of));
         let of = of.flat_map(|(_, value, _)| value.bytes());
         let key = name.bytes().chain(of).fold(self.seed, |key, byte| hash(key, byte.into()));
         format!("{number:0DIGITS$x}{:0DIGITS$x}", hash(key, number))
@@ -121,7 +109,7 @@ impl<'a> Known<'a> {
 
     /// Sets the cookies that were issued.
     pub fn set_cookies(&self, headers: &mut HeaderMap) {
-        let issued = self.issued(Carrier::Cookie);
+        let issued = self.issued(Issued::Cookie);
         for (name, value) in issued {
             let cookie = format!("{name}={value}; Path=/; HttpOnly; SameSite=Lax");
             // Letters and digits always become a header.
@@ -132,11 +120,8 @@ impl<'a> Known<'a> {
     }
 
     /// Names and values that were issued in this carrier.
-    pub fn issued(&self, carrier: Carrier) -> impl Iterator<Item = (&str, &str)> {
-        let issued = self
-            .values
-            .iter()
-            .filter(move |(signed, _, origin)| *origin == Origin::Issued && signed.carrier == carrier);
-        issued.map(|(signed, value, _)| (signed.name.as_str(), value.as_str()))
+    pub fn issued(&self, carrier: Issued) -> impl Iterator<Item = (&str, &str)> {
+        let issued = self.values.iter().filter(move |(_, _, issued)| *issued == Some(carrier));
+        issued.map(|(name, value, _)| (*name, value.as_str()))
     }
 }
