@@ -138,6 +138,9 @@ def end(environment, **_):
         gevent.sleep(4 if isinstance(environment.runner, MasterRunner) else 1.5)
 
 
+# So long a user may take for what it is doing when the load is over.
+PATIENCE_S = 60
+
 if STAGES:
 
     class Stages(LoadTestShape):
@@ -152,4 +155,9 @@ if STAGES:
                 if self.get_run_time() < ends:
                     mark(f"{users} users")
                     return users, spawn_rate
+            mark("end")
+            # A load that is over ends its users at once, and a master waits for no last report. So they end before, each with
+            # what it is doing, while reports are still sent.
+            if self.get_current_user_count() > 0 and self.get_run_time() < ends + PATIENCE_S:
+                return 0, max(users for users, *_ in STAGES)
             return None
