@@ -96,6 +96,23 @@ pub fn missing(account: &Account, target: &Target) -> u64 {
     counted.zip(target.answered()).map_or(0, |(counted, ours)| ours.saturating_sub(counted))
 }
 
+/// The same, where those that the target rejected or turned away may be among what the generator has counted: at most so many.
+/// Nothing where there were none of those.
+pub fn may_be_missing(account: &Account, target: &Target) -> u64 {
+    let (counted, besides) = (account.answered.or(account.ended), target.answered_besides());
+    let most = counted.zip(target.answered()).map(|(counted, ours)| (ours + besides).saturating_sub(counted));
+    most.filter(|_| besides > 0).unwrap_or(0)
+}
+
+/// What is said of fewer than the target has answered, where the generator has not counted so many of all its answers.
+pub fn perhaps_missing(fewer: u64, most: u64) -> String {
+    format!(
+        "{} fewer: it counted {} fewer than were answered, rejected or turned away in all, and these may be among them",
+        exact(fewer),
+        exact(most)
+    )
+}
+
 /// Status by status.
 pub fn statuses(account: &Account, target: &Target) -> Vec<Check> {
     let name = account.generator;
@@ -149,6 +166,9 @@ fn compared(check: Check, theirs: u64, ours: u64, account: &Account, target: &Ta
             exact(ours - theirs),
             exact(missing)
         )),
+        Ordering::Less if ours - theirs <= may_be_missing(account, target) => {
+            check.unknown(perhaps_missing(ours - theirs, may_be_missing(account, target)))
+        }
         Ordering::Greater if theirs - ours <= besides => {
             check.agrees(format!("with those that the target rejected or turned away ({})", exact(besides)))
         }

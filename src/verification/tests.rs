@@ -143,6 +143,31 @@ fn requests_at_the_end_are_those_that_can_have_been_in_flight() {
     assert_eq!(one(Topic::Requests, &too_many, &rejected).0, Verdict::Agrees);
 }
 
+/// Of 10,000 answers and 3,000 connections turned away it has counted 12,990: which of both it lacks can't be told.
+#[test]
+fn fewer_of_a_status_may_be_among_those_that_were_not_counted() {
+    let turned_away = Target { refused: Some(3_000), ..target() };
+    let counted = |of_500: u64| Account {
+        ended: Some(12_990),
+        answered: Some(12_990),
+        statuses: Statuses::Each([(200, 9_950), (500, of_500), (503, 3_000)].into()),
+        ..account()
+    };
+    let of_500 = |account: &Account, target: &Target| {
+        let checks = about(Topic::Status, account, target);
+        checks.into_iter().find(|check| check.which == "500").map(|check| (check.verdict, check.cause)).unwrap()
+    };
+    let (verdict, cause) = of_500(&counted(40), &turned_away);
+    assert_eq!(verdict, Verdict::Unknown);
+    assert!(cause.starts_with("10 fewer: it counted 10 fewer than were answered"), "{cause}");
+    assert_eq!(of_500(&counted(39), &turned_away).0, Verdict::Differs);
+    // Where nobody was turned away, it is known what is missing.
+    assert_eq!(
+        of_500(&Account { ended: Some(10_000), answered: Some(10_000), ..counted(49) }, &target()).0,
+        Verdict::Differs
+    );
+}
+
 #[test]
 fn statuses_and_bytes_are_held_against_each_other() {
     let other = Account { statuses: Statuses::Each([(200, 9_949), (500, 51)].into()), ..account() };
