@@ -10,9 +10,7 @@ import onnx
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-# Seven bits, as bytes around this zero: without VNNI, x86 adds two products of bytes in 16 bits. rten makes unsigned bytes of the
-# weights and signed ones of the values, and 2 * 126 * 128 still fits; weights from -63 to 63 would become 65 to 191, and
-# 2 * 191 * 128 would be cut off, silently.
+# Seven bits: without VNNI, x86 adds two products of bytes in 16 bits, and 2 * 255 * 127 doesn't fit there.
 GREATEST_WEIGHT = 63
 GREATEST_VALUE = 255
 
@@ -44,16 +42,23 @@ def quantised(model, images):
         kernel, shift = weights[kernel], weights[shift]
         value_step = np.float32(greatest[values] / GREATEST_VALUE)
         weight_step = np.abs(kernel).max((1, 2, 3), keepdims=True) / GREATEST_WEIGHT
-        whole = (np.round(kernel / weight_step) + GREATEST_WEIGHT).astype(np.uint8)
+        whole = np.round(kernel / weight_step).astype(np.int8)
         step = constant(f"{of}.value_step", value_step)
         zero = constant(f"{of}.zero", np.uint8(0))
-        kernel, weight_zero = constant(f"{of}.kernel", whole), constant(f"{of}.weight_zero", np.uint8(GREATEST_WEIGHT))
+        kernel = constant(f"{of}.kernel", whole)
         factor = constant(f"{of}.factor", (value_step * weight_step).astype(np.float32).reshape(1, -1, 1, 1))
         shift = constant(f"{of}.shift", shift.reshape(1, -1, 1, 1))
         attributes = {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
-        return [
+        top, left, bottom, right = attributes.pop("pads", (0, 0, 0, 0))
+        padding = []
+        if any((top, left, bottom, right)):
+            # rten 0.27 pads the bytes of a ConvInteger with 128, and not with their zero.
+            edges = constant(f"{of}.edges", np.array([0, 0, top, left, 0, 0, bottom, right]))
+            padding = [helper.make_node("Pad", [values, edges, constant(f"{of}.edge", np.float32(0))], [f"{of}.padded"])]
+            values = f"{of}.padded"
+        return padding + [
             helper.make_node("QuantizeLinear", [values, step, zero], [f"{of}.bytes"]),
-            helper.make_node("ConvInteger", [f"{of}.bytes", kernel, zero, weight_zero], [f"{of}.whole"], **attributes),
+            helper.make_node("ConvInteger", [f"{of}.bytes", kernel, zero], [f"{of}.whole"], **attributes),
             helper.make_node("Cast", [f"{of}.whole"], [f"{of}.float"], to=TensorProto.FLOAT),
             helper.make_node("Mul", [f"{of}.float", factor], [f"{of}.scaled"]),
             helper.make_node("Add", [f"{of}.scaled", shift], [out]),
