@@ -25,8 +25,8 @@ use axum::http::Method;
 
 use about::{docs, index};
 use workloads::{
-    anything, bytes, cpu, db, delay, drip, echo, health, io, mem, profile_route, status, stream, techempower,
-    upload,
+    anything, bytes, cpu, db, delay, drip, echo, health, infer, io, mem, profile_route, status, stream,
+    techempower, upload,
 };
 
 use crate::fault::EXEMPT;
@@ -78,6 +78,7 @@ fn built_in(profile: &Profile) -> Vec<Route> {
         Route::get("/drip", drip::drip).described(drip::DESCRIPTION),
         Route::post("/upload", upload::upload).described(upload::DESCRIPTION),
         Route::on(&Method::PUT, "/upload", upload::upload).described(upload::DESCRIPTION),
+        Route::post("/infer", infer::infer).described(infer::DESCRIPTION),
         Route::any("/echo", echo::echo).described(echo::DESCRIPTION),
         Route::get("/headers", anything::headers).described(anything::HEADERS),
         Route::any("/anything", anything::anything).described(anything::ANYTHING),

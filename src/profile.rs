@@ -41,6 +41,7 @@ use crate::mistake::Source;
 use crate::rate_limit::RateLimit;
 use crate::work::cpu::Cpu;
 use crate::work::database::Query;
+use crate::work::inference::Ask;
 use crate::work::io;
 use crate::work::memory::Hold;
 
@@ -85,6 +86,12 @@ impl Profile {
         self.queries().any(|query| query.pipelined)
     }
 
+    /// Whether any of its routes says what is in a picture.
+    #[must_use]
+    pub fn needs_model(&self) -> bool {
+        self.routes.iter().any(Route::reads_picture)
+    }
+
     fn queries(&self) -> impl Iterator<Item = &Query> {
         self.routes.iter().flat_map(|route| &route.steps).filter_map(|step| match step {
             Step::Db(query) => Some(query),
@@ -112,6 +119,14 @@ pub struct Route {
     pub response: Response,
 }
 
+impl Route {
+    /// Whether it says what is in the picture that is sent.
+    #[must_use]
+    pub fn reads_picture(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Infer(_)))
+    }
+}
+
 /// One piece of work that a route does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
@@ -128,6 +143,8 @@ pub enum Step {
     Mem(Hold),
     /// Asks the database.
     Db(Query),
+    /// Says what is in the picture that is sent.
+    Infer(Ask),
     /// Takes a token, or ends the request with a 429 if there is none.
     RateLimit {
         /// How often a token comes, and how many can be taken at once.

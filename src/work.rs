@@ -9,6 +9,7 @@
 pub mod cpu;
 pub mod database;
 pub mod drip;
+pub mod inference;
 pub mod io;
 pub mod loop_hold;
 pub mod loop_wait;
@@ -30,7 +31,7 @@ pub enum Work {
 }
 
 /// What a piece of work did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Done {
     /// It computed.
     Cpu(cpu::Computed),
@@ -42,6 +43,8 @@ pub enum Done {
     Upload(upload::Uploaded),
     /// It asked a database.
     Database(database::Queried),
+    /// It said what is in a picture.
+    Inference(inference::Classified),
 }
 
 impl Work {
@@ -60,8 +63,8 @@ impl Done {
     pub fn cpu_ns(&self) -> u64 {
         match self {
             Self::Cpu(computed) => computed.cpu_ns,
-            // What an embedded database computes is in its own time.
-            Self::Io(_) | Self::Database(_) => 0,
+            // What an embedded database or a model computes is in its own time.
+            Self::Io(_) | Self::Database(_) | Self::Inference(_) => 0,
             Self::Memory(held) => held.cpu_ns,
             Self::Upload(uploaded) => uploaded.cpu_ns,
         }
@@ -74,6 +77,7 @@ impl Done {
             Self::Cpu(computed) => computed.pool_ns,
             Self::Io(waited) => waited.pool_ns,
             Self::Database(queried) => queried.pool_ns,
+            Self::Inference(classified) => classified.pool_ns,
             Self::Memory(_) | Self::Upload(_) => 0,
         }
     }
@@ -87,6 +91,7 @@ impl Done {
             Self::Memory(held) => held.held_ns.saturating_sub(held.loop_ns),
             Self::Upload(uploaded) => uploaded.waited_ns(),
             Self::Database(queried) => queried.think_ns,
+            Self::Inference(classified) => classified.io_ns,
         }
     }
 
@@ -95,8 +100,17 @@ impl Done {
     #[must_use]
     pub fn database_ns(&self) -> (u64, u64) {
         match self {
-            Self::Cpu(_) | Self::Io(_) | Self::Memory(_) | Self::Upload(_) => (0, 0),
+            Self::Cpu(_) | Self::Io(_) | Self::Memory(_) | Self::Upload(_) | Self::Inference(_) => (0, 0),
             Self::Database(queried) => (queried.acquire_ns, queried.db_ns.max(1)),
+        }
+    }
+
+    /// Times to decode a picture, to resize it, and that the model took. Nothing where it had none.
+    #[must_use]
+    pub fn inference_ns(&self) -> (u64, u64, u64) {
+        match self {
+            Self::Cpu(_) | Self::Io(_) | Self::Memory(_) | Self::Upload(_) | Self::Database(_) => (0, 0, 0),
+            Self::Inference(done) => (done.decode_ns, done.resize_ns, done.infer_ns.max(1)),
         }
     }
 }

@@ -26,6 +26,7 @@ use crate::sys::{clock, process, timer, usage};
 use crate::units::nanoseconds;
 use crate::wire::Gauge;
 use crate::work::database::{Database, Settings as DatabaseSettings};
+use crate::work::inference::{Inference, Settings as InferenceSettings};
 use crate::work::sleep;
 use accept::{Acceptors, Afterwards, Gate};
 use connections::Connections;
@@ -51,6 +52,8 @@ pub struct Settings {
     pub profile: Arc<Profile>,
     /// The database that its routes ask, if there is one.
     pub database: Option<DatabaseSettings>,
+    /// The model that its routes run.
+    pub inference: InferenceSettings,
     /// Whether each worker has a process of its own, so that what the kernel counts by process is the worker's.
     pub own_process: bool,
     /// `--max-connections`
@@ -95,7 +98,7 @@ pub fn run(settings: &Settings, assignment: Assignment) -> Result<(), String> {
     timer::without_slack();
     let result = match runtime(settings, slot, &threads) {
         Ok(runtime) => {
-            let result = runtime.block_on(serve(settings, seat, &control));
+            let result = runtime.block_on(serve(settings, seat, &control, &threads));
             // A pool thread may still sleep for a client that is gone.
             runtime.shutdown_background();
             result
@@ -127,7 +130,12 @@ fn runtime(
         .build()
 }
 
-async fn serve(settings: &Settings, seat: SeatWriter, control: &MemberEnd) -> Result<(), String> {
+async fn serve(
+    settings: &Settings,
+    seat: SeatWriter,
+    control: &MemberEnd,
+    threads: &Arc<ThreadGroup>,
+) -> Result<(), String> {
     let slot = seat.slot();
     let failed = |what: &str, error: std::io::Error| format!("worker {slot} can't {what}: {error}");
     let control = Watched::new(control).map_err(|error| failed("watch its control socket", error))?;
@@ -137,7 +145,7 @@ async fn serve(settings: &Settings, seat: SeatWriter, control: &MemberEnd) -> Re
             tracing::error!(slot, %error, "a worker's timer fails; sleeps are only precise to a millisecond from here on");
         }
     });
-    let mut worker = Worker::new(settings, seat)?;
+    let mut worker = Worker::new(settings, seat, threads)?;
     if let Some(database) = worker.target.database.clone() {
         tokio::spawn(async move { database.watch(slot).await });
     }
@@ -202,12 +210,13 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(settings: &Settings, seat: SeatWriter) -> Result<Self, String> {
+    fn new(settings: &Settings, seat: SeatWriter, threads: &Arc<ThreadGroup>) -> Result<Self, String> {
         let Settings {
             limits,
             about,
             profile,
             database: database_settings,
+            inference,
             own_process,
             max_connections,
             pool_threads: _,
@@ -222,7 +231,9 @@ impl Worker {
         let seat = Arc::new(seat.of_instance(about.instance.as_deref()));
         let (account, database_counted) = database::count(Arc::clone(&seat));
         let database = database_settings.as_ref().map(|settings| Database::new(settings, account)).transpose()?;
-        let target = Target::new(*limits, about.clone(), Arc::clone(&seat), database);
+        let inference = Inference::new(inference, seat.slot(), threads);
+        inference.prepare()?;
+        let target = Target::new(*limits, about.clone(), Arc::clone(&seat), database, inference);
         let routes = Arc::new(http::Routes::new(http::routes(profile), &target));
         let gauge = if *times { Gauge::default() } else { Gauge::without_times() };
         let connections = Connections::new(

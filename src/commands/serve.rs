@@ -3,9 +3,11 @@
 //! Everything that can be refused is refused before the first worker starts: ports, the run directory, memory. Then
 //! the supervisor is handed its worker and its observer, so that the roles don't know each other.
 
+mod child;
 mod database;
 mod held;
 mod log;
+mod model;
 mod reread;
 mod run_directory;
 mod screen;
@@ -29,7 +31,7 @@ use crate::run_files::TCP_BEFORE;
 use crate::scoreboard::{Counts, SEATS, Scoreboard};
 use crate::snapshot::Snapshot;
 use crate::supervisor::manager::Manager;
-use crate::supervisor::{self, Arrangement, ObserverDuty, Plan, WorkerDuty};
+use crate::supervisor::{self, Arrangement, EarlyEnd, ObserverDuty, Plan, WorkerDuty};
 use crate::sys::inherited::Inherited;
 use crate::sys::procfs::{CgroupFiles, TcpCounters};
 use crate::sys::threads::ThreadGroup;
@@ -38,6 +40,7 @@ use crate::units::Bytes;
 use crate::units::shown::{amount, float};
 use crate::worker::{self, Assignment, Settings};
 use database::{Prepared, RunDatabase};
+use model::RunModel;
 pub use reread::Resolve;
 use run_directory::RunDirectory;
 pub use screen::Dress;
@@ -115,17 +118,22 @@ fn serve(
         control::put_faults(&board, profile.faults.clone(), started_ns, None, false)
             .map_err(|error| format!("{}: its fault plans can't be followed: {error}", profile.name))?;
     }
+    let interrupted = |mut sockets: Sockets, end: EarlyEnd, what: &str| {
+        sockets.remove_files();
+        screen.complain(&format!("signal {} came before the {what} was ready; nothing was run", end.signal()));
+        Ok(end.exit_code())
+    };
+    let model = match RunModel::prepare(config, (&signals, &inherited)) {
+        Ok(model) => model,
+        Err(Ok(end)) => return interrupted(sockets, end, "model"),
+        Err(Err(sentence)) => return Err(sentence),
+    };
     let addresses = sockets.addresses();
     let directory = RunDirectory::make(config)?;
     let database = match RunDatabase::prepare(config, &profile, &directory, (&signals, &inherited), screen)? {
         Prepared::None => None,
         Prepared::Ready(database) => Some(Arc::new(database)),
-        Prepared::Interrupted(end) => {
-            sockets.remove_files();
-            screen
-                .complain(&format!("signal {} came before the database was ready; nothing was run", end.signal()));
-            return Ok(end.exit_code());
-        }
+        Prepared::Interrupted(end) => return interrupted(sockets, end, "database"),
     };
     let record = record(config, &profile, command, (descriptors, started_ns), &sockets, database.as_deref());
     let arrangement = match config.mode {
@@ -141,8 +149,15 @@ fn serve(
         make_listeners: sockets.maker(config),
         board: Arc::clone(&board),
         clocks: Arc::clone(&clocks),
-        worker: worker_duty(config, &profile, &addresses, database.as_deref()),
-        reread: reread::reread(config, profile, resolve, &board, addresses.clone(), database.clone()),
+        worker: worker_duty(config, &profile, &addresses, database.as_deref(), &model),
+        reread: reread::reread(
+            config,
+            profile,
+            resolve,
+            &board,
+            addresses.clone(),
+            (database.clone(), model.clone()),
+        ),
         observer: observer_duty(
             config,
             &board,
@@ -211,6 +226,7 @@ fn worker_duty(
     profile: &Arc<Profile>,
     addresses: &Addresses,
     database: Option<&RunDatabase>,
+    model: &RunModel,
 ) -> WorkerDuty {
     let settings = Settings {
         limits: Limits {
@@ -222,6 +238,7 @@ fn worker_duty(
             in_flight: config.max_inflight as u64,
             leak: config.max_leak.0,
             db_rows: config.db_rows,
+            pixels: config.max_pixels,
         },
         about: About {
             version: format!("{VERSION} ({COMMIT})"),
@@ -233,6 +250,7 @@ fn worker_duty(
         },
         profile: Arc::clone(profile),
         database: database.map(|database| database.settings(config)),
+        inference: model.settings(config, profile),
         own_process: config.mode == Mode::Cluster,
         max_connections: config.max_connections as u64,
         pool_threads: config.pool_threads,

@@ -180,6 +180,9 @@ settings! {
         database_url: Option<Secret>, "database-url", "URL", "", Kind::SecretUrl,
             "A PostgreSQL server for /db and db steps, such as postgresql://user:password@host:5432/database; better \
              given by the environment, where `ps` doesn't show it";
+        model: Option<PathBuf>, "model", "FILE", "", Kind::Text,
+            "The model that /infer and infer steps run, an ONNX file that takes float32 [batch, 3, height, width]; its \
+             labels stand in the file beside it that ends in .txt, one a line. Unless given, country flags";
     }
     WORKERS {
         mode: Mode, "mode", "MODE", "single", Kind::Choice(&Mode::NAMES),
@@ -212,6 +215,8 @@ settings! {
             "The most memory that a request may ask for, and that a worker holds for all of them";
         max_leak: Bytes, "max-leak", "BYTES", "1GiB", Kind::Bytes(Bytes(64 << 30)),
             "The most memory that faults may leak, per worker";
+        max_pixels: u64, "max-pixels", "N", "16000000", Kind::Number(1, 1_000_000_000),
+            "The most pixels that a picture may have, as its head declares them";
         db_rows: u64, "db-rows", "N", "100000", Kind::Number(1, 100_000_000),
             "Rows of the database, made from the seed; no query is about more";
         db_pool: usize, "db-pool", "N", "10", Kind::Number(1, 10_000),

@@ -11,6 +11,7 @@ use crate::http::faults::in_force::Faults;
 use crate::scoreboard::{RouteTable, Scoreboard, SeatWriter};
 use crate::sys::clock;
 use crate::work::database::Database;
+use crate::work::inference::Inference;
 use crate::work::memory::Memory;
 
 /// The caps that no request may exceed. A request that asks for more is refused, never cut down.
@@ -32,6 +33,8 @@ pub struct Limits {
     pub leak: u64,
     /// `--db-rows`: of one query, as there are no more
     pub db_rows: u64,
+    /// `--max-pixels`: of one picture
+    pub pixels: u64,
 }
 
 /// What the target says of itself.
@@ -65,6 +68,8 @@ pub struct State {
     pub memory: Memory,
     /// The worker's connections to the database, where there is one.
     pub database: Option<Arc<Database>>,
+    /// The worker's models.
+    pub inference: Inference,
     seat: Arc<SeatWriter>,
     orders: OrdersReader,
     faults: Faults,
@@ -78,10 +83,17 @@ pub struct State {
 impl Target {
     /// Ready, and not leaving.
     #[must_use]
-    pub fn new(limits: Limits, about: About, seat: Arc<SeatWriter>, database: Option<Database>) -> Self {
+    pub fn new(
+        limits: Limits,
+        about: About,
+        seat: Arc<SeatWriter>,
+        database: Option<Database>,
+        inference: Inference,
+    ) -> Self {
         Self(Arc::new(State {
             memory: Memory::new(limits.memory),
             database: database.map(Arc::new),
+            inference,
             limits,
             about,
             orders: OrdersReader::new(Arc::clone(seat.board())),

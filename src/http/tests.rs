@@ -17,6 +17,7 @@ use crate::snapshot;
 use crate::sys::listener::{self, Claim};
 use crate::sys::readiness::Watched;
 use crate::wire::{Connection, Gauge};
+use crate::work::inference::Inference;
 
 async fn panics() -> &'static str {
     panic!("on purpose");
@@ -57,10 +58,11 @@ async fn serve(listener: OwnedFd, seat: SeatWriter, mut stop: oneshot::Receiver<
         memory: 1_000,
         in_flight: 1_000,
         leak: 0,
+        pixels: 1_000,
         db_rows: 1,
     };
     let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, ..About::default() };
-    let target = Target::new(limits, about, Arc::clone(&seat), None);
+    let target = Target::new(limits, about, Arc::clone(&seat), None, Inference::default());
     let routes = Arc::new(Routes::new(table(), &target));
     let listener = Watched::new(listener).unwrap();
     let gauge = Arc::<Gauge>::default();

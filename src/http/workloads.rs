@@ -9,6 +9,7 @@ pub mod delay;
 pub mod drip;
 pub mod echo;
 pub mod health;
+pub mod infer;
 pub mod io;
 pub mod mem;
 pub mod profile_route;

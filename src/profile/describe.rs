@@ -7,6 +7,7 @@ use crate::rate_limit::RateLimit;
 use crate::units::{Bytes, Spelled};
 use crate::work::cpu::{Amount, Cpu, Place};
 use crate::work::database::Query;
+use crate::work::inference::Ask;
 use crate::work::io::Mode;
 
 impl fmt::Display for Route {
@@ -47,6 +48,15 @@ impl fmt::Display for Step {
                 })
             }
             Self::Mem(hold) => write!(formatter, "holds {} for {}", Bytes(hold.bytes), Spelled(hold.time)),
+            Self::Infer(Ask { place, quantised, cached }) => {
+                formatter.write_str("classifies the picture")?;
+                formatter.write_str(if *quantised { ", quantised" } else { "" })?;
+                formatter.write_str(if *cached { ", or keeps the answer" } else { "" })?;
+                formatter.write_str(match place {
+                    Place::Loop => "",
+                    Place::Pool => ", on the pool",
+                })
+            }
             Self::Db(Query { kind, rows, indexed, think, place, pipelined }) => {
                 write!(formatter, "asks the database ({}", kind.name())?;
                 if *rows != 1 {

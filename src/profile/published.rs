@@ -13,7 +13,7 @@ pub const PUBLISHED: [(&str, &str); 5] = [
     ("baseline", include_str!("builtin/baseline.toml")),
     ("node-cluster", include_str!("builtin/node-cluster.toml")),
     ("flask-locust", include_str!("builtin/flask-locust.toml")),
-    ("image-inference", include_str!("published/image-inference.toml")),
+    ("image-inference", include_str!("builtin/image-inference.toml")),
     ("market", include_str!("builtin/market.toml")),
 ];
 

@@ -14,6 +14,7 @@ use crate::spelling::did_you_mean;
 use crate::units::{Bytes, Spelled};
 use crate::work::cpu::{Amount, Cpu, Place, iterations_within};
 use crate::work::database::{Kind, Query};
+use crate::work::inference::Ask;
 use crate::work::io::Mode;
 use crate::work::memory::Hold;
 
@@ -27,7 +28,7 @@ pub(super) const WEIGHT: RangeInclusive<f64> = 0.0..=1e6;
 const PATH: usize = 200;
 
 /// What a step can be.
-const STEPS: [&str; 9] = ["cpu", "io", "mem", "db", "bytes", "cache", "rate_limit", "issue", "check"];
+const STEPS: [&str; 10] = ["cpu", "io", "mem", "db", "infer", "bytes", "cache", "rate_limit", "issue", "check"];
 
 /// Most values of a list in a route: what is longer is a slip of a script.
 const MOST: usize = 100;
@@ -48,6 +49,16 @@ pub fn read(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>
     let (at, key) = (table.get("steps").map_or(table.span.start, |steps| steps.at()), table.key("steps"));
     sum_up(&steps, &mut response, rules, errors, (at, &key));
     signed::check(&steps, name, errors, (at, &key));
+    if steps.iter().any(|step| matches!(step, Step::Infer(_)))
+        && let Some(method) =
+            methods.iter().find(|method| ![Method::POST, Method::PUT, Method::PATCH].contains(method))
+    {
+        errors.wrong(
+            at,
+            &key,
+            format!("have an infer step, whose picture {method} does not send; allowed are POST, PUT, PATCH"),
+        );
+    }
     let (path, at) = path?;
     Some(Route { methods, path, at, weight: weight?, request_bytes, steps, response })
 }
@@ -132,11 +143,7 @@ fn read_step(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, errors: &mut Profi
         "cache" => read_cache(step, errors),
         "issue" => signed::read(step, signed::ISSUED, errors).map(Step::Issue),
         "check" => signed::read(step, signed::CHECKED, errors).map(Step::Check),
-        "infer" => {
-            let allowed = format!("this step is not there yet; a step is one of {}", STEPS.join(", "));
-            errors.wrong(span.start, &step.key, allowed);
-            None
-        }
+        "infer" => read_infer(step, errors).map(Step::Infer),
         other => {
             let question = did_you_mean(other, STEPS);
             let hint = question.unwrap_or_else(|| format!("a step is one of {}", STEPS.join(", ")));
@@ -242,6 +249,15 @@ fn read_db(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>)
     }
 }
 
+fn read_infer(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<Ask> {
+    let table = entry.table(&Ask::NAMES, errors)?;
+    let [place, quantised, cached] = Ask::NAMES;
+    let place = read_word(&table, place, Ask::places(), errors);
+    let quantised = read_word(&table, quantised, Ask::SWITCHED, errors);
+    let cached = read_word(&table, cached, Ask::SWITCHED, errors);
+    Some(Ask { place: place?, quantised: quantised?, cached: cached? })
+}
+
 fn read_cache(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<Step> {
     const SHORTEST: Duration = Duration::from_millis(1);
     const LONGEST: Duration = Duration::from_hours(1);
@@ -308,7 +324,7 @@ fn sum_up(
 ) {
     let (mut iterations, mut cpu, mut wait) = (0_u64, Duration::ZERO, Duration::ZERO);
     let mut body: Option<u64> = None;
-    let (mut limits, mut caches, mut says_more) = (0, 0, false);
+    let (mut limits, mut caches, mut pictures, mut says_more) = (0, 0, 0, false);
     for step in steps {
         match step {
             Step::Cpu(Cpu { amount: Amount::Iterations(more), place: _ }) => {
@@ -322,6 +338,7 @@ fn sum_up(
             Step::Bytes(more) => body = Some(body.unwrap_or(0).saturating_add(*more)),
             Step::RateLimit { .. } => limits += 1,
             Step::Issue(signed) if signed.carrier == Issued::Body => says_more = true,
+            Step::Infer(_) => pictures += 1,
             Step::Issue(_) | Step::Check(_) => {}
             Step::Cache { .. } => caches += 1,
         }
@@ -340,6 +357,13 @@ fn sum_up(
     }
     if caches > 1 {
         errors.wrong(at, key, format!("have {caches} caches: a route keeps its answers in one"));
+    }
+    if pictures > 1 {
+        errors.wrong(
+            at,
+            key,
+            format!("have {pictures} infer steps: a request sends one picture, so give one at most"),
+        );
     }
     if limits > 1 {
         errors.wrong(at, key, format!("have {limits} rate limits: a route has one bucket, so give one at most"));

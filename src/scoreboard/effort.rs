@@ -25,6 +25,12 @@ shared_counts! {
         acquire_ns,
         /// Time that the database took.
         db_ns,
+        /// Time to decode a picture.
+        decode_ns,
+        /// Time to resize it.
+        resize_ns,
+        /// Time that the model took for it.
+        infer_ns,
         /// Time for which faults and modifiers kept it from its handler.
         injected_ns,
     }

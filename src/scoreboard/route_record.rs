@@ -78,7 +78,9 @@ impl RouteRecord {
     /// Adds what a request has spent. For the record's one writer.
     pub(super) fn record(&self, effort: &Effort) {
         let Effort { spent, held_ns, behind } = effort;
-        if let Some(Spent { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns }) = *spent {
+        if let Some(spent) = *spent {
+            let Spent { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, decode_ns, resize_ns, infer_ns, injected_ns } =
+                spent;
             add(&self.counts.told, 1);
             add(&self.spent.cpu_ns, cpu_ns);
             add(&self.spent.io_ns, io_ns);
@@ -88,6 +90,11 @@ impl RouteRecord {
                 self.durations.acquire.record(acquire_ns);
                 add(&self.spent.acquire_ns, acquire_ns);
                 add(&self.spent.db_ns, db_ns);
+            }
+            if infer_ns > 0 {
+                add(&self.spent.decode_ns, decode_ns);
+                add(&self.spent.resize_ns, resize_ns);
+                add(&self.spent.infer_ns, infer_ns);
             }
         }
         add(&self.counts.held_ns, *held_ns);
@@ -135,15 +142,33 @@ mod tests {
         effort.add_behind(63, 5);
         assert_eq!(effort.behind, [(63, 10), (2, 1)]);
         one.record(&effort);
-        let spent = Spent { cpu_ns: 1, io_ns: 2, pool_ns: 3, acquire_ns: 5, db_ns: 6, injected_ns: 4 };
+        let spent = Spent {
+            cpu_ns: 1,
+            io_ns: 2,
+            pool_ns: 3,
+            acquire_ns: 5,
+            db_ns: 6,
+            decode_ns: 7,
+            resize_ns: 8,
+            infer_ns: 9,
+            injected_ns: 4,
+        };
+        let twice = Spent {
+            cpu_ns: 2,
+            io_ns: 4,
+            pool_ns: 6,
+            acquire_ns: 10,
+            db_ns: 12,
+            decode_ns: 14,
+            resize_ns: 16,
+            infer_ns: 18,
+            injected_ns: 8,
+        };
         one.record(&Effort { spent: Some(spent), ..effort });
         base.absorb(&one);
         base.absorb(&one);
         assert_eq!((one.counts.read().told, one.spent.read()), (1, spent));
-        assert_eq!(
-            (base.counts.read().told, base.spent.read()),
-            (2, Spent { cpu_ns: 2, io_ns: 4, pool_ns: 6, acquire_ns: 10, db_ns: 12, injected_ns: 8 })
-        );
+        assert_eq!((base.counts.read().told, base.spent.read()), (2, twice));
         assert_eq!((one.counts.read().held_ns, base.counts.read().held_ns), (14, 28));
         assert!(base.behind.read().eq([(2, 4), (63, 40)]));
         base.clear();

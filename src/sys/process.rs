@@ -79,18 +79,36 @@ impl fmt::Display for Exit {
     }
 }
 
+/// # Errors
+/// `Other` when there is a second thread, or nobody can say.
+fn be_alone(what: &str) -> io::Result<()> {
+    let threads = std::fs::read_dir("/proc/self/task")
+        .map_err(|error| io::Error::other(format!("/proc/self/task can't be read to count threads: {error}")))?
+        .count();
+    if threads != 1 {
+        return Err(io::Error::other(format!("a process with {threads} threads must not {what}")));
+    }
+    Ok(())
+}
+
+/// Sets a variable of the environment, for libraries that read it. The calling process must have one thread only.
+///
+/// # Errors
+/// `Other` when there is a second thread, or nobody can say.
+pub fn set_variable(name: &str, value: &str) -> io::Result<()> {
+    be_alone("set a variable")?;
+    // SAFETY: this process has one thread, just counted, so that nobody reads the environment meanwhile.
+    unsafe { std::env::set_var(name, value) };
+    Ok(())
+}
+
 /// Forks. The calling process must have one thread only: anything else could leave the child with locks
 /// held by threads that it does not have.
 ///
 /// # Errors
 /// `Other` when there is a second thread, or nobody can say; else what `fork(2)` says.
 pub fn fork() -> io::Result<Fork> {
-    let threads = std::fs::read_dir("/proc/self/task")
-        .map_err(|error| io::Error::other(format!("/proc/self/task can't be read to count threads: {error}")))?
-        .count();
-    if threads != 1 {
-        return Err(io::Error::other(format!("a process with {threads} threads must not fork")));
-    }
+    be_alone("fork")?;
     let parent = std::process::id();
     // SAFETY: this process has one thread, just counted, so that the child's memory is consistent.
     let pid = unsafe { libc::fork() };

@@ -60,7 +60,7 @@ pub struct Held {
 }
 
 /// A part of what a worker may hold. Gives it back when dropped.
-struct Share {
+pub struct Share {
     bytes: u64,
     held: Arc<AtomicU64>,
 }
@@ -72,13 +72,34 @@ impl Memory {
         Self { most, held: Arc::default() }
     }
 
-    fn share(&self, bytes: u64) -> Result<Share, Unavailable> {
+    /// Takes a part, on the worker's loop.
+    ///
+    /// # Errors
+    /// Others hold too much.
+    pub fn share(&self, bytes: u64) -> Result<Share, Unavailable> {
+        self.take(bytes)?;
+        Ok(Share { bytes, held: Arc::clone(&self.held) })
+    }
+
+    fn take(&self, bytes: u64) -> Result<(), Unavailable> {
         if bytes > self.most.saturating_sub(self.held.load(Relaxed)) {
             return Err(Unavailable::Held(bytes));
         }
-        // One thread takes and gives: a worker's.
+        // One thread takes: the worker's loop. Those of its pool may give back meanwhile.
         self.held.fetch_add(bytes, Relaxed);
-        Ok(Share { bytes, held: Arc::clone(&self.held) })
+        Ok(())
+    }
+}
+
+impl Share {
+    /// Takes more of the same.
+    ///
+    /// # Errors
+    /// Others hold too much; then it stays as it was.
+    pub fn grow(&mut self, more: u64, memory: &Memory) -> Result<(), Unavailable> {
+        memory.take(more)?;
+        self.bytes += more;
+        Ok(())
     }
 }
 

@@ -132,7 +132,7 @@ const BAD: &[Bad] = &[
     ("GET /drip?duration=1.", "duration", "1.", SECONDS),
     ("GET /drip?duration=1KiB", "duration", "1KiB", SECONDS),
     ("GET /drip?duration=99999999999999999999", "duration", "99999999999999999999", SECONDS),
-    ("GET /drip?duration=61", "duration", "61s", "--max-delay"),
+    ("GET /drip?duration=61", "duration", "61", "--max-delay"),
     ("GET /drip?duration=61s", "duration", "61s", "0 to 1m"),
     ("GET /drip?duration=%", "%", "%", HEXADECIMAL),
     // Of /drip: how many.
@@ -156,7 +156,7 @@ const BAD: &[Bad] = &[
     ("GET /drip?delay=inf", "delay", "inf", SECONDS),
     ("GET /drip?delay=1sec", "delay", "1sec", SECONDS),
     ("GET /drip?delay=99999999999999999999h", "delay", "99999999999999999999h", SECONDS),
-    ("GET /drip?delay=60.000001", "delay", "60.000001s", "--max-delay"),
+    ("GET /drip?delay=60.000001", "delay", "60.000001", "--max-delay"),
     // Of /drip: with which status, and which bytes.
     ("GET /drip?code", "code", "", CODE),
     ("GET /drip?code=", "code", "", CODE),

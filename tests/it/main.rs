@@ -62,6 +62,7 @@ mod parent_death;
 mod parsers;
 mod payloads;
 mod phases;
+mod pictures;
 mod pid_one;
 mod pool_waiting;
 mod postgresql;

@@ -113,7 +113,12 @@ fn every_built_in_one_starts_and_serves_its_routes() {
         for route in &profile.routes {
             let (method, path) = (route.methods[0].as_str(), &route.path);
             let needs_a_session = route.steps.iter().any(|step| matches!(step, Step::Check(_)));
-            let expected = if needs_a_session { 401 } else { route.response.status.as_u16() };
+            let needs_a_picture = route.steps.iter().any(|step| matches!(step, Step::Infer(_)));
+            let expected = match (needs_a_session, needs_a_picture) {
+                (true, _) => 401,
+                (_, true) => 400,
+                _ => route.response.status.as_u16(),
+            };
             // One of them may be among the errors that it has on purpose.
             wait_for(&format!("{expected} of {method} {path}"), || {
                 (target.connect().request(method, path).unwrap().status == expected).then_some(())

@@ -3,14 +3,13 @@
 //! A process of its own fills it and ends: no connection to `SQLite` may be carried across a fork, and the runtime that
 //! speaks to a server has threads.
 
-mod child;
-
 use std::fs;
 use std::io::{self, IsTerminal};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
+use super::child::{Ended, in_child};
 use super::run_directory::RunDirectory;
 use super::screen::Screen;
 use crate::config::{Config, DatabaseChoice};
@@ -22,7 +21,6 @@ use crate::sys::signals::Signals;
 use crate::work::database::embedded::{self, Embedded, JOURNAL, SYNCHRONOUS};
 use crate::work::database::server::{Reached, Server, Unusable};
 use crate::work::database::{Place, Settings, Trouble};
-use child::{Ended, in_child};
 
 /// Fewer rows are made so fast that a bar could not be seen.
 const WORTH_A_BAR: u64 = 500_000;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::database::RunDatabase;
+use super::model::RunModel;
 use super::worker_duty;
 use crate::config::{Addresses, Config};
 use crate::http;
@@ -24,7 +25,7 @@ pub fn reread(
     resolve: Resolve,
     board: &Arc<Scoreboard>,
     addresses: Addresses,
-    database: Option<Arc<RunDatabase>>,
+    (database, model): (Option<Arc<RunDatabase>>, RunModel),
 ) -> Reread {
     let (mut config, mut profile, board) = (config.clone(), profile, Arc::clone(board));
     Box::new(move || {
@@ -42,7 +43,7 @@ pub fn reread(
         let detail =
             format!("{name}: {}, {added} of them with a new name", amount(float(routes.len() as u64), "route"));
         Ok(Some(Renewed {
-            worker: worker_duty(&config, &profile, &addresses, database.as_deref()),
+            worker: worker_duty(&config, &profile, &addresses, database.as_deref(), &model),
             faults,
             detail,
         }))

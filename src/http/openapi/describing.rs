@@ -45,7 +45,7 @@ pub fn measured(says: &str, kind: &str, schema: impl Into<RefOr<Schema>>) -> Res
 
 /// A workload's answer without a body; its headers say who did it and what it took.
 pub fn stamped(says: &str) -> ResponseBuilder {
-    let timing = "Measured milliseconds: queue (but for unix sockets), loop, inject, pool, acquire and db (of a database), cpu, io, total";
+    let timing = "Measured milliseconds: queue (but for unix sockets), loop, inject, pool, acquire and db (of a database), decode, resize and infer (of a picture), cpu, io, total";
     ResponseBuilder::new().description(says).header("Server-Timing", header(timing, "total;dur=[0-9.]+$")).header(
         "X-Quintain-Worker",
         header("Instance, slot and generation of the worker", "^([0-9A-Za-z._-]+/)?[0-9]+\\.[0-9]+$"),

@@ -177,6 +177,7 @@ pub const REFUSALS: &[(u16, &str)] = &[
     (412, "`If-Match` names none of what is here"),
     (413, "The body is over its limit, which the sentence names"),
     (414, "The target of the request is too long"),
+    (415, "The body is of no type that is taken"),
     (416, "The `Range` begins behind the end"),
     (421, "Not served under this name"),
     (429, "Over a rate limit of the profile; `Retry-After` says when to come again"),

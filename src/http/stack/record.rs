@@ -74,10 +74,11 @@ impl Exchange {
     ///
     /// The times are measured, in milliseconds, and none is a part of another; `total` is from the arrival until now, and has
     /// what the target itself needs beside them. `queue` is left out where the socket has no arrival stamps, `acquire` and `db`
-    /// where no database was asked: no query takes no time.
+    /// where no database was asked, `decode`, `resize` and `infer` where there was no picture: neither takes no time.
     pub(in crate::http) fn push_spent(&self, out: &mut Vec<u8>) {
         let Some(spent) = self.connection.spent() else { return };
-        let Spent { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns } = spent;
+        let Spent { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, decode_ns, resize_ns, infer_ns, injected_ns } =
+            spent;
         let total_ns = clock::monotonic_ns().saturating_sub(self.arrival_ns());
         match self.queue_ns() {
             Some(queue_ns) => push_timing(out, timing!("server-timing: queue"), queue_ns),
@@ -89,6 +90,11 @@ impl Exchange {
         if db_ns > 0 {
             push_timing(out, timing!("acquire"), acquire_ns);
             push_timing(out, timing!("db"), db_ns);
+        }
+        if infer_ns > 0 {
+            push_timing(out, timing!("decode"), decode_ns);
+            push_timing(out, timing!("resize"), resize_ns);
+            push_timing(out, timing!("infer"), infer_ns);
         }
         push_timing(out, timing!("cpu"), cpu_ns);
         push_timing(out, timing!("io"), io_ns);

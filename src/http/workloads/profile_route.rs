@@ -16,6 +16,7 @@ use utoipa::openapi::schema::Schema;
 use utoipa::openapi::{ArrayBuilder, ObjectBuilder, OneOfBuilder, RefOr};
 
 use super::db;
+use super::infer::{self, Sent};
 use super::mem::unavailable;
 use crate::http::answer;
 use crate::http::error::{Refusal, SharedLimit};
@@ -32,6 +33,7 @@ use crate::scoreboard::RATE_LIMITED_STATUS;
 use crate::sys::clock;
 use crate::work::cpu::Computed;
 use crate::work::database::Queried;
+use crate::work::inference::Classified;
 use crate::work::io::{Io, Waited};
 use crate::work::memory::Held;
 use crate::work::payload::{self, DEFAULT_SEED, Payload};
@@ -43,22 +45,28 @@ use signed::{Known, Shown};
 pub fn routes(profile: &Profile) -> Vec<Route> {
     let of = |route: &profile::Route| {
         let route = Arc::new(Served { route: route.clone(), kept: Kept::default() });
-        let methods = route.route.methods.iter().map(|method| {
-            let plan = Arc::clone(&route);
-            let described = Arc::clone(&route);
-            let describe = move |spot: &Spot<'_>| describe(&described.route, spot.path);
-            // Most routes need nothing of what a request shows.
-            if route.route.steps.iter().any(|step| matches!(step, Step::Check(_))) {
-                let handler = move |State(target): State<Target>, shown: Shown, exchange: Exchange| async move {
-                    serve(&plan, &target, &exchange, &shown).await
+        let methods =
+            route.route.methods.iter().map(|method| {
+                let plan = Arc::clone(&route);
+                let described = Arc::clone(&route);
+                let describe = move |spot: &Spot<'_>| describe(&described.route, spot.path);
+                // Most routes need nothing of what a request shows.
+                if route.route.reads_picture()
+                    || route.route.steps.iter().any(|step| matches!(step, Step::Check(_)))
+                {
+                    let handler = move |State(target): State<Target>,
+                                        shown: Shown,
+                                        exchange: Exchange,
+                                        sent: Sent| async move {
+                        serve(&plan, &target, &exchange, &shown, Some(sent)).await
+                    };
+                    return Route::on(method, &route.route.path, handler).described_by(describe);
+                }
+                let handler = move |State(target): State<Target>, exchange: Exchange| async move {
+                    serve(&plan, &target, &exchange, &Shown::default(), None).await
                 };
-                return Route::on(method, &route.route.path, handler).described_by(describe);
-            }
-            let handler = move |State(target): State<Target>, exchange: Exchange| async move {
-                serve(&plan, &target, &exchange, &Shown::default()).await
-            };
-            Route::on(method, &route.route.path, handler).described_by(describe)
-        });
+                Route::on(method, &route.route.path, handler).described_by(describe)
+            });
         methods.collect::<Vec<_>>()
     };
     profile.routes.iter().flat_map(of).collect()
@@ -91,8 +99,10 @@ fn describe(route: &profile::Route, path: &str) -> Described {
         Step::RateLimit { .. } => Some(RATE_LIMITED_STATUS),
         Step::Check(signed) if signed.carrier == Checked::Path => Some(404),
         Step::Check(_) => Some(401),
+        Step::Infer(_) => Some(415),
         _ => None,
     });
+    let described = if route.reads_picture() { described.reads_bytes() } else { described };
     described.refuses(ALWAYS).refuses(&refused.collect::<Vec<_>>()).response(code, answer)
 }
 
@@ -102,6 +112,7 @@ async fn serve(
     target: &Target,
     exchange: &Exchange,
     shown: &Shown,
+    mut sent: Option<Sent>,
 ) -> Result<Response, Refusal> {
     let mut done = Vec::with_capacity(route.steps.len());
     let mut known = Known::new(shown, target.about.seed);
@@ -120,6 +131,12 @@ async fn serve(
                     return Ok(response);
                 }
                 missed = Some((key, *time));
+            }
+            Step::Infer(ask) => {
+                // A route has one such step.
+                if let Some(sent) = sent.take() {
+                    done.push(infer::run(target, *ask, sent, exchange).await?);
+                }
             }
             step => {
                 // An answer that is kept is made by its key, so that each answer of the key has the same work.
@@ -160,7 +177,7 @@ async fn run(
         Step::Db(query) => db::run(target, *query, index()).await.map(Some),
         Step::RateLimit { limit, scope } => take_token(*limit, *scope, target, exchange).map(|()| None),
         // Bytes are in the answer's size; `serve` does the others.
-        Step::Bytes(_) | Step::Issue(_) | Step::Check(_) | Step::Cache { .. } => Ok(None),
+        Step::Bytes(_) | Step::Infer(_) | Step::Issue(_) | Step::Check(_) | Step::Cache { .. } => Ok(None),
     }
 }
 
@@ -186,6 +203,7 @@ pub fn schema(route: &profile::Route) -> RefOr<Schema> {
         Done::Io(Waited::default()),
         Done::Memory(Held::default()),
         Done::Database(Queried::default()),
+        Done::Inference(Classified::default()),
     ];
     let either = each.iter().fold(OneOfBuilder::new(), |either, done| either.item(answer::schema(done)));
     let steps = ObjectBuilder::new()

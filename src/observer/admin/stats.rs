@@ -233,7 +233,7 @@ fn database(now: &Gauges, counts: &Counts) -> Value {
 fn route(route: &RouteReading, all: &[RouteReading]) -> Value {
     let RouteReading { number: _, path, method, statuses: counted, counts, spent, behind, durations } = route;
     let RouteCounts { client_gone, broken, shed, rate_limited, told, held_ns } = counts;
-    let Spent { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, injected_ns } = spent;
+    let Spent { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, decode_ns, resize_ns, infer_ns, injected_ns } = spent;
     let Durations { service, latency, queue, loop_wait, acquire } = durations;
     let behind = behind.iter().filter_map(|(number, waited_ns)| {
         let RouteReading { method, path, .. } = all.iter().find(|route| route.number == *number)?;
@@ -260,6 +260,9 @@ fn route(route: &RouteReading, all: &[RouteReading]) -> Value {
             "pool_wait_seconds": seconds(*pool_ns),
             "db_acquire_seconds": seconds(*acquire_ns),
             "db_seconds": seconds(*db_ns),
+            "decode_seconds": seconds(*decode_ns),
+            "resize_seconds": seconds(*resize_ns),
+            "infer_seconds": seconds(*infer_ns),
             "injected_seconds": seconds(*injected_ns),
             "loop_held_seconds": seconds(*held_ns),
             "waited_behind": behind.collect::<Vec<_>>(),

@@ -9,6 +9,7 @@ use crate::profile::Profile;
 use crate::scoreboard::{Scoreboard, SeatState, SeatWriter};
 use crate::sys::listener::{Claim, accept_queue, address_of, tcp};
 use crate::wire::Gauge;
+use crate::work::inference::Inference;
 
 const BACKLOG: u32 = 16;
 
@@ -26,10 +27,11 @@ fn connections() -> (Arc<Connections>, impl Fn() -> u64) {
         memory: 1_000,
         in_flight: 1_000,
         leak: 0,
+        pixels: 1_000,
         db_rows: 1,
     };
     let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, ..About::default() };
-    let target = Target::new(limits, about, Arc::clone(&seat), None);
+    let target = Target::new(limits, about, Arc::clone(&seat), None, Inference::default());
     let routes = Arc::new(Routes::new(routes(&Profile::default()), &target));
     let connections = Connections::new(seat, target, routes, 100, None, Gauge::default());
     (Arc::new(connections), move || board.slots()[0].seat(0).counters().read().accepts)

@@ -23,6 +23,7 @@ use crate::scoreboard::{Scoreboard, SeatState};
 use crate::snapshot::{self, RouteReading, Snapshot};
 use crate::sys::listener::{self, Claim};
 use crate::sys::readiness::Watched;
+use crate::work::inference::Inference;
 
 /// More than a socket's buffers hold.
 const LARGE: usize = 12 * 1024 * 1024;
@@ -147,10 +148,11 @@ async fn serve_all(listener: OwnedFd, seat: SeatWriter, mut stop: oneshot::Recei
         memory: 1_000_000,
         in_flight: 1_000,
         leak: 0,
+        pixels: 1_000,
         db_rows: 1,
     };
     let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, ..About::default() };
-    let target = Target::new(limits, about, Arc::clone(&seat), None);
+    let target = Target::new(limits, about, Arc::clone(&seat), None, Inference::default());
     let routes = Arc::new(Routes::new(table(), &target));
     let connections = Connections::new(seat, target, routes, 100, None, Gauge::default());
     let listener = Watched::new(listener).unwrap();

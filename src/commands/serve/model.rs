@@ -1,0 +1,60 @@
+//! The model of a run, which is read and tried before the first worker starts.
+//!
+//! A process of its own tries it and ends: what runs models starts threads, and a process with threads can't be forked.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::child::{Ended, in_child};
+use crate::config::Config;
+use crate::profile::Profile;
+use crate::supervisor::EarlyEnd;
+use crate::sys::inherited::Inherited;
+use crate::sys::process;
+use crate::sys::signals::Signals;
+use crate::work::inference::{Given, Model, Settings, THREADS_VARIABLE, Thread};
+
+/// The model of a run.
+#[derive(Clone)]
+pub struct RunModel {
+    /// `None`: the one that is a part of the program.
+    given: Option<Arc<Given>>,
+}
+
+impl RunModel {
+    /// Reads the model of `--model`, and has a child try it. `Err` holds what ended the run meanwhile, or a sentence: what is
+    /// wrong with the model, and what is allowed.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn prepare(config: &Config, signals: (&Signals, &Inherited)) -> Result<Self, Result<EarlyEnd, String>> {
+        // Each worker has one thread for its model. What runs it would start as many as there are cores beside it.
+        process::set_variable(THREADS_VARIABLE, "1").map_err(|error| Err(error.to_string()))?;
+        let Some(file) = &config.model else { return Ok(Self { given: None }) };
+        let flag = |sentence: String| Err(format!("--model {}: {sentence}", file.display()));
+        let given = Given::read(file).map_err(flag)?;
+        let tried = in_child(signals, || {
+            let model = Model::load(Some(&given), false, &Thread::default());
+            model.map(|model| Value::from(model.shapes())).map_err(Value::from)
+        });
+        match tried.map_err(|sentence| flag(format!("it can't be tried: {sentence}")))? {
+            Ended::Well(shapes) => {
+                tracing::info!("the model {}: {}", file.display(), shapes.as_str().unwrap_or_default());
+                Ok(Self { given: Some(Arc::new(given)) })
+            }
+            Ended::Badly(sentence) => Err(flag(sentence.as_str().unwrap_or_default().to_owned())),
+            Ended::Interrupted(end) => Err(Ok(end)),
+        }
+    }
+
+    /// The settings for a worker that serves this profile.
+    #[must_use]
+    pub fn settings(&self, config: &Config, profile: &Profile) -> Settings {
+        Settings {
+            given: self.given.clone(),
+            max_pixels: config.max_pixels,
+            at_start: self.given.is_some() || profile.needs_model(),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! `POST /infer`
+
+mod picture;
+
+use axum::extract::State;
+use axum::http::StatusCode;
+
+use crate::http::answer::{Answer, schema};
+use crate::http::error::Refusal;
+use crate::http::openapi::describing::{ALWAYS, measured, workload};
+use crate::http::openapi::operation::JSON;
+use crate::http::openapi::parameter::{Documented, words};
+use crate::http::query::{FromQuery, Params, Query};
+use crate::http::route::Description;
+use crate::http::stack::record::Exchange;
+use crate::http::target::{Limits, Target};
+use crate::units::Bytes;
+use crate::work::Done;
+use crate::work::cpu::Place;
+use crate::work::inference::{Ask, Classified, Failure, Trouble};
+pub use picture::Sent;
+
+/// What it is.
+pub const DESCRIPTION: Description = Description {
+    offers: &[],
+    describe: |spot| {
+        let most = Bytes(spot.limits.body);
+        workload::<Ask>("Says which country's flag is in a picture, or what the model of --model tells apart", spot.limits)
+            .more(&format!(
+                "PNG or JPEG, as the body or as the first file of a form (multipart/form-data), up to {most} (--max-body) and \
+                 {} pixels (--max-pixels).",
+                spot.limits.pixels
+            ))
+            .reads_bytes()
+            .response("200", measured("What is in it", JSON, schema(&Done::Inference(Classified::default()))))
+            .refuses(ALWAYS)
+            .refuses(&[415])
+    },
+};
+
+/// Says what is in a picture: `on=` and `quantised=`.
+pub async fn infer(
+    State(target): State<Target>,
+    Params(ask): Params<Ask>,
+    exchange: Exchange,
+    sent: Sent,
+) -> Result<Answer, Refusal> {
+    Ok(Answer { done: run(&target, ask, sent, &exchange).await?, exchange })
+}
+
+/// Says what is in a picture, for a route or for a step of a profile.
+///
+/// # Errors
+/// A refusal that says what is wrong with it.
+pub async fn run(target: &Target, ask: Ask, sent: Sent, exchange: &Exchange) -> Result<Done, Refusal> {
+    let begun_ns = exchange.service_ns();
+    let (encoded, _share) = sent.read(target).await?;
+    let io_ns = exchange.service_ns().saturating_sub(begun_ns);
+    let classified = target.inference.run(ask, encoded, &target.memory).await;
+    let classified = classified.map_err(|failure| refused(&failure, &target.limits))?;
+    if let Some(is_kept) = classified.kept {
+        target.looked_in_cache(is_kept);
+    }
+    Ok(Done::Inference(Classified { io_ns, ..classified }))
+}
+
+/// The answer to a picture that can't be classified.
+fn refused(failure: &Failure, limits: &Limits) -> Refusal {
+    let status = match failure {
+        Failure::Picture(Trouble::Unknown) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        Failure::Picture(Trouble::TooManyPixels { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
+        Failure::Picture(Trouble::Empty | Trouble::Broken { .. }) | Failure::Model(_) => StatusCode::BAD_REQUEST,
+        Failure::Network(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        Failure::Memory(reason) => return super::mem::unavailable(reason, limits),
+    };
+    Refusal::new(status, failure.to_string())
+}
+
+impl FromQuery for Ask {
+    const NAMES: &'static [&'static str] = &Self::NAMES;
+
+    fn from_query(query: &Query<'_>, _: &Limits) -> Result<Self, Refusal> {
+        let [place, quantised, cached] = Self::NAMES;
+        Ok(Self {
+            place: query.one_of(place, &Self::places())?.unwrap_or(Place::Loop),
+            quantised: query.one_of(quantised, &Self::SWITCHED)?.unwrap_or_default(),
+            cached: query.one_of(cached, &Self::SWITCHED)?.unwrap_or_default(),
+        })
+    }
+
+    fn describe(_: &Limits) -> Vec<Documented> {
+        let [place, quantised, cached] = Self::NAMES;
+        let switched = || words(&Self::SWITCHED);
+        vec![
+            Documented::new(place, "the worker's loop, or a thread of its pool", words(&Self::places()))
+                .or(Place::ALL[0].name()),
+            Documented::new(quantised, "whether the model computes in whole numbers of 8 bits", switched())
+                .or(Self::SWITCHED[0].0),
+            Documented::new(cached, "whether an answer that was kept for the same picture will do", switched())
+                .or(Self::SWITCHED[0].0),
+        ]
+    }
+}

@@ -1,0 +1,165 @@
+//! A picture on its way in: the body itself, or the first file of a form.
+
+use std::convert::Infallible;
+use std::mem::take;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::{Context, Poll};
+
+use axum::body::Body;
+use axum::http::{StatusCode, header};
+use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use multer::{Field, Multipart};
+
+use crate::http::error::Refusal;
+use crate::http::stack::handler::Argument;
+use crate::http::stack::request::Request;
+use crate::http::target::Target;
+use crate::http::workloads::mem::unavailable;
+use crate::work::memory::Share;
+
+/// What a form may send before its first file: boundaries, part headers, other fields.
+const BEFORE_FILE: usize = 64 * 1024;
+
+/// What a form must be like.
+const ALLOWED: &str = "send a form with a file, as curl -F image=@flag.png does, or the picture alone as the body";
+
+/// A body that holds a picture, and what its request says of it.
+pub struct Sent {
+    body: Body,
+    /// What separates the parts of the form, if the body is one.
+    boundary: Option<Result<String, multer::Error>>,
+}
+
+impl Argument for Sent {
+    type Refusal = Infallible;
+
+    async fn take(request: &mut Request) -> Result<Self, Infallible> {
+        let kind = request.headers.get().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+        let is_form = |kind: &&str| {
+            let start = kind.get(.."multipart/".len());
+            start.is_some_and(|start| start.eq_ignore_ascii_case("multipart/"))
+        };
+        let boundary = kind.filter(is_form).map(multer::parse_boundary);
+        Ok(Self { body: take(&mut request.body), boundary })
+    }
+}
+
+impl Sent {
+    /// Reads the picture, and takes the memory for it from what the worker may hold.
+    ///
+    /// # Errors
+    /// A form without a file; no memory. A body that breaks is refused by whoever reads it: see `crate::wire`.
+    pub async fn read(self, target: &Target) -> Result<(Bytes, Share), Refusal> {
+        let Self { body, boundary } = self;
+        let mut picture = Collected::new(target)?;
+        match boundary {
+            None => {
+                let mut body = body;
+                while let Some(Ok(frame)) = body.frame().await {
+                    if let Some(piece) = frame.data_ref() {
+                        picture.take(piece)?;
+                    }
+                }
+            }
+            Some(boundary) => {
+                let boundary = boundary.map_err(|error| broken_form(&error))?;
+                let is_before = Arc::new(AtomicBool::new(true));
+                let before = BeforeFile { body, is_before: Arc::clone(&is_before), passed: 0, has_paused: false };
+                let mut form = Multipart::new(before, boundary);
+                let mut file = first_file(&mut form).await?;
+                is_before.store(false, Relaxed);
+                while let Some(piece) = file.chunk().await.map_err(|error| broken_form(&error))? {
+                    picture.take(&piece)?;
+                }
+            }
+        }
+        Ok((picture.bytes.freeze(), picture.share))
+    }
+}
+
+/// Passes over the parts that are no file.
+async fn first_file<'f>(form: &mut Multipart<'f>) -> Result<Field<'f>, Refusal> {
+    while let Some(field) = form.next_field().await.map_err(|error| broken_form(&error))? {
+        if field.file_name().is_some() {
+            return Ok(field);
+        }
+    }
+    Err(Refusal::new(StatusCode::BAD_REQUEST, format!("no part of the form is a file; {ALLOWED}")))
+}
+
+fn broken_form(error: &multer::Error) -> Refusal {
+    let reason = match error {
+        // Ours.
+        multer::Error::StreamReadFailed(error) => error.to_string(),
+        error => error.to_string(),
+    };
+    Refusal::new(StatusCode::BAD_REQUEST, format!("the form can't be read: {reason}; {ALLOWED}"))
+}
+
+/// A picture's bytes so far, and the worker's memory that they take.
+struct Collected<'a> {
+    target: &'a Target,
+    bytes: BytesMut,
+    share: Share,
+}
+
+impl<'a> Collected<'a> {
+    fn new(target: &'a Target) -> Result<Self, Refusal> {
+        let share = target.memory.share(0).map_err(|reason| unavailable(&reason, &target.limits))?;
+        Ok(Self { target, bytes: BytesMut::new(), share })
+    }
+
+    fn take(&mut self, piece: &[u8]) -> Result<(), Refusal> {
+        let before = self.bytes.capacity();
+        // As much as it has: what grows by a piece at a time is copied each time.
+        if self.bytes.capacity() - self.bytes.len() < piece.len() {
+            self.bytes.reserve(piece.len().max(self.bytes.len()));
+        }
+        let more = self.bytes.capacity().saturating_sub(before) as u64;
+        self.share.grow(more, &self.target.memory).map_err(|reason| unavailable(&reason, &self.target.limits))?;
+        self.bytes.extend_from_slice(piece);
+        Ok(())
+    }
+}
+
+/// A form's bytes. It gives out at most [`BEFORE_FILE`] of them until a file has begun.
+struct BeforeFile {
+    body: Body,
+    is_before: Arc<AtomicBool>,
+    passed: usize,
+    has_paused: bool,
+}
+
+impl futures_core::Stream for BeforeFile {
+    type Item = Result<Bytes, Box<dyn std::error::Error + Send + Sync>>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.is_before.load(Relaxed) && self.passed > BEFORE_FILE {
+            if self.has_paused {
+                let sentence = format!("it has more than {BEFORE_FILE} bytes before its first file");
+                return Poll::Ready(Some(Err(sentence.into())));
+            }
+            // The reader takes all that there is before it looks for a file in it.
+            self.has_paused = true;
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        loop {
+            return match Pin::new(&mut self.body).poll_frame(context) {
+                Poll::Pending => Poll::Pending,
+                Poll::Ready(Some(Ok(frame))) => {
+                    let Ok(piece) = frame.into_data() else { continue };
+                    self.passed += piece.len();
+                    Poll::Ready(Some(Ok(piece)))
+                }
+                // Its request is refused, and this given up: see `unread`.
+                Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
+                Poll::Ready(None) => Poll::Ready(None),
+            };
+        }
+    }
+}

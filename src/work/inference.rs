@@ -1,0 +1,237 @@
+//! Telling what is in a picture: it is decoded, resized to what a model takes, and the model is run on it.
+//!
+//! What runs the model stands behind one small trait ([`network::Network`]). A worker's model has a thread of its own, on
+//! which one picture or batch is computed at a time; whoever asks waits for it, the worker's loop too unless it is asked
+//! for the pool.
+
+mod kept;
+mod model;
+mod network;
+mod picture;
+
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+
+use kept::Kept;
+pub use model::{Given, Model};
+pub use network::{THREADS_VARIABLE, Thread};
+pub use picture::{Picture, Trouble};
+
+use super::cpu::Place;
+use super::pool::{Pooled, on_pool};
+use super::{loop_hold, memory};
+use crate::sys::clock;
+use crate::sys::threads::ThreadGroup;
+use memory::Memory;
+
+/// How many classes an answer names, the likeliest first.
+pub const NAMED: usize = 3;
+
+/// The model of a run, and what pictures may be.
+#[derive(Clone, Debug, Default)]
+pub struct Settings {
+    /// `--model`; `None` is the one that is a part of the program.
+    pub given: Option<Arc<Given>>,
+    /// `--max-pixels`
+    pub max_pixels: u64,
+    /// Whether a worker loads its model before it serves; otherwise the first request that needs it does.
+    pub at_start: bool,
+}
+
+/// How a picture is classified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ask {
+    /// Which thread decodes and resizes, and waits for the model.
+    pub place: Place,
+    /// Whether the model computes in whole numbers of 8 bits.
+    pub quantised: bool,
+    /// Whether an answer that was kept will do, and this one is kept.
+    pub cached: bool,
+}
+
+impl Ask {
+    /// What its fields are called in a request's query and in a profile's step, in their order here.
+    pub const NAMES: [&'static str; 3] = ["on", "quantised", "cache"];
+
+    /// What a field may be that is on or off, the usual one first.
+    pub const SWITCHED: [(&'static str, bool); 2] = [("off", false), ("on", true)];
+
+    /// What `on` may be, the usual one first.
+    #[must_use]
+    pub fn places() -> [(&'static str, Place); 2] {
+        Place::ALL.map(|place| (place.name(), place))
+    }
+}
+
+/// A class that a picture may be of.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Guess {
+    /// Its label.
+    pub class: Arc<str>,
+    /// How likely it is, by the model: of most models 0 to 1.
+    pub score: f32,
+}
+
+/// A picture that was classified.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Classified {
+    /// The likeliest classes, the likeliest first; at most [`NAMED`].
+    pub top: Vec<Guess>,
+    /// How the picture was encoded.
+    pub format: &'static str,
+    /// Pixels in a row, as it was sent.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Time to decode it.
+    pub decode_ns: u64,
+    /// Time to resize it.
+    pub resize_ns: u64,
+    /// Time that the model took.
+    pub infer_ns: u64,
+    /// CPU time of all three.
+    pub cpu_ns: u64,
+    /// Time that it waited for a thread of the pool, or for the model's.
+    pub pool_ns: u64,
+    /// Time that it took to receive the picture.
+    pub io_ns: u64,
+    /// Whether the answer was kept from an earlier request; `None` where that was not asked for.
+    pub kept: Option<bool>,
+}
+
+/// Why a picture was not classified.
+#[derive(Debug)]
+pub enum Failure {
+    /// Something is wrong with it.
+    Picture(Trouble),
+    /// There is no memory to decode it now.
+    Memory(memory::Unavailable),
+    /// There is no such model: a sentence.
+    Model(String),
+    /// The model failed.
+    Network(String),
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Picture(trouble) => trouble.fmt(formatter),
+            Self::Memory(unavailable) => unavailable.fmt(formatter),
+            Self::Model(sentence) => formatter.write_str(sentence),
+            Self::Network(reason) => write!(formatter, "the model failed: {reason}"),
+        }
+    }
+}
+
+/// A worker's models.
+#[derive(Default)]
+pub struct Inference {
+    settings: Settings,
+    /// Where the models' threads enter.
+    threads: Arc<ThreadGroup>,
+    slot: usize,
+    full: OnceLock<Result<Arc<Model>, String>>,
+    quantised: OnceLock<Result<Arc<Model>, String>>,
+    kept: Kept,
+}
+
+impl Inference {
+    /// For the worker of this slot. Models are loaded when they are first needed.
+    #[must_use]
+    pub fn new(settings: &Settings, slot: usize, threads: &Arc<ThreadGroup>) -> Self {
+        Self {
+            settings: settings.clone(),
+            threads: Arc::clone(threads),
+            slot,
+            full: OnceLock::new(),
+            quantised: OnceLock::new(),
+            kept: Kept::default(),
+        }
+    }
+
+    /// Loads the model now if the settings say so.
+    ///
+    /// # Errors
+    /// A sentence: what is wrong with the model.
+    pub fn prepare(&self) -> Result<(), String> {
+        if self.settings.at_start { self.model(false).map(drop) } else { Ok(()) }
+    }
+
+    fn model(&self, quantised: bool) -> Result<Arc<Model>, String> {
+        let place = if quantised { &self.quantised } else { &self.full };
+        let load = || {
+            let thread = network::Thread { slot: self.slot, group: Arc::clone(&self.threads) };
+            let given = self.settings.given.as_deref();
+            Model::load(given, quantised, &thread).map(Arc::new)
+        };
+        place.get_or_init(load).clone()
+    }
+
+    /// Says what is in a picture. `memory` is what the worker may hold; the decoded picture is a part of it.
+    ///
+    /// # Errors
+    /// Why it could not be said.
+    pub async fn run(&self, ask: Ask, encoded: Bytes, memory: &Memory) -> Result<Classified, Failure> {
+        if !ask.cached {
+            return self.classified(ask, encoded, memory).await;
+        }
+        let key = self.kept.key(&encoded, ask.quantised);
+        if let Some(kept) = self.kept.get(&key) {
+            return Ok(kept);
+        }
+        let classified = self.classified(ask, encoded, memory).await?;
+        self.kept.put(key, &classified);
+        Ok(Classified { kept: Some(false), ..classified })
+    }
+
+    async fn classified(&self, ask: Ask, encoded: Bytes, memory: &Memory) -> Result<Classified, Failure> {
+        let model = self.model(ask.quantised).map_err(Failure::Model)?;
+        let picture = Picture::open(encoded, self.settings.max_pixels).map_err(Failure::Picture)?;
+        let share = memory.share(picture.needs_bytes()).map_err(Failure::Memory)?;
+        match ask.place {
+            Place::Loop => {
+                let begun_ns = clock::monotonic_ns();
+                let classified = classify(&model, picture);
+                loop_hold::held(begun_ns, clock::monotonic_ns());
+                classified
+            }
+            Place::Pool => {
+                let work = move || {
+                    let classified = classify(&model, picture);
+                    drop(share);
+                    classified
+                };
+                let Pooled { done, pool_ns, loop_ns: _ } = on_pool(work).await;
+                done.map(|classified| Classified { pool_ns: classified.pool_ns + pool_ns, ..classified })
+            }
+        }
+    }
+}
+
+/// Decodes, resizes and classifies, on the calling thread but for the model.
+fn classify(model: &Model, picture: Picture) -> Result<Classified, Failure> {
+    let (begun_ns, begun_cpu_ns) = (clock::monotonic_ns(), clock::thread_cpu_ns());
+    let (format, width, height) = (picture.format(), picture.width(), picture.height());
+    let decoded = picture.decode().map_err(Failure::Picture)?;
+    let decoded_ns = clock::monotonic_ns();
+    let input = model.input();
+    let resized = decoded.resized(input.width, input.height).map_err(Failure::Network)?;
+    drop(decoded);
+    let (resized_ns, resized_cpu_ns) = (clock::monotonic_ns(), clock::thread_cpu_ns());
+    let (mut top, ran) = model.run(resized, 1).map_err(Failure::Network)?;
+    Ok(Classified {
+        top: top.pop().unwrap_or_default(),
+        format,
+        width,
+        height,
+        decode_ns: decoded_ns.saturating_sub(begun_ns),
+        resize_ns: resized_ns.saturating_sub(decoded_ns),
+        infer_ns: ran.took_ns,
+        cpu_ns: resized_cpu_ns.saturating_sub(begun_cpu_ns) + ran.cpu_ns,
+        pool_ns: ran.waited_ns,
+        io_ns: 0,
+        kept: None,
+    })
+}

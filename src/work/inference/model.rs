@@ -1,0 +1,135 @@
+//! A model: a network and the labels of its classes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::network::{Input, Network, PLANES, Ran, Rten, Thread};
+use super::{Guess, NAMED};
+
+/// The model that is a part of the program: country flags.
+const FLAGS: &[u8] = include_bytes!("../../../models/flags.onnx");
+
+/// The same, in whole numbers of 8 bits.
+const FLAGS_QUANTISED: &[u8] = include_bytes!("../../../models/flags-int8.onnx");
+
+/// Its labels, one a line.
+const FLAGS_LABELS: &str = include_str!("../../../models/flags.txt");
+
+/// A model as it was given with `--model`, read before the first worker starts.
+#[derive(Debug)]
+pub struct Given {
+    file: PathBuf,
+    bytes: Vec<u8>,
+    labels: Option<String>,
+}
+
+impl Given {
+    /// Reads the file, and the labels of the file beside it that ends in `.txt`, if there is one.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn read(file: &Path) -> Result<Self, String> {
+        let bytes = fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+        let beside = file.with_extension("txt");
+        let labels = match fs::read_to_string(&beside) {
+            Ok(labels) => Some(labels),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => return Err(format!("{}: {error}", beside.display())),
+        };
+        Ok(Self { file: file.to_owned(), bytes, labels })
+    }
+}
+
+/// A network, and what its classes are called.
+pub struct Model {
+    network: Rten,
+    labels: Vec<Arc<str>>,
+}
+
+impl Model {
+    /// Loads the model that was given, or that of the program, and tries it.
+    ///
+    /// # Errors
+    /// A sentence: what is wrong with it, and what is allowed.
+    pub fn load(given: Option<&Given>, quantised: bool, thread: &Thread) -> Result<Self, String> {
+        match given {
+            Some(Given { file, .. }) if quantised => Err(format!(
+                "quantised=on needs the program's own model: --model {} is one file, which may be quantised itself",
+                file.display()
+            )),
+            Some(Given { file, bytes, labels }) => {
+                let beside = file.with_extension("txt");
+                Self::of(bytes.clone(), labels.as_deref(), &beside, thread)
+                    .map_err(|sentence| format!("--model {}: {sentence}", file.display()))
+            }
+            None => {
+                let bytes = if quantised { FLAGS_QUANTISED } else { FLAGS };
+                Self::of(bytes.to_vec(), Some(FLAGS_LABELS), Path::new("models/flags.txt"), thread)
+            }
+        }
+    }
+
+    fn of(bytes: Vec<u8>, labels: Option<&str>, beside: &Path, thread: &Thread) -> Result<Self, String> {
+        let network = Rten::load(bytes, thread)?;
+        let classes = tried(&network)?;
+        let labels: Vec<Arc<str>> = match labels {
+            None => (0..classes).map(|class| format!("class {class}").into()).collect(),
+            Some(labels) => labels.lines().map(|line| line.trim().into()).collect(),
+        };
+        if labels.len() != classes {
+            let (found, beside) = (labels.len(), beside.display());
+            return Err(format!(
+                "it has {classes} classes, and {beside} {found} labels; allowed is a label a line, as many as classes"
+            ));
+        }
+        Ok(Self { network, labels })
+    }
+
+    /// What it takes.
+    #[must_use]
+    pub fn input(&self) -> Input {
+        self.network.input()
+    }
+
+    /// Its input, its output and its labels, in words.
+    #[must_use]
+    pub fn shapes(&self) -> String {
+        format!("{}, {} labels", self.network.shapes(), self.labels.len())
+    }
+
+    /// The likeliest classes of each of so many pictures.
+    ///
+    /// # Errors
+    /// What the runtime says.
+    pub fn run(&self, pictures: Vec<f32>, number: usize) -> Result<(Vec<Vec<Guess>>, Ran), String> {
+        let ran = self.network.run(pictures, number)?;
+        let top = ran.scores.chunks(self.labels.len().max(1)).map(|scores| self.likeliest(scores)).collect();
+        Ok((top, ran))
+    }
+
+    fn likeliest(&self, scores: &[f32]) -> Vec<Guess> {
+        let mut order: Vec<(&Arc<str>, f32)> = self.labels.iter().zip(scores.iter().copied()).collect();
+        order.sort_by(|(_, one), (_, other)| other.total_cmp(one));
+        order.truncate(NAMED);
+        order.into_iter().map(|(class, score)| Guess { class: Arc::clone(class), score }).collect()
+    }
+}
+
+/// Runs a network on a black, a grey and a white picture, and returns how many classes it has.
+fn tried(network: &impl Network) -> Result<usize, String> {
+    let Input { width, height, .. } = network.input();
+    let pixels = PLANES * width as usize * height as usize;
+    let mut classes = 0;
+    for shade in [0.0, 0.5, 1.0] {
+        let Ran { scores, .. } = network.run(vec![shade; pixels], 1)?;
+        if scores.is_empty() || scores.iter().any(|score| !score.is_finite()) {
+            return Err(format!(
+                "a picture with {shade} everywhere gets {}; allowed are finite scores, one a class",
+                if scores.is_empty() { "no score" } else { "a score that is no number (NaN) or infinite" }
+            ));
+        }
+        classes = scores.len();
+    }
+    Ok(classes)
+}

@@ -1,0 +1,255 @@
+//! A picture is told by its flag, however it is sent; what can't be one is refused by what its head declares, before it takes
+//! memory; and a model that can't be used is refused at the start.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::support::client::{Client, Response};
+use crate::support::target::{MODES, Target, at_rest, command, outcome};
+
+/// The pictures that the model never saw, with their labels.
+fn pictures() -> Vec<(String, Vec<u8>)> {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flags");
+    let mut files: Vec<PathBuf> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    let label = |file: &Path| file.file_stem().unwrap().to_str().unwrap()[4..].to_owned();
+    files.iter().map(|file| (label(file), fs::read(file).unwrap())).collect()
+}
+
+fn post(client: &mut Client, path: &str, headers: &str, body: &[u8]) -> Response {
+    let head = format!("POST {path} HTTP/1.1\r\nHost: target\r\nContent-Length: {}\r\n{headers}\r\n", body.len());
+    client.send([head.as_bytes(), body].concat()).unwrap();
+    client.receive().unwrap()
+}
+
+/// As curl -F sends it, behind another field.
+fn form(picture: &[u8]) -> (&'static str, Vec<u8>) {
+    let before = "--edge\r\nContent-Disposition: form-data; name=\"user\"\r\n\r\nsomebody\r\n\
+                  --edge\r\nContent-Disposition: form-data; name=\"image\"; filename=\"flag.png\"\r\nContent-Type: image/png\r\n\r\n";
+    let body = [before.as_bytes(), picture, b"\r\n--edge--\r\n"].concat();
+    ("Content-Type: multipart/form-data; boundary=edge\r\n", body)
+}
+
+/// Nearly all: another processor rounds otherwise.
+fn nearly_all(right: usize) {
+    assert!(right >= 97, "{right} of 100");
+}
+
+#[test]
+fn flags_are_told_by_both_models_as_bodies_and_in_forms() {
+    let target = Target::start(&["--mode", "cluster", "--workers", "2"]);
+    let mut client = target.connect();
+    let pictures = pictures();
+    assert_eq!(pictures.len(), 100);
+    for quantised in ["off", "on"] {
+        let mut right = 0;
+        for (number, (label, picture)) in pictures.iter().enumerate() {
+            let (headers, form) = form(picture);
+            let path = format!("/infer?quantised={quantised}&on={}", ["loop", "pool"][number % 2]);
+            let (headers, body) = if number % 3 == 0 { (headers, &form) } else { ("", picture) };
+            let answer = post(&mut client, &path, headers, body);
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            let said = answer.json();
+            right += usize::from(said["class"] == **label);
+            assert_eq!((&said["format"], said["top"].as_array().unwrap().len()), (&"jpeg".into(), 3), "{said}");
+            let parts = ["queue", "loop", "inject", "pool", "decode", "resize", "infer", "cpu", "io"];
+            let sum: f64 = parts.iter().map(|part| answer.timing(part)).sum();
+            assert!(answer.timing("decode") > 0.0 && answer.timing("infer") > 0.0);
+            assert!(sum <= answer.timing("total") + 0.005, "{sum} ms in parts: {:?}", answer.headers);
+        }
+        nearly_all(right);
+    }
+}
+
+#[test]
+fn a_picture_that_comes_again_is_answered_from_what_was_kept() {
+    let target = Target::start(&["--mode", "single"]);
+    let mut client = target.connect();
+    let pictures = pictures();
+    let mut ask = |picture: &[u8], quantised: &str| {
+        let said = post(&mut client, &format!("/infer?cache=on&quantised={quantised}"), "", picture).json();
+        (said["cache"].as_str().unwrap().to_owned(), said["class"].clone(), said["infer_ms"].as_f64().unwrap())
+    };
+    let first = ask(&pictures[0].1, "off");
+    let again = ask(&pictures[0].1, "off");
+    assert_eq!((&*first.0, &*again.0, &first.1), ("miss", "hit", &again.1));
+    assert!(first.2 > 0.0 && again.2 == 0.0);
+    // Another picture, another model.
+    assert_eq!((ask(&pictures[1].1, "off").0, ask(&pictures[0].1, "on").0), ("miss".to_owned(), "miss".to_owned()));
+    drop(client);
+    assert_eq!(at_rest(&target)["totals"]["cache"], serde_json::json!({ "hits": 1, "misses": 3 }));
+}
+
+/// A PNG's chunk.
+fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
+    let body = [&kind[..], data].concat();
+    let mut sum = !0_u32;
+    for byte in &body {
+        sum ^= u32::from(*byte);
+        for _ in 0..8 {
+            sum = if sum & 1 == 1 { sum >> 1 ^ 0xEDB8_8320 } else { sum >> 1 };
+        }
+    }
+    [&u32::try_from(data.len()).unwrap().to_be_bytes()[..], &body, &(!sum).to_be_bytes()].concat()
+}
+
+/// A PNG of one colour that declares so many pixels, of which it has none.
+fn png(width: u32, height: u32) -> Vec<u8> {
+    let head = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 2, 0, 0, 0]].concat();
+    // An empty zlib stream.
+    let data = [0x78, 0x9C, 3, 0, 0, 0, 0, 1];
+    [&b"\x89PNG\r\n\x1a\n"[..], &chunk(*b"IHDR", &head), &chunk(*b"IDAT", &data), &chunk(*b"IEND", b"")].concat()
+}
+
+/// The most memory that the process ever held, in bytes.
+fn peak(target: &Target) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", target.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1_024
+}
+
+#[test]
+fn what_is_no_picture_within_the_limits_is_refused_before_it_takes_memory() {
+    let target = Target::start(&["--mode", "single", "--max-body", "8MiB"]);
+    let mut client = target.connect();
+    let pictures = pictures();
+    let picture = &pictures[0].1;
+    assert_eq!(post(&mut client, "/infer", "", picture).status, 200);
+    let before = peak(&target);
+    let (kind, good) = form(picture);
+    let long_head =
+        [b"--edge\r\nX-Long: ".to_vec(), vec![b'a'; 1_000_000], b"\r\n\r\nx\r\n--edge--\r\n".to_vec()].concat();
+    let many_fields = b"--edge\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n".repeat(20_000);
+    let cut = &picture[..picture.len() / 2];
+    for (what, headers, body, statuses, says) in [
+        ("nothing", "", &b""[..], &[400][..], "there is no picture"),
+        ("text", "", b"GIF89a or something else", &[415], "neither PNG nor JPEG"),
+        ("100 megapixels", "", &png(10_000, 10_000), &[413], "(--max-pixels)"),
+        ("4 gigapixels", "", &png(65_000, 65_000), &[413], "(--max-pixels)"),
+        ("a bomb", "", &png(3_900, 4_000), &[400, 503], ""),
+        ("a head alone", "", &picture[..30], &[400], "can't be decoded"),
+        ("half of it", "", cut, &[200, 400], ""),
+        ("no boundary", "Content-Type: multipart/form-data\r\n", &good, &[400], "send a form with a file"),
+        (
+            "no file",
+            kind,
+            b"--edge\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n--edge--\r\n",
+            &[400],
+            "no part of the form is a file",
+        ),
+        ("an unfinished form", kind, &good[..good.len() - 20], &[400], "can't be read"),
+        ("a head of 1 MB", kind, &long_head, &[400], "before its first file"),
+        ("fields alone", kind, &many_fields, &[400], "before its first file"),
+    ] {
+        let answer = post(&mut client, "/infer", headers, body);
+        assert!(statuses.contains(&answer.status), "{what}: {} {}", answer.status, answer.text());
+        assert!(
+            answer.status == 200 || answer.json()["error"].as_str().unwrap().contains(says),
+            "{what}: {}",
+            answer.text()
+        );
+        if answer.header("connection") == Some("close") {
+            client = target.connect();
+        }
+    }
+    // A client that stops in the middle of its upload.
+    let mut leaves = target.connect();
+    leaves
+        .send(format!("POST /infer HTTP/1.1\r\nHost: a\r\nContent-Length: 7000000\r\n\r\n{}", "x".repeat(100_000)))
+        .unwrap();
+    drop(leaves);
+    drop(client);
+    let stats = at_rest(&target);
+    assert_eq!(stats["totals"]["in_flight"], 0);
+    // The largest that was let through, decoded in three bytes a pixel, and what an upload may hold.
+    let most = 3 * 16_000_000 + 3 * 8 * 1_048_576;
+    let more = peak(&target) - before;
+    assert!(more < most, "{more} bytes more than with a small picture");
+    assert_eq!(post(&mut target.connect(), "/infer", "", picture).json()["class"], *pictures[0].0);
+}
+
+#[test]
+fn a_profile_classifies_what_is_posted_in_every_mode() {
+    let pictures = pictures();
+    for mode in MODES {
+        let flags =
+            [&["--profile", "image-inference", "--set", "quantised=on", "--set", "thread=pool"], mode].concat();
+        let target = Target::start(&flags);
+        let mut client = target.connect();
+        let right = pictures.iter().take(20).filter(|(label, picture)| {
+            let (headers, body) = form(picture);
+            let answer = post(&mut client, "/predict", headers, &body);
+            assert_eq!(answer.status, 200, "{mode:?} {}", answer.text());
+            answer.text().contains(label)
+        });
+        let right = right.count();
+        assert!(right >= 18, "{mode:?} {right}");
+        let refused = post(&mut client, "/predict", "", b"text");
+        assert_eq!(refused.status, 415, "{}", refused.text());
+        assert_eq!(target.end().code, Some(0), "{mode:?}");
+    }
+}
+
+/// A directory with the model and labels that are given.
+fn with_model(model: &[u8], labels: Option<&str>) -> (tempfile::TempDir, String) {
+    let directory = tempfile::TempDir::new().unwrap();
+    let file = directory.path().join("model.onnx");
+    fs::write(&file, model).unwrap();
+    if let Some(labels) = labels {
+        fs::write(directory.path().join("model.txt"), labels).unwrap();
+    }
+    (directory, file.to_str().unwrap().to_owned())
+}
+
+fn models() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models")
+}
+
+#[test]
+fn a_model_of_one_s_own_says_its_shapes_and_labels() {
+    let flags = fs::read(models().join("flags-int8.onnx")).unwrap();
+    let (_directory, file) = with_model(&flags, None);
+    let target = Target::start(&["--mode", "single", "--model", &file]);
+    let errors = target.errors();
+    assert!(
+        errors.contains("input image float32 [batch, 3, 128, 128]") && errors.contains("195 labels"),
+        "{errors}"
+    );
+    let answer: Value = post(&mut target.connect(), "/infer", "", &pictures()[0].1).json();
+    assert!(answer["class"].as_str().unwrap().starts_with("class "), "{answer}");
+    let refused = post(&mut target.connect(), "/infer?quantised=on", "", &pictures()[0].1);
+    assert!(refused.status == 400 && refused.text().contains("--model"), "{}", refused.text());
+}
+
+/// Changes a text of the file to another of the same length.
+fn changed(from: &[u8], to: &[u8]) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let mut model = fs::read(models().join("flags.onnx")).unwrap();
+    let places: Vec<usize> = (0..model.len() - from.len()).filter(|at| model[*at..].starts_with(from)).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        model[at..at + to.len()].copy_from_slice(to);
+    }
+    model
+}
+
+#[test]
+fn a_model_that_cant_be_used_is_refused_at_the_start_with_a_sentence() {
+    let flags = fs::read(models().join("flags.onnx")).unwrap();
+    let cases = [
+        (b"no model".to_vec(), None, "allowed is an ONNX file"),
+        (flags[..flags.len() / 2].to_vec(), None, "allowed is an ONNX file"),
+        (changed(b"GlobalAveragePool", b"GlobalAverageLool"), None, "operators that are: "),
+        (flags.clone(), Some("one\ntwo\n"), "195 classes"),
+    ];
+    for (model, labels, says) in cases {
+        let (directory, file) = with_model(&model, labels);
+        let (code, _, errors) = outcome(&mut command(&["--model", &file, "--duration", "1ms"], directory.path()));
+        assert!(code == Some(2) && errors.contains(says), "{says}: {code:?} {errors}");
+    }
+    let (code, _, errors) =
+        outcome(&mut command(&["--model", "/nowhere.onnx", "--duration", "1ms"], Path::new("/tmp")));
+    assert!(code == Some(2) && errors.contains("/nowhere.onnx"), "{errors}");
+}
