@@ -7,6 +7,7 @@
 #   baseline       oha: 10,000 requests, 50 at a time
 #   node-cluster   loadtest: 10,000 requests to one process from 482 clients, to a cluster from 849; then both under the same load
 #   flask-locust   Locust: 10, 50 and 100 users on all routes; then oha on /io and on /cpu alone
+#   image-inference  Locust: 25 users post the pictures of tests/flags; the same with the model quantised, and with two workers
 #   market         Locust: 10,000 users of a small database pool behind a limit on connections; then as many connections by oha, with
 #                  room for them and a larger pool. The short form has a twentieth of the users, of the limit and of the pool
 #
@@ -15,6 +16,7 @@
 # is in runs/reference/NAME: the runs, what the generators wrote, and each run's verify.txt and report.html.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+root=$PWD
 . scripts/lib.sh
 
 name="" plan=quick binary="" untimed=""
@@ -30,16 +32,16 @@ while [ $# -gt 0 ]; do
     shift
 done
 case $name in
-    baseline | node-cluster | flask-locust | market) ;;
+    baseline | node-cluster | flask-locust | image-inference | market) ;;
     "") wrong_usage ;;
-    *) echo "reference.sh: there is no reference system $name; there are baseline, node-cluster, flask-locust and market" >&2; exit 2 ;;
+    *) echo "reference.sh: there is no reference system $name; there are baseline, node-cluster, flask-locust, image-inference and market" >&2; exit 2 ;;
 esac
 
 need curl jq
 with_oha
 case $name in
     node-cluster) with_npm ;;
-    flask-locust | market) with_locust ;;
+    flask-locust | image-inference | market) with_locust ;;
 esac
 program "$binary"
 place=$PWD/runs/reference/$name
@@ -202,6 +204,30 @@ flask_locust() {
         speed "/cpu alone, $mode: its event loops are busy" "$busy %" "at least 95 %" "at_least $busy 95"
         figure "  cores used; requests/s" "$(cores "cpu-$mode"); $(rate "cpu-$mode")" "" ""
     done
+}
+
+image_inference() {
+    local seconds=180 run
+    quintain profiles image-inference --locustfile >locustfile.py
+    if [ "$plan" = quick ]; then
+        seconds=8
+        sed -i 's/^STAGES = .*/STAGES = [(25, 25, 8)]/' locustfile.py
+    fi
+    PICTURES=$root/tests/flags
+    export PICTURES
+    local locust="MARKS_AT={admin} locust --headless --stop-timeout 10 --exit-code-on-error 0 --host {url} --csv {out} --html report.html >{out} 2>&1"
+    measure one $((seconds + 5)) "$locust" --mode single
+    mv report.html one/
+    measure quantised $((seconds + 5)) "$locust" --mode single --set quantised=on
+    measure cached $((seconds + 5)) "$locust" --mode single --set cache=on
+    measure two $((seconds + 5)) "$locust" --mode cluster --workers 2
+    mv locustfile.py two/
+    for run in one quantised cached two; do
+        figure "$run: failures" "$(status $run)" 0 "is 0 '$(status $run)'"
+        figure "  mean; cores used" "$(mean_ms $run /predict) ms; $(cores $run)" "" ""
+    done
+    says one "no failure at one level of load is no capacity" "does not tell what would happen at the next"
+    says one "a longest of four times the shortest is no little variation" "took 4.12 times as long as the shortest"
 }
 
 market() {

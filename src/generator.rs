@@ -25,7 +25,7 @@ use serde::de::DeserializeOwned;
 pub use account::{Account, Bytes, Latency, Served, Statuses, Timing};
 pub use failure::{Failure, Kind};
 pub use load::{Amount, Invocation, Load, find_program};
-pub use locustfile::{Crowd, Mix, Request, Weighted};
+pub use locustfile::{Body, Crowd, Mix, Request, Weighted};
 
 /// What is known of one load generator.
 pub trait Generator: Sync {

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-use crate::generator::{Crowd, Mix, Request, Weighted};
+use crate::generator::{Body, Crowd, Mix, Request, Weighted};
 use crate::profile::{Load, Profile, Route, Stage};
 use crate::units::shown::float;
 
@@ -25,7 +25,7 @@ pub fn mix(profile: &Profile) -> Result<Option<Mix>, String> {
         route.methods.iter().map(of)
     });
     let besides = also.iter().map(|(method, path, weight)| Weighted {
-        request: Request { method: method.to_string(), path: path.clone(), body_bytes: 0 },
+        request: Request { method: method.to_string(), path: path.clone(), body: Body::Bytes(0) },
         weight: *weight,
     });
     let routes: Vec<Weighted> = of_profile.chain(besides).filter(|one| one.weight > 0.0).collect();
@@ -60,6 +60,10 @@ fn request(route: &Route, method: &Method) -> Request {
     Request {
         method: method.to_string(),
         path: route.path.clone(),
-        body_bytes: route.request_bytes.unwrap_or(unsaid),
+        body: if route.reads_picture() {
+            Body::Picture
+        } else {
+            Body::Bytes(route.request_bytes.unwrap_or(unsaid))
+        },
     }
 }

@@ -1,5 +1,14 @@
 
 
+@functools.cache
+def pictures():
+    directory = pathlib.Path(os.environ.get("PICTURES", "tests/flags"))
+    found = sorted(path for path in directory.glob("*") if path.suffix in (".jpg", ".jpeg", ".png"))
+    if not found:
+        sys.exit(f"there is no JPEG or PNG in {directory}: set PICTURES to a directory that has some")
+    return found
+
+
 # Name and value of every text and number in JSON.
 def fields(json, name=None):
     if isinstance(json, dict):
@@ -36,13 +45,22 @@ class Client(HttpUser):
         def value(name):
             return quote(str(self.known.get(name[1], random.randrange(1, 1000))), safe="")
 
-        answer = self.client.request(method, VARYING.sub(value, path), data=data, name=path)
+        files = None
+        if data is PICTURE:
+            picture = random.choice(pictures())
+            data, files = None, {"image": (picture.name, picture.read_bytes())}
+        answer = self.client.request(method, VARYING.sub(value, path), data=data, files=files, name=path)
         if NAMES and answer.headers.get("Content-Type", "").startswith("application/json"):
             try:
                 self.known.update((name, value) for name, value in fields(answer.json()) if name in NAMES)
             except ValueError:
                 pass
         return answer
+
+
+# Said before the load begins, and not by each user.
+if any(data is PICTURE for *_, data in ROUTES):
+    pictures()
 
 
 # How many requests this process may still send, and how many answers are to come; None has no end.

@@ -24,8 +24,17 @@ pub struct Request {
     pub method: String,
     /// What varies in it stands in braces.
     pub path: String,
-    /// How many bytes are sent.
-    pub body_bytes: u64,
+    /// What is sent with it.
+    pub body: Body,
+}
+
+/// What a request sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// So many bytes, whatever they are.
+    Bytes(u64),
+    /// A picture, in a form.
+    Picture,
 }
 
 /// A request and its share of all.
@@ -51,10 +60,14 @@ pub struct Crowd {
 impl Request {
     /// As a tuple in Python.
     fn python(&self) -> String {
-        let Self { method, path, body_bytes } = self;
+        let Self { method, path, body } = self;
         // A JSON string is a Python string, too.
         let quoted = |text: &str| serde_json::Value::from(text).to_string();
-        format!("({}, {}, body({body_bytes}))", quoted(method), quoted(path))
+        let body = match body {
+            Body::Bytes(bytes) => format!("body({bytes})"),
+            Body::Picture => "PICTURE".to_owned(),
+        };
+        format!("({}, {}, {body})", quoted(method), quoted(path))
     }
 }
 
@@ -71,7 +84,7 @@ impl Mix {
     /// One path, as it is written.
     pub(super) fn of_path(path: &str) -> Self {
         let path = path.replace('{', "%7B").replace('}', "%7D");
-        let request = Request { method: "GET".to_owned(), path, body_bytes: 0 };
+        let request = Request { method: "GET".to_owned(), path, body: Body::Bytes(0) };
         Self { routes: vec![Weighted { request, weight: 1.0 }], ..Self::default() }
     }
 
@@ -85,11 +98,14 @@ impl Mix {
         let weights: Vec<String> = routes.iter().map(|one| one.weight.to_string()).collect();
         let stages: Vec<String> = stages.iter().map(Crowd::python).collect();
         format!(
-            "import json
+            "import functools
+import json
 import logging
 import os
+import pathlib
 import random
 import re
+import sys
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
@@ -102,6 +118,9 @@ from locust.runners import MasterRunner, WorkerRunner
 def body(size):
     return (b\"quintain\" * (size // 8 + 1))[:size] or None
 
+
+# Sent in a form: one of the pictures in the directory PICTURES, each as often as the others.
+PICTURE = object()
 
 ROUTES = [
     {},

@@ -280,7 +280,7 @@ fn a_load_that_a_generator_can_t_make_is_a_sentence() {
 #[test]
 fn locust_s_file_has_the_weights_and_the_stages() {
     let route = |method: &str, path: &str, weight| Weighted {
-        request: Request { method: method.to_owned(), path: path.to_owned(), body_bytes: 100 },
+        request: Request { method: method.to_owned(), path: path.to_owned(), body: Body::Bytes(100) },
         weight,
     };
     let mix = Mix {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Reader, Source};
 use crate::commands::intended;
-use crate::generator::{self, Amount, Generator, Load, Request, Weighted, find_program};
+use crate::generator::{self, Amount, Body, Generator, Load, Request, Weighted, find_program};
 use crate::profile;
 use crate::spelling::did_you_mean;
 
@@ -69,7 +69,7 @@ impl Reader<'_> {
         let concurrency = u32::try_from(crowd.users).unwrap_or(u32::MAX);
         match &mix.routes[..] {
             // Any generator can ask for one path.
-            [Weighted { request: Request { method, path, body_bytes: 0 }, weight: _ }]
+            [Weighted { request: Request { method, path, body: Body::Bytes(0) }, weight: _ }]
                 if method == "GET"
                     && !path.contains('{')
                     && mix.stages.len() == 1
