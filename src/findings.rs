@@ -11,6 +11,7 @@ mod database;
 mod errors;
 mod growth;
 mod imbalance;
+mod inference;
 mod knee;
 mod late_beats;
 mod lateness;
@@ -98,6 +99,8 @@ pub enum Rule {
     Pool,
     /// What requests waited for at the database: a connection, its one writer, a missing index.
     Database,
+    /// How much of the service is a model.
+    Inference,
     /// A connection for each request.
     Connections,
     /// Little's law against what was observed.
@@ -136,6 +139,7 @@ impl Rule {
             Self::Routes => "I/O against CPU",
             Self::Pool => "thread pool",
             Self::Database => "database",
+            Self::Inference => "inference",
             Self::Connections => "connections per request",
             Self::LittlesLaw => "Little's law",
             Self::LoopLag => "event loop",
@@ -188,7 +192,7 @@ impl Certainty {
 /// Everything that can be said of a run, the weightiest first.
 #[must_use]
 pub fn of(run: &Recording) -> Vec<Finding> {
-    let rules: [fn(&Recording) -> Vec<Finding>; 21] = [
+    let rules: [fn(&Recording) -> Vec<Finding>; 22] = [
         lost::find,
         memory_kills::find,
         errors::find,
@@ -200,6 +204,7 @@ pub fn of(run: &Recording) -> Vec<Finding> {
         routes::find,
         pool::find,
         database::find,
+        inference::find,
         connections::find,
         littles_law::find,
         loop_lag::find,

@@ -74,6 +74,7 @@ fn of_route(run: &Recording, phase: &Phase, route: &RouteReading, split: &Split)
             ("I/O: sleeping, or waiting for the request's body, mean", parts(|service| service.io_us)),
             ("waiting for a database connection, mean", parts(|service| service.acquire_us)),
             ("the database, mean", parts(|service| service.db_us)),
+            ("decoding and resizing pictures, and their model, mean", parts(|service| service.picture_us)),
             ("held up by faults and modifiers, mean", parts(|service| service.injected_us)),
             ("computing, mean", parts(|service| service.cpu_us)),
             ("the rest of the service, mean", parts(|service| service.rest_us)),
@@ -87,17 +88,19 @@ fn of_route(run: &Recording, phase: &Phase, route: &RouteReading, split: &Split)
 
 /// The parts of a latency that are not hardly any of it, the largest first: `41 ms are …, 20 ms …`.
 fn parts(split: &Split) -> String {
-    let service =
-        split.service.map(|Service { cpu_us, io_us, acquire_us, db_us, injected_us, rest_us, pool_us: _ }| {
+    let service = split.service.map(
+        |Service { cpu_us, io_us, acquire_us, db_us, picture_us, injected_us, rest_us, pool_us: _ }| {
             [
                 (cpu_us, "its own computing"),
                 (io_us, "its own I/O"),
                 (acquire_us, "waiting for a database connection"),
                 (db_us, "the database"),
+                (picture_us, "the picture and its model"),
                 (injected_us, "faults or modifiers"),
                 (rest_us, "not measured"),
             ]
-        });
+        },
+    );
     let turn = (split.turn_us(), "waiting for its turn");
     let mut all: Vec<(f64, &str)> = [turn].into_iter().chain(service.into_iter().flatten()).collect();
     all.sort_by(|(one, _), (other, _)| other.total_cmp(one));
@@ -254,7 +257,7 @@ mod tests {
         ];
         assert_eq!(sentences, expected);
         assert_eq!((found[0].weight, found[1].weight), (Weight::Limit, Weight::Note));
-        assert_eq!(found[0].evidence[10].1, "39 ms of GET /cpu, 1 ms of GET /io");
+        assert_eq!(found[0].evidence[11].1, "39 ms of GET /cpu, 1 ms of GET /io");
     }
 
     #[test]

@@ -66,6 +66,8 @@ pub struct Service {
     pub acquire_us: f64,
     /// Waiting for the database, or computing as it.
     pub db_us: f64,
+    /// Decoding and resizing pictures, and the model that says what is in them.
+    pub picture_us: f64,
     /// What faults and modifiers added.
     pub injected_us: f64,
     /// What is none of these.
@@ -102,13 +104,14 @@ impl Split {
     #[must_use]
     pub fn kind(&self) -> Kind {
         let turn_us = self.turn_us();
-        let Some(Service { cpu_us, io_us, acquire_us, db_us, injected_us, rest_us, pool_us: _ }) = self.service
+        let Some(Service { cpu_us, io_us, acquire_us, db_us, picture_us, injected_us, rest_us, pool_us: _ }) =
+            self.service
         else {
             return if turn_us > self.latency_us / 2.0 { Kind::Queues } else { Kind::Unknown };
         };
         let shares = [
             (turn_us, Kind::Queues),
-            (cpu_us, Kind::Computes),
+            (cpu_us + picture_us, Kind::Computes),
             (io_us + injected_us, Kind::Waits),
             (acquire_us + db_us, Kind::Queries),
             (rest_us, Kind::Unmeasured),
@@ -130,8 +133,9 @@ impl Service {
         let spent = &route.spent;
         let [cpu_us, io_us, pool_us] = [spent.cpu_ns, spent.io_ns, spent.pool_ns].map(mean_us);
         let [acquire_us, db_us, injected_us] = [spent.acquire_ns, spent.db_ns, spent.injected_ns].map(mean_us);
-        let known_us = cpu_us + io_us + pool_us + acquire_us + db_us + injected_us;
+        let picture_us = mean_us(spent.decode_ns + spent.resize_ns + spent.infer_ns);
+        let known_us = cpu_us + io_us + pool_us + acquire_us + db_us + picture_us + injected_us;
         let rest_us = (service_us - known_us).max(0.0);
-        Some(Self { cpu_us, io_us, pool_us, acquire_us, db_us, injected_us, rest_us })
+        Some(Self { cpu_us, io_us, pool_us, acquire_us, db_us, picture_us, injected_us, rest_us })
     }
 }

@@ -1,6 +1,6 @@
 //! Telling what is in a picture: it is decoded, resized to what a model takes, and the model is run on it.
 //!
-//! What runs the model stands behind one small trait ([`network::Network`]). A worker's model has a thread of its own, on
+//! What runs the model stands behind one small trait (`Network`). A worker's model has a thread of its own, on
 //! which one picture or batch is computed at a time; whoever asks waits for it, the worker's loop too unless it is asked
 //! for the pool.
 
@@ -194,7 +194,12 @@ impl Inference {
             Place::Loop => {
                 let begun_ns = clock::monotonic_ns();
                 let classified = classify(&model, picture);
+                // The model's own thread computes meanwhile.
+                if let Ok(Classified { infer_ns, pool_ns, .. }) = &classified {
+                    loop_hold::blocked(infer_ns + pool_ns);
+                }
                 loop_hold::held(begun_ns, clock::monotonic_ns());
+                drop(share);
                 classified
             }
             Place::Pool => {

@@ -1,6 +1,5 @@
 //! Waiting, as for a disk or another service: time passes and no CPU is used.
 
-use std::cell::Cell;
 use std::thread;
 use std::time::Duration;
 
@@ -8,16 +7,6 @@ use super::loop_hold;
 use super::pool::{Pooled, on_pool};
 use super::sleep;
 use crate::sys::clock;
-
-thread_local! {
-    static BLOCKED_NS: Cell<u64> = const { Cell::new(0) };
-}
-
-/// How long requests with `mode=blocking` have held the calling thread. For the beat of its loop.
-#[must_use]
-pub fn blocked_ns() -> u64 {
-    BLOCKED_NS.get()
-}
 
 /// What waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -88,7 +77,7 @@ impl Io {
             Mode::Blocking => {
                 thread::sleep(delay);
                 let ended = clock::monotonic_ns();
-                BLOCKED_NS.with(|blocked| blocked.set(blocked.get() + (ended - begun)));
+                loop_hold::blocked(ended - begun);
                 loop_hold::held(begun, ended);
                 (0, 0)
             }

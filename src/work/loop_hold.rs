@@ -36,6 +36,18 @@ thread_local! {
     /// Where the newest stretch ends: most requests have not waited for any.
     static LAST_NS: Cell<u64> = const { Cell::new(0) };
     static IS_UNASSIGNED: Cell<bool> = const { Cell::new(false) };
+    static BLOCKED_NS: Cell<u64> = const { Cell::new(0) };
+}
+
+/// For so long of what it held this thread, the request's work computed nothing on it: it slept, or waited for another thread.
+pub fn blocked(more_ns: u64) {
+    BLOCKED_NS.set(BLOCKED_NS.get().saturating_add(more_ns));
+}
+
+/// How long requests have blocked the calling thread. For the beat of its loop.
+#[must_use]
+pub fn blocked_ns() -> u64 {
+    BLOCKED_NS.get()
 }
 
 impl Stretches {

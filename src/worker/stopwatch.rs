@@ -3,7 +3,7 @@
 use crate::maybe_known::MaybeKnown;
 use crate::scoreboard::Late;
 use crate::sys::procfs::{ThreadFile, ThreadTimes};
-use crate::work::io;
+use crate::work::loop_hold;
 
 /// For the worker, on its loop's thread.
 pub struct Stopwatch {
@@ -17,7 +17,7 @@ impl Stopwatch {
     pub fn start() -> Self {
         let mut file = ThreadFile::of_this_thread();
         let last = file.as_mut().and_then(ThreadFile::read).into();
-        Self { file, last, last_blocked_ns: io::blocked_ns() }
+        Self { file, last, last_blocked_ns: loop_hold::blocked_ns() }
     }
 
     /// A beat that came so late, with what the thread has done since the beat before. The rest of that time it slept, or stood
@@ -25,7 +25,7 @@ impl Stopwatch {
     pub fn late(&mut self, lag_ns: u64) -> Late {
         let now: MaybeKnown<ThreadTimes> = self.file.as_mut().and_then(ThreadFile::read).into();
         let more = std::mem::replace(&mut self.last, now).zip(now).map(|(before, now)| now.since(before));
-        let blocked_ns = io::blocked_ns();
+        let blocked_ns = loop_hold::blocked_ns();
         let before_ns = std::mem::replace(&mut self.last_blocked_ns, blocked_ns);
         Late {
             lag_ns,

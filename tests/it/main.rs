@@ -36,6 +36,7 @@ mod frozen_listeners;
 mod held_memory;
 mod http_edges;
 mod ignored_signals;
+mod inference_findings;
 mod inherited_signals;
 mod instance;
 mod instances;

@@ -123,6 +123,9 @@ impl Backend for Embedded {
         match ask.query.place {
             Place::Loop => {
                 let (ran, begun_ns) = run(held, &ask);
+                if let Ok(Found { busy_ns, think_ns, .. }) = &ran.answer.found {
+                    loop_hold::blocked(busy_ns + think_ns);
+                }
                 loop_hold::held(begun_ns, begun_ns + ran.answer.took_ns);
                 ran
             }

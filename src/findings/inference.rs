@@ -1,0 +1,80 @@
+//! How much of what requests take is the model, and how much decoding and resizing the pictures for it.
+
+use super::{Certainty, Finding, Rule, Weight, capital, evidence, in_phase};
+use crate::recording::{Phase, Recording};
+use crate::units::shown::{count, float, microseconds, percent};
+
+/// Fewer pictures say too little.
+const PICTURES: u64 = 20;
+
+/// From here on, it is the model that the service consists of.
+const MOSTLY: f64 = 0.5;
+
+pub fn find(run: &Recording) -> Vec<Finding> {
+    run.phases.iter().filter_map(|phase| of_phase(run, phase)).collect()
+}
+
+fn of_phase(run: &Recording, phase: &Phase) -> Option<Finding> {
+    let routes = phase.figures.as_ref()?.routes.iter().filter(|route| route.spent.infer_ns > 0);
+    let (mut requests, mut decode_ns, mut resize_ns, mut infer_ns, mut service_ns) = (0, 0, 0, 0, 0.0);
+    for route in routes {
+        requests += route.counts.told;
+        decode_ns += route.spent.decode_ns;
+        resize_ns += route.spent.resize_ns;
+        infer_ns += route.spent.infer_ns;
+        // Of those whose handler has said what they have spent.
+        service_ns += route.durations.service.mean_ns()? * float(route.counts.told);
+    }
+    if requests < PICTURES || service_ns <= 0.0 {
+        return None;
+    }
+    let share = |part_ns: u64| (float(part_ns) / service_ns).min(1.0);
+    let mean = |sum_ns: u64| microseconds(float(sum_ns) / float(requests) / 1e3);
+    let sentence = format!(
+        "{}inference is {} of the service of requests with a picture, decoding {} and resizing {}.",
+        in_phase(run, phase),
+        percent(share(infer_ns) * 100.0),
+        percent(share(decode_ns) * 100.0),
+        percent(share(resize_ns) * 100.0),
+    );
+    Some(Finding {
+        rule: Rule::Inference,
+        weight: if share(infer_ns) >= MOSTLY { Weight::Limit } else { Weight::Note },
+        sentence: capital(&sentence),
+        evidence: evidence([
+            ("requests with a picture", count(requests)),
+            ("the model, mean", mean(infer_ns)),
+            ("decoding, mean", mean(decode_ns)),
+            ("resizing, mean", mean(resize_ns)),
+            ("service, mean", microseconds(service_ns / float(requests) / 1e3)),
+        ]),
+        at: Some((phase.from_s, phase.to_s)),
+        certainty: Certainty::Certain,
+        unknown: "what another model, or smaller pictures, would take",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::findings::sketch::{figures, run_with};
+    use crate::recording::Figure;
+
+    fn found(requests: u64, infer_us: u64) -> Vec<Finding> {
+        let mut counted = figures(requests, (1, 1_000));
+        counted.routes[0].counts.told = requests;
+        counted.routes[0].spent.infer_ns = requests * infer_us * 1_000;
+        counted.routes[0].spent.decode_ns = requests * 100_000;
+        find(&run_with(&[(Figure::Rps, &[10.0; 10])], counted))
+    }
+
+    #[test]
+    fn the_model_s_share_of_the_service_is_told() {
+        let finding = &found(100, 800)[0];
+        let expected =
+            "Inference is 80 % of the service of requests with a picture, decoding 10.0 % and resizing 0 %.";
+        assert_eq!((finding.sentence.as_str(), finding.weight), (expected, Weight::Limit));
+        assert_eq!(found(100, 200)[0].weight, Weight::Note);
+        assert!(found(19, 800).is_empty() && found(100, 0).is_empty());
+    }
+}

@@ -1,0 +1,35 @@
+//! The report says how much of the service a model is, and takes a worker that waits for its model for none that somebody stopped.
+
+use crate::support::target::{Target, run};
+
+fn report(path: &str) -> String {
+    let target = Target::start(&["--mode", "single", "--sample-interval", "250ms"]);
+    let picture: &[u8] = include_bytes!("../flags/000-Senegal.jpg");
+    let body = if path.starts_with("/infer") { picture } else { &[] };
+    let mut clients: Vec<_> = (0..4).map(|_| target.connect()).collect();
+    let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n\r\n", body.len());
+    for _ in 0..15 {
+        for client in &mut clients {
+            client.send([head.as_bytes(), body].concat()).unwrap();
+        }
+        assert!(clients.iter_mut().all(|client| client.receive().unwrap().status == 200));
+    }
+    drop(clients);
+    let left = target.end();
+    let directory = left.directory.path().join("run");
+    let (code, report, errors) = run(&["report", "--format", "md", "--output", "-", directory.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{errors}");
+    report
+}
+
+#[test]
+fn a_model_s_share_is_found_where_there_is_one_and_nobody_is_said_to_have_stopped_its_worker() {
+    let found = report("/infer");
+    assert!(
+        found.contains("nference is ") && found.contains("of the service of requests with a picture"),
+        "{found}"
+    );
+    assert!(!found.contains("Something stopped it"), "{found}");
+    let silent = report("/io?ms=2");
+    assert!(!silent.contains("nference is "), "{silent}");
+}
