@@ -43,21 +43,27 @@ pub fn offered() -> Vec<Offered> {
         let is_fixed = path == "/" || EXEMPT.contains(&&*path);
         Offered { method, path, is_fixed }
     };
-    built_in(&Profile::default()).into_iter().map(offer).collect()
+    routes(&Profile::default()).into_iter().map(offer).collect()
 }
 
 /// What the target offers with a profile, whose routes take the place of built-in ones of the same method and pattern.
 #[must_use]
 pub fn routes(profile: &Profile) -> Vec<Route> {
     let added = profile_route::routes(profile);
-    let name = |route: &Route| (route.method.clone(), shape(&route.path));
-    let taken: Vec<(String, String)> = added.iter().map(name).collect();
-    built_in(profile).into_iter().filter(|route| !taken.contains(&name(route))).chain(added).collect()
+    let taken: Vec<(&str, String)> = added.iter().map(|route| (&*route.method, shape(&route.path))).collect();
+    let is_taken = |method: &str, route: &Route| taken.contains(&(method, shape(&route.path)));
+    let mut routes: Vec<Route> =
+        built_in(profile).into_iter().filter(|route| !is_taken(&route.method, route)).collect();
+    // What `GET /` offers are links: where a profile takes GET alone from a route of every method, they are the profile's.
+    let links = routes.iter().filter(|route| route.takes(&Method::GET) && !is_taken("GET", route));
+    let index = index::route(profile, links.flat_map(|route| route.offers));
+    routes.insert(0, index);
+    routes.into_iter().chain(added).collect()
 }
 
 /// What every target offers.
 fn built_in(profile: &Profile) -> Vec<Route> {
-    let mut routes = vec![
+    vec![
         Route::on(&Method::OPTIONS, "/", index::options).described(index::OPTIONS),
         openapi::route(profile),
         Route::plain(docs::PATH, docs::page).described(docs::PAGE_DESCRIPTION),
@@ -87,9 +93,7 @@ fn built_in(profile: &Profile) -> Vec<Route> {
         Route::any("/delay/{d}", delay::delay).described(delay::DESCRIPTION),
         Route::instant("/plaintext", techempower::plaintext).described(techempower::PLAINTEXT),
         Route::instant("/json", techempower::json).described(techempower::AS_JSON),
-    ];
-    routes.insert(0, index::route(profile, &routes));
-    routes
+    ]
 }
 
 #[cfg(test)]

@@ -123,6 +123,12 @@ impl Route {
         Undescribed { method, path, handler, asks_nothing: false, instant: None }
     }
 
+    /// Whether it answers requests of this method; HEAD apart.
+    #[must_use]
+    pub fn takes(&self, method: &Method) -> bool {
+        self.method == ANY || self.method == method.as_str()
+    }
+
     /// Its part of the API's document, where its path is spelled so.
     #[must_use]
     pub fn describe(&self, path: &str, limits: &Limits) -> Described {

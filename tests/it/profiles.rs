@@ -104,6 +104,25 @@ fn steps_are_done_in_order_and_the_answer_is_as_said() {
     }
 }
 
+/// Whatever the profile calls the parts of its paths.
+#[test]
+fn what_it_replaces_is_offered_no_more() {
+    const TAKEN: &str = "
+[[route]]
+path = '/bytes/{size}'
+[[route]]
+path = '/delay/{wait}'
+[[route]]
+method = 'POST'
+path = '/cpu'
+";
+    let target = start(TAKEN, MODES[0]);
+    let page = target.connect().get("/").unwrap().text();
+    assert!(page.contains("GET /bytes/{size} ") && page.contains("GET /delay/{wait} "), "{page}");
+    assert!(!page.contains("/bytes/1MiB") && !page.contains("/delay/0.5"), "{page}");
+    assert!(page.contains("GET /cpu?"), "who takes POST leaves GET: {page}");
+}
+
 #[test]
 fn every_built_in_one_starts_and_serves_its_routes() {
     let offered = offered();

@@ -35,8 +35,8 @@ struct Offers {
     others: Vec<(&'static str, &'static str)>,
 }
 
-/// The route: version, arrangement and what is here, `others` among it.
-pub fn route(profile: &Profile, others: &[Route]) -> Route {
+/// The route: version, arrangement and what is here, among it the `others` that the profile has left in their places.
+pub fn route<'a>(profile: &Profile, others: impl Iterator<Item = &'a (&'static str, &'static str)>) -> Route {
     let offers = Arc::new(Offers::new(profile, others));
     let handler = move |State(target): State<Target>, headers: HeaderMap| async move {
         let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("");
@@ -63,7 +63,7 @@ pub async fn options() -> impl IntoResponse {
 }
 
 impl Offers {
-    fn new(profile: &Profile, others: &[Route]) -> Self {
+    fn new<'a>(profile: &Profile, others: impl Iterator<Item = &'a (&'static str, &'static str)>) -> Self {
         let Profile { name, summary, routes, .. } = profile;
         let heading = match (&**name, &**summary) {
             ("" | DEFAULT, _) => String::new(),
@@ -76,13 +76,9 @@ impl Offers {
             route.methods.iter().map(of_method).collect::<Vec<_>>()
         };
         let routes: Vec<_> = routes.iter().flat_map(of).collect();
-        let is_replaced = |path: &str| {
-            let path = path.split('?').next();
-            routes.iter().any(|(method, taken, _)| method == "GET" && path == Some(taken))
-        };
         let mut offered: Vec<(&str, &str)> = Vec::new();
-        for offer in others.iter().flat_map(|route| route.offers).filter(|(path, _)| !is_replaced(path)) {
-            // A route of two methods says the same of both.
+        for offer in others {
+            // Two paths may be the same route.
             if !offered.contains(offer) {
                 offered.push(*offer);
             }
