@@ -27,7 +27,7 @@ pub use events::Event;
 pub use faulty::{Faulty, Open};
 pub use figure::Figure;
 pub use gap::Gap;
-pub use level::{FULL_PCT, Level, Stay, Watch};
+pub use level::{FULL_PCT, Level, Stay, Watch, has_load};
 pub use many::Instance;
 pub use outcomes::Outcome;
 pub use phases::Phase;

@@ -60,7 +60,7 @@ fn exhausted(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Finding>
         },
     );
     let sentence = format!("{}{waited}{in_vain}", in_phase(run, phase));
-    let most = |figure| run.target.ended_between(figure, (phase.from_s, phase.to_s)).most();
+    let most = |figure| run.target.within(figure, phase.period()).most();
     Some(Finding {
         rule: Rule::Database,
         weight: if share >= Some(MOSTLY) || counts.db_timeouts > 0 { Weight::Limit } else { Weight::Note },
@@ -78,7 +78,7 @@ fn exhausted(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Finding>
             ("connections in use, most in a row", or_unknown(most(Figure::DbInUse), number)),
             ("waiting for one, most in a row", or_unknown(most(Figure::DbWaiting), number)),
         ]),
-        at: Some((phase.from_s, phase.to_s)),
+        at: Some(phase.period()),
         certainty: Certainty::Certain,
         unknown: "whether more connections would have helped: a database that is busy itself only gets slower",
     })
@@ -116,7 +116,7 @@ fn one_at_a_time(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Find
             ("the database took, altogether", microseconds(answer_us)),
             (waiting, microseconds(busy_us)),
         ]),
-        at: Some((phase.from_s, phase.to_s)),
+        at: Some(phase.period()),
         certainty: Certainty::Certain,
         unknown: if is_server {
             "which transactions held the rows; and waits of updates, which are not told from their work"
@@ -159,7 +159,7 @@ fn missing_index(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Find
             ("a query with one took, mean", or_unknown(other_us, microseconds)),
             ("rows of the table", or_unknown(run.about.number("/config/db_rows"), number)),
         ]),
-        at: Some((phase.from_s, phase.to_s)),
+        at: Some(phase.period()),
         certainty: if other_us.is_some() { Certainty::Likely } else { Certainty::Possible },
         unknown: "what an index would cost the queries that write",
     })
@@ -170,7 +170,7 @@ fn computes(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Finding> 
     if counts.db_measured < QUERIES {
         return None;
     }
-    let cpu_pct = run.target.ended_between(Figure::Cpu, (phase.from_s, phase.to_s)).mean()?;
+    let cpu_pct = run.target.within(Figure::Cpu, phase.period()).mean()?;
     let (target_us, database_us) = (cpu_pct * 1e4 * phase.seconds(), float(counts.db_cpu_us));
     let is_server = run.about.text("/database/kind") == Some("postgresql");
     let all_us = if is_server { target_us + database_us } else { target_us };
@@ -195,7 +195,7 @@ fn computes(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Finding> 
             ("CPU of the target", microseconds(target_us)),
             ("a query took, mean", or_unknown(mean(counts.db_answer_us, counts.db_answered), microseconds)),
         ]),
-        at: Some((phase.from_s, phase.to_s)),
+        at: Some(phase.period()),
         certainty: Certainty::Certain,
         unknown: if is_server {
             "what the server's other processes used, such as its writer and its vacuum"

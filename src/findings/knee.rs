@@ -179,10 +179,7 @@ fn other_routes(run: &Recording, one: &Level, other: &Level) -> f64 {
     let requests = |level: &Level, route: &Route| -> f64 {
         let gains = route.series.gains(Figure::Requests);
         let rows = route.series.stretches().iter().zip(gains);
-        let within = |stretch: &Stretch| {
-            let middle_s = f64::midpoint(stretch.from_s, stretch.to_s);
-            level.spans.iter().any(|(from_s, to_s)| (*from_s..*to_s).contains(&middle_s))
-        };
+        let within = |stretch: &Stretch| level.spans.iter().any(|span| stretch.is_within(*span));
         rows.filter(|(stretch, _)| within(stretch)).filter_map(|(_, gain)| gain).sum()
     };
     let of = |level: &Level| -> Vec<f64> { run.routes.iter().map(|route| requests(level, route)).collect() };

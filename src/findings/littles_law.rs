@@ -121,7 +121,7 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Durations<Distribution>) 
                 or_unknown(arrivals.map(|these| these.dispersion), number),
             ),
         ]),
-        at: Some((phase.from_s, phase.to_s)),
+        at: Some(phase.period()),
         certainty: if agrees && busy <= MORE { Certainty::Likely } else { Certainty::Possible },
         unknown: "what in-flight requests and connections did between two rows; and whether clients thought, or could not keep up",
     })
@@ -146,9 +146,8 @@ fn mean_open(run: &Recording, phase: &Phase) -> Option<f64> {
 
 /// The mean of a gauge over the rows of a phase, and how many there were.
 fn mean_in(run: &Recording, phase: &Phase, figure: Figure) -> Option<(f64, u64)> {
-    let within = run.target.of(figure).filter(|(stretch, cell)| {
-        stretch.to_s > phase.from_s && stretch.to_s <= phase.to_s && cell.mean().is_some()
-    });
+    let rows = run.target.of(figure);
+    let within = rows.filter(|(stretch, cell)| stretch.is_within(phase.period()) && cell.mean().is_some());
     let (sum, seconds, rows) = within.fold((0.0, 0.0, 0), |(sum, seconds, rows), (stretch, cell)| {
         let mean = cell.mean().unwrap_or_default();
         (sum + mean * stretch.seconds(), seconds + stretch.seconds(), rows + stretch.rows)

@@ -38,7 +38,7 @@ fn of_phase(run: &Recording, phase: &Phase) -> Option<(f64, Finding)> {
     if wait_us < WORTH_US || share < HARDLY {
         return None;
     }
-    let most = |figure| run.target.ended_between(figure, (phase.from_s, phase.to_s)).most();
+    let most = |figure| run.target.within(figure, phase.period()).most();
     let threads = run.about.number("/config/pool_threads");
     let of_so_many = threads.map_or_else(String::new, |threads| format!(" (--pool-threads {})", number(threads)));
     let sentence = format!(
@@ -59,7 +59,7 @@ fn of_phase(run: &Recording, phase: &Phase) -> Option<(f64, Finding)> {
             ("threads busy, most in a row", or_unknown(most(Figure::PoolBusy), number)),
             ("waiting for a thread, most in a row", or_unknown(most(Figure::PoolQueued), number)),
         ]),
-        at: Some((phase.from_s, phase.to_s)),
+        at: Some(phase.period()),
         certainty: Certainty::Certain,
         unknown: "whether more threads would have helped: work that sleeps does not mind company, work that computes shares the processors",
     };

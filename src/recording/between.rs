@@ -20,10 +20,10 @@ impl Series {
         is_known.then(|| sum / seconds)
     }
 
-    /// A figure in all stretches that end after one moment, and at another at the latest.
+    /// A figure in all stretches that belong to the time from one moment to another.
     #[must_use]
-    pub fn ended_between(&self, figure: Figure, (from_s, to_s): (f64, f64)) -> Cell {
-        let within = self.of(figure).filter(|(stretch, _)| stretch.to_s > from_s && stretch.to_s <= to_s);
+    pub fn within(&self, figure: Figure, period: (f64, f64)) -> Cell {
+        let within = self.of(figure).filter(|(stretch, _)| stretch.is_within(period));
         within.fold(Cell::default(), |sum, (_, cell)| sum.and(cell))
     }
 

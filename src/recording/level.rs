@@ -65,22 +65,29 @@ pub struct Level {
     from_pct: f64,
     reading: Reading,
     while_: While,
+    /// What is full at this level; none where it is no resource of which requests need a part.
+    resource: Option<&'static str>,
 }
 
 impl Level {
     const fn of(figure: Figure, whole: Whole, reading: Reading) -> Self {
-        Self { figure, whole, from_pct: FULL_PCT, reading, while_: While::Load }
+        Self { figure, whole, from_pct: FULL_PCT, reading, while_: While::Load, resource: None }
+    }
+
+    const fn called(self, resource: &'static str) -> Self {
+        Self { resource: Some(resource), ..self }
     }
 
     /// Of the whole target.
     pub const OF_THE_TARGET: &[Self] = &[
-        Self::of(Figure::HostCpu, Whole::Hundred, Reading::Mean),
-        Self::of(Figure::Quota, Whole::Hundred, Reading::Mean),
+        Self::of(Figure::HostCpu, Whole::Hundred, Reading::Mean).called("CPU of the machine"),
+        Self::of(Figure::Quota, Whole::Hundred, Reading::Mean).called("CPU quota of the control group"),
         Self::of(Figure::HostMemory, Whole::Hundred, Reading::Sample),
         Self::of(Figure::GroupMemory, Whole::Figure(Figure::GroupMemoryLimit), Reading::Sample),
         // What waits to be accepted is load, and nothing else moves while nobody accepts.
         Self {
             while_: While::Always,
+            resource: Some("accept queue"),
             ..Self::of(Figure::AcceptQueue, Whole::Figure(Figure::AcceptQueueLimit), Reading::Sample)
         },
         Self {
@@ -93,13 +100,27 @@ impl Level {
     /// Of a slot: its event loop, its core, and its own room for requests in flight, where that is known.
     #[must_use]
     pub fn of_a_worker(max_inflight: Option<f64>) -> Vec<Self> {
-        let room = max_inflight.map(|limit| Self::of(Figure::InFlight, Whole::Limit(limit), Reading::Sample));
-        let event_loop = Self::of(Figure::LoopBusy, Whole::Hundred, Reading::MeanCountedLate);
+        const ROOM: &str = "room for requests in flight (--max-inflight)";
+        let room = |limit| Self::of(Figure::InFlight, Whole::Limit(limit), Reading::Sample).called(ROOM);
+        let room = max_inflight.map(room);
+        let event_loop = Self::of(Figure::LoopBusy, Whole::Hundred, Reading::MeanCountedLate).called("event loop");
         [event_loop, Self::of(Figure::Cpu, Whole::Hundred, Reading::Mean)].into_iter().chain(room).collect()
     }
 
+    /// Of the pool of database connections, of so many.
+    #[must_use]
+    pub fn of_connections(limit: f64) -> Self {
+        Self::of(Figure::DbInUse, Whole::Limit(limit), Reading::Sample).called("database connections (--db-pool)")
+    }
+
+    /// What is full at this level.
+    #[must_use]
+    pub fn resource(&self) -> Option<&'static str> {
+        self.resource
+    }
+
     /// In per cent; not a number where unknown.
-    fn share(&self, row: &impl Fn(Figure) -> f64) -> f64 {
+    pub fn share(&self, row: &impl Fn(Figure) -> f64) -> f64 {
         let part = row(self.figure);
         match self.whole {
             Whole::Hundred => part,
@@ -111,7 +132,7 @@ impl Level {
     fn looks_at(&self, row: &impl Fn(Figure) -> f64) -> bool {
         match self.while_ {
             While::Always => true,
-            While::Load => row(Figure::Rps) > 0.0 || row(Figure::InFlight) > 0.0,
+            While::Load => has_load(row),
         }
     }
 
@@ -120,6 +141,11 @@ impl Level {
         let is_one_row_enough = self.reading != Reading::Sample && seconds >= LONG_SECONDS;
         is_one_row_enough || (rows >= ROWS && seconds >= SECONDS)
     }
+}
+
+/// Whether a request was finished or in flight in a row.
+pub fn has_load(row: &impl Fn(Figure) -> f64) -> bool {
+    row(Figure::Rps) > 0.0 || row(Figure::InFlight) > 0.0
 }
 
 /// A time for which a figure stayed at a level or above.

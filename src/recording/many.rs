@@ -12,7 +12,9 @@ mod ticks;
 use std::path::{Path, PathBuf};
 
 use super::table;
-use super::{Event, Figure, Gap, Level, Recording, Route, STRETCHES, STRETCHES_OF_A_PART, Series, When, Worker};
+use super::{
+    Event, Figure, Gap, Level, Phase, Recording, Route, STRETCHES, STRETCHES_OF_A_PART, Series, When, Worker,
+};
 use crate::run_files::{LATENCY, RESOURCES, ROUTES};
 use crate::units::shown::{float, number, span};
 
@@ -69,10 +71,7 @@ pub fn read(directories: &[PathBuf], told: &(dyn Fn(u64) + Sync)) -> Result<Reco
         .iter()
         .map(|run| ticks::Source { name: &run.name, directory: &run.recording.directory, from_s: run.from_s })
         .collect();
-    let phase_at = |tick: u64| {
-        let middle_s = (float(tick) - 0.5) * tick_s;
-        phases.iter().rposition(|phase| phase.from_s <= middle_s).unwrap_or(0)
-    };
+    let phase_at = |tick: u64| Phase::at(&phases, (float(tick) - 0.5) * tick_s).unwrap_or(0);
     // The last tick is no longer than the runs.
     let end_s = runs.iter().map(|run| run.to_s).fold(0.0, f64::max);
     let when = |tick: u64| {

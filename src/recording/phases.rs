@@ -44,6 +44,18 @@ impl Phase {
     pub fn seconds(&self) -> f64 {
         self.to_s - self.from_s
     }
+
+    /// From when to when it is.
+    #[must_use]
+    pub fn period(&self) -> (f64, f64) {
+        (self.from_s, self.to_s)
+    }
+
+    /// The place of the phase that goes on at a moment, as phases follow each other.
+    #[must_use]
+    pub fn at(phases: &[Self], moment_s: f64) -> Option<usize> {
+        phases.iter().rposition(|phase| phase.from_s <= moment_s)
+    }
 }
 
 /// The phases, one after the other, as the rows of a file tell them: a row is of the phase in which it ends.

@@ -28,6 +28,18 @@ impl Stretch {
     pub fn seconds(&self) -> f64 {
         self.to_s - self.from_s
     }
+
+    /// Its middle, which decides where it belongs: a row that begins in one phase and ends in the next is of one of them.
+    #[must_use]
+    pub fn middle_s(&self) -> f64 {
+        f64::midpoint(self.from_s, self.to_s)
+    }
+
+    /// Whether it belongs to the time from one moment to another.
+    #[must_use]
+    pub fn is_within(&self, (from_s, to_s): (f64, f64)) -> bool {
+        (from_s..to_s).contains(&self.middle_s())
+    }
 }
 
 /// Figures over time.

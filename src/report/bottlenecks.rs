@@ -1,7 +1,7 @@
 //! The table of bottlenecks: in each phase with load, the resource that was nearest to its limit, and whether it was used up.
 
 use super::table::{Table, numbers, words};
-use crate::recording::{FULL_PCT, Figure, Phase, Recording, Series};
+use crate::recording::{FULL_PCT, Level, Phase, Recording, Series, has_load};
 use crate::units::shown::percent;
 
 /// What stays at its limit for this share of the time under load is used up.
@@ -45,49 +45,33 @@ struct Use {
 
 fn uses(run: &Recording, phase: &Phase) -> Vec<Use> {
     let several = run.workers.len() > 1;
-    let of_worker = |what: &str, slot: &str| {
-        if several { format!("{what} of worker {slot}") } else { format!("{what} of the worker") }
-    };
     let room = run.about.number("/config/max_inflight");
     let of_workers = run.workers.iter().flat_map(|worker| {
-        let event_loop =
-            Use::of(&worker.series, phase, of_worker("event loop", &worker.slot), Figure::LoopBusy, 100.0);
-        let room = room.and_then(|room| {
-            let name = of_worker("room for requests in flight (--max-inflight)", &worker.slot);
-            Use::of(&worker.series, phase, name, Figure::InFlight, room)
-        });
-        [event_loop, room]
+        let whose = if several { format!(" of worker {}", worker.slot) } else { " of the worker".to_owned() };
+        let levels = Level::of_a_worker(room).into_iter();
+        levels.filter_map(move |level| Use::of(&worker.series, phase, &level, &whose))
     });
-    let target =
-        |name: &str, figure, limit: Option<f64>| Use::of(&run.target, phase, name.to_owned(), figure, limit?);
-    let queue = run.target.whole(Figure::AcceptQueueLimit).most();
-    let connections = run.about.number("/database/connections");
-    let of_target = [
-        target("CPU of the machine", Figure::HostCpu, Some(100.0)),
-        target("CPU quota of the control group", Figure::Quota, Some(100.0)),
-        target("accept queue", Figure::AcceptQueue, queue),
-        target("database connections (--db-pool)", Figure::DbInUse, connections),
-    ];
-    of_workers.chain(of_target).flatten().collect()
+    let connections = run.about.number("/database/connections").map(Level::of_connections);
+    let of_target = Level::OF_THE_TARGET.iter().copied().chain(connections);
+    of_workers.chain(of_target.filter_map(|level| Use::of(&run.target, phase, &level, ""))).collect()
 }
 
 impl Use {
-    /// `None` where it is unknown, or there was no load.
-    fn of(series: &Series, phase: &Phase, name: String, figure: Figure, limit: f64) -> Option<Self> {
-        let loaded = series.of(Figure::Rps).zip(series.of(Figure::InFlight));
-        let is_loaded = loaded.map(|((_, rps), (_, in_flight))| {
-            [rps, in_flight].iter().any(|cell| cell.most().is_some_and(|most| most > 0.0))
+    /// `None` for what is no resource, where it is unknown, or where there was no load.
+    fn of(series: &Series, phase: &Phase, level: &Level, whose: &str) -> Option<Self> {
+        let name = format!("{}{whose}", level.resource()?);
+        let rows = series.stretches().iter().enumerate().filter(|(number, stretch)| {
+            let most = |figure| series.cell(*number, figure).most().unwrap_or(f64::NAN);
+            stretch.seconds() > 0.0 && stretch.is_within(phase.period()) && has_load(&most)
         });
-        let rows = series.of(figure).zip(is_loaded).filter(|((stretch, _), is_loaded)| {
-            let middle_s = f64::midpoint(stretch.from_s, stretch.to_s);
-            *is_loaded && stretch.seconds() > 0.0 && middle_s >= phase.from_s && middle_s < phase.to_s
+        let shares = rows.filter_map(|(number, stretch)| {
+            let share = level.share(&|figure| series.cell(number, figure).mean().unwrap_or(f64::NAN));
+            share.is_finite().then_some((stretch.seconds(), share))
         });
-        let shares =
-            rows.filter_map(|((stretch, cell), _)| Some((stretch.seconds(), cell.mean()? / limit * 100.0)));
         let (seconds, used, full) = shares.fold((0.0, 0.0, 0.0), |(seconds, used, full), (row_s, share)| {
             (seconds + row_s, used + share * row_s, full + if share >= FULL_PCT { row_s } else { 0.0 })
         });
-        (seconds > 0.0 && limit > 0.0).then(|| Self { name, mean_pct: used / seconds, full: full / seconds })
+        (seconds > 0.0).then(|| Self { name, mean_pct: used / seconds, full: full / seconds })
     }
 }
 
@@ -95,7 +79,7 @@ impl Use {
 mod tests {
     use super::*;
     use crate::findings::sketch::{run, worker};
-    use crate::recording::About;
+    use crate::recording::{About, Figure};
 
     #[test]
     fn each_phase_has_what_was_nearest_to_its_limit() {

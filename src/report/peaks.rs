@@ -1,7 +1,7 @@
 //! The table of peaks: the most that a figure was in any row, and when that was.
 
 use super::table::{NONE, Table, numbers, words};
-use crate::recording::{Figure, Recording};
+use crate::recording::{Figure, Phase, Recording};
 use crate::units::shown::{bytes, clock, microseconds, number, percent};
 
 type Shown = fn(f64) -> String;
@@ -22,9 +22,7 @@ pub fn table(run: &Recording) -> Table {
         let cells = run.target.of(*figure).filter_map(|(stretch, cell)| Some((stretch, cell.most()?)));
         // The first of several that are alike.
         let (stretch, most) = cells.reduce(|peak, next| if next.1 > peak.1 { next } else { peak })?;
-        let middle_s = f64::midpoint(stretch.from_s, stretch.to_s);
-        let phase = run.phases.iter().rfind(|phase| phase.from_s <= middle_s);
-        let phase = phase.map_or(NONE, |phase| &phase.name);
+        let phase = Phase::at(&run.phases, stretch.middle_s()).map_or(NONE, |place| &run.phases[place].name);
         Some(vec![(*name).to_owned(), shown(most), clock(stretch.from_s), clock(stretch.to_s), phase.to_owned()])
     });
     Table {
@@ -40,7 +38,7 @@ pub fn table(run: &Recording) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recording::{Phase, Series, When};
+    use crate::recording::{Series, When};
 
     #[test]
     fn each_peak_has_its_time_and_its_phase() {

@@ -88,7 +88,7 @@ fn row(run: &Recording, phase: &Phase, ends_with: Option<&Totals>) -> Vec<String
         shown(errors, number),
     ];
     row.extend(durations(&recorded.service, &recorded.latency));
-    row.push(shown(run.target.mean_between(Figure::Cpu, (phase.from_s, phase.to_s)), percent));
+    row.push(shown(run.target.mean_between(Figure::Cpu, phase.period()), percent));
     row.push(shown(most(run, phase, Figure::Rss), bytes));
     row
 }

@@ -106,8 +106,8 @@ impl<'a> Measured<'a> {
         let ends = loaded.fold(None, |ends: Option<(f64, f64)>, (stretch, _)| {
             Some((ends.map_or(stretch.from_s, |(from_s, _)| from_s), stretch.to_s))
         });
-        let (from_s, to_s) = ends.unwrap_or((phase.from_s, phase.to_s));
-        let cell = |figure| run.target.ended_between(figure, (phase.from_s, phase.to_s));
+        let (from_s, to_s) = ends.unwrap_or(phase.period());
+        let cell = |figure| run.target.within(figure, phase.period());
         Self {
             phase: &phase.name,
             counted: phase.figures.as_ref().map(Counted::of),
