@@ -63,6 +63,20 @@ fn flags_are_told_by_both_models_as_bodies_and_in_forms() {
     }
 }
 
+/// Green, yellow and red from the left is Mali's; from the right it is Guinea's.
+#[test]
+fn a_picture_is_turned_as_its_camera_says() {
+    let target = Target::start(&["--mode", "single"]);
+    let mali = pictures().into_iter().find(|(label, _)| label == "Mali").unwrap().1;
+    let entry = [&[0x12, 1, 3, 0, 1, 0, 0, 0, 3, 0, 0, 0][..], &[0; 4]].concat();
+    let exif = [b"Exif\0\0II*\0\x08\0\0\0\x01\0", &entry[..]].concat();
+    let length = u16::try_from(exif.len() + 2).unwrap().to_be_bytes();
+    let turned = [&mali[..2], &[0xFF, 0xE1], &length, &exif, &mali[2..]].concat();
+    for (picture, class) in [(&mali, "Mali"), (&turned, "Guinea")] {
+        assert_eq!(post(&mut target.connect(), "/infer", "", picture).json()["class"], class);
+    }
+}
+
 #[test]
 fn a_picture_that_comes_again_is_answered_from_what_was_kept() {
     let target = Target::start(&["--mode", "single"]);
@@ -252,4 +266,81 @@ fn a_model_that_cant_be_used_is_refused_at_the_start_with_a_sentence() {
     let (code, _, errors) =
         outcome(&mut command(&["--model", "/nowhere.onnx", "--duration", "1ms"], Path::new("/tmp")));
     assert!(code == Some(2) && errors.contains("/nowhere.onnx"), "{errors}");
+}
+
+/// A field of a protocol buffer: a message, a text or bytes.
+fn field(number: u8, content: &[u8]) -> Vec<u8> {
+    [&[number << 3 | 2][..], &varint(content.len() as u64), content].concat()
+}
+
+/// One that is a number.
+fn number(field: u8, value: u64) -> Vec<u8> {
+    [&[field << 3][..], &varint(value)].concat()
+}
+
+fn varint(mut value: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    while value > 0x7F {
+        bytes.extend(u8::try_from(value & 0x7F | 0x80));
+        value >>= 7;
+    }
+    bytes.extend(u8::try_from(value));
+    bytes
+}
+
+/// Name and shape of an input or output of float32; 0 is any number.
+fn tensor(name: &str, shape: &[u64]) -> Vec<u8> {
+    let dimension = |size: &u64| field(1, &if *size == 0 { field(2, b"batch") } else { number(1, *size) });
+    let dimensions: Vec<u8> = shape.iter().flat_map(dimension).collect();
+    let kind = field(1, &[number(1, 1), field(2, &dimensions)].concat());
+    [field(1, name.as_bytes()), field(2, &kind)].concat()
+}
+
+/// An ONNX file: the picture times a factor, and the mean of each plane.
+fn onnx(input: &[u64], factor: &[u8]) -> Vec<u8> {
+    let node = |kind: &str, inputs: &[&str], output: &str| {
+        let inputs: Vec<u8> = inputs.iter().flat_map(|input| field(1, input.as_bytes())).collect();
+        field(1, &[inputs, field(2, output.as_bytes()), field(4, kind.as_bytes())].concat())
+    };
+    let graph = [
+        node("Mul", &["image", "factor"], "times"),
+        node("GlobalAveragePool", &["times"], "means"),
+        node("Flatten", &["means"], "scores"),
+        field(2, b"graph"),
+        field(5, factor),
+        field(11, &tensor("image", input)),
+        field(12, &tensor("scores", &[0, 3])),
+    ];
+    [number(1, 8), field(8, &number(2, 13)), field(7, &graph.concat())].concat()
+}
+
+/// A factor of this value in the file.
+fn factor(value: f32) -> Vec<u8> {
+    [number(2, 1), field(8, b"factor"), field(9, &value.to_le_bytes())].concat()
+}
+
+#[test]
+fn a_model_of_another_shape_without_its_weights_or_with_no_numbers_is_refused() {
+    let (_directory, file) = with_model(&onnx(&[0, 3, 8, 8], &factor(1.0)), Some("red\ngreen\nblue\n"));
+    let target = Target::start(&["--mode", "single", "--model", &file]);
+    // Most of a red picture is red.
+    let italy = &pictures().into_iter().find(|(label, _)| label == "Albania").unwrap().1;
+    assert_eq!(post(&mut target.connect(), "/infer", "", italy).json()["class"], "red");
+    drop(target);
+    let external = [
+        number(2, 1),
+        field(8, b"factor"),
+        field(13, &[field(1, b"location"), field(2, b"weights.bin")].concat()),
+        number(14, 1),
+    ];
+    for (model, says) in [
+        (onnx(&[0, 1, 8, 8], &factor(1.0)), "allowed is one input of float32 [batch, 3, height, width]"),
+        (onnx(&[0, 3, 8, 5_000], &factor(1.0)), "up to 1024"),
+        (onnx(&[0, 3, 8, 8], &factor(f32::NAN)), "no number (NaN)"),
+        (onnx(&[0, 3, 8, 8], &external.concat()), "holds its weights itself"),
+    ] {
+        let (directory, file) = with_model(&model, None);
+        let (code, _, errors) = outcome(&mut command(&["--model", &file, "--duration", "1ms"], directory.path()));
+        assert!(code == Some(2) && errors.contains(says), "{says}: {code:?} {errors}");
+    }
 }
