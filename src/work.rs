@@ -44,7 +44,7 @@ pub enum Done {
     /// It asked a database.
     Database(database::Queried),
     /// It said what is in a picture.
-    Inference(inference::Classified),
+    Inference(Box<inference::Classified>),
 }
 
 impl Work {

@@ -98,7 +98,7 @@ fn each_field<'d>(done: &'d Done, mut take: impl FnMut(&'static str, Field<'d>))
                 pool_ns: _,
                 io_ns: _,
                 kept,
-            } = done;
+            } = &**done;
             let best = top.first();
             take("class", Field::Text(best.map_or("", |best| &best.class)));
             take("score", Field::Score(best.map_or(0.0, |best| best.score)));

@@ -32,7 +32,7 @@ pub const DESCRIPTION: Description = Description {
                 spot.limits.pixels
             ))
             .reads_bytes()
-            .response("200", measured("What is in it", JSON, schema(&Done::Inference(Classified::default()))))
+            .response("200", measured("What is in it", JSON, schema(&Done::Inference(Box::default()))))
             .refuses(ALWAYS)
             .refuses(&[415])
     },
@@ -61,7 +61,7 @@ pub async fn run(target: &Target, ask: Ask, sent: Sent, exchange: &Exchange) -> 
     if let Some(is_kept) = classified.kept {
         target.looked_in_cache(is_kept);
     }
-    Ok(Done::Inference(Classified { io_ns, ..classified }))
+    Ok(Done::Inference(Box::new(Classified { io_ns, ..classified })))
 }
 
 /// The answer to a picture that can't be classified.

@@ -33,7 +33,6 @@ use crate::scoreboard::RATE_LIMITED_STATUS;
 use crate::sys::clock;
 use crate::work::cpu::Computed;
 use crate::work::database::Queried;
-use crate::work::inference::Classified;
 use crate::work::io::{Io, Waited};
 use crate::work::memory::Held;
 use crate::work::payload::{self, DEFAULT_SEED, Payload};
@@ -203,7 +202,7 @@ pub fn schema(route: &profile::Route) -> RefOr<Schema> {
         Done::Io(Waited::default()),
         Done::Memory(Held::default()),
         Done::Database(Queried::default()),
-        Done::Inference(Classified::default()),
+        Done::Inference(Box::default()),
     ];
     let either = each.iter().fold(OneOfBuilder::new(), |either, done| either.item(answer::schema(done)));
     let steps = ObjectBuilder::new()
