@@ -29,8 +29,9 @@ impl RunModel {
     /// # Errors
     /// See above.
     pub fn prepare(config: &Config, signals: (&Signals, &Inherited)) -> Result<Self, Result<EarlyEnd, String>> {
-        // Each worker has one thread for its model. What runs it would start as many as there are cores beside it.
-        process::set_variable(THREADS_VARIABLE, "1").map_err(|error| Err(error.to_string()))?;
+        // Each worker has one thread for its model. What runs it starts as many as there are cores beside it, which would idle,
+        // unless it is told not to; that is only safe, and only done, where /proc says that this process has one thread.
+        let _ = process::set_variable(THREADS_VARIABLE, "1");
         let Some(file) = &config.model else { return Ok(Self { given: None }) };
         let flag = |sentence: String| Err(format!("--model {}: {sentence}", file.display()));
         let given = Given::read(file).map_err(flag)?;
