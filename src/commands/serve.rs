@@ -39,7 +39,8 @@ use crate::sys::{clock, process, procfs};
 use crate::units::Bytes;
 use crate::units::shown::{amount, float};
 use crate::worker::{self, Assignment, Settings};
-use database::{Prepared, RunDatabase};
+use child::Prepared;
+use database::RunDatabase;
 use model::RunModel;
 pub use reread::Resolve;
 use run_directory::RunDirectory;
@@ -123,16 +124,14 @@ fn serve(
         screen.complain(&format!("signal {} came before the {what} was ready; nothing was run", end.signal()));
         Ok(end.exit_code())
     };
-    let model = match RunModel::prepare(config, (&signals, &inherited)) {
-        Ok(model) => model,
-        Err(Ok(end)) => return interrupted(sockets, end, "model"),
-        Err(Err(sentence)) => return Err(sentence),
+    let model = match RunModel::prepare(config, (&signals, &inherited))? {
+        Prepared::Ready(model) => model,
+        Prepared::Interrupted(end) => return interrupted(sockets, end, "model"),
     };
     let addresses = sockets.addresses();
     let directory = RunDirectory::make(config)?;
     let database = match RunDatabase::prepare(config, &profile, &directory, (&signals, &inherited), screen)? {
-        Prepared::None => None,
-        Prepared::Ready(database) => Some(Arc::new(database)),
+        Prepared::Ready(database) => database.map(Arc::new),
         Prepared::Interrupted(end) => return interrupted(sockets, end, "database"),
     };
     let record = record(config, &profile, command, (descriptors, started_ns), &sockets, database.as_deref());

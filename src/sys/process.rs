@@ -79,6 +79,8 @@ impl fmt::Display for Exit {
     }
 }
 
+/// Refuses to do something in a process with more than one thread.
+///
 /// # Errors
 /// `Other` when there is a second thread, or nobody can say.
 fn be_alone(what: &str) -> io::Result<()> {

@@ -23,6 +23,14 @@ pub enum Ended {
     Interrupted(EarlyEnd),
 }
 
+/// How the preparation of something that a run needs has ended.
+pub enum Prepared<T> {
+    /// It is there.
+    Ready(T),
+    /// A signal ended the run meanwhile.
+    Interrupted(EarlyEnd),
+}
+
 /// Has a forked child do `work`, and waits for its end.
 ///
 /// # Errors

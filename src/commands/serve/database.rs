@@ -9,13 +9,12 @@ use std::io::{self, IsTerminal};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
-use super::child::{Ended, in_child};
+use super::child::{Ended, Prepared, in_child};
 use super::run_directory::RunDirectory;
 use super::screen::Screen;
 use crate::config::{Config, DatabaseChoice};
 use crate::profile::Profile;
 use crate::run_files;
-use crate::supervisor::EarlyEnd;
 use crate::sys::inherited::Inherited;
 use crate::sys::signals::Signals;
 use crate::work::database::embedded::{self, Embedded, JOURNAL, SYNCHRONOUS};
@@ -33,16 +32,6 @@ pub struct RunDatabase {
     reached: Option<Reached>,
 }
 
-/// How the preparation of the database ended.
-pub enum Prepared {
-    /// The run has none.
-    None,
-    /// The run has this one.
-    Ready(RunDatabase),
-    /// A signal ended the run during the preparation.
-    Interrupted(EarlyEnd),
-}
-
 impl RunDatabase {
     /// Makes and fills the database, if a flag or the profile asks for one.
     ///
@@ -54,7 +43,7 @@ impl RunDatabase {
         directory: &RunDirectory,
         signals: (&Signals, &Inherited),
         screen: Screen,
-    ) -> Result<Prepared, String> {
+    ) -> Result<Prepared<Option<Self>>, String> {
         if let DatabaseChoice::Server(url) = config.database() {
             let (timeout, seed, rows) = (config.db_timeout, config.seed, config.db_rows);
             let server = Server::new(url.reveal(), timeout, seed, rows)
@@ -67,7 +56,7 @@ impl RunDatabase {
         if config.database() == DatabaseChoice::Embedded || profile.needs_database() {
             return fill(config, directory, signals, screen);
         }
-        Ok(Prepared::None)
+        Ok(Prepared::Ready(None))
     }
 
     /// Whether it is a server's.
@@ -135,7 +124,7 @@ fn fill(
     directory: &RunDirectory,
     signals: (&Signals, &Inherited),
     screen: Screen,
-) -> Result<Prepared, String> {
+) -> Result<Prepared<Option<RunDatabase>>, String> {
     let Some(directory) = directory.path() else {
         return Err(format!(
             "{} needs a run directory for its file, and --no-csv makes none: leave one of them out",
@@ -156,7 +145,7 @@ fn fill(
         filled.map(|()| Value::Null).map_err(Value::from)
     });
     let unfilled = match filled {
-        Ok(Ended::Well(_)) => return Ok(Prepared::Ready(database)),
+        Ok(Ended::Well(_)) => return Ok(Prepared::Ready(Some(database))),
         Ok(Ended::Interrupted(end)) => Ok(Prepared::Interrupted(end)),
         Ok(Ended::Badly(sentence)) => Err(sentence.as_str().unwrap_or_default().to_owned()),
         Err(sentence) => Err(format!("the database can't be filled: {sentence}")),
@@ -171,7 +160,7 @@ fn reach(
     config: &Config,
     signals: (&Signals, &Inherited),
     screen: Screen,
-) -> Result<Prepared, String> {
+) -> Result<Prepared<Option<RunDatabase>>, String> {
     let place = server.place();
     let reached = in_child(signals, || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -201,7 +190,7 @@ fn reach(
             (None, reason) => return Err(format!("--database-url: {}", reason.unwrap_or("it can't be used"))),
         },
     };
-    Ok(Prepared::Ready(RunDatabase { place: Place::Server(server), reached }))
+    Ok(Prepared::Ready(Some(RunDatabase { place: Place::Server(server), reached })))
 }
 
 /// Logs how many connections the workers may open together, beside how many the server allows.

@@ -6,10 +6,9 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::child::{Ended, in_child};
+use super::child::{Ended, Prepared, in_child};
 use crate::config::Config;
 use crate::profile::Profile;
-use crate::supervisor::EarlyEnd;
 use crate::sys::inherited::Inherited;
 use crate::sys::process;
 use crate::sys::signals::Signals;
@@ -23,29 +22,27 @@ pub struct RunModel {
 }
 
 impl RunModel {
-    /// Reads the model of `--model`, and has a child try it. `Err` holds what ended the run meanwhile, or a sentence: what is
-    /// wrong with the model, and what is allowed.
+    /// Reads the model of `--model`, and has a child try it.
     ///
     /// # Errors
-    /// See above.
-    pub fn prepare(config: &Config, signals: (&Signals, &Inherited)) -> Result<Self, Result<EarlyEnd, String>> {
+    /// A sentence: what is wrong with the model, and what is allowed.
+    pub fn prepare(config: &Config, signals: (&Signals, &Inherited)) -> Result<Prepared<Self>, String> {
         // Each worker has one thread for its model. What runs it starts as many as there are cores beside it, which would idle,
         // unless it is told not to; that is only safe, and only done, where /proc says that this process has one thread.
         let _ = process::set_variable(THREADS_VARIABLE, "1");
-        let Some(file) = &config.model else { return Ok(Self { given: None }) };
-        let flag = |sentence: String| Err(format!("--model {}: {sentence}", file.display()));
-        let given = Given::read(file).map_err(flag)?;
+        let Some(file) = &config.model else { return Ok(Prepared::Ready(Self { given: None })) };
+        let given = Given::read(file)?;
         let tried = in_child(signals, || {
             let model = Model::load(Some(&given), false, &Thread::default());
             model.map(|model| Value::from(model.shapes())).map_err(Value::from)
         });
-        match tried.map_err(|sentence| flag(format!("it can't be tried: {sentence}")))? {
+        match tried.map_err(|sentence| given.wrong(&format!("it can't be tried: {sentence}")))? {
             Ended::Well(shapes) => {
                 tracing::info!("the model {}: {}", file.display(), shapes.as_str().unwrap_or_default());
-                Ok(Self { given: Some(Arc::new(given)) })
+                Ok(Prepared::Ready(Self { given: Some(Arc::new(given)) }))
             }
-            Ended::Badly(sentence) => Err(flag(sentence.as_str().unwrap_or_default().to_owned())),
-            Ended::Interrupted(end) => Err(Ok(end)),
+            Ended::Badly(sentence) => Err(sentence.as_str().unwrap_or_default().to_owned()),
+            Ended::Interrupted(end) => Ok(Prepared::Interrupted(end)),
         }
     }
 

@@ -30,14 +30,26 @@ impl Given {
     /// # Errors
     /// A sentence.
     pub fn read(file: &Path) -> Result<Self, String> {
-        let bytes = fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
-        let beside = file.with_extension("txt");
+        let given = Self { file: file.to_owned(), bytes: Vec::new(), labels: None };
+        let bytes = fs::read(file).map_err(|error| given.wrong(&error.to_string()))?;
+        let beside = given.beside();
         let labels = match fs::read_to_string(&beside) {
             Ok(labels) => Some(labels),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(format!("{}: {error}", beside.display())),
+            Err(error) => return Err(given.wrong(&format!("{}: {error}", beside.display()))),
         };
-        Ok(Self { file: file.to_owned(), bytes, labels })
+        Ok(Self { bytes, labels, ..given })
+    }
+
+    /// Where its labels are looked for.
+    fn beside(&self) -> PathBuf {
+        self.file.with_extension("txt")
+    }
+
+    /// What is wrong with it, under its name.
+    #[must_use]
+    pub fn wrong(&self, sentence: &str) -> String {
+        format!("--model {}: {sentence}", self.file.display())
     }
 }
 
@@ -58,11 +70,8 @@ impl Model {
                 "quantised=on needs the program's own model: --model {} is one file, which may be quantised itself",
                 file.display()
             )),
-            Some(Given { file, bytes, labels }) => {
-                let beside = file.with_extension("txt");
-                Self::of(bytes.clone(), labels.as_deref(), &beside, thread)
-                    .map_err(|sentence| format!("--model {}: {sentence}", file.display()))
-            }
+            Some(given) => Self::of(given.bytes.clone(), given.labels.as_deref(), &given.beside(), thread)
+                .map_err(|sentence| given.wrong(&sentence)),
             None => {
                 let bytes = if quantised { FLAGS_QUANTISED } else { FLAGS };
                 Self::of(bytes.to_vec(), Some(FLAGS_LABELS), Path::new("models/flags.txt"), thread)
