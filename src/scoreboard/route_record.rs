@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed};
 
 use bytemuck::Zeroable;
 
+use super::ROUTES;
 use super::effort::{BehindRecord, Effort, Spent, SpentRecord};
 use super::shared_counts::shared_counts;
 use crate::histogram::{Durations, Histogram, Marks, add};
@@ -31,6 +32,38 @@ shared_counts! {
         told,
         /// How long requests have held their worker's loop, in nanoseconds.
         held_ns,
+    }
+}
+
+/// The records of all routes.
+#[derive(Zeroable)]
+#[repr(C, align(128))]
+pub struct RouteRecords {
+    /// On which routes anything was ever recorded: the records of the others need not be looked at.
+    pub(super) touched: Marks<{ ROUTES.div_ceil(64) }>,
+    pub(super) records: [RouteRecord; ROUTES],
+}
+
+impl RouteRecords {
+    /// A route's record, if anything was ever written to it.
+    #[must_use]
+    pub fn get(&self, number: usize) -> Option<&RouteRecord> {
+        self.records.get(number).filter(|_| self.touched.has(number))
+    }
+
+    /// A route's record, which is about to be written to. For the records' one writer.
+    pub(super) fn write(&self, number: usize) -> &RouteRecord {
+        self.touched.set(number);
+        &self.records[number]
+    }
+
+    /// Adds what a worker has recorded that has ended, and leaves nothing of it there.
+    pub(super) fn take_over(&self, ended: &Self) {
+        for number in ended.touched.places().filter(|number| *number < ROUTES) {
+            self.write(number).absorb(&ended.records[number]);
+            ended.records[number].clear();
+        }
+        ended.touched.clear();
     }
 }
 
@@ -103,7 +136,7 @@ impl RouteRecord {
         }
     }
 
-    pub(super) fn absorb(&self, other: &Self) {
+    fn absorb(&self, other: &Self) {
         let Self { recorded, counts, answered, statuses, spent, behind, durations } = other;
         add(&self.recorded, recorded.load(Relaxed));
         self.counts.add(&counts.read());
@@ -116,7 +149,7 @@ impl RouteRecord {
         self.durations.absorb(durations);
     }
 
-    pub(super) fn clear(&self) {
+    fn clear(&self) {
         let Self { recorded, counts, answered, statuses, spent, behind, durations } = self;
         for count in [recorded].into_iter().chain(statuses) {
             count.store(0, Relaxed);

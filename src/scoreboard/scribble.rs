@@ -3,18 +3,18 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::counters::Counters;
-use super::route_record::RouteRecord;
+use super::route_record::{RouteRecord, RouteRecords};
 use super::slot::Seat;
 
 impl Seat {
     /// Overwrites everything that a worker may write.
     pub fn scribble(&self, mut random: impl FnMut() -> u64) {
-        let Self { counters, beat_ns, applied_epoch, lag, touched, routes } = self;
+        let Self { counters, beat_ns, applied_epoch, lag, routes: RouteRecords { touched, records } } = self;
         counters.scribble(&mut random);
         for place in [beat_ns, applied_epoch].into_iter().chain(lag.places()).chain(touched.words()) {
             place.store(random(), Relaxed);
         }
-        for route in routes.iter().take(3) {
+        for route in records.iter().take(3) {
             route.scribble(&mut random);
         }
     }

@@ -10,7 +10,6 @@ use super::counters::Counters;
 use super::effort::Effort;
 use super::loop_lag::Late;
 use super::rejection::Rejection;
-use super::route_record::RouteRecord;
 use super::slot::{Roster, Seat, Slot, SlotState};
 use crate::histogram::add;
 use crate::sys::usage::Usage;
@@ -223,13 +222,6 @@ impl SeatWriter {
         self.count(|counters| &counters.bytes_out, bytes as u64, Relaxed);
     }
 
-    /// The record of a route, which is about to be written to.
-    fn record(&self, route: usize) -> &RouteRecord {
-        let seat = self.seat();
-        seat.touched.set(route);
-        &seat.routes[route]
-    }
-
     /// A head was parsed and goes to the router.
     pub fn started(&self) {
         self.count(|counters| &counters.started, 1, Release);
@@ -238,7 +230,7 @@ impl SeatWriter {
     /// What a request of this route has spent, which ends next.
     pub fn spent(&self, route: usize, effort: &Effort) {
         if self.counters().is_some() {
-            self.record(route).record(effort);
+            self.seat().routes.write(route).record(effort);
         }
     }
 
@@ -246,7 +238,7 @@ impl SeatWriter {
     pub fn finished(&self, request: &Finished) {
         let Some(counters) = self.counters() else { return };
         let Finished { route, outcome, times } = *request;
-        let record = self.record(route);
+        let record = self.seat().routes.write(route);
         let ended = match outcome {
             Outcome::Answered(status) => {
                 record.count(status);

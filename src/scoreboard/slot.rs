@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Relaxed, Orderin
 
 use bytemuck::Zeroable;
 
+use super::SEATS;
 use super::counters::Counters;
 use super::loop_lag::LoopLag;
-use super::route_record::RouteRecord;
-use super::{ROUTES, SEATS};
-use crate::histogram::{Marks, add};
+use super::route_record::{RouteRecord, RouteRecords};
+use crate::histogram::add;
 use crate::maybe_known::{MaybeKnown, SharedFigure};
 
 /// Per slot, what [`super::TickCheckpoint`] is for the target.
@@ -57,9 +57,7 @@ pub struct Base {
     pub(super) counters: Counters,
     pub(super) lost: AtomicU64,
     pub(super) cpu_ns: SharedFigure,
-    /// On which routes anything was ever recorded.
-    pub(super) touched: Marks<{ ROUTES.div_ceil(64) }>,
-    pub(super) routes: [RouteRecord; ROUTES],
+    pub(super) routes: RouteRecords,
 }
 
 /// What one worker writes.
@@ -70,9 +68,7 @@ pub struct Seat {
     pub(super) beat_ns: AtomicU64,
     pub(super) applied_epoch: AtomicU64,
     pub(super) lag: LoopLag,
-    /// On which routes anything was ever recorded.
-    pub(super) touched: Marks<{ ROUTES.div_ceil(64) }>,
-    pub(super) routes: [RouteRecord; ROUTES],
+    pub(super) routes: RouteRecords,
 }
 
 /// A seat's state, set by the supervisor.
@@ -202,7 +198,7 @@ impl Slot {
     /// For the supervisor, once the worker can write no more. Returns how many requests were lost.
     pub fn fold(&self, seat: usize, cpu_ns: MaybeKnown) -> u64 {
         self.change(|slot| {
-            let Seat { counters, beat_ns, applied_epoch, lag, touched, routes } = &slot.seats[seat];
+            let Seat { counters, beat_ns, applied_epoch, lag, routes } = &slot.seats[seat];
             let in_flight = counters.in_flight();
             let base = &slot.base;
             // A dead worker's connections are closed, though it could not say so.
@@ -216,12 +212,7 @@ impl Slot {
             base.counters.absorb(counters);
             add(&base.lost, in_flight);
             base.cpu_ns.add(cpu_ns);
-            for number in touched.places().filter(|number| *number < ROUTES) {
-                base.touched.set(number);
-                base.routes[number].absorb(&routes[number]);
-                routes[number].clear();
-            }
-            touched.clear();
+            base.routes.take_over(routes);
             counters.clear();
             beat_ns.store(0, Relaxed);
             applied_epoch.store(0, Relaxed);
@@ -295,7 +286,7 @@ impl Base {
     /// A route's record, if anything was ever written to it.
     #[must_use]
     pub fn route(&self, number: usize) -> Option<&RouteRecord> {
-        self.touched.has(number).then(|| self.routes.get(number))?
+        self.routes.get(number)
     }
 }
 
@@ -327,7 +318,7 @@ impl Seat {
     /// A route's record, if anything was ever written to it.
     #[must_use]
     pub fn route(&self, number: usize) -> Option<&RouteRecord> {
-        self.touched.has(number).then(|| self.routes.get(number))?
+        self.routes.get(number)
     }
 }
 
