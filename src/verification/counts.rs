@@ -96,21 +96,19 @@ pub fn missing(account: &Account, target: &Target) -> u64 {
     counted.zip(target.answered()).map_or(0, |(counted, ours)| ours.saturating_sub(counted))
 }
 
-/// The same, where those that the target rejected or turned away may be among what the generator has counted: at most so many.
-/// Nothing where there were none of those.
-pub fn may_be_missing(account: &Account, target: &Target) -> u64 {
-    let (counted, besides) = (account.answered.or(account.ended), target.answered_besides());
-    let most = counted.zip(target.answered()).map(|(counted, ours)| (ours + besides).saturating_sub(counted));
-    most.filter(|_| besides > 0).unwrap_or(0)
-}
-
-/// What is said of fewer than the target has answered, where the generator has not counted so many of all its answers.
-pub fn perhaps_missing(fewer: u64, most: u64) -> String {
-    format!(
-        "{} fewer: it counted {} fewer than were answered, rejected or turned away in all, and these may be among them",
-        exact(fewer),
-        exact(most)
-    )
+/// What is said of a count that has so many fewer than the target's, where those that the target rejected or turned away may be
+/// among what the generator has counted, so that nobody can tell how many answers it lacks. `None` where it can't lack so many, or none.
+pub fn perhaps_missing(fewer: u64, account: &Account, target: &Target) -> Option<String> {
+    let besides = target.answered_besides();
+    let (counted, ours) = account.answered.or(account.ended).zip(target.answered())?;
+    let most = (ours + besides).saturating_sub(counted);
+    (besides > 0 && (1..=most).contains(&fewer)).then(|| {
+        format!(
+            "{} fewer: it counted {} fewer than were answered, rejected or turned away in all, and these may be among them",
+            exact(fewer),
+            exact(most)
+        )
+    })
 }
 
 /// Status by status.
@@ -159,23 +157,22 @@ pub fn statuses(account: &Account, target: &Target) -> Vec<Check> {
 
 fn compared(check: Check, theirs: u64, ours: u64, account: &Account, target: &Target) -> Check {
     let (missing, besides) = (missing(account, target), target.answered_besides());
+    let fewer = ours.saturating_sub(theirs);
     match theirs.cmp(&ours) {
         Ordering::Equal => check.agrees("to the request"),
-        Ordering::Less if ours - theirs <= missing => check.agrees(format!(
-            "{} of the {} that it did not count any more",
-            exact(ours - theirs),
-            exact(missing)
-        )),
-        Ordering::Less if ours - theirs <= may_be_missing(account, target) => {
-            check.unknown(perhaps_missing(ours - theirs, may_be_missing(account, target)))
+        Ordering::Less if fewer <= missing => {
+            check.agrees(format!("{} of the {} that it did not count any more", exact(fewer), exact(missing)))
         }
         Ordering::Greater if theirs - ours <= besides => {
             check.agrees(format!("with those that the target rejected or turned away ({})", exact(besides)))
         }
-        Ordering::Less | Ordering::Greater => check.differs(
-            Certainty::Certain,
-            "something between the two changed answers, or the output is of another run or stretch",
-        ),
+        Ordering::Less | Ordering::Greater => match perhaps_missing(fewer, account, target) {
+            Some(why) => check.unknown(why),
+            None => check.differs(
+                Certainty::Certain,
+                "something between the two changed answers, or the output is of another run or stretch",
+            ),
+        },
     }
 }
 

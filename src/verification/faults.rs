@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::counts::{may_be_missing, missing, perhaps_missing};
+use super::counts::{missing, perhaps_missing};
 use super::{Check, Target, Topic, exact};
 use crate::fault;
 use crate::findings::Certainty;
@@ -78,13 +78,13 @@ fn seen_statuses(account: &Account, target: &Target) -> Vec<Check> {
                 } else {
                     "but for those at the end, and for answers of this status without a plan"
                 }),
-            Some(theirs) if theirs < executed && executed - theirs <= may_be_missing(account, target) => {
-                check.unknown(perhaps_missing(executed - theirs, may_be_missing(account, target)))
-            }
-            Some(_) => check.differs(
-                Certainty::Likely,
-                "something between the two changed answers, or the output is of another stretch",
-            ),
+            Some(theirs) => match perhaps_missing(executed.saturating_sub(theirs), account, target) {
+                Some(why) => check.unknown(why),
+                None => check.differs(
+                    Certainty::Likely,
+                    "something between the two changed answers, or the output is of another stretch",
+                ),
+            },
         }
     };
     executed.into_iter().map(check).collect()
