@@ -94,7 +94,7 @@ fn one_at_a_time(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Find
     if share < HARDLY || busy_us < WORTH_US * float(counts.db_answered) {
         return None;
     }
-    let is_server = run.about.text("/database/kind") == Some("postgresql");
+    let is_server = is_of_a_server(run);
     let (whom, waiting) = if is_server {
         ("rows that other transactions held", "of that waiting for rows that other transactions held")
     } else {
@@ -172,7 +172,7 @@ fn computes(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Finding> 
     }
     let cpu_pct = run.target.within(Figure::Cpu, phase.period()).mean()?;
     let (target_us, database_us) = (cpu_pct * 1e4 * phase.seconds(), float(counts.db_cpu_us));
-    let is_server = run.about.text("/database/kind") == Some("postgresql");
+    let is_server = is_of_a_server(run);
     let all_us = if is_server { target_us + database_us } else { target_us };
     // The target's CPU is known in steps of 10 ms, and can be less than what was measured exactly.
     let share = (all_us > 0.0).then(|| (database_us / all_us).min(1.0)).filter(|share| *share >= HARDLY)?;
@@ -203,6 +203,11 @@ fn computes(run: &Recording, phase: &Phase, counts: &Counts) -> Option<Finding> 
             "what the kernel did later for its files"
         },
     })
+}
+
+/// Whether its database is a server, and no file of the target's.
+fn is_of_a_server(run: &Recording) -> bool {
+    run.about.text("/database/kind") == Some("postgresql")
 }
 
 /// The median and the 99th percentile of what requests waited for their connections in a phase.

@@ -48,7 +48,7 @@ fn of_phase(run: &Recording, phase: &Phase) -> Option<Finding> {
             ("resizing, mean", mean(resize_ns)),
             ("service, mean", microseconds(service_ns / float(requests) / 1e3)),
         ]),
-        at: Some((phase.from_s, phase.to_s)),
+        at: Some(phase.period()),
         certainty: Certainty::Certain,
         unknown: "what another model, or smaller pictures, would take",
     })

@@ -90,7 +90,7 @@ fn of_phase(run: &Recording, phase: &Phase, recorded: &Durations<Distribution>) 
             ("service", p99(service)),
             ("latency", p99(latency)),
         ]),
-        at: Some((phase.from_s, phase.to_s)),
+        at: Some(phase.period()),
         certainty: Certainty::Certain,
         unknown: "what a client waited before its request arrived here: for a connection, for its own turn, for the network. The queue is a lower bound where the kernel merged segments",
     })

@@ -80,7 +80,7 @@ fn of_route(run: &Recording, phase: &Phase, route: &RouteReading, split: &Split)
             ("the rest of the service, mean", parts(|service| service.rest_us)),
             ("waiting while requests held the event loop, mean", each_behind(phase, route)),
         ]),
-        at: Some((phase.from_s, phase.to_s)),
+        at: Some(phase.period()),
         certainty: if matches!(behind, Behind::Unknown) { Certainty::Likely } else { Certainty::Certain },
         unknown: "what is no work that the target measures: reading requests, writing answers and what each of them costs. It holds the event loop too",
     }
