@@ -3,7 +3,7 @@
 
 use std::thread;
 
-use crate::support::target::{Target, run};
+use crate::support::target::Target;
 
 /// Loads the target by several clients at once, and gives its report.
 fn report(flags: &[&str], clients: usize, path: &str) -> String {
@@ -19,11 +19,7 @@ fn report(flags: &[&str], clients: usize, path: &str) -> String {
             });
         }
     });
-    let left = target.end();
-    let directory = left.directory.path().join("run");
-    let (code, report, errors) = run(&["report", "--format", "md", "--output", "-", directory.to_str().unwrap()]);
-    assert_eq!(code, Some(0), "{errors}");
-    report
+    target.end().report()
 }
 
 const SINGLE: [&str; 4] = ["--mode", "single", "--db-rows", "1000"];

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::support::client::{Client, Response};
+use crate::support::crc32;
 use crate::support::target::{MODES, Target, at_rest, command, outcome};
 
 /// The pictures that the model never saw, with their labels.
@@ -19,8 +20,7 @@ fn pictures() -> Vec<(String, Vec<u8>)> {
 }
 
 fn post(client: &mut Client, path: &str, headers: &str, body: &[u8]) -> Response {
-    let head = format!("POST {path} HTTP/1.1\r\nHost: target\r\nContent-Length: {}\r\n{headers}\r\n", body.len());
-    client.send([head.as_bytes(), body].concat()).unwrap();
+    client.send_post(path, headers, body).unwrap();
     client.receive().unwrap()
 }
 
@@ -99,14 +99,7 @@ fn a_picture_that_comes_again_is_answered_from_what_was_kept() {
 /// A PNG's chunk.
 fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
     let body = [&kind[..], data].concat();
-    let mut sum = !0_u32;
-    for byte in &body {
-        sum ^= u32::from(*byte);
-        for _ in 0..8 {
-            sum = if sum & 1 == 1 { sum >> 1 ^ 0xEDB8_8320 } else { sum >> 1 };
-        }
-    }
-    [&u32::try_from(data.len()).unwrap().to_be_bytes()[..], &body, &(!sum).to_be_bytes()].concat()
+    [&u32::try_from(data.len()).unwrap().to_be_bytes()[..], &body, &crc32(&body).to_be_bytes()].concat()
 }
 
 /// A PNG of one colour that declares so many pixels, of which it has none.
@@ -262,10 +255,11 @@ fn a_model_that_cant_be_used_is_refused_at_the_start_with_a_sentence() {
         let (directory, file) = with_model(&model, labels);
         let (code, _, errors) = outcome(&mut command(&["--model", &file, "--duration", "1ms"], directory.path()));
         assert!(code == Some(2) && errors.contains(says), "{says}: {code:?} {errors}");
+        assert_eq!(errors.matches(&format!("--model {file}: ")).count(), 1, "{errors}");
     }
     let (code, _, errors) =
         outcome(&mut command(&["--model", "/nowhere.onnx", "--duration", "1ms"], Path::new("/tmp")));
-    assert!(code == Some(2) && errors.contains("/nowhere.onnx"), "{errors}");
+    assert!(code == Some(2) && errors.contains("--model /nowhere.onnx: No such file"), "{errors}");
 }
 
 /// A field of a protocol buffer: a message, a text or bytes.
@@ -342,5 +336,6 @@ fn a_model_of_another_shape_without_its_weights_or_with_no_numbers_is_refused() 
         let (directory, file) = with_model(&model, None);
         let (code, _, errors) = outcome(&mut command(&["--model", &file, "--duration", "1ms"], directory.path()));
         assert!(code == Some(2) && errors.contains(says), "{says}: {code:?} {errors}");
+        assert_eq!(errors.matches(&format!("--model {file}: ")).count(), 1, "{errors}");
     }
 }

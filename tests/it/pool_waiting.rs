@@ -6,7 +6,7 @@ use std::thread;
 use rustix::process::Signal;
 use serde_json::Value;
 
-use crate::support::target::{MODES, Target, at_rest, rows, run};
+use crate::support::target::{MODES, Target, at_rest, rows};
 use crate::support::wait_for;
 
 /// Of the pool.
@@ -181,11 +181,7 @@ fn the_report_says_that_the_threads_were_too_few_and_is_silent_when_they_are_not
                 });
             }
         });
-        let left = target.end();
-        let directory = left.directory.path().join("run");
-        let (code, report, errors) =
-            run(&["report", "--format", "md", "--output", "-", directory.to_str().unwrap()]);
-        assert_eq!(code, Some(0), "{errors}");
+        let report = target.end().report();
         let said = report.contains("ork on the pool waited ") && report.contains("for a thread (--pool-threads 2)");
         assert_eq!(said, is_found, "{threads} threads: {report}");
     }

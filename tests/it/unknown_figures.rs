@@ -115,13 +115,8 @@ fn without_proc_nothing_that_it_says_is_told() {
     ] {
         assert_eq!(record.pointer(place), Some(&Value::Null), "{place} of {record}");
     }
-    let report = Command::new(env!("CARGO_BIN_EXE_quintain"))
-        .args(["report", "--format", "md", "--output", "-"])
-        .arg(left.file("run.json").parent().unwrap())
-        .output()
-        .unwrap();
-    let text = String::from_utf8(report.stdout).unwrap();
-    assert!(report.status.success() && !text.contains("0 CPUs") && !text.contains("NaN"), "{text}");
+    let text = left.report();
+    assert!(!text.contains("0 CPUs") && !text.contains("NaN"), "{text}");
 }
 
 /// The program in a file that whoever runs it may not read: then the kernel lets nobody look into its memory.

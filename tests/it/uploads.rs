@@ -5,17 +5,12 @@ use std::net::TcpStream;
 use std::thread;
 
 use crate::support::client::{Client, Response};
+use crate::support::crc32;
 use crate::support::target::{MODES, Target, at_rest};
 
 /// Bytes without much of a pattern.
 fn body(length: usize) -> Vec<u8> {
     (0..length as u64).map(|at| (at.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 56).to_le_bytes()[0]).collect()
-}
-
-/// CRC-32 bit by bit, as the standard defines it.
-fn crc32(bytes: &[u8]) -> u32 {
-    let step = |crc: u32| (crc >> 1) ^ (if crc & 1 == 1 { 0xEDB8_8320 } else { 0 });
-    !bytes.iter().fold(!0, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), |crc, _| step(crc)))
 }
 
 fn post(client: &mut Client, path: &str, headers: &str, body: &[u8]) -> Response {

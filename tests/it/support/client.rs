@@ -122,6 +122,13 @@ impl Client {
         self.receive_after(method)
     }
 
+    /// Sends a body, with its length and these header lines besides.
+    pub fn send_post(&mut self, path: &str, headers: &str, body: &[u8]) -> io::Result<()> {
+        let length = body.len();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: target\r\nContent-Length: {length}\r\n{headers}\r\n");
+        self.send([head.as_bytes(), body].concat())
+    }
+
     pub fn receive(&mut self) -> io::Result<Response> {
         self.receive_after("GET")
     }
