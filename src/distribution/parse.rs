@@ -9,10 +9,10 @@ use super::{Distribution, LEAST_INSIDE};
 use crate::mistake::Mistake;
 use crate::units::{Spelled, parse_duration};
 
-/// What a delay may be where it is read.
+/// What a delay may be, which is not the same in a query as in a profile.
 #[derive(Clone, Copy)]
 pub struct Rules<'a> {
-    /// The longest.
+    /// The longest delay.
     pub most: Duration,
     /// The flag that sets it.
     pub flag: &'a str,
@@ -50,7 +50,7 @@ fn read(text: &str, rules: &Rules<'_>, outer: (Duration, Duration)) -> Result<Di
     inside(text, Distribution::bounded(shape, (call.least, call.most), outer))
 }
 
-/// Refuses what lies too far outside.
+/// Refuses a distribution of which hardly anything lies within its bounds: what is drawn would be something else.
 fn inside(text: &str, distribution: Distribution) -> Result<Distribution, Mistake> {
     let super::Inside { least_ns, most_ns, below: _, mass } = distribution.inside;
     if mass >= LEAST_INSIDE {

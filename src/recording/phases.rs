@@ -15,7 +15,7 @@ use crate::units::shown::float;
 /// A run has no more phases than marks; what a damaged file says beyond that counts as the last.
 const MOST: usize = 300;
 
-/// A mark may lie so much behind everything else that is known of a run.
+/// So many seconds a mark may lie behind the end of the run, by everything else that is known of it.
 const BEHIND_S: f64 = 1.0;
 
 /// A named stretch of a run.
@@ -58,7 +58,8 @@ impl Phase {
     }
 }
 
-/// The phases, one after the other, as the rows of a file tell them: a row is of the phase in which it ends.
+/// The phases, one after the other, as the rows of a file name them. A row names the phase that goes on when it ends; which
+/// phase its figures count for is decided by its middle ([`Stretch::is_within`](super::Stretch::is_within)).
 #[derive(Debug, Default)]
 pub struct OfRows {
     phases: Vec<(String, f64)>,
@@ -154,7 +155,7 @@ fn begin(readings: &[Reading], end_s: f64, times: &Times<'_>, wrong: &mut Vec<St
     }
     let of_mark = |event: &&Event| matches!(event.kind, EventKind::Mark(_));
     let mark = events.iter().find(of_mark).filter(|event| event.kind == EventKind::Mark(first.phase.clone()));
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // As it does: what is no time is 0.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // A negative time or NaN becomes 0.
     let by_event = mark.and_then(|mark| first.at_ns.checked_sub((mark.elapsed_s * 1e9) as u64)).filter(fits);
     wrong.push(match (started_ns, by_event) {
         (Some(_), Some(_)) => {

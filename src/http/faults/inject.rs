@@ -1,10 +1,10 @@
-//! Faults in front of the handler: what a request that is hit gets, carried out.
+//! Carries out the fault that a request is hit by, in front of its handler.
 //!
 //! ```text
 //! route → plans for it → open window → draw → kind → (wait | answer | response fault | crash | leak) → handler
 //! ```
 //!
-//! As far as the kind is [`Faults`](crate::http::Faults)' matter.
+//! Up to the kind it is decided by [`Faults`](crate::http::Faults); from there on it is done here.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ pub(in crate::http) async fn inject(
         }
         Kind::Stall => {
             let left = closes_ns.unwrap_or(0).saturating_sub(clock::monotonic_ns());
-            // In vain or not, it has waited.
+            // The plan may be removed meanwhile, which ends the wait: the request was held up all the same.
             plan.unless_removed(wait(Duration::from_nanos(left))).await;
             carried_out();
             None
@@ -63,7 +63,7 @@ pub(in crate::http) async fn inject(
         Kind::Malformed => return marked(ResponseFault::Malformed.alone(), mark),
         Kind::Truncate(bytes) => Some(ResponseFault::Truncate { bytes }),
         Kind::Drip(delay) => Some(ResponseFault::Drip { delay: delay.at(index) }),
-        // Theirs are not the requests.
+        // These hit listeners, and no request.
         Kind::Freeze | Kind::Refuse => None,
     };
     exchange.add_injected(exchange.service_ns().saturating_sub(begun_ns));
@@ -82,7 +82,7 @@ fn marked(mut response: Response, mark: FaultMark) -> Response {
 }
 
 fn answer(code: u16, plan: &OfPlan) -> Response {
-    // Checked with its plan.
+    // It is a status: that was checked when the plan was read.
     let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if is_bodiless(status) {
         return status.into_response();

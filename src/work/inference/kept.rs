@@ -12,8 +12,8 @@ use crate::sys::lock;
 /// So many answers are kept; then the one that was used longest ago goes. Each takes about 200 bytes.
 const MOST: NonZeroUsize = NonZeroUsize::new(1_000).expect("1,000 is not 0");
 
-/// Stands for a picture and a model: the picture's length, a hash of its bytes with a key of this worker's, and whether the
-/// model was the quantised one. Two of a thousand pictures of one length share it with a chance of 1 in 10¹³.
+/// Stands for a picture and a model: the picture's length, a hash of its bytes (64 bits, keyed), and whether the model was the
+/// quantised one. That any two of a thousand pictures of one length share it has a chance of about 1 in 10¹³.
 pub type Key = (usize, u64, bool);
 
 /// The answers.
