@@ -216,9 +216,9 @@ impl Observer {
             Some(files) if generation == 1 => Some(OpenFiles::make(files, mode, schedule.started_ns)?),
             Some(files) => Some(OpenFiles::open_again(files, mode, schedule.started_ns, &target.marks)),
         };
-        let last_row = files.as_ref().and_then(OpenFiles::last_elapsed);
         let earlier = checkpoint::recall(&board, |tick_ns| {
-            last_row.is_some_and(|last| last == columns::seconds(tick_ns.saturating_sub(schedule.started_ns)))
+            let elapsed = (tick_ns > 0).then(|| columns::seconds(tick_ns.saturating_sub(schedule.started_ns)));
+            files.as_ref().is_some_and(|files| files.last_elapsed() == elapsed)
         });
         let planned = Planned::begin(phases, board.head(), &target.marks);
         let mut observer = Self {
@@ -310,11 +310,6 @@ impl Observer {
         let phase = self.target.marks.phase();
         if let Some(files) = &mut self.files {
             files.tick(&phase, &sample);
-        }
-        // At once: a successor goes on from the last row that is in the file.
-        checkpoint::settle(&self.board);
-        if let Some(files) = &mut self.files {
-            files.parts(&phase, &sample);
         }
         if let Some(live) = &self.live {
             live.tick(&phase, &sample, sample.routes.iter().map(|route| Arc::clone(&route.reading)).collect());

@@ -40,8 +40,6 @@ pub struct Earlier {
     pub user_ns: MaybeKnown,
     /// Of it, in the kernel.
     pub system_ns: MaybeKnown,
-    /// Finished requests.
-    pub finished: u64,
     /// Largest sum of resident memory so far.
     pub rss_peak_bytes: MaybeKnown,
     /// By slot number.
@@ -218,13 +216,16 @@ impl Earlier {
             cpu_ns: target.cpu_ns,
             user_ns: target.user_ns,
             system_ns: target.system_ns,
-            finished: target.totals.counts.finished,
             rss_peak_bytes: target.rss_peak_bytes,
             slots,
             host: *host,
             strain: *strain,
             routes: Some(routes.iter().map(EarlierRoute::of).collect()),
         }
+    }
+
+    fn finished(&self) -> u64 {
+        self.slots.iter().map(|slot| slot.account.told.counts.finished).fold(0, u64::wrapping_add)
     }
 }
 
@@ -275,7 +276,7 @@ fn target(
         host_memory_used: host.memory_used,
         host_memory_available_bytes: host.memory_available_bytes,
         totals: *totals,
-        rate: rate_per_second(earlier.finished.into(), totals.counts.finished.into(), interval_ns),
+        rate: rate_per_second(earlier.finished().into(), totals.counts.finished.into(), interval_ns),
         strain: strain::between((&earlier.strain, strain), (&earlier.host, host), (cores, interval_ns), slots),
         durations,
     }

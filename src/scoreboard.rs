@@ -124,7 +124,7 @@ impl TextBuffer {
 #[derive(Zeroable)]
 #[repr(C)]
 pub struct TickCheckpoint {
-    /// When the last row was taken (monotonic); 0 before the first.
+    /// When it was taken (monotonic); 0 where none stands here.
     pub tick_ns: AtomicU64,
     /// CPU of the whole target at that time.
     pub cpu_ns: SharedFigure,
@@ -132,18 +132,14 @@ pub struct TickCheckpoint {
     pub user_ns: SharedFigure,
     /// Of it, in the kernel.
     pub system_ns: SharedFigure,
-    /// Finished requests at that time.
-    pub finished: AtomicU64,
 }
 
 /// What an observer leaves for its successor.
 #[derive(Zeroable)]
 #[repr(C, align(128))]
 pub struct ObserverCheckpoint {
-    /// The last tick that was written down, and the one that is being written.
+    /// The last two ticks.
     pub ticks: [TickCheckpoint; 2],
-    /// Which of the two was written down.
-    pub written: AtomicU64,
     /// Largest sum of resident memory in any tick; unknown before one was read.
     pub rss_peak_bytes: SharedFigure,
     /// How many observers the run has had.

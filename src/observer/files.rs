@@ -137,24 +137,20 @@ impl OpenFiles {
         )
     }
 
-    /// `elapsed_s` of the last row of `resources.csv`, for whoever goes on in it.
+    /// `elapsed_s` of the last row of `resources.csv`, if it has one, for whoever goes on in it.
     pub fn last_elapsed(&self) -> Option<String> {
-        let at = self.resources.columns.iter().position(|column| column.name == "elapsed_s")?;
+        let name = "elapsed_s";
+        let at = self.resources.columns.iter().position(|column| column.name == name)?;
         // No cell before it holds a comma.
-        self.resources.file.last_line()?.split(',').nth(at).map(str::to_owned)
+        self.resources.file.last_line()?.split(',').nth(at).filter(|cell| *cell != name).map(str::to_owned)
     }
 
-    /// Appends a tick's row of the whole target.
+    /// Appends a tick's rows, that of the whole target first, and its histograms.
     pub fn tick(&mut self, phase: &str, sample: &Sample) {
-        let Sample { moment, target, .. } = sample;
-        let resources = self.resources.append([Row { moment, phase, mode: self.mode, figures: target }]);
-        self.log_on_error(RESOURCES, resources);
-    }
-
-    /// Appends a tick's rows of slots and routes, and its histograms.
-    pub fn parts(&mut self, phase: &str, sample: &Sample) {
-        let Sample { moment, slots, routes, .. } = sample;
+        let Sample { moment, target, slots, routes, .. } = sample;
         let mode = self.mode;
+        let resources = self.resources.append([Row { moment, phase, mode, figures: target }]);
+        self.log_on_error(RESOURCES, resources);
         let workers = self.workers.append(slots.iter().map(|figures| Row { moment, phase, mode, figures }));
         self.log_on_error(WORKERS, workers);
         let routes = self.routes.append(routes.iter().map(|figures| Row { moment, phase, mode, figures }));

@@ -127,7 +127,7 @@ proptest! {
             let sample = between(&earlier, &reading);
             let later = Earlier::of(&sample);
             prop_assert!(later.cpu_ns.get() >= earlier.cpu_ns.get() && later.user_ns.get() >= earlier.user_ns.get());
-            prop_assert!(later.system_ns.get() >= earlier.system_ns.get() && later.finished >= earlier.finished);
+            prop_assert!(later.system_ns.get() >= earlier.system_ns.get() && later.finished() >= earlier.finished());
             prop_assert!(later.rss_peak_bytes.get() >= earlier.rss_peak_bytes.get().max(Some(rss)));
             for rate in [sample.target.cores, sample.target.user_cores, sample.target.rate] {
                 prop_assert!(rate.get().is_none_or(|rate| rate >= 0.0 && rate.is_finite()));

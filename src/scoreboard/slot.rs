@@ -15,15 +15,11 @@ use crate::maybe_known::{MaybeKnown, SharedFigure};
 #[derive(Zeroable)]
 #[repr(C, align(128))]
 pub struct SlotCheckpoint {
-    /// Its counters as they were read at the last tick.
-    pub seen: Counters,
-    /// Its counters as they were told at the last tick: the same, unless they were implausible once.
-    pub told: Counters,
-    /// Lost requests as read.
-    pub seen_lost: AtomicU64,
-    /// Lost requests as told.
-    pub told_lost: AtomicU64,
-    /// CPU of the slot at the last tick.
+    /// Its counters as they were told.
+    pub counters: Counters,
+    /// Lost requests as they were told.
+    pub lost: AtomicU64,
+    /// CPU of the slot.
     pub cpu_ns: SharedFigure,
 }
 
