@@ -1,33 +1,27 @@
 #!/usr/bin/env bash
 # Do target and client agree, and does the target see the waiting that a client may not?
 #
-#   scripts/agree.sh [quantiles|waiting|all] [--runs N] [--seconds N] [--binary PATH]
-#
 #   quantiles  /io?ms=20 by oha at 2,000 requests/s: `lat` in /stats beside what oha measured, nothing subtracted
 #   waiting    /health by oha at 500 requests/s while a /cpu?ms=300 blocks the loop every 3 s, with and without
 #              --latency-correction: `lat` and `queue` show the waiting, `svc` does not
 #
-# One worker on CPU 0, oha on CPU 1, each run with a target of its own. Medians over the runs (5 unless given) of the
+# One worker on CPU 0, oha on CPU 1, each run with a target of its own. Medians over the runs of the
 # quantiles and of their differences run by run.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-what=all runs=5 seconds=12 binary=""
-while [ $# -gt 0 ]; do
-    case $1 in
-        quantiles | waiting | all) what=$1; shift; continue ;;
-        --runs) runs=${2:?--runs takes a number} ;;
-        --seconds) seconds=${2:?--seconds takes a number} ;;
-        --binary) binary=${2:?--binary takes a path} ;;
-        *) wrong_usage ;;
-    esac
-    shift 2
-done
+options "$@" <<'TABLE'
+words quantiles|waiting=all  what
+--runs N=5  how often
+--seconds N=12  how long a run loads
+--binary
+--json
+TABLE
 
 need curl jq
 with_oha
-program "$binary"
+program
 under=(taskset -c 0)
 
 # oha's view of a route in $work/client.json. It waits for its last answers, so that no request is cut short.
@@ -36,7 +30,7 @@ generate() { # rate connections path option...
     shift 3
     taskset -c 1 oha --no-tui --output-format json -w -z "${seconds}s" -q "$rate" -c "$connections" "$@" "$url$path" >"$work/client.json"
     jq -e '.summary.successRate == 1 and (.errorDistribution | length == 0)' "$work/client.json" >/dev/null ||
-        { echo "agree.sh: oha saw errors: $(jq -c '[.summary.successRate, .errorDistribution]' "$work/client.json")" >&2; return 1; }
+        refuse "oha saw errors: $(jq -c '[.summary.successRate, .errorDistribution]' "$work/client.json")"
 }
 client() { jq ".latencyPercentiles.$1 * 1000" "$work/client.json"; } # quantile, in ms
 target() { stats "(.routes[] | select(.route == \"$1\")).$2_us.$3 / 1000"; } # route times quantile, in ms
@@ -88,7 +82,5 @@ waiting() {
 }
 
 table
-for one in quantiles waiting; do
-    if [ "$what" = "$one" ] || [ "$what" = all ]; then "$one"; fi
-done
+for one in "${words[@]}"; do "$one"; done
 exit $missed

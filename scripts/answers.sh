@@ -1,30 +1,24 @@
 #!/usr/bin/env bash
 # How long /metrics and /stats take to answer when there is much to say: many workers, many routes, full histograms.
 #
-#   scripts/answers.sh [--workers N] [--routes N] [--answers N] [--seconds N] [--binary PATH]
-#
-# A cluster of 64 serves 30 routes of a profile for --seconds (20), each on every worker, with delays spread from
+# A cluster of 64 serves 30 routes of a profile for --seconds, each on every worker, with delays spread from
 # milliseconds to a second. Then, at rest, 200 answers of each on one connection, by curl's time_total. /stats is also
 # asked with ?since= a mark, which no target is set for. Ticks go on meanwhile, a second apart.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-workers=64 routes=30 answers=200 seconds=20 binary=""
-while [ $# -gt 0 ]; do
-    case $1 in
-        --workers) workers=${2:?--workers takes a number} ;;
-        --routes) routes=${2:?--routes takes a number} ;;
-        --answers) answers=${2:?--answers takes a number} ;;
-        --seconds) seconds=${2:?--seconds takes a number} ;;
-        --binary) binary=${2:?--binary takes a path} ;;
-        *) wrong_usage ;;
-    esac
-    shift 2
-done
+options "$@" <<'TABLE'
+--workers N=64  of the cluster
+--routes N=30  of the profile
+--answers N=200  how often each is asked
+--seconds N=20  how long the cluster is loaded before
+--binary
+--json
+TABLE
 
 need wrk curl jq
-program "$binary"
+program
 ulimit -n "$(ulimit -Hn)"
 
 for ((number = 1; number <= routes; number++)); do

@@ -4,6 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
+options "$@" </dev/null
 
 begun=$SECONDS
 step() { printf '%s== %s%s (%d s)\n' "$bold" "$1" "$plain" "$((SECONDS - begun))"; }

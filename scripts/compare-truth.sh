@@ -3,25 +3,19 @@
 # of comparisons of /cpu with 5 % more iterations at least 9 in 10 must find it. Within 15 minutes, on a machine that does
 # nothing else.
 #
-#   scripts/compare-truth.sh [--equal N] [--changed N] [--binary PATH]     20 and 10, unless told otherwise
-#
 # A round loads each arm for 0.6 s. A comparison ends as it does for a user, at the first look that decides, or after 27 s.
 # runs/compare-truth/results.jsonl has a line of JSON for each.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
-equal=20 changed=10 binary=""
-while [ $# -gt 0 ]; do
-    case $1 in
-        --equal) [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || wrong_usage; equal=$2 ;;
-        --changed) [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || wrong_usage; changed=$2 ;;
-        --binary) binary=$(realpath "${2:?--binary takes a path}") ;;
-        *) wrong_usage ;;
-    esac
-    shift 2
-done
+options "$@" <<'TABLE'
+--equal N=20  comparisons of equal arms
+--changed N=10  comparisons with more iterations
+--binary
+--json
+TABLE
 need curl jq hey
-program "$binary"
+program
 place=$PWD/runs/compare-truth
 rm -rf "$place"
 mkdir -p "$place"

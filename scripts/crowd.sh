@@ -1,8 +1,6 @@
 #!/usr/bin/env bash
 # Crowds: thousands of connections that wait, thousands that come at once, replacements under full load.
 #
-#   scripts/crowd.sh [waiting|opening|hups|all] [--seconds N] [--binary PATH]
-#
 #   waiting   /io?ms=200 with 1,000 and 10,000 keep-alive connections in one worker
 #   opening   10,000 connections at once, and the kernel's overflow counters
 #   hups      ten HUPs in a cluster of 4 under full load
@@ -10,21 +8,17 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-what=all seconds=10 binary=""
-while [ $# -gt 0 ]; do
-    case $1 in
-        waiting | opening | hups | all) what=$1; shift; continue ;;
-        --seconds) seconds=${2:?--seconds takes a number} ;;
-        --binary) binary=${2:?--binary takes a path} ;;
-        *) wrong_usage ;;
-    esac
-    shift 2
-done
+options "$@" <<'TABLE'
+words waiting|opening|hups=all  which crowds
+--seconds N=10  how long a load lasts; with hups, thrice
+--binary
+--json
+TABLE
 
 need wrk curl jq python3
-program "$binary"
+program
 ulimit -n "$(ulimit -Hn)"
-[ "$(ulimit -n)" -ge 10100 ] || { echo "crowd.sh: 10,000 connections need ulimit -n 10100, and this is $(ulimit -n)" >&2; exit 2; }
+[ "$(ulimit -n)" -ge 10100 ] || refuse "10,000 connections need ulimit -n 10100, and this is $(ulimit -n)"
 
 # What wrk could not do: sockets, and statuses that are none of 2xx.
 failures() { awk '/Socket errors|Non-2xx/ { for (i = 1; i <= NF; i++) sum += $i } END { printf "%.0f\n", sum }' <<<"$1"; }
@@ -97,7 +91,5 @@ hups() {
 }
 
 table
-for one in waiting opening hups; do
-    if [ "$what" = "$one" ] || [ "$what" = all ]; then "$one"; fi
-done
+for one in "${words[@]}"; do "$one"; done
 exit $missed

@@ -1,30 +1,17 @@
 #!/usr/bin/env bash
 # Faults of the machine, each one real: what was promised for it, and what was seen.
 #
-#   scripts/drills.sh [--binary PATH] [DRILL...]
-#
 # Without names, every drill. The exit code is 1 when a promise was not kept.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-binary="" chosen=()
-drills=(full-disk deleted read-only torn-row descriptors memory clock seat stopped killed-worker killed-observer killed-supervisor)
-while [ $# -gt 0 ]; do
-    case $1 in
-        --binary) binary=${2:?--binary takes a path}; shift ;;
-        -*) wrong_usage ;;
-        *)
-            [[ " ${drills[*]} " == *" $1 "* ]] || { echo "drills.sh: no such drill: $1 (${drills[*]})" >&2; exit 2; }
-            chosen+=("$1") ;;
-    esac
-    shift
-done
-[ ${#chosen[@]} -gt 0 ] || chosen=("${drills[@]}")
-
+options "$@" <<'TABLE'
+words full-disk|deleted|read-only|torn-row|descriptors|memory|clock|seat|stopped|killed-worker|killed-observer|killed-supervisor=all  which
+--binary
+TABLE
 need curl jq python3 prlimit=util-linux
-[ -z "$binary" ] || binary=$(realpath "$binary")
-program "$binary"
+program
 
 # What each drill leaves: figures, and what they should have been.
 seen="" broken=""
@@ -348,8 +335,8 @@ killed-supervisor() {
 
 failed=0 count=0
 printf '%s%-18s %-66s %-8s %s%s\n' "$bold" drill promise "" seen "$plain"
-for name in "${chosen[@]}"; do
-    bar "$count" "${#chosen[@]}" "$name"
+for name in "${words[@]}"; do
+    bar "$count" "${#words[@]}" "$name"
     under=() seen="" broken="" promise="" pid=
     "$name" || broken+="${broken:+; }the drill itself ended early"
     progress ""

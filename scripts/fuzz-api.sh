@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # Asks the target and its admin listener everything that their /openapi.json allows, and much that it doesn't, with
 # schemathesis: no server error, no undocumented status, type, header or shape, nothing wrong accepted, nothing right
-# refused; but for /events, which never ends. Installs it from PyPI into target/fuzz. fuzz-api.sh [EXAMPLES] [PROGRAM]: how many of each kind for each
-# operation (10), and which program (a release build).
+# refused; but for /events, which never ends. Installs it from PyPI into target/fuzz.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
-examples=${1:-10} built=${2:-}
+options "$@" <<'TABLE'
+--examples N=10  of each kind for each operation
+--seed N=1  of what is drawn
+--binary
+TABLE
 need curl python3
 
 version=4.32.5
@@ -18,7 +21,7 @@ if ! "$venv/bin/schemathesis" --version 2>/dev/null | grep -qF "$version"; then
     progress ""
 fi
 
-program "$built"
+program
 # What the requests order must be small, or the fuzzing never ends; and large enough for what is done by default.
 start fuzzed --max-delay 200ms --max-cpu 10ms --max-body 64KiB --max-bytes 64KiB --max-mem 16MiB --max-leak 1MiB
 missed=0
@@ -27,7 +30,7 @@ for one in target admin; do
     echo "${bold}$one${plain}"
     SCHEMATHESIS_HOOKS=hooks PYTHONPATH=scripts/fuzz-api \
         "$venv/bin/schemathesis" --config-file scripts/fuzz-api/schemathesis.toml run "$at/openapi.json" --no-color \
-        --max-examples "$examples" --seed "${seed:-1}" --workers 1 --request-timeout 20 --exclude-path /events || missed=1
+        --max-examples "$examples" --seed "$seed" --workers 1 --request-timeout 20 --exclude-path /events || missed=1
 done
 [ "$(curl -s "$url/health")" = OK ] || { echo "the target no longer answers" >&2; missed=1; }
 end "$pid"

@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
 # Makes tests/recorded anew: what real load generators wrote, each beside the run of the target that they loaded.
 #
-#   scripts/generator-outputs.sh [--binary PATH]
-#
 # The target has exactly 0.5 % faults. The machine must be quiet: verify says so of a generator that was short of CPU.
 # oha comes by cargo, Locust by pip, loadtest and autocannon by npm, all below target/tools; the others come from Debian.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-binary_option "$@"
+options "$@" <<'TABLE'
+--binary
+TABLE
 need wrk jq ab=apache2-utils hey h2load=nghttp2-client haproxy curl
 with_oha
 with_locust
 with_npm
-program "$binary"
+program
 export PATH=$work:$PATH
 
 cat >"$work/faults.toml" <<'TOML'

@@ -2,29 +2,22 @@
 # What a request costs in user instructions and allocations, counted by valgrind: the same on a busy machine as on a quiet
 # one, but for a few in a hundred. What the kernel does is not in it.
 #
-#   scripts/instructions.sh [--binary PATH] [--requests N] [--profile N] PATH...
-#
 # One connection asks for each path, one request after the other and with no header but Host: 300 times for a warm-up, then
-# 1000 times (--requests) while the instructions of the worker's thread are counted. --profile N also prints the N functions
-# that take the most: instructions a request of their own, with all that they call, and calls.
+# --requests times while the instructions of the worker's thread are counted. Of each function that --profile prints:
+# instructions a request of its own, with all that it calls, and calls.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-requests=1000 built="" top=0 paths=()
-while [ $# -gt 0 ]; do
-    case $1 in
-        --binary) built=$(realpath "${2:?--binary takes a path}"); shift ;;
-        --requests) requests=${2:?--requests takes a number}; shift ;;
-        --profile) top=${2:?--profile takes a number}; shift ;;
-        /*) paths+=("$1") ;;
-        *) wrong_usage ;;
-    esac
-    shift
-done
-[ ${#paths[@]} -gt 0 ] || wrong_usage
+options "$@" <<'TABLE'
+words /PATH  what is asked for
+--requests N=1000  how often each is asked for
+--profile N  also print the N functions that take the most
+--binary
+--json
+TABLE
 need valgrind curl python3
-program "$built"
+program
 
 # valgrind shows a program an auxiliary vector of its own, but for prctl(PR_GET_AUXV), which it lets through: the addresses
 # that the kernel then tells are not the program's. So that call fails here, as it does before Linux 6.4.
@@ -87,16 +80,16 @@ ask() { # path count
     for ((one = 0; one < $2; one++)); do arguments+=("$url$1" --output /dev/null); done
     curl --silent --header User-Agent: --header Accept: "${arguments[@]}"
 }
-printf '%s%-40s %12s %12s%s\n' "$bold" "a request for" instructions allocations "$plain"
-for path in "${paths[@]}"; do
+table "a request for:-40" instructions:12 allocations:12
+for path in "${words[@]}"; do
     progress "$path"
     ask "$path" 300
     dump
     ask "$path" "$requests"
     dump
-    python3 "$work/sum.py" "$work/dump" "$dumped" "$requests" "$top" >"$work/summed"
+    python3 "$work/sum.py" "$work/dump" "$dumped" "$requests" "${profile:-0}" >"$work/summed"
     read -r instructions allocations <"$work/summed"
     progress ""
-    printf '%-40s %12s %12s\n' "$path" "$instructions" "$allocations"
-    sed 1d "$work/summed"
+    row "$path" "$instructions" "$allocations"
+    [ -n "$json" ] || sed 1d "$work/summed"
 done

@@ -1,10 +1,71 @@
 # shellcheck shell=bash
 # What the scripts share; each sources it from the repository's root. It holds no policy: starting, asking, reading, printing.
 
-# What a script says of itself: its leading comment. It answers --help, and what a script does not understand (exit code 2).
-usage() { awk 'NR == 1 { next } !/^#/ { exit } { sub(/^# ?/, ""); print }' "scripts/${0##*/}"; }
-wrong_usage() { usage >&2; exit 2; }
-case ${1:-} in -h | --help) usage; exit ;; esac
+# What a script does not understand, in a sentence that says what it would.
+refuse() { echo "${0##*/}: $*" >&2; exit 2; }
+
+# Reads a script's arguments as the table on its stdin declares them, a line each: a name, what it takes, and after two spaces
+# what it is for. A name with dashes is an option's; `word` or `words` is what has none. It takes N (a whole number from 1 on),
+# PATH (one that exists), one of `a|b|c`, any TEXT, or nothing: then it is `yes` or empty. `=` and what it is otherwise may
+# follow, `=all` for words of `a|b|c`; a word without that must be given. Each becomes a variable of its name, `words` an array. --help prints the script's
+# leading comment and the table; everything else is refused.
+words=()
+options() { # argument... <table
+    local line name value otherwise="" needed="" help="" known="" synopsis="scripts/${0##*/}"
+    local -A takes=()
+    while IFS= read -r line; do
+        case $line in
+            --binary) line="--binary PATH  the program under test, instead of a release build" ;;
+            --json) line="--json  lines of JSON instead of a table" ;;
+        esac
+        read -r name value <<<"${line%%  *}"
+        takes[$name]=${value%%=*} line=${line#*  }
+        case $name=$value in
+            --*) known+="$name, " synopsis+=" [$name${takes[$name]:+ ${takes[$name]}}]" ;;
+            *=*=*) synopsis+=" [${takes[$name]}]" otherwise=${value#*=} ;;
+            *) synopsis+=" ${takes[$name]}" needed=$name ;;
+        esac
+        case $value in *=?*) value=${value#*=} line+=" ($value)" ;; *) value="" ;; esac
+        printf -v line '  %-22s %s\n' "$([[ $name != --* ]] || echo "$name ")${takes[$name]}" "$line"
+        help+=$line name=${name#--}
+        [ "$name" = words ] || declare -g "${name//-/_}=$value"
+    done
+    while [ $# -gt 0 ]; do
+        name=$1 value=$1
+        case $name in
+            -h | --help)
+                awk 'NR == 1 { next } !/^#/ { exit } { sub(/^# ?/, ""); print }' "scripts/${0##*/}"
+                printf '\n  %s\n\n%s' "$synopsis" "$help"
+                exit
+                ;;
+            -*)
+                [ -v "takes[$name]" ] || refuse "there is no $name; known are ${known}--help"
+                if [ -n "${takes[$name]}" ]; then value=${2-} && shift; else value=yes; fi
+                ;;
+            *)
+                name=words
+                [ -v "takes[words]" ] || name=word
+                [ -v "takes[$name]" ] || refuse "nothing is taken that is called \"$value\"; --help says what there is"
+                ;;
+        esac
+        case ${takes[$name]} in
+            N) [[ $value =~ ^[1-9][0-9]*$ ]] || refuse "$name takes a whole number from 1 on, not \"$value\"" ;;
+            PATH) [ -e "$value" ] && value=$(realpath "$value") || refuse "$name takes a path that exists, not \"$value\"" ;;
+            *\|*) [[ "|${takes[$name]}|" == *"|$value|"* ]] || refuse "\"$value\" is none of ${takes[$name]//|/, }" ;;
+            *) [ -n "$value" ] || refuse "$name takes a value" ;;
+        esac
+        case $name in
+            words) words+=("$value") ;;
+            word) word=$value && unset "takes[word]" ;;
+            *) name=${name#--} && declare -g "${name//-/_}=$value" ;;
+        esac
+        [ $# -eq 0 ] || shift
+    done
+    [ -z "$needed" ] || [ -n "${word-}${words[*]}" ] || refuse "it takes ${takes[$needed]//|/, }"
+    [ "$otherwise" != all ] || otherwise=${takes[words]//|/ }
+    [ ${#words[@]} -gt 0 ] || read -ra words <<<"$otherwise"
+    [ -z "${json-}" ] || { need jq && bold="" plain="" green="" red=""; }
+}
 
 bold="" plain="" green="" red=""
 if [ -t 1 ] && [ -z "${NO_COLOR:-}" ]; then bold=$'\e[1m' plain=$'\e[0m' green=$'\e[32m' red=$'\e[31m'; fi
@@ -88,16 +149,6 @@ a_generator() { # name...
     exit 2
 }
 
-# The program of `--binary PATH`, in `binary`; without it none, for a release build. Everything else is wrong.
-binary_option() { # argument...
-    binary=""
-    case ${1:-} in
-        "") ;;
-        --binary) binary=$(realpath "${2:?--binary takes a path}") ;;
-        *) wrong_usage ;;
-    esac
-}
-
 # Writes a Locust file whose users ask for a path, one request after the other.
 locustfile() { # file path
     cat >"$1" <<PYTHON
@@ -125,9 +176,9 @@ finish() {
 }
 trap finish EXIT
 
-# The program under test, as $work/quintain: a release build, unless another one is given.
-program() { # [path]
-    local built=${1:-}
+# The program under test, as $work/quintain: what --binary says, or a release build.
+program() {
+    local built=${binary-}
     if [ -z "$built" ]; then
         progress "building"
         cargo build --quiet --release --locked
@@ -246,15 +297,32 @@ http {
 CONF
 }
 
-# A table of figures, each with its target; `missed` becomes 1 when one is not reached.
+# A table: its columns, each with its width (below 0: to the left), and its rows; with --json a line of JSON for each row. Without
+# columns it is one of figures, each with its target; `missed` becomes 1 when one is not reached.
 missed=0
-table() { printf '%s%-58s %22s  %-12s %s%s\n' "$bold" figure measured target "" "$plain"; }
+table() { # name:width...
+    [ $# -gt 0 ] || set -- figure:-58 measured:22 target:-12 verdict:-7
+    columns=("${@%:*}") widths=("${@##*:}")
+    [ -n "${json-}" ] || printf '%s%s%s\n' "$bold" "$(json="" row "${columns[@]}")" "$plain"
+}
+row() { # value...
+    local at line="" cell
+    if [ -n "${json-}" ]; then
+        jq -nc '$ARGS.positional | [.[:length / 2], .[length / 2:]] | transpose | map({(.[0]): (.[1] | tonumber? // .)}) | add' --args "${columns[@]}" "$@"
+        return
+    fi
+    for at in "${!columns[@]}"; do
+        printf -v cell '%*s' "${widths[at]}" "${@:at+1:1}"
+        line+="$cell "
+    done
+    echo "${line%"${line##*[! ]}"}"
+}
 figure() { # what measured target condition
     local verdict=""
     if [ -n "$4" ]; then
-        if eval "$4"; then verdict="${green}reached${plain}"; else verdict="${red}missed${plain}" missed=1; fi
+        if eval "$4"; then verdict=${green}reached$plain; else verdict=${red}missed$plain missed=1; fi
     fi
-    printf '%-58s %22s  %-12s %s\n' "$1" "$2" "$3" "$verdict"
+    row "$1" "$2" "$3" "$verdict"
 }
 ratio() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.3f", b ? a / b : 0 }'; }
 at_most() { awk -v a="$1" -v most="$2" -v of="${3:-1}" 'BEGIN { exit !(a <= most * of) }'; }

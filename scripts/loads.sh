@@ -2,16 +2,17 @@
 # The [load] of each built-in profile, one that uploads and one with a login, shortened and run by a real Locust: does every
 # request of it arrive, and does the target agree with Locust's account? Within two minutes.
 #
-#   scripts/loads.sh [--binary PATH]
-#
 # A load of so many requests must come to exactly these; one of stages must have all its users.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
-binary_option "$@"
+options "$@" <<'TABLE'
+--binary
+--json
+TABLE
 need curl jq
 with_locust
-program "$binary"
+program
 export PATH=$work:$PATH
 cd "$work"
 

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Makes the README's pictures, docs/pictures/*.png: the live page of a target under load, and the report of that run.
-# usage: scripts/pictures.sh [program]     a release build, unless a program is given
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
+options "$@" <<<"--binary"
 
 need curl wrk pngquant
 with_browser
-program "${1:-}"
+program
 home=$PWD pictures=$PWD/docs/pictures
 mkdir -p "$pictures"
 

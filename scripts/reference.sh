@@ -2,8 +2,6 @@
 # Stands up one of the reference systems, loads it with its plan, holds the load generator's account against the target's, and
 # writes reports in which the published figures stand beside those measured here.
 #
-#   scripts/reference.sh NAME [--quick | --full] [--binary PATH] [--untimed]
-#
 #   baseline       oha: 10,000 requests, 50 at a time
 #   node-cluster   loadtest: 10,000 requests to one process from 482 clients, to a cluster from 849; then both under the same load
 #   flask-locust   Locust: 10, 50 and 100 users on all routes; then oha on /io and on /cpu alone
@@ -11,31 +9,21 @@
 #   market         Locust: 10,000 users of a small database pool behind a limit on connections; then as many connections by oha, with
 #                  room for them and a larger pool. The short form has a twentieth of the users, of the limit and of the pool
 #
-# --quick, which is the default, has the same shape within a minute; --full takes as long as the published plan. With --untimed, for
-# a machine that others use too, how fast something was is told and is no reason to fail. What it leaves
-# is in runs/reference/NAME: the runs, what the generators wrote, and each run's verify.txt and report.html.
+# What it leaves is in runs/reference/NAME: the runs, what the generators wrote, and each run's verify.txt and report.html.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD
 . scripts/lib.sh
 
-name="" plan=quick binary="" untimed=""
-while [ $# -gt 0 ]; do
-    case $1 in
-        --quick) plan=quick ;;
-        --full) plan=full ;;
-        --untimed) untimed=yes ;;
-        --binary) binary=$(realpath "${2:?--binary takes a path}") && shift ;;
-        -*) wrong_usage ;;
-        *) [ -z "$name" ] || wrong_usage; name=$1 ;;
-    esac
-    shift
-done
-case $name in
-    baseline | node-cluster | flask-locust | image-inference | market) ;;
-    "") wrong_usage ;;
-    *) echo "reference.sh: there is no reference system $name; there are baseline, node-cluster, flask-locust, image-inference and market" >&2; exit 2 ;;
-esac
+options "$@" <<'TABLE'
+word baseline|node-cluster|flask-locust|image-inference|market  which system
+--quick  a short plan of the same shape, within a minute; it is what there is without --full
+--full  as long as the published plan
+--untimed  for a machine that others use: how fast something was is told, and no reason to fail
+--binary
+--json
+TABLE
+name=$word
 
 need curl jq
 with_oha
@@ -43,7 +31,7 @@ case $name in
     node-cluster) with_npm ;;
     flask-locust | image-inference | market) with_locust ;;
 esac
-program "$binary"
+program
 place=$PWD/runs/reference/$name
 rm -rf "$place"
 mkdir -p "$place"
@@ -165,7 +153,7 @@ node_cluster() {
     done <<<$'single 3883\ncluster 1195'
     # The same load on both sides, several rounds, with the resources that each took.
     local rounds=(--rounds 6 --requests 1000 --concurrency 482)
-    [ "$plan" = quick ] || rounds=()
+    [ -z "$full" ] || rounds=()
     progress "compare"
     # It says itself how far it is.
     quintain compare --profile node-cluster --a mode=single --b "mode=cluster,workers=$several" --with loadtest "${rounds[@]}" --path /work --output compare >compare.out ||
@@ -177,7 +165,7 @@ node_cluster() {
 flask_locust() {
     local stages=180 alone=30 users mean waited mode busy
     quintain profiles flask-locust --locustfile >locustfile.py
-    if [ "$plan" = quick ]; then
+    if [ -z "$full" ]; then
         alone=4
         stages=6
         sed -i 's/^STAGES = .*/STAGES = [(10, 20, 6), (50, 50, 6), (100, 100, 6)]/' locustfile.py
@@ -209,7 +197,7 @@ flask_locust() {
 image_inference() {
     local seconds=180 run
     quintain profiles image-inference --locustfile >locustfile.py
-    if [ "$plan" = quick ]; then
+    if [ -z "$full" ]; then
         seconds=8
         sed -i 's/^STAGES = .*/STAGES = [(25, 25, 8)]/' locustfile.py
     fi
@@ -233,7 +221,7 @@ image_inference() {
 market() {
     local seconds=300 alone=60 clients=10000 scaled=() timeouts refused
     quintain profiles market --locustfile >locustfile.py
-    if [ "$plan" = quick ]; then
+    if [ -z "$full" ]; then
         seconds=15 alone=5 clients=500
         sed -i 's/^STAGES = .*/STAGES = [(500, 100, 15)]/' locustfile.py
         scaled=(--max-connections 50 --set pool=1)
@@ -241,7 +229,7 @@ market() {
     ulimit -n "$(ulimit -H -n)"
     # A Locust process has one core: a worker for each.
     local locust="locust --headless --stop-timeout 30 --exit-code-on-error 0 --host {url} --csv {out} --html report.html"
-    [ "$plan" = quick ] || locust+=" --processes $(nproc)"
+    [ -z "$full" ] || locust+=" --processes $(nproc)"
     measure users $((seconds + 8)) "MARKS_AT={admin} $locust >{out} 2>&1" --mode cluster --workers "$several" "${scaled[@]}"
     mv locustfile.py report.html users/
     timeouts=$(jq '.totals.db.timeouts' users/users.stats.json) refused=$(jq '.totals.refused' users/users.stats.json)

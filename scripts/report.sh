@@ -1,27 +1,21 @@
 #!/usr/bin/env bash
 # What a report of a long run costs: time, memory and size of the page.
 #
-#   scripts/report.sh [--rows N] [--rounds N] [--binary PATH]
-#
 # A cluster of two is loaded for some seconds, with a mark, a fault plan and a killed worker; its rows are then repeated, with
 # their times carried on, until resources.csv has a million (and workers.csv and routes.csv two). The figures are medians.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-rows=1000000 rounds=5 binary=""
-while [ $# -gt 0 ]; do
-    case $1 in
-        --rows) rows=${2:?--rows takes a number} ;;
-        --rounds) rounds=${2:?--rounds takes a number} ;;
-        --binary) binary=${2:?--binary takes a path} ;;
-        *) wrong_usage ;;
-    esac
-    shift 2
-done
+options "$@" <<'TABLE'
+--rows N=1000000  of resources.csv
+--rounds N=5  how often a report is made
+--binary
+--json
+TABLE
 
 need wrk curl jq python3 /usr/bin/time=time
-program "$binary"
+program
 
 progress "a run to repeat"
 start run --mode cluster --workers 2 --sample-interval 200ms
@@ -69,7 +63,7 @@ one() { # directory
 
 mkdir "$work/alone"
 cp "$work/long/"{run.json,resources.csv} "$work/alone"
-reached=0
+table
 for directory in alone long; do
     for ((round = 1; round <= rounds; round++)); do
         bar "$round" "$rounds" "$directory"
@@ -78,10 +72,9 @@ for directory in alone long; do
     progress ""
     read -r seconds kilobytes size < <(for field in 1 2 3; do awk -v at=$field '{ print $at }' "$work/figures" | median; done | xargs)
     what=$([ "$directory" = alone ] && echo "resources.csv alone" || echo "all files of the run")
-    read_bytes=$(cat "$work/$directory"/*.csv | wc -c)
-    verdict=$(awk -v s="$seconds" -v k="$kilobytes" -v b="$size" 'BEGIN { print (s <= 5 && k <= 500000 && b <= 3000000) ? "reached" : "missed" }')
-    [ "$verdict" = reached ] && colour=$green || { colour=$red; reached=1; }
-    printf '%-22s %5d MB read  %6.2f s  %4d MB of memory  %5.2f MB of HTML  %s%s%s (5 s, 500 MB, 3 MB)\n' "$what" \
-        "$((read_bytes / 1000000))" "$seconds" "$((kilobytes / 1000))" "$(awk -v b="$size" 'BEGIN { print b / 1e6 }')" "$colour" "$verdict" "$plain"
+    figure "$what: MB read" "$(($(cat "$work/$directory"/*.csv | wc -c) / 1000000))" "" ""
+    figure "  seconds" "$seconds" "≤ 5" "at_most $seconds 5"
+    figure "  MB of memory" "$((kilobytes / 1000))" "≤ 500" "at_most $kilobytes 500000"
+    figure "  MB of HTML" "$(ratio "$size" 1000000)" "≤ 3" "at_most $size 3000000"
 done
-exit $reached
+exit $missed

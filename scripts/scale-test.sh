@@ -2,12 +2,14 @@
 # The same load on 1, 2 and 4 replicas behind the balancer, each with a share of a core, and on one replica of two workers
 # with two shares, behind the balancer and without it; then on four of which one is drained in the middle, and one killed.
 # `quintain verify` holds each arm's replicas against the generator, and against the balancer server by server.
-# usage: scripts/scale-test.sh [SECONDS] [PLOT.svg]     of load an arm, 10 unless given
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 . scripts/lib-docker.sh
-seconds=${1:-10} plot=${2:-scale.svg}
+options "$@" <<'TABLE'
+--seconds N=10  of load an arm
+--plot FILE=scale.svg  where the plot goes
+TABLE
 # Four shares leave room on two cores for balancer and generator.
 share=$(awk -v cores="$(nproc)" 'BEGIN { printf "%.2f", cores / 8 }')
 twice=$(awk -v share="$share" 'BEGIN { printf "%.2f", share * 2 }')

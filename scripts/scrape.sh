@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
 # Does Prometheus like /metrics? promtool checks it, and a real Prometheus scrapes it while workers die under load.
-# usage: scripts/scrape.sh [program]     a release build, unless a program is given
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
+options "$@" <<'TABLE'
+--binary
+--json
+TABLE
 
 need curl jq wrk promtool=prometheus prometheus
-program "${1:-}"
+program
 
 start scrape --mode cluster --workers 2
 wrk -t1 -c8 -d60s "$url/io?ms=5" >/dev/null &

@@ -1,29 +1,23 @@
 #!/usr/bin/env bash
 # Good and hostile clients at once, for long: no good request fails, nothing is left behind.
 #
-#   scripts/soak.sh [--minutes 20] [--mode cluster] [--workers 2] [--binary PATH]
-#
 # Good: wrk with keep-alive, with a new connection for each request, on /io and on /cpu. Hostile: scripts/clients.py.
 # The exit code is 1 when a target was missed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-minutes=20 mode=cluster workers=2 binary=""
-while [ $# -gt 0 ]; do
-    case $1 in
-        --minutes) minutes=${2:?--minutes takes a number} ;;
-        --mode) mode=${2:?--mode takes a mode} ;;
-        --workers) workers=${2:?--workers takes a number} ;;
-        --binary) binary=${2:?--binary takes a path} ;;
-        *) wrong_usage ;;
-    esac
-    shift 2
-done
-[[ $minutes =~ ^[1-9][0-9]*$ && $minutes -ge 2 ]] || { echo "soak.sh: --minutes is a whole number from 2 on, not $minutes" >&2; exit 2; }
+options "$@" <<'TABLE'
+--minutes N=20  how long, at least 2
+--mode single|threads|cluster=cluster  of the target
+--workers N=2  of threads and cluster
+--binary
+--json
+TABLE
+[ "$minutes" -ge 2 ] || refuse "--minutes takes 2 or more: memory is compared with what it was after the first"
 
 need curl jq python3 wrk
-program "$binary"
+program
 seconds=$((minutes * 60))
 
 arguments=(--mode "$mode")
@@ -72,7 +66,6 @@ account=$(stats '.totals.started - .totals.finished - .totals.lost')
 rejected=$(stats .totals.rejected)
 printf 'hostile connections: %s\n' "$(<"$work/hostile")"
 printf 'rejected requests: %s\n' "$rejected"
-missed=0
 table
 figure "good requests failed, of $requests" "$failed" 0 "[ $failed = 0 ]"
 figure "memory at the end : after the first minute" "$(ratio "$last" "$first")" "≤ 1.05" "at_most $last 1.05 $first"

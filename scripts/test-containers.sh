@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Builds the image, starts docker/compose.yaml, scales it, kills a replica, drains another under load, and takes all of it
 # down, on a Docker daemon of its own with images that are made here. Skips where no daemon can run.
-# usage: scripts/test-containers.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
+options "$@" </dev/null
 . scripts/lib-docker.sh
 . scripts/lib-boxes.sh
 with_daemon

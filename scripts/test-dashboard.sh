@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # Runs every query of the Grafana dashboard against a real Prometheus that scrapes two loaded targets; fails on an empty
 # answer, and on a quantile that is not between the bounds of what was asked for.
-# usage: scripts/test-dashboard.sh [PROGRAM]     a release build, unless another one is given
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
+options "$@" <<<"--binary"
 need jq curl prometheus
-program "${1:-}"
+program
 
 ports=() targets=()
 for name in one two; do

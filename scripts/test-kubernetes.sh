@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Builds each folder of docker/k8s with kustomize and holds it against the schemas of Kubernetes, strictly: a field that
 # there isn't is a mistake. No cluster is needed, and none has seen them.
-# usage: scripts/test-kubernetes.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
+options "$@" </dev/null
 need python3
 command -v kubectl >/dev/null || { echo "skipped: there is no kubectl here to run kustomize"; exit 0; }
 at=$PWD/target/tools/kubernetes-validate

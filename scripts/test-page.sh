@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # The live page in a real browser: headless Chromium, steered by playwright-core. Leaves screenshots in target/page.
-# usage: scripts/test-page.sh [program]     a release build, unless a program is given
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
+options "$@" <<<"--binary"
 
 need curl
 with_browser
-program "${1:-}"
+program
 pages=$PWD/target/page
 mkdir -p "$pages"
 

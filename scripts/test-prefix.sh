@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # The pages of two targets behind one nginx, each below a path of its own, in a real browser.
-# usage: scripts/test-prefix.sh [program]     a release build, unless a program is given
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
+options "$@" <<<"--binary"
 
 need curl nginx
 with_browser
-program "${1:-}"
+program
 
 at_admin=unix:$work/one.sock start one --mode single --sample-interval 200ms --profile flask-locust
 one=$pid

@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # A report in a real browser: a run with load, phases, a fault plan and a killed worker, and what its page does. Leaves
 # screenshots and a PDF in target/page.
-# usage: scripts/test-report.sh [program]     a release build, unless a program is given
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
+options "$@" <<<"--binary"
 
 need curl jq
 with_browser
-program "${1:-}"
+program
 pages=$PWD/target/page
 mkdir -p "$pages"
 

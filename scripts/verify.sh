@@ -1,8 +1,6 @@
 #!/usr/bin/env bash
 # Does `quintain verify` say the right thing of real load generators?
 #
-#   scripts/verify.sh [--binary PATH]
-#
 #   faults     a target with exactly 0.5 % faults under each generator: to the request, or within those in flight
 #   drill      a target that stands still for 0.5 s in every 10: wrk is told that it omits, a paced oha that it does not
 #   ports      oha with fewer ports than connections, in a network namespace: the failures are the client's
@@ -11,12 +9,15 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/lib.sh
 
-binary_option "$@"
+options "$@" <<'TABLE'
+--binary
+--json
+TABLE
 need wrk jq ab=apache2-utils hey h2load=nghttp2-client ip=iproute2
 with_oha
 with_locust
 with_npm
-program "$binary"
+program
 export PATH=$work:$PATH
 cd "$work"
 
