@@ -1,6 +1,7 @@
 //! How late sleeps end and what they cost: tokio's, ours, a bare timerfd and `clock_nanosleep`, side by side.
 //!
-//! `scripts/bench-sleep.sh` runs it. Each sleeper begins a sleep in its own slot of a round, so that deadlines are
+//! `cargo bench --bench sleep` runs it: 0.2, 0.5, 5 and 50 ms, 1 and 1,000 sleepers. Each way runs for `SECONDS_EACH` (1), `TURNS` (4)
+//! times; `SPIN_US` (40) is that of the last way. ":fd" is the ratio to the bare timerfd's. Run it on an idle machine. Each sleeper begins a sleep in its own slot of a round, so that deadlines are
 //! spread evenly; the wait for the next slot is a sleep of the same sort, which is counted in the CPU and not in the
 //! lateness. The ways take turns, for as many rounds as asked.
 
@@ -182,7 +183,7 @@ fn quantile(sorted: &[u64], of_a_thousand: usize) -> f64 {
 
 fn main() {
     let number = |name: &str, default: u64| {
-        std::env::var(name).map_or(default, |text| text.parse().expect("the script passes whole numbers"))
+        std::env::var(name).map_or(default, |text| text.parse().expect("a whole number"))
     };
     let (turns, seconds, spin_us) = (number("TURNS", 4), number("SECONDS_EACH", 1), number("SPIN_US", 40));
     let ways = [Way::Tokio, Way::Ours { spin_us: 0 }, Way::Timerfd, Way::Nanosleep, Way::Ours { spin_us }];
