@@ -311,7 +311,8 @@ mod tests {
              lat_p95_us,lat_p99_us,lat_max_us,queue_p50_us,queue_p99_us,loop_p50_us,loop_p99_us,db_acquire_p50_us,db_acquire_p99_us,\
              pool_busy,pool_queued,pool_jobs_total,pool_wait_seconds_total,pool_held_seconds_total,db_in_use,db_waiting,db_acquired_total,db_timeouts_total,db_failures_total,\
              db_acquire_seconds_total,db_held_seconds_total,db_answer_seconds_total,db_scans_total,db_busy_seconds_total,\
-             db_measured_total,db_cpu_seconds_total"
+             db_measured_total,db_cpu_seconds_total,infer_decoded_total,infer_decode_seconds_total,infer_resize_seconds_total,\
+             infer_pictures_total,infer_wait_seconds_total,infer_runs_total,infer_run_seconds_total,infer_cpu_seconds_total"
         );
         assert_eq!(
             header(names(&routes())),
@@ -327,7 +328,8 @@ mod tests {
              broken_total,shed_total,rate_limited_total,\
              cache_hits_total,cache_misses_total,conn_seconds_total,pool_busy,pool_queued,pool_jobs_total,pool_wait_seconds_total,pool_held_seconds_total,db_in_use,db_waiting,db_acquired_total,db_timeouts_total,db_failures_total,\
              db_acquire_seconds_total,db_held_seconds_total,db_answer_seconds_total,db_scans_total,db_busy_seconds_total,\
-             db_measured_total,db_cpu_seconds_total"
+             db_measured_total,db_cpu_seconds_total,infer_decoded_total,infer_decode_seconds_total,infer_resize_seconds_total,\
+             infer_pictures_total,infer_wait_seconds_total,infer_runs_total,infer_run_seconds_total,infer_cpu_seconds_total"
         );
     }
 

@@ -6,6 +6,7 @@
 mod accept;
 mod connections;
 mod database;
+mod inference;
 mod pool;
 mod stopwatch;
 mod turn_away;
@@ -206,7 +207,7 @@ struct Worker {
     swept_ns: u64,
     stopwatch: Stopwatch,
     /// Until the worker ends.
-    _database_counted: pool::Counted,
+    _counted: [pool::Counted; 2],
 }
 
 impl Worker {
@@ -216,7 +217,7 @@ impl Worker {
             about,
             profile,
             database: database_settings,
-            inference,
+            inference: inference_settings,
             own_process,
             max_connections,
             pool_threads: _,
@@ -231,7 +232,8 @@ impl Worker {
         let seat = Arc::new(seat.of_instance(about.instance.as_deref()));
         let (account, database_counted) = database::count(Arc::clone(&seat));
         let database = database_settings.as_ref().map(|settings| Database::new(settings, account)).transpose()?;
-        let inference = Inference::new(inference, seat.slot(), threads);
+        let (account, inference_counted) = inference::count(Arc::clone(&seat));
+        let inference = Inference::new(inference_settings, seat.slot(), threads, account);
         inference.prepare()?;
         let target = Target::new(*limits, about.clone(), Arc::clone(&seat), database, inference);
         let routes = Arc::new(http::Routes::new(http::routes(profile), &target));
@@ -258,7 +260,7 @@ impl Worker {
             closed_by: None,
             swept_ns: 0,
             stopwatch: Stopwatch::start(),
-            _database_counted: database_counted,
+            _counted: [database_counted, inference_counted],
         })
     }
 

@@ -90,7 +90,7 @@ pub const REQUESTS: &[Counted] = &[
         |totals| Time(totals.counts.connection_us)),
 ];
 
-/// The pools of threads, and behind them the connections to the database.
+/// The pools of threads, and behind them the connections to the database and the models.
 #[rustfmt::skip]
 pub const POOLS: &[Counted] = &[
     counted("pool_busy", "", "quintain_worker_pool_busy_threads",
@@ -129,6 +129,22 @@ pub const POOLS: &[Counted] = &[
     counted("db_cpu_seconds_total", "", "quintain_worker_db_cpu_seconds_total",
         "CPU that the database used for those; that of an embedded one is a part of the worker's",
         |totals| Time(totals.counts.db_cpu_us)),
+    counted("infer_decoded_total", "", "quintain_worker_infer_decoded_total",
+        "pictures decoded, and resized for the model", |totals| Count(totals.counts.infer_decoded)),
+    counted("infer_decode_seconds_total", "", "quintain_worker_infer_decode_seconds_total",
+        "how long decoding them took", |totals| Time(totals.counts.infer_decode_us)),
+    counted("infer_resize_seconds_total", "", "quintain_worker_infer_resize_seconds_total",
+        "how long resizing them took", |totals| Time(totals.counts.infer_resize_us)),
+    counted("infer_pictures_total", "", "quintain_worker_infer_pictures_total",
+        "pictures that the model was run on", |totals| Count(totals.counts.infer_pictures)),
+    counted("infer_wait_seconds_total", "", "quintain_worker_infer_wait_seconds_total",
+        "how long those had waited for the model", |totals| Time(totals.counts.infer_wait_us)),
+    counted("infer_runs_total", "", "quintain_worker_infer_runs_total",
+        "runs of the model", |totals| Count(totals.counts.infer_runs)),
+    counted("infer_run_seconds_total", "", "quintain_worker_infer_run_seconds_total",
+        "how long those took", |totals| Time(totals.counts.infer_run_us)),
+    counted("infer_cpu_seconds_total", "", "quintain_worker_infer_cpu_seconds_total",
+        "CPU of decoding, resizing and the model; a part of the worker's", |totals| Time(totals.counts.infer_cpu_us)),
 ];
 
 const fn counted(

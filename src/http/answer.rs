@@ -94,7 +94,6 @@ fn each_field<'d>(done: &'d Done, mut take: impl FnMut(&'static str, Field<'d>))
                 decode_ns,
                 resize_ns,
                 infer_ns,
-                cpu_ns: _,
                 pool_ns: _,
                 io_ns: _,
                 kept,

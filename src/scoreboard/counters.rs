@@ -158,6 +158,22 @@ counters! {
     db_measured,
     /// CPU that it used for those, in microseconds.
     db_cpu_us,
+    /// Pictures that were decoded and resized for a model.
+    infer_decoded,
+    /// How long decoding them took, in microseconds.
+    infer_decode_us,
+    /// How long resizing them took, in microseconds.
+    infer_resize_us,
+    /// Pictures that a model was run on.
+    infer_pictures,
+    /// How long those had waited for the model, in microseconds.
+    infer_wait_us,
+    /// Runs of a model.
+    infer_runs,
+    /// How long those took, in microseconds.
+    infer_run_us,
+    /// CPU of all this, in microseconds.
+    infer_cpu_us,
     /// How long connections were open, all together, in microseconds: their number integrated over time.
     connection_us,
     /// Pairs of neighbouring stretches between two beats on time, for how bursty arrivals are.

@@ -1,6 +1,7 @@
 //! The one right to write a seat.
 
 mod database;
+mod inference;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering, Ordering::Relaxed, Ordering::Release};

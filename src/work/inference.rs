@@ -16,6 +16,7 @@ use bytes::Bytes;
 
 use kept::Kept;
 pub use model::{Given, Model};
+use network::Ran;
 pub use network::{THREADS_VARIABLE, Thread};
 pub use picture::{Picture, Trouble};
 
@@ -91,8 +92,6 @@ pub struct Classified {
     pub resize_ns: u64,
     /// Time that the model took.
     pub infer_ns: u64,
-    /// CPU time of all three.
-    pub cpu_ns: u64,
     /// Time that it waited for a thread of the pool, or for the model's.
     pub pool_ns: u64,
     /// Time that it took to receive the picture.
@@ -125,6 +124,34 @@ impl fmt::Display for Failure {
     }
 }
 
+/// What is counted of a worker's models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A picture was decoded and resized. All in nanoseconds.
+    Decoded {
+        /// Time to decode it.
+        decode_ns: u64,
+        /// Time to resize it.
+        resize_ns: u64,
+        /// CPU time of both.
+        cpu_ns: u64,
+    },
+    /// A model was run. All in nanoseconds.
+    Ran {
+        /// On so many pictures.
+        pictures: u64,
+        /// Time that they had waited for it, all together.
+        wait_ns: u64,
+        /// Time that the run took.
+        run_ns: u64,
+        /// CPU time of it.
+        cpu_ns: u64,
+    },
+}
+
+/// Called with every event, on the worker's loop and on its other threads.
+pub type Account = Arc<dyn Fn(Event) + Send + Sync>;
+
 /// A worker's models.
 #[derive(Default)]
 pub struct Inference {
@@ -135,12 +162,14 @@ pub struct Inference {
     full: OnceLock<Result<Arc<Model>, String>>,
     quantised: OnceLock<Result<Arc<Model>, String>>,
     kept: Kept,
+    /// `None` where nothing is counted.
+    account: Option<Account>,
 }
 
 impl Inference {
     /// For the worker of this slot. Models are loaded when they are first needed.
     #[must_use]
-    pub fn new(settings: &Settings, slot: usize, threads: &Arc<ThreadGroup>) -> Self {
+    pub fn new(settings: &Settings, slot: usize, threads: &Arc<ThreadGroup>, account: Account) -> Self {
         Self {
             settings: settings.clone(),
             threads: Arc::clone(threads),
@@ -148,6 +177,7 @@ impl Inference {
             full: OnceLock::new(),
             quantised: OnceLock::new(),
             kept: Kept::default(),
+            account: Some(account),
         }
     }
 
@@ -190,10 +220,11 @@ impl Inference {
         let model = self.model(ask.quantised).map_err(Failure::Model)?;
         let picture = Picture::open(encoded, self.settings.max_pixels).map_err(Failure::Picture)?;
         let share = memory.share(picture.needs_bytes()).map_err(Failure::Memory)?;
+        let account = self.account.clone();
         match ask.place {
             Place::Loop => {
                 let begun_ns = clock::monotonic_ns();
-                let classified = classify(&model, picture);
+                let classified = classify(&model, picture, account.as_ref());
                 // The model's own thread computes meanwhile.
                 if let Ok(Classified { infer_ns, pool_ns, .. }) = &classified {
                     loop_hold::blocked(infer_ns + pool_ns);
@@ -204,7 +235,7 @@ impl Inference {
             }
             Place::Pool => {
                 let work = move || {
-                    let classified = classify(&model, picture);
+                    let classified = classify(&model, picture, account.as_ref());
                     drop(share);
                     classified
                 };
@@ -216,26 +247,35 @@ impl Inference {
 }
 
 /// Decodes, resizes and classifies, on the calling thread but for the model.
-fn classify(model: &Model, picture: Picture) -> Result<Classified, Failure> {
+fn classify(model: &Model, picture: Picture, account: Option<&Account>) -> Result<Classified, Failure> {
+    let count = |event| {
+        if let Some(account) = account {
+            account(event);
+        }
+    };
     let (begun_ns, begun_cpu_ns) = (clock::monotonic_ns(), clock::thread_cpu_ns());
     let (format, width, height) = (picture.format(), picture.width(), picture.height());
     let decoded = picture.decode().map_err(Failure::Picture)?;
-    let decoded_ns = clock::monotonic_ns();
+    let between_ns = clock::monotonic_ns();
     let input = model.input();
     let resized = decoded.resized(input.width, input.height).map_err(Failure::Network)?;
     drop(decoded);
-    let (resized_ns, resized_cpu_ns) = (clock::monotonic_ns(), clock::thread_cpu_ns());
-    let (mut top, ran) = model.run(resized, 1).map_err(Failure::Network)?;
+    let decode_ns = between_ns.saturating_sub(begun_ns);
+    let resize_ns = clock::monotonic_ns().saturating_sub(between_ns);
+    let cpu_ns = clock::thread_cpu_ns().saturating_sub(begun_cpu_ns);
+    count(Event::Decoded { decode_ns, resize_ns, cpu_ns });
+    let (mut top, Ran { waited_ns: wait_ns, took_ns: run_ns, cpu_ns, scores: _ }) =
+        model.run(resized, 1).map_err(Failure::Network)?;
+    count(Event::Ran { pictures: 1, wait_ns, run_ns, cpu_ns });
     Ok(Classified {
         top: top.pop().unwrap_or_default(),
         format,
         width,
         height,
-        decode_ns: decoded_ns.saturating_sub(begun_ns),
-        resize_ns: resized_ns.saturating_sub(decoded_ns),
-        infer_ns: ran.took_ns,
-        cpu_ns: resized_cpu_ns.saturating_sub(begun_cpu_ns) + ran.cpu_ns,
-        pool_ns: ran.waited_ns,
+        decode_ns,
+        resize_ns,
+        infer_ns: run_ns,
+        pool_ns: wait_ns,
         io_ns: 0,
         kept: None,
     })

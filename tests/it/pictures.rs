@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::support::client::{Client, Response};
 use crate::support::crc32;
-use crate::support::target::{MODES, Target, at_rest, command, outcome};
+use crate::support::target::{MODES, Target, at_rest, command, metrics, outcome};
+use crate::support::wait_for;
 
 /// The pictures that the model never saw, with their labels.
 fn pictures() -> Vec<(String, Vec<u8>)> {
@@ -94,6 +95,61 @@ fn a_picture_that_comes_again_is_answered_from_what_was_kept() {
     assert_eq!((ask(&pictures[1].1, "off").0, ask(&pictures[0].1, "on").0), ("miss".to_owned(), "miss".to_owned()));
     drop(client);
     assert_eq!(at_rest(&target)["totals"]["cache"], serde_json::json!({ "hits": 1, "misses": 3 }));
+}
+
+/// How often, how long and with how much CPU pictures were decoded and the model was run: by `/stats`, the rows and the metrics
+/// alike, as the answers say it. A picture that was kept or refused is none of them.
+#[test]
+fn what_models_do_is_counted() {
+    for mode in MODES {
+        let target = Target::start(&[mode, &["--sample-interval", "100ms"]].concat());
+        let pictures = pictures();
+        let mut told = [0.0; 4];
+        let mut client = target.connect();
+        for number in 0..18 {
+            let path = ["/infer", "/infer?on=pool", "/infer?cache=on"][number % 3];
+            // Of those whose answers are kept, every second one comes again.
+            let (_, picture) = &pictures[if number % 6 == 5 { number - 3 } else { number }];
+            let answer = post(&mut client, path, "", picture);
+            for (sum, part) in told.iter_mut().zip(["decode", "resize", "infer", "pool"]) {
+                *sum += answer.timing(part) / 1e3;
+            }
+        }
+        assert_eq!(post(&mut client, "/infer", "", b"text").status, 415);
+        drop(client);
+        let stats = at_rest(&target)["totals"]["infer"].clone();
+        assert_eq!(["decoded", "pictures", "runs"].map(|name| stats[name].as_u64()), [Some(15); 3], "{stats}");
+        let [decode, resize, run, wait] =
+            ["decode", "resize", "run", "wait"].map(|name| stats[format!("{name}_seconds")].as_f64().unwrap());
+        for (counted, told) in [decode, resize, run].into_iter().zip(told) {
+            // Each of them is whole microseconds.
+            assert!(told > 0.0 && (counted - told).abs() < 1e-4, "{mode:?}: {stats}, and in the answers {told:?}");
+        }
+        // An answer has its wait for a thread of the pool there, too.
+        assert!(wait > 0.0 && wait < told[3], "{stats} {told:?}");
+        let cpu = stats["cpu_seconds"].as_f64().unwrap();
+        assert!(cpu > 0.0 && cpu <= decode + resize + run + 1e-4, "{stats}");
+        let names =
+            ["decoded", "decode_seconds", "resize_seconds", "pictures", "wait_seconds", "runs", "run_seconds"];
+        let metrics = wait_for("a tick with all of it", || {
+            let text = metrics(&target, "quintain_worker_infer_");
+            text.lines().filter_map(metric_of("pictures")).sum::<f64>().eq(&15.0).then_some(text)
+        });
+        let row = target.end().csv("resources.csv").pop().unwrap();
+        for name in names.iter().chain(&["cpu_seconds"]) {
+            let counted = stats[name].as_f64().unwrap();
+            let of_slots: f64 = metrics.lines().filter_map(metric_of(name)).sum();
+            assert!((of_slots - counted).abs() < 1e-6, "{name}: {metrics}");
+            let cell: f64 = row[&format!("infer_{name}_total")].parse().unwrap();
+            assert!((cell - counted).abs() < 1e-6, "{name}: {row:?}");
+        }
+    }
+}
+
+/// The value of a line, if it is of this metric of models.
+fn metric_of(name: &str) -> impl Fn(&str) -> Option<f64> {
+    let metric = format!("quintain_worker_infer_{name}_total{{");
+    move |line| line.strip_prefix(&metric)?.split_once("} ")?.1.parse().ok()
 }
 
 /// A PNG's chunk.

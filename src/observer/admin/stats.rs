@@ -191,6 +191,7 @@ fn totals(figures: &Figures) -> Value {
         "cache": { "hits": counts.cache_hits, "misses": counts.cache_misses },
         "pool": pool(now, counts),
         "db": database(now, counts),
+        "infer": inference(counts),
         "arrivals": {
             "beat_pairs": counts.arrival_pairs,
             "dispersion": Arrivals::of(counts).map(|arrivals| arrivals.dispersion),
@@ -226,6 +227,21 @@ fn database(now: &Gauges, counts: &Counts) -> Value {
         "busy_seconds": seconds(counts.db_busy_us.saturating_mul(1_000)),
         "measured": counts.db_measured,
         "cpu_seconds": seconds(counts.db_cpu_us.saturating_mul(1_000)),
+    })
+}
+
+/// What models have done.
+fn inference(counts: &Counts) -> Value {
+    let passed = |microseconds: u64| seconds(microseconds.saturating_mul(1_000));
+    json!({
+        "decoded": counts.infer_decoded,
+        "decode_seconds": passed(counts.infer_decode_us),
+        "resize_seconds": passed(counts.infer_resize_us),
+        "pictures": counts.infer_pictures,
+        "wait_seconds": passed(counts.infer_wait_us),
+        "runs": counts.infer_runs,
+        "run_seconds": passed(counts.infer_run_us),
+        "cpu_seconds": passed(counts.infer_cpu_us),
     })
 }
 
@@ -284,6 +300,7 @@ fn worker(slot: &SlotFigures, at_ns: u64) -> Value {
         "in_flight": now.in_flight,
         "pool": pool(now, &totals.counts),
         "db": database(now, &totals.counts),
+        "infer": inference(&totals.counts),
         "connections": now.connections,
         "cpu_seconds": totals.cpu_ns.map(seconds),
         "beat_age_ms": slot.beat_ns.map(|beat_ns| at_ns.saturating_sub(beat_ns) / clock::MILLISECOND),
