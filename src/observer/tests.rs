@@ -298,6 +298,10 @@ fn stats_are_what_the_scoreboard_says() {
             "in_use": 0, "waiting": 0, "acquired": 0, "timeouts": 0, "failures": 0, "acquire_seconds": 0.0, "held_seconds": 0.0,
             "answered": 0, "answer_seconds": 0.0, "scans": 0, "scan_seconds": 0.0, "busy_seconds": 0.0, "measured": 0, "cpu_seconds": 0.0,
         },
+        "infer": {
+            "decoded": 0, "decode_seconds": 0.0, "resize_seconds": 0.0, "pictures": 0, "wait_seconds": 0.0, "runs": 0,
+            "run_seconds": 0.0, "cpu_seconds": 0.0,
+        },
         "arrivals": { "beat_pairs": 0, "dispersion": null },
     });
     assert_eq!(told["totals"], totals);
