@@ -12,7 +12,7 @@
 #     "tqdm==4.70.1",
 # ]
 # ///
-"""Trains the network that tells flags apart, and writes models/: two ONNX files, their labels, and the test pictures.
+"""Trains the network that tells flags apart, and writes two ONNX files, their labels, and the test pictures.
 
     python3 -m venv venv && venv/bin/pip install --upgrade pip
     venv/bin/pip install --requirements-from-script scripts/train-model.py
@@ -46,8 +46,9 @@ BATCH, STEPS = 64, 4000
 HIGHEST_RATE, WARM_STEPS = 4e-3, 300
 MEAN_STEPS, KEPT_STEPS = 200, 250
 HELD_OUT_COUNT, TEST_COUNT, CALIBRATION_COUNT = 10_000, 100, 400
-MODELS = pathlib.Path(__file__).resolve().parent.parent / "models"
-TEST_PICTURES = MODELS.parent / "tests" / "flags"
+HERE = pathlib.Path(__file__).resolve().parent.parent
+MODEL = HERE / "src" / "work" / "inference" / "model"
+TEST_PICTURES = HERE / "tests" / "flags"
 
 
 def drawer(cache):
@@ -168,13 +169,13 @@ def measured(name, scores, labels, names):
 def write(cache):
     flags = pictures.Flags(cache)
     names = flags.labels
-    MODELS.mkdir(exist_ok=True)
-    (MODELS / "flags.txt").write_text("\n".join(names) + "\n")
-    model = network.as_onnx(*load(cache), f"Country flags, drawn from {pictures.PACKAGE}: see models/README.md")
+    MODEL.mkdir(exist_ok=True)
+    (MODEL / "flags.txt").write_text("\n".join(names) + "\n")
+    model = network.as_onnx(*load(cache), f"Country flags, drawn from {pictures.PACKAGE}: see src/work/inference/model/README.md")
     calibration = [as_input(pixels) for pixels, _ in batches(cache, CALIBRATION, CALIBRATION_COUNT, 100)]
     models = {"flags.onnx": model, "flags-int8.onnx": quantised(model, calibration)}
     for name, written in models.items():
-        onnx.save(written, MODELS / name)
+        onnx.save(written, MODEL / name)
 
     drawn = list(tqdm(batches(cache, HELD_OUT, HELD_OUT_COUNT, 100), total=HELD_OUT_COUNT // 100, unit="batch"))
     pixels, labels = (np.concatenate(parts) for parts in zip(*drawn))

@@ -79,6 +79,20 @@ fn unsafe_is_in_sys_alone_and_always_explained() {
 }
 
 #[test]
+fn what_is_compiled_into_the_program_lies_in_src_from_which_images_are_built() {
+    for file in rooms().into_values().flatten() {
+        let text = fs::read_to_string(&file).unwrap();
+        let code = text.split("#[cfg(test)]").next().unwrap();
+        for named in ["include_bytes!(\"", "include_str!(\""].iter().flat_map(|form| code.split(form).skip(1)) {
+            let included = file.parent().unwrap().join(named.split('"').next().unwrap());
+            let included =
+                included.canonicalize().unwrap_or_else(|error| panic!("{}: {error}", included.display()));
+            assert!(included.starts_with(source()), "{} includes {}", file.display(), included.display());
+        }
+    }
+}
+
+#[test]
 fn every_room_has_a_floor() {
     for room in rooms().keys() {
         floor(room);
@@ -108,9 +122,13 @@ fn mentions(file: &Path) -> Vec<String> {
     found
 }
 
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
 /// Every room with its files.
 fn rooms() -> BTreeMap<String, Vec<PathBuf>> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let source = source();
     let mut rooms: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
     let mut folders = vec![source.clone()];
     while let Some(folder) = folders.pop() {
@@ -140,7 +158,7 @@ struct Files {
 
 impl Files {
     fn read() -> Self {
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+        let source = source();
         let mut code = BTreeMap::new();
         for path in rooms().into_values().flatten() {
             let within = path.strip_prefix(&source).unwrap().with_extension("");

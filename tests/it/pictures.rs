@@ -266,13 +266,13 @@ fn with_model(model: &[u8], labels: Option<&str>) -> (tempfile::TempDir, String)
     (directory, file.to_str().unwrap().to_owned())
 }
 
-fn models() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("models")
+fn model() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src/work/inference/model")
 }
 
 #[test]
 fn a_model_of_one_s_own_says_its_shapes_and_labels() {
-    let flags = fs::read(models().join("flags-int8.onnx")).unwrap();
+    let flags = fs::read(model().join("flags-int8.onnx")).unwrap();
     let (_directory, file) = with_model(&flags, None);
     let target = Target::start(&["--mode", "single", "--model", &file]);
     let errors = target.errors();
@@ -289,7 +289,7 @@ fn a_model_of_one_s_own_says_its_shapes_and_labels() {
 /// Changes a text of the file to another of the same length.
 fn changed(from: &[u8], to: &[u8]) -> Vec<u8> {
     assert_eq!(from.len(), to.len());
-    let mut model = fs::read(models().join("flags.onnx")).unwrap();
+    let mut model = fs::read(model().join("flags.onnx")).unwrap();
     let places: Vec<usize> = (0..model.len() - from.len()).filter(|at| model[*at..].starts_with(from)).collect();
     assert!(!places.is_empty());
     for at in places {
@@ -300,7 +300,7 @@ fn changed(from: &[u8], to: &[u8]) -> Vec<u8> {
 
 #[test]
 fn a_model_that_cant_be_used_is_refused_at_the_start_with_a_sentence() {
-    let flags = fs::read(models().join("flags.onnx")).unwrap();
+    let flags = fs::read(model().join("flags.onnx")).unwrap();
     let cases = [
         (b"no model".to_vec(), None, "allowed is an ONNX file"),
         (flags[..flags.len() / 2].to_vec(), None, "allowed is an ONNX file"),

@@ -8,13 +8,13 @@ use super::network::{Input, Network, PLANES, Ran, Rten, Thread};
 use super::{Guess, NAMED};
 
 /// The model that is a part of the program: country flags.
-const FLAGS: &[u8] = include_bytes!("../../../models/flags.onnx");
+const FLAGS: &[u8] = include_bytes!("model/flags.onnx");
 
 /// The same, in whole numbers of 8 bits.
-const FLAGS_QUANTISED: &[u8] = include_bytes!("../../../models/flags-int8.onnx");
+const FLAGS_QUANTISED: &[u8] = include_bytes!("model/flags-int8.onnx");
 
 /// Its labels, one a line.
-const FLAGS_LABELS: &str = include_str!("../../../models/flags.txt");
+const FLAGS_LABELS: &str = include_str!("model/flags.txt");
 
 /// A model as it was given with `--model`, read before the first worker starts.
 #[derive(Debug)]
@@ -74,7 +74,7 @@ impl Model {
                 .map_err(|sentence| given.wrong(&sentence)),
             None => {
                 let bytes = if quantised { FLAGS_QUANTISED } else { FLAGS };
-                Self::of(bytes.to_vec(), Some(FLAGS_LABELS), Path::new("models/flags.txt"), thread)
+                Self::of(bytes.to_vec(), Some(FLAGS_LABELS), Path::new("flags.txt"), thread)
             }
         }
     }
