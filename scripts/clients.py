@@ -1,11 +1,9 @@
 #!/usr/bin/env python3
-"""Clients that no load generator offers, for drills, soak, crowd and bench. Standard library only.
+"""Clients that no load generator offers, for soak, crowd and bench. Standard library only.
 
-    clients.py queue URL COUNT SECONDS   open COUNT connections, wait, then ask on each in turn: prints the answers
     clients.py hold URL COUNT [ask]      open COUNT at once, ask once on each if told, print how many, hold until stdin ends
     clients.py burst URL COUNT           open COUNT as fast as the kernel does, ask on each: prints answered, failed, seconds to open
     clients.py hostile URL SECONDS       every kind of bad client at once, until the time is over: prints what was done
-    clients.py garbage PID               write garbage over the scoreboard seat of a worker
 """
 import asyncio
 import os
@@ -34,17 +32,6 @@ def as_many_descriptors_as_allowed():
 
 def is_ok(answer):
     return answer.startswith(b"HTTP/1.1 200 ")
-
-
-def queue(url, count, seconds):
-    clients = [socket.create_connection(address(url), timeout=20) for _ in range(int(count))]
-    time.sleep(float(seconds))
-    answered = 0
-    for client in clients:
-        client.sendall(REQUEST)
-        answered += is_ok(client.recv(4096))
-        client.close()
-    print(answered)
 
 
 async def held(place, ask):
@@ -192,47 +179,8 @@ async def hostile(url, seconds):
     print(", ".join(f"{count} {kind.replace('_', ' ')}" for kind, count in done.items()))
 
 
-def beat_of(memory, start, end):
-    """Where a worker keeps its beat: the one number in its seat that follows the monotonic clock."""
-    def recent():
-        found = set()
-        for page in range(start, end, 1 << 20):
-            memory.seek(page)
-            piece = memory.read(min(1 << 20, end - page))
-            now = time.monotonic_ns()
-            # The slots' shared memory is mostly untouched; a number of this age has these top bytes.
-            for at in range(0, len(piece), 128):
-                if 0 <= now - int.from_bytes(piece[at:at + 8], "little") < 1_000_000_000:
-                    found.add(page + at)
-        return found
-
-    found = recent()
-    for _ in range(4):
-        time.sleep(0.3)
-        found &= recent()
-    return found
-
-
-def garbage(pid):
-    slots = []
-    for line in open(f"/proc/{pid}/maps"):
-        if "/dev/zero" in line:
-            start, end = (int(part, 16) for part in line.split()[0].split("-"))
-            slots.append((end - start, start))
-    size, start = max(slots)
-    counters, length = 128, 256 * 1024
-    with open(f"/proc/{pid}/mem", "r+b", buffering=0) as memory:
-        found = sorted(beat_of(memory, start, start + min(size, 64 << 20)))
-        for beat in found:
-            memory.seek(beat - counters)
-            memory.write(random.Random(7).randbytes(length))
-    if not found:
-        sys.exit("no seat was found")
-    print(length * len(found))
-
-
 if __name__ == "__main__":
-    COMMANDS = {"queue": queue, "hold": hold, "burst": burst, "garbage": garbage, "hostile": hostile}
+    COMMANDS = {"hold": hold, "burst": burst, "hostile": hostile}
     if len(sys.argv) < 2 or sys.argv[1] not in COMMANDS:
         sys.exit(__doc__)
     as_many_descriptors_as_allowed()

@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use crate::support::account::joined;
 use crate::support::load::Load;
-use crate::support::target::{Target, children, is_alive, is_stopped, send};
+use crate::support::target::{Target, children, is_alive, is_stopped, rows, send};
 use crate::support::wait_for;
 
 #[test]
@@ -25,6 +26,10 @@ fn a_killed_supervisor_leaves_no_process_behind() {
     wait_for("the end of them all", || family.iter().all(|&pid| !is_alive(pid)).then_some(()));
     assert!(killed.elapsed() < Duration::from_secs(2), "{:?}", killed.elapsed());
     assert!(busy.receive().is_err());
+    // Its files end in whole rows.
+    let resources = target.run_directory().join("resources.csv");
+    assert!(std::fs::read_to_string(&resources).unwrap().ends_with('\n'));
+    joined(&rows(&resources));
 }
 
 #[test]

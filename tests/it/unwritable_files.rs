@@ -1,15 +1,18 @@
 //! Files that can't be written: the target goes on, says so once, and what it could not write it writes later.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::target::{Left, Target, outcome, rows};
+use crate::support::account::joined;
+use crate::support::target::{Left, Target, command, outcome, rows, send, with_free_ports};
 use crate::support::wait_for;
 
 const FAST: [&str; 4] = ["--mode", "cluster", "--sample-interval", "50ms"];
@@ -34,15 +37,6 @@ fn gaps(events: &Path) -> Vec<String> {
     all.map(|event| event["detail"].clone()).collect()
 }
 
-/// Every row is there: each interval begins where the row before ended.
-fn is_whole(rows: &[std::collections::HashMap<String, String>]) {
-    let number = |row: usize, column: &str| rows[row][column].parse::<f64>().unwrap();
-    for row in 1..rows.len() {
-        let elapsed = number(row, "elapsed_s") - number(row - 1, "elapsed_s");
-        assert!((elapsed - number(row, "interval_s")).abs() < 0.000_01, "row {row}: {:?}", &rows[row - 1..=row]);
-    }
-}
-
 fn said_once(left: &Left) {
     assert_eq!(left.code, Some(0), "{}", left.errors);
     assert_eq!(left.errors.matches("can't be written").count(), 1, "{}", left.errors);
@@ -64,7 +58,7 @@ fn a_limit_on_the_size_of_files_is_outlived() {
     assert!(gap.contains(" rows missing: 0, "), "{gap}");
     let left = target.end();
     said_once(&left);
-    is_whole(&left.csv("resources.csv"));
+    joined(&left.csv("resources.csv"));
 }
 
 /// A file system of its own, as small as that, where this user may mount one.
@@ -104,9 +98,46 @@ fn a_full_disk_is_outlived() {
     wait_for("a gap row", || (!gaps(&run.join("events.csv")).is_empty()).then_some(()));
     let left = target.end();
     said_once(&left);
-    is_whole(&rows(&run.join("resources.csv")));
+    joined(&rows(&run.join("resources.csv")));
     let record: Value = serde_json::from_slice(&fs::read(run.join("run.json")).unwrap()).unwrap();
     assert!(record["totals"]["requests"].as_u64().unwrap() > 0, "{record}");
+}
+
+/// What is open stays writable, so the next observer has to open it.
+#[test]
+fn what_becomes_read_only_is_written_when_it_can_be() {
+    const NOBODY: u32 = 65534;
+    let directory = TempDir::new().unwrap();
+    let home = directory.path().to_owned();
+    let allow = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let mut program = command(&with_free_ports(&FAST), &home);
+    if rustix::process::geteuid().is_root() {
+        // Nothing is read-only for root; and nobody else may run what stands in root's folders.
+        let copy = home.join("quintain");
+        fs::copy(program.get_program(), &copy).unwrap();
+        let mut other = Command::new(copy);
+        other.args(program.get_args()).current_dir(&home).stdin(Stdio::null()).uid(NOBODY).gid(NOBODY);
+        program = other;
+        allow(&home, 0o777);
+    }
+    let target = Target::start_with(program, directory);
+    let run = target.run_directory();
+    wait_for("two rows", || (rows(&run.join("resources.csv")).len() >= 2).then_some(()));
+    let files: Vec<PathBuf> = fs::read_dir(&run).unwrap().map(|file| file.unwrap().path()).collect();
+    let set = |directory, file| {
+        allow(&run, directory);
+        for path in &files {
+            allow(path, file);
+        }
+    };
+    set(0o555, 0o444);
+    send(target.observer(), Signal::KILL);
+    unwritten_rows(&target);
+    set(0o755, 0o644);
+    wait_for("a gap row", || (!gaps(&run.join("events.csv")).is_empty()).then_some(()));
+    let left = target.end();
+    said_once(&left);
+    joined(&left.csv("resources.csv"));
 }
 
 #[test]
@@ -121,7 +152,7 @@ fn a_deleted_directory_is_made_anew() {
     let left = target.end();
     assert_eq!(left.code, Some(0), "{}", left.errors);
     assert!(gaps(&run_of(&left).join("events.csv")).iter().any(|gap| gap.contains("removed")));
-    is_whole(&left.csv("resources.csv"));
+    joined(&left.csv("resources.csv"));
     let record: Value = serde_json::from_slice(&fs::read(run_of(&left).join("run.json")).unwrap()).unwrap();
     assert_eq!(record["totals"]["requests"], 1);
 }

@@ -117,6 +117,14 @@ pub fn check_left(left: &Left, clients: &Tally, killed: bool) {
     assert!(cpu <= figure(end, "cpu_seconds_total") + 0.001, "{cpu} s in {end:?}");
 }
 
+/// Every row is there: each interval begins where the row before ended. Each cell is cut off at a microsecond.
+pub fn joined(rows: &[HashMap<String, String>]) {
+    for pair in rows.windows(2) {
+        let elapsed = figure(&pair[1], "elapsed_s") - figure(&pair[0], "elapsed_s");
+        assert!(elapsed > 0.0 && (figure(&pair[1], "interval_s") - elapsed).abs() < 3e-6, "{pair:?}");
+    }
+}
+
 /// The differences of a cumulative column from row to row, none of which is negative.
 pub fn deltas(rows: &[HashMap<String, String>], column: &str) -> Vec<u64> {
     let values: Vec<u64> = rows.iter().map(|row| cell(row, column)).collect();
