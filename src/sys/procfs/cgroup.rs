@@ -10,6 +10,7 @@ mod mounts;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::room::Room;
 use crate::maybe_known::MaybeKnown;
@@ -59,6 +60,12 @@ pub struct CgroupFiles {
     room: Room,
 }
 
+/// Where this process's groups are.
+struct Places {
+    cpu: Option<Hierarchy>,
+    memory: Option<Hierarchy>,
+}
+
 /// Where a controller's groups are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Hierarchy {
@@ -74,16 +81,14 @@ enum Version {
 }
 
 impl CgroupFiles {
-    /// Finds the process's group and opens its files.
+    /// Opens the files of this process's group.
     #[must_use]
     pub fn open() -> Self {
-        Self::open_below(Path::new("/"))
+        Self::open_at(Places::own())
     }
 
-    /// The same in a system whose root directory is this.
-    fn open_below(root: &Path) -> Self {
-        let find = |controller| Hierarchy::find_below(root, controller);
-        let mut files = Self { cpu: find("cpu"), memory: find("memory"), ..Self::default() };
+    fn open_at(Places { cpu, memory }: &Places) -> Self {
+        let mut files = Self { cpu: cpu.clone(), memory: memory.clone(), ..Self::default() };
         files.read_limits();
         files
     }
@@ -156,18 +161,29 @@ fn tightest<T>(
     })
 }
 
-impl Hierarchy {
-    /// That of this process, in a system whose root directory is this.
-    fn find_below(root: &Path, controller: &str) -> Option<Self> {
-        let text = |path| fs::read_to_string(root.join(path)).unwrap_or_default();
-        let mounts = Mounts::parse(&text("proc/self/mountinfo"));
-        let mut found = Self::find(&text("proc/self/cgroup"), &mounts, controller)?;
-        for group in &mut found.groups {
-            *group = root.join(group.strip_prefix("/").unwrap_or(group));
-        }
-        Some(found)
+impl Places {
+    /// Those of this process. They are looked for once: who puts a process into a group does so before it starts.
+    fn own() -> &'static Self {
+        static OWN: OnceLock<Places> = OnceLock::new();
+        OWN.get_or_init(|| Self::below(Path::new("/")))
     }
 
+    /// The same in a system whose root directory is this.
+    fn below(root: &Path) -> Self {
+        let text = |path| fs::read_to_string(root.join(path)).unwrap_or_default();
+        let (membership, mounts) = (text("proc/self/cgroup"), Mounts::parse(&text("proc/self/mountinfo")));
+        let find = |controller| {
+            let mut found = Hierarchy::find(&membership, &mounts, controller)?;
+            for group in &mut found.groups {
+                *group = root.join(group.strip_prefix("/").unwrap_or(group));
+            }
+            Some(found)
+        };
+        Self { cpu: find("cpu"), memory: find("memory") }
+    }
+}
+
+impl Hierarchy {
     /// From `/proc/self/cgroup` and the mounts: `cgroups(7)`. A controller is in a hierarchy of version 1 or in that of
     /// version 2, never in both.
     fn find(membership: &str, mounts: &Mounts, controller: &str) -> Option<Self> {

@@ -2,9 +2,9 @@
 //! `memory.oom_control` of version 1 (from Linux 4.13 on).
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::{Hierarchy, Version};
+use super::{Hierarchy, Places, Version};
 use crate::maybe_known::MaybeKnown;
 
 /// The kernel's count. It grows before the process that is killed gets the signal, so that whoever learns of the death finds
@@ -17,18 +17,16 @@ impl MemoryKillCount {
     /// above it that has it on. Whosever limit was reached, the kernel counts in the group of the process that it kills.
     #[must_use]
     pub fn find() -> Self {
-        Self::find_below(Path::new("/"))
+        Self::find_at(Places::own())
     }
 
-    /// The same in a system whose root directory is this.
-    fn find_below(root: &Path) -> Self {
-        let hierarchy = Hierarchy::find_below(root, "memory");
-        Self(hierarchy.and_then(|Hierarchy { version, groups }| {
+    fn find_at(places: &Places) -> Self {
+        Self(places.memory.as_ref().and_then(|Hierarchy { version, groups }| {
             let name = match version {
                 Version::One => "memory.oom_control",
                 Version::Two => "memory.events",
             };
-            groups.into_iter().map(|group| group.join(name)).find(|file| file.exists())
+            groups.iter().map(|group| group.join(name)).find(|file| file.exists())
         }))
     }
 
@@ -49,7 +47,7 @@ mod tests {
 
     fn count(membership: &str, mounts: &str, file: &str, text: &str) -> MaybeKnown {
         let (root, _) = system(membership, mounts, &[(file, text)]);
-        MemoryKillCount::find_below(root.path()).read()
+        MemoryKillCount::find_at(&Places::below(root.path())).read()
     }
 
     #[test]

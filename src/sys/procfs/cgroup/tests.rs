@@ -146,7 +146,7 @@ pub(super) fn system(membership: &str, mounts: &str, files: &[(&str, &str)]) -> 
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    let files = CgroupFiles::open_below(root.path());
+    let files = CgroupFiles::open_at(&Places::below(root.path()));
     (root, files)
 }
 
