@@ -12,7 +12,7 @@ pub mod server;
 
 use std::time::Duration;
 
-pub use connections::{Account, Event};
+pub use connections::{Account, Event, UsedCpu};
 pub use query::{Ask, Kind, Queried, Query, Trouble};
 
 use crate::sys::clock;

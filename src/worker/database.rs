@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::pool::Counted;
 use crate::scoreboard::SeatWriter;
-use crate::work::database::{Account, Event};
+use crate::work::database::{Account, Event, UsedCpu};
 
 /// The account that counts on this seat, and the guard that ends the counting when it is dropped.
 pub fn count(seat: Arc<SeatWriter>) -> (Account, Counted) {
@@ -17,10 +17,10 @@ pub fn count(seat: Arc<SeatWriter>) -> (Account, Counted) {
             Event::TimedOut => seat.db_timed_out(),
             Event::Acquired { wait_ns } => seat.db_acquired(wait_ns),
             Event::Released { held_ns } => seat.db_released(held_ns),
-            Event::Answered { db_ns, busy_ns, cpu_ns, is_scan } => {
+            Event::Answered { db_ns, busy_ns, cpu, is_scan } => {
                 seat.db_answered(db_ns, busy_ns, is_scan);
-                if let Some(cpu_ns) = cpu_ns {
-                    seat.db_computed(cpu_ns);
+                if let Some(UsedCpu { queries, ns }) = cpu {
+                    seat.db_computed(queries, ns);
                 }
             }
             Event::Failed => seat.db_failed(),

@@ -47,9 +47,9 @@ impl SeatWriter {
         }
     }
 
-    /// CPU that the database used for a query, where it can be read.
-    pub fn db_computed(&self, cpu_ns: u64) {
-        self.count(|counters| &counters.db_measured, 1, Relaxed);
+    /// CPU that the database used for so many queries.
+    pub fn db_computed(&self, queries: u64, cpu_ns: u64) {
+        self.count(|counters| &counters.db_measured, queries, Relaxed);
         self.count(|counters| &counters.db_cpu_us, cpu_ns / 1_000, Relaxed);
     }
 

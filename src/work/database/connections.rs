@@ -39,8 +39,17 @@ pub struct Answer {
     pub took_ns: u64,
     /// How long the query waited for a thread before it began.
     pub pool_ns: u64,
-    /// CPU that the database used for it; `None` where it can't be read.
-    pub cpu_ns: Option<u64>,
+    /// CPU that the database used, where it was read.
+    pub cpu: Option<UsedCpu>,
+}
+
+/// CPU that a database used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UsedCpu {
+    /// For how many queries: those that were answered since it was read before.
+    pub queries: u64,
+    /// Nanoseconds.
+    pub ns: u64,
 }
 
 /// A connection in the pool.
@@ -96,8 +105,8 @@ pub enum Event {
         db_ns: u64,
         /// Of it, the wait for the one writer, in nanoseconds.
         busy_ns: u64,
-        /// CPU that the database used for it, in nanoseconds; `None` where it can't be read.
-        cpu_ns: Option<u64>,
+        /// CPU that the database used, where it was read.
+        cpu: Option<UsedCpu>,
         /// Whether the database had to look for the rows without an index.
         is_scan: bool,
     },
@@ -214,13 +223,13 @@ impl<B: Backend> Connections<B> {
     /// # Errors
     /// Why it was not answered.
     pub fn count(&self, ask: &Ask, acquire_ns: u64, answer: Answer) -> Result<Queried, Trouble> {
-        let Answer { found, took_ns, pool_ns, cpu_ns } = answer;
+        let Answer { found, took_ns, pool_ns, cpu } = answer;
         let Found { rows, sum, busy_ns, think_ns, loop_ns } =
             found.inspect_err(|_| (self.account)(Event::Failed))?;
         let db_ns = took_ns.saturating_sub(think_ns).saturating_sub(loop_ns);
         // An insert looks for no row, with or without an index.
         let is_scan = !ask.query.indexed && ask.query.kind != Kind::Insert;
-        (self.account)(Event::Answered { db_ns, busy_ns, cpu_ns, is_scan });
+        (self.account)(Event::Answered { db_ns, busy_ns, cpu, is_scan });
         Ok(Queried { kind: ask.query.kind, rows, sum, acquire_ns, db_ns, busy_ns, think_ns, pool_ns })
     }
 

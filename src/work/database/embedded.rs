@@ -13,7 +13,7 @@ use std::time::Duration;
 use deadpool::managed::{Manager, Metrics, RecycleResult};
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags, Rows, params};
 
-use super::connections::{Answer, Backend, Held, Pooled, Ran};
+use super::connections::{Answer, Backend, Held, Pooled, Ran, UsedCpu};
 use super::query::{Ask, Found, Kind, Query, Trouble};
 use super::schema;
 use crate::sys::clock;
@@ -141,9 +141,9 @@ impl Backend for Embedded {
 fn run(mut held: Held<Embedded>, ask: &Ask) -> (Ran<Embedded>, u64) {
     let (begun_ns, cpu_before_ns) = (clock::monotonic_ns(), clock::thread_cpu_ns());
     let found = held.connection().answer(ask);
-    let cpu_ns = Some(clock::thread_cpu_ns().saturating_sub(cpu_before_ns));
+    let cpu = Some(UsedCpu { queries: 1, ns: clock::thread_cpu_ns().saturating_sub(cpu_before_ns) });
     let took_ns = clock::monotonic_ns().saturating_sub(begun_ns);
-    (Ran { held, answer: Answer { found, took_ns, pool_ns: 0, cpu_ns } }, begun_ns)
+    (Ran { held, answer: Answer { found, took_ns, pool_ns: 0, cpu } }, begun_ns)
 }
 
 impl Open {

@@ -293,9 +293,10 @@ impl Client {
     async fn answer(&self, ask: &Ask) -> Answer {
         let begun_ns = clock::monotonic_ns();
         let found = self.find(ask).await;
-        let took_ns = clock::monotonic_ns().saturating_sub(begun_ns);
+        let ended_ns = clock::monotonic_ns();
         let mut cpu = self.cpu.lock().unwrap_or_else(PoisonError::into_inner);
-        Answer { found, took_ns, pool_ns: 0, cpu_ns: cpu.as_mut().and_then(SessionCpu::more_ns) }
+        let cpu = cpu.as_mut().and_then(|cpu| cpu.answered(ended_ns));
+        Answer { found, took_ns: ended_ns.saturating_sub(begun_ns), pool_ns: 0, cpu }
     }
 
     /// The think time of a transaction does not count towards its time limit.
