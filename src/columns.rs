@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use crate::maybe_known::MaybeKnown;
 use crate::sample::{Group, Moment, RouteSample, SlotSample, TargetSample};
 use crate::snapshot::Totals;
+use crate::sys::procfs::HostMemory;
 
 pub use counted::{Counted, POOLS, REQUESTS};
 
@@ -78,7 +79,7 @@ pub fn resources() -> Vec<Column<TargetSample>> {
         column("host_cpu_pct", "%, 100 = all cores", "/proc/stat", "CPU of everything on the machine",
             |row| percent(row.figures.host_busy)),
         column("host_mem_used_pct", "%, 100 = all", "/proc/meminfo", "memory of the machine that is not available",
-            |row| percent(row.figures.host_memory_used)),
+            |row| percent(row.figures.host.memory.and_then(HostMemory::used))),
     ];
     let explained = when().into_iter().chain(processes()).chain(own).chain(requests()).chain(strain::columns());
     explained.chain(durations::columns()).chain(pools()).collect()

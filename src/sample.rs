@@ -15,7 +15,7 @@ use crate::histogram::{Distribution, Durations, Quantiles};
 use crate::maybe_known::MaybeKnown;
 use crate::scoreboard::SeatState;
 use crate::snapshot::{SlotReading, Totals};
-use crate::sys::procfs::ThreadTimes;
+use crate::sys::procfs::{HostCpu, ThreadTimes};
 use crate::sys::usage::Usage;
 
 pub use account::Account;
@@ -74,7 +74,6 @@ pub struct Sample {
     pub routes: Vec<RouteSample>,
     /// How long the requests took that were finished in the tick, on all routes.
     pub recorded: Durations<Distribution>,
-    host: Host,
     strain: StrainReading,
 }
 
@@ -120,10 +119,8 @@ pub struct TargetSample {
     pub host_share: MaybeKnown<f64>,
     /// CPU in the tick of everything on the machine, 1 = all its cores.
     pub host_busy: MaybeKnown<f64>,
-    /// Memory of the machine in use, 1 = all.
-    pub host_memory_used: MaybeKnown<f64>,
-    /// Memory of the machine that is left for a new program.
-    pub host_memory_available_bytes: MaybeKnown,
+    /// The machine.
+    pub host: Host,
     /// What the workers have counted since the run began.
     pub totals: Totals,
     /// Requests finished, a second in this tick.
@@ -189,7 +186,7 @@ pub fn between(earlier: &Earlier, reading: &Reading) -> Sample {
     let routes_before = if earlier.tick_ns == 0 { Some(&[][..]) } else { earlier.routes.as_deref() };
     let (routes, recorded) = routes::between(routes_before, &reading.routes, moment.interval_ns);
     let target = target(earlier, reading, (&totals, &slots, strain, recorded.quantiles()), moment.interval_ns);
-    Sample { moment, target, slots, routes, recorded, host: reading.host, strain }
+    Sample { moment, target, slots, routes, recorded, strain }
 }
 
 /// What the kernel has counted of all processes: those of the workers are on the scoreboard.
@@ -205,7 +202,7 @@ impl Earlier {
     /// What the next tick needs to know of this one.
     #[must_use]
     pub fn of(sample: &Sample) -> Self {
-        let Sample { moment, target, slots: samples, routes, recorded: _, host, strain } = sample;
+        let Sample { moment, target, slots: samples, routes, recorded: _, strain } = sample;
         let mut slots = Vec::new();
         for sample in samples {
             slots.resize(slots.len().max(sample.slot + 1), EarlierSlot::default());
@@ -218,7 +215,7 @@ impl Earlier {
             system_ns: target.system_ns,
             rss_peak_bytes: target.rss_peak_bytes,
             slots,
-            host: *host,
+            host: target.host,
             strain: *strain,
             routes: Some(routes.iter().map(EarlierRoute::of).collect()),
         }
@@ -271,10 +268,11 @@ fn target(
         cores,
         user_cores: share(|(user, _)| user),
         system_cores: share(|(_, system)| system),
-        host_share: cores.zip(host.cpus).and_then(|(cores, cpus)| MaybeKnown::ratio(cores, float(cpus))),
-        host_busy: share_of_ticks(&earlier.host, host, |host| host.busy_ticks),
-        host_memory_used: host.memory_used,
-        host_memory_available_bytes: host.memory_available_bytes,
+        host_share: cores
+            .zip(host.cpu.and_then(|cpu| cpu.cpus))
+            .and_then(|(cores, cpus)| MaybeKnown::ratio(cores, float(cpus))),
+        host_busy: share_of_ticks(&earlier.host, host, |cpu| cpu.busy_ticks.into()),
+        host: *host,
         totals: *totals,
         rate: rate_per_second(earlier.finished().into(), totals.counts.finished.into(), interval_ns),
         strain: strain::between((&earlier.strain, strain), (&earlier.host, host), (cores, interval_ns), slots),
@@ -330,8 +328,9 @@ fn believable_split(
 }
 
 /// The share of the ticks of the machine's processors that were of a kind.
-fn share_of_ticks(earlier: &Host, now: &Host, kind: fn(&Host) -> MaybeKnown) -> MaybeKnown<f64> {
-    let (of_kind, total) = (kind(now).since(kind(earlier)), now.total_ticks.since(earlier.total_ticks));
+fn share_of_ticks(earlier: &Host, now: &Host, kind: fn(HostCpu) -> MaybeKnown) -> MaybeKnown<f64> {
+    let more = |ticks: fn(HostCpu) -> MaybeKnown| now.cpu.and_then(ticks).since(earlier.cpu.and_then(ticks));
+    let (of_kind, total) = (more(kind), more(|cpu| cpu.total_ticks.into()));
     let share = of_kind.zip(total).and_then(|(part, whole)| MaybeKnown::ratio(float(part), float(whole)));
     share.map(|share| share.min(1.0))
 }

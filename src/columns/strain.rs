@@ -23,7 +23,7 @@ pub fn columns() -> [Column<TargetSample>; 25] {
         column("host_steal_pct", "%, 100 = all cores", "/proc/stat", "processor time that other guests of the hardware took",
             |row| percent(row.figures.strain.steal)),
         column("host_mem_avail_bytes", "bytes", "/proc/meminfo", "memory of the machine that a new program could have",
-            |row| known(row.figures.host_memory_available_bytes)),
+            |row| known(row.figures.host.memory.map(|memory| memory.available_bytes))),
         column("cg_throttled_ms_total", "ms", "cgroup cpu.stat", "how long the control group with the tightest quota was kept from running, ever",
             |row| row.figures.strain.cgroup.throttled_ns.cell(milliseconds)),
         column("cg_mem_bytes", "bytes", "cgroup memory.current or memory.usage_in_bytes", "memory charged to the control group with the tightest limit, page cache too",

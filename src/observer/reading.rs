@@ -13,7 +13,7 @@ use crate::sample::{Group, Host, Instant, Reading, StrainReading, Tree};
 use crate::scoreboard::Scoreboard;
 use crate::snapshot::{RoutesReader, SlotReading, Snapshot};
 use crate::sys::clock;
-use crate::sys::procfs::{HostFiles, HostMemory, PageFigures, ProcessFigures, ProcessFiles};
+use crate::sys::procfs::{HostFiles, PageFigures, ProcessFigures, ProcessFiles};
 use loops::LoopReader;
 use processes::{Depth, Processes};
 use strain::StrainReader;
@@ -63,7 +63,16 @@ impl Reader {
             ..self.strain.read(&self.board, &snapshot, monotonic_ns, depth)
         };
         let loops = self.loops.read(&snapshot, &self.processes);
-        Reading { instant, snapshot, tree, slots, loops, host: self.host(), strain, routes }
+        Reading {
+            instant,
+            snapshot,
+            tree,
+            slots,
+            loops,
+            host: Host { cpu: self.host.cpu(), memory: self.host.memory() },
+            strain,
+            routes,
+        }
     }
 
     fn cluster(&mut self, snapshot: &Snapshot, supervisor: u32, depth: Depth) -> (Tree, Vec<Group>) {
@@ -123,23 +132,6 @@ impl Reader {
                 let sum = |figure: fn(PageFigures) -> u64| read.iter().map(|pages| pages.map(figure)).sum();
                 (sum(|pages| pages.pss_bytes), sum(|pages| pages.uss_bytes))
             }
-        }
-    }
-
-    fn host(&mut self) -> Host {
-        let (cpu, memory) = (self.host.cpu(), self.host.memory());
-        #[allow(clippy::cast_precision_loss)]
-        let used = |memory: HostMemory| {
-            let used = memory.total_bytes.saturating_sub(memory.available_bytes);
-            MaybeKnown::ratio(used as f64, memory.total_bytes as f64)
-        };
-        Host {
-            busy_ticks: cpu.map(|cpu| cpu.busy_ticks),
-            steal_ticks: cpu.and_then(|cpu| cpu.steal_ticks),
-            total_ticks: cpu.map(|cpu| cpu.total_ticks),
-            cpus: cpu.and_then(|cpu| cpu.cpus),
-            memory_used: memory.and_then(used),
-            memory_available_bytes: memory.map(|memory| memory.available_bytes),
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::maybe_known::MaybeKnown;
 use crate::scoreboard::Late;
 use crate::snapshot::{RouteReading, Snapshot};
 use crate::sys::listener::AcceptQueue;
-use crate::sys::procfs::{Cgroup, Pressure, ThreadTimes};
+use crate::sys::procfs::{Cgroup, HostCpu, HostMemory, Pressure, ThreadTimes};
 use crate::sys::usage::Usage;
 
 /// When a reading was taken.
@@ -77,18 +77,10 @@ pub struct Tree {
 /// The machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Host {
-    /// Ticks in which its processors did something.
-    pub busy_ticks: MaybeKnown,
-    /// Of those, what other guests of the hardware took.
-    pub steal_ticks: MaybeKnown,
-    /// All their ticks.
-    pub total_ticks: MaybeKnown,
-    /// How many processors it has.
-    pub cpus: MaybeKnown,
-    /// The share of its memory that is in use, from 0 to 1.
-    pub memory_used: MaybeKnown<f64>,
-    /// What of its memory is left for a new program.
-    pub memory_available_bytes: MaybeKnown,
+    /// Its processors.
+    pub cpu: MaybeKnown<HostCpu>,
+    /// Its memory.
+    pub memory: MaybeKnown<HostMemory>,
 }
 
 /// Signs of strain at one instant; what is a sum is so since its beginning.

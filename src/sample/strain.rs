@@ -66,7 +66,7 @@ pub(super) fn between(
         voluntary_rate: switched(|usage| usage.voluntary_switches),
         involuntary_rate: switched(|usage| usage.involuntary_switches),
         major_fault_rate: switched(|usage| usage.major_faults),
-        steal: super::share_of_ticks(host_before, host, |host| host.steal_ticks),
+        steal: super::share_of_ticks(host_before, host, |cpu| cpu.steal_ticks),
         cgroup: Cgroup { throttled_ns: grown(earlier.cgroup.throttled_ns, cgroup.throttled_ns), ..cgroup },
         cpu_pressure: stalled(earlier.pressure.cpu_us, pressure.cpu_us),
         memory_pressure: stalled(earlier.pressure.memory_us, pressure.memory_us),

@@ -59,13 +59,19 @@ fn the_first_tick_has_totals_and_no_rates() {
     assert_eq!((sample.target.cpu_ns, sample.target.totals.counts.finished), (known(200), 7));
 }
 
+fn machine(busy_ticks: u64, steal_ticks: u64, total_ticks: u64) -> Host {
+    let (steal_ticks, cpus) = (known(steal_ticks), known(4));
+    let cpu = HostCpu { busy_ticks, steal_ticks, process_ticks: busy_ticks, total_ticks, cpus };
+    Host { cpu: known(cpu), ..Host::default() }
+}
+
 #[test]
 fn rates_are_over_the_true_interval() {
     let second = 1_000_000_000;
     let first = between(&Earlier::default(), &reading(START, vec![slot(0, 10, 0)], tree(0, 0, 0)));
     let mut late = reading(START + 2 * second, vec![slot(0, 30, second)], tree(3 * second, 2 * second, second));
     late.instant.due_ns = START + second;
-    late.host.cpus = known(4);
+    late.host = machine(0, 0, 0);
     let sample = between(&Earlier::of(&first), &late);
     assert_eq!((sample.moment.interval_ns, sample.moment.late_ns), (Some(2 * second), second));
     assert_eq!(sample.moment.elapsed_ns, 2 * second);
@@ -102,11 +108,9 @@ fn the_cpu_of_a_command_that_was_reaped_is_not_the_target_s() {
 #[test]
 fn everybody_s_cpu_is_a_share_of_the_ticks() {
     let mut first = reading(START, vec![], Tree::default());
-    first.host =
-        Host { busy_ticks: known(100), steal_ticks: known(10), total_ticks: known(1000), ..Host::default() };
+    first.host = machine(100, 10, 1000);
     let mut second = reading(START + 1, vec![], Tree::default());
-    second.host =
-        Host { busy_ticks: known(150), steal_ticks: known(14), total_ticks: known(1200), ..Host::default() };
+    second.host = machine(150, 14, 1200);
     let first = between(&Earlier::default(), &first);
     assert_eq!((first.target.host_busy, first.target.strain.steal), (MaybeKnown::UNKNOWN, MaybeKnown::UNKNOWN));
     let second = between(&Earlier::of(&first), &second).target;

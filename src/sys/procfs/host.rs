@@ -32,6 +32,16 @@ pub struct HostMemory {
     pub available_bytes: u64,
 }
 
+impl HostMemory {
+    /// The share that is in use, from 0 to 1.
+    #[must_use]
+    #[allow(clippy::cast_precision_loss)] // Exact up to 2⁵³ bytes.
+    pub fn used(self) -> MaybeKnown<f64> {
+        let Self { total_bytes, available_bytes } = self;
+        MaybeKnown::ratio(total_bytes.saturating_sub(available_bytes) as f64, total_bytes as f64)
+    }
+}
+
 /// The open files about the machine.
 #[derive(Default)]
 pub struct HostFiles {
