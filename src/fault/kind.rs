@@ -276,13 +276,8 @@ impl fmt::Display for Kind {
             Self::Delay(delay) | Self::Drip(delay) => write!(formatter, "{name} {delay}"),
             Self::Status(code) => write!(formatter, "{name} {code}"),
             Self::Truncate(bytes) | Self::Leak(bytes) => write!(formatter, "{name} {}", Bytes(*bytes)),
-            Self::Empty
-            | Self::Reset
-            | Self::Malformed
-            | Self::Stall
-            | Self::Freeze
-            | Self::Refuse
-            | Self::Crash => formatter.write_str(name),
+            // All others have nothing to be told apart by.
+            _ => formatter.write_str(name),
         }
     }
 }
