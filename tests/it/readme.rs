@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use quintain::columns::{markdown, resources, routes, workers};
 use quintain::config::{CONFIG, SETTINGS, Setting};
+use quintain::event::EventKind;
 use quintain::fault::{ROWS, Row};
 use quintain::profile::Profile;
 use quintain::verification::Topic;
@@ -39,6 +40,7 @@ fn its_tables_are_the_code_s() {
         ("docs/settings.md", "settings", settings()),
         ("docs/verify.md", "checks", checks()),
         ("docs/faults.md", "kinds", kinds()),
+        ("docs/run-files.md", "events", events()),
         ("docs/run-files.md", "resources", markdown(&resources())),
         ("docs/run-files.md", "workers", markdown(&workers())),
         ("docs/run-files.md", "routes", markdown(&routes())),
@@ -107,6 +109,11 @@ fn kinds() -> String {
     let (by_rate, of_all): (Vec<&Row>, Vec<&Row>) = ROWS.iter().partition(|row| row.has_rate());
     let rows = by_rate.iter().chain(&of_all).map(|row| format!("| `{}` | {} |\n", row.example(), row.doc));
     "| kind | what the request gets |\n|---|---|\n".to_owned() + &rows.collect::<String>()
+}
+
+fn events() -> String {
+    let rows = EventKind::KINDS.iter().map(|(name, when)| format!("| `{name}` |{when} |\n"));
+    "| kind | when |\n|---|---|\n".to_owned() + &rows.collect::<String>()
 }
 
 fn settings() -> String {
