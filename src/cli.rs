@@ -7,6 +7,7 @@
 mod compare;
 mod environment;
 mod report;
+mod sample_images;
 mod verify;
 
 use std::env;
@@ -69,9 +70,16 @@ pub fn main() -> ExitCode {
         (Verb::Verify(asked), []) => return commands::verify::run(asked),
         (Verb::Compare(asked), []) => return commands::compare::run(asked, &check_settings),
         (Verb::Health(url), []) => return commands::health::run(url),
-        (Verb::Report(_) | Verb::Profiles { .. } | Verb::Verify(_) | Verb::Compare(_) | Verb::Health(_), _) => {
-            return exit_with(&report(&mistakes));
-        }
+        (Verb::SampleImages(asked), []) => return commands::sample_images::run(asked),
+        (
+            Verb::Report(_)
+            | Verb::Profiles { .. }
+            | Verb::Verify(_)
+            | Verb::Compare(_)
+            | Verb::Health(_)
+            | Verb::SampleImages(_),
+            _,
+        ) => return exit_with(&report(&mistakes)),
         (Verb::Serve | Verb::Check, _) => {}
     }
     // Before anything is opened that could get the number of a descriptor that is missing.
@@ -105,7 +113,8 @@ pub fn main() -> ExitCode {
             | Verb::Report(_)
             | Verb::Verify(_)
             | Verb::Compare(_)
-            | Verb::Health(_) => {
+            | Verb::Health(_)
+            | Verb::SampleImages(_) => {
                 if let Some(warning) = warning {
                     eprintln!("warning: {warning}");
                 }
@@ -142,10 +151,11 @@ enum Verb {
     Compare(commands::compare::Asked),
     /// With the URL that is asked.
     Health(String),
+    SampleImages(commands::sample_images::Asked),
 }
 
 impl Verb {
-    fn all() -> [Self; 7] {
+    fn all() -> [Self; 8] {
         [
             Self::Serve,
             Self::Check,
@@ -154,6 +164,7 @@ impl Verb {
             Self::Verify(commands::verify::Asked::default()),
             Self::Compare(commands::compare::Asked::default()),
             Self::Health(String::new()),
+            Self::SampleImages(commands::sample_images::Asked::default()),
         ]
     }
 
@@ -166,6 +177,7 @@ impl Verb {
             Self::Verify(_) => "verify",
             Self::Compare(_) => "compare",
             Self::Health(_) => "health",
+            Self::SampleImages(_) => "sample-images",
         }
     }
 
@@ -179,6 +191,9 @@ impl Verb {
             Self::Report(_) => "Make a page of a run: what limited it, plots, tables",
             Self::Verify(_) => "Compare a load generator's output with a run: whether they agree, and who is wrong",
             Self::Health(_) => "Ask a target whether it answers: exit code 0, or 1; for probes and scripts",
+            Self::SampleImages(_) => {
+                "Make pictures of flags for a load script to send, each with its label in its name"
+            }
             Self::Compare(_) => "Run two arrangements under the same load, in turns, and say which is better",
         }
     }
@@ -214,6 +229,7 @@ fn asked(matches: &ArgMatches, mistakes: Vec<Mistake>) -> Asked {
             let url = behind.get_one::<String>(URL).map_or(commands::health::DEFAULT, String::as_str);
             (Verb::Health(url.to_owned()), None)
         }
+        Some(("sample-images", behind)) => (Verb::SampleImages(sample_images::asked(behind)), None),
         Some(("compare", behind)) => (Verb::Compare(compare::asked(behind)), None),
         Some((_, behind)) => (Verb::Serve, Some(behind)),
         None => (Verb::Serve, None),
@@ -307,6 +323,7 @@ fn program() -> Command {
                 command.arg(Arg::new(URL).help(format!("What to ask [default: {}]", commands::health::DEFAULT)))
             }
             Verb::Compare(_) => command.args(compare::arguments()),
+            Verb::SampleImages(_) => command.args(sample_images::arguments()),
         }
         .after_help("`quintain --help` has examples.")
     });

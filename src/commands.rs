@@ -6,5 +6,6 @@ pub mod health;
 mod intended;
 pub mod profiles;
 pub mod report;
+pub mod sample_images;
 pub mod serve;
 pub mod verify;

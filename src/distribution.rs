@@ -8,7 +8,7 @@
 //! outside is drawn again, never cut to the bound; as the inverse of the distribution function is known, that is one
 //! draw from the part inside. Less than [`LEAST_INSIDE`] inside is refused.
 
-mod chance;
+pub mod chance;
 mod empirical;
 mod normal;
 mod parse;

@@ -2,10 +2,10 @@
 
 @functools.cache
 def pictures():
-    directory = pathlib.Path(os.environ.get("PICTURES", "tests/flags"))
+    directory = pathlib.Path(os.environ.get("PICTURES", "pictures"))
     found = sorted(path for path in directory.glob("*") if path.suffix in (".jpg", ".jpeg", ".png"))
     if not found:
-        sys.exit(f"there is no JPEG or PNG in {directory}: set PICTURES to a directory that has some")
+        sys.exit(f"there is no JPEG or PNG in {directory}: `quintain sample-images {directory}` makes some, or set PICTURES to a directory")
     return found
 
 

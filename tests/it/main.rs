@@ -79,6 +79,7 @@ mod reports;
 mod rolling_restart;
 mod routes_and_methods;
 mod run_files;
+mod sample_images;
 mod scrapers;
 mod second_instance;
 mod service_manager;
