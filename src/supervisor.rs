@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use crate::config::Config;
 use crate::control::MemberEnd;
 use crate::fault::Written;
 use crate::maybe_known::MaybeKnown;
@@ -80,8 +81,6 @@ pub type MakeListeners = Box<dyn Fn() -> io::Result<SlotListeners>>;
 pub struct Plan {
     /// Processes or threads.
     pub arrangement: Arrangement,
-    /// Whether TTIN and TTOU change the number of workers.
-    pub elastic: bool,
     /// Those of each worker.
     pub listeners: Vec<SlotListeners>,
     /// Makes those of another.
@@ -96,12 +95,8 @@ pub struct Plan {
     pub reread: Reread,
     /// What the observer does.
     pub observer: ObserverDuty,
-    /// `--shutdown-timeout`
-    pub shutdown_timeout: Duration,
-    /// `--drain-delay`
-    pub drain_delay: Duration,
-    /// `--duration`
-    pub duration: Option<Duration>,
+    /// The settings of the run.
+    pub config: Config,
     /// Who has started the target, and wants to be told.
     pub manager: Manager,
     /// `--while`, ready to run.

@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, MissedTickBehavior};
 
+use crate::config::{Addresses, Config, Mode};
 use crate::control::{Drain, MemberEnd, Order, Received, Report};
 use crate::http::{self, About, Limits, ListenerFault, ListenerOrder, Target};
 use crate::maybe_known::MaybeKnown;
@@ -45,36 +46,16 @@ const IDLE_AFTER_TERM: Duration = Duration::from_secs(2);
 /// What a worker is told of the run; the same for all of them.
 #[derive(Clone)]
 pub struct Settings {
-    /// The caps that no request may exceed.
-    pub limits: Limits,
-    /// What it says of itself.
-    pub about: About,
+    /// Its settings.
+    pub config: Config,
+    /// Where the target and its admin routes listen.
+    pub addresses: Addresses,
     /// What it serves besides the target's own routes.
     pub profile: Arc<Profile>,
     /// The database that its routes ask, if there is one.
     pub database: Option<DatabaseSettings>,
     /// The model that its routes run.
     pub inference: InferenceSettings,
-    /// Whether each worker has a process of its own, so that what the kernel counts by process is the worker's.
-    pub own_process: bool,
-    /// `--max-connections`
-    pub max_connections: u64,
-    /// `--pool-threads`
-    pub pool_threads: usize,
-    /// `--backlog`
-    pub backlog: u32,
-    /// Whether the listeners are a service manager's, who listens on when this run ends.
-    pub keeps_sockets: bool,
-    /// `--keep-alive-timeout`; `None` is for ever.
-    pub keep_alive_timeout: Option<Duration>,
-    /// `--drain-delay`
-    pub drain_delay: Duration,
-    /// `--shutdown-timeout`
-    pub shutdown_timeout: Duration,
-    /// `--spin-us`
-    pub spin: Duration,
-    /// Whether it is recorded how long requests take: not with `--without-times`.
-    pub times: bool,
 }
 
 /// What makes one worker this one.
@@ -124,7 +105,7 @@ fn runtime(
     let (entered, left) = (Arc::clone(threads), Arc::clone(threads));
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .max_blocking_threads(settings.pool_threads)
+        .max_blocking_threads(settings.config.pool_threads)
         .thread_name(format!("w{slot}-pool"))
         .on_thread_start(move || entered.enter())
         .on_thread_stop(move || left.leave())
@@ -140,7 +121,7 @@ async fn serve(
     let slot = seat.slot();
     let failed = |what: &str, error: std::io::Error| format!("worker {slot} can't {what}: {error}");
     let control = Watched::new(control).map_err(|error| failed("watch its control socket", error))?;
-    let sleeping = sleep::Service::start(settings.spin).map_err(|error| failed("make a timer", error))?;
+    let sleeping = sleep::Service::start(settings.config.spin()).map_err(|error| failed("make a timer", error))?;
     tokio::spawn(async move {
         if let Err(error) = sleeping.run().await {
             tracing::error!(slot, %error, "a worker's timer fails; sleeps are only precise to a millisecond from here on");
@@ -191,10 +172,7 @@ enum Stage {
 
 struct Worker {
     stage: Stage,
-    own_process: bool,
-    keeps_sockets: bool,
-    shutdown_timeout: Duration,
-    drain_delay: Duration,
+    config: Config,
     target: Target,
     acceptors: Acceptors,
     /// When the gate in front of the listeners has to be looked at again, if no order comes.
@@ -212,48 +190,30 @@ struct Worker {
 
 impl Worker {
     fn new(settings: &Settings, seat: SeatWriter, threads: &Arc<ThreadGroup>) -> Result<Self, String> {
-        let Settings {
-            limits,
-            about,
-            profile,
-            database: database_settings,
-            inference: inference_settings,
-            own_process,
-            max_connections,
-            pool_threads: _,
-            backlog,
-            keeps_sockets,
-            keep_alive_timeout,
-            drain_delay,
-            shutdown_timeout,
-            spin: _,
-            times,
-        } = settings;
+        let Settings { config, addresses, profile, database, inference } = settings;
+        let about = About::of(config, addresses.clone());
         let seat = Arc::new(seat.of_instance(about.instance.as_deref()));
         let (account, database_counted) = database::count(Arc::clone(&seat));
-        let database = database_settings.as_ref().map(|settings| Database::new(settings, account)).transpose()?;
+        let database = database.as_ref().map(|settings| Database::new(settings, account)).transpose()?;
         let (account, inference_counted) = inference::count(Arc::clone(&seat));
-        let inference = Inference::new(inference_settings, seat.slot(), threads, account);
+        let inference = Inference::new(inference, seat.slot(), threads, account);
         inference.prepare()?;
-        let target = Target::new(*limits, about.clone(), Arc::clone(&seat), database, inference);
+        let target = Target::new(Limits::of(config), about, Arc::clone(&seat), database, inference);
         let routes = Arc::new(http::Routes::new(http::routes(profile), &target));
-        let gauge = if *times { Gauge::default() } else { Gauge::without_times() };
+        let gauge = if config.without_times { Gauge::without_times() } else { Gauge::default() };
         let connections = Connections::new(
             Arc::clone(&seat),
             target.clone(),
             routes,
-            *max_connections,
-            *keep_alive_timeout,
+            config.max_connections as u64,
+            config.keep_alive_timeout,
             gauge,
         );
         Ok(Self {
             stage: Stage::Serving,
-            own_process: *own_process,
-            keeps_sockets: *keeps_sockets,
-            shutdown_timeout: *shutdown_timeout,
-            drain_delay: *drain_delay,
+            config: config.clone(),
             target,
-            acceptors: Acceptors::new(*backlog),
+            acceptors: Acceptors::new(config.backlog),
             gate_due: None,
             connections: Arc::new(connections),
             seat,
@@ -345,7 +305,7 @@ impl Worker {
         self.stage = match drain {
             Drain::Terminate => {
                 self.target.leave();
-                Stage::Leaving(now + self.drain_delay, drain)
+                Stage::Leaving(now + self.config.drain_delay, drain)
             }
             Drain::Replace => Stage::Leaving(now, drain),
         };
@@ -356,9 +316,9 @@ impl Worker {
         self.target.close_connections();
         self.connections.gauge().watch();
         let (afterwards, patience) = match drain {
-            Drain::Terminate if self.keeps_sockets => (Afterwards::TakenOver, IDLE_AFTER_TERM),
+            Drain::Terminate if self.config.sockets_are_passed() => (Afterwards::TakenOver, IDLE_AFTER_TERM),
             Drain::Terminate => (Afterwards::Shut, IDLE_AFTER_TERM),
-            Drain::Replace => (Afterwards::TakenOver, self.shutdown_timeout),
+            Drain::Replace => (Afterwards::TakenOver, self.config.shutdown_timeout),
         };
         self.acceptors.stop(afterwards, &self.connections).await;
         patience
@@ -400,7 +360,9 @@ impl Worker {
     fn beat(&mut self) {
         let now = clock::monotonic_ns();
         self.seat.beat(now);
-        if let Some(usage) = self.own_process.then(usage::of_this_process).and_then(MaybeKnown::get) {
+        // Of a process that workers share, nobody could say whose it was.
+        let has_process = self.config.mode == Mode::Cluster;
+        if let Some(usage) = has_process.then(usage::of_this_process).and_then(MaybeKnown::get) {
             self.seat.used(&usage);
         }
         self.target.follow_orders();

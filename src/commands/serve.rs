@@ -24,7 +24,6 @@ use serde_json::{Value, json};
 use crate::columns::timestamp;
 use crate::config::{Addresses, COMMIT, Config, Mode, VERSION};
 use crate::control;
-use crate::http::{About, Limits};
 use crate::observer::{self, Admin, AdminListener, Observation, Processes, RunFiles, files};
 use crate::profile::{Profile, fault_rules};
 use crate::run_files::TCP_BEFORE;
@@ -143,7 +142,6 @@ fn serve(
         Arc::new((0..config.slots()).map(|_| Default::default()).collect());
     let plan = Plan {
         arrangement,
-        elastic: config.mode == Mode::Cluster,
         listeners: sockets.listeners.clone(),
         make_listeners: sockets.maker(config),
         board: Arc::clone(&board),
@@ -166,9 +164,7 @@ fn serve(
             database.is_some(),
             (record, started_ns, screen),
         ),
-        shutdown_timeout: config.shutdown_timeout,
-        drain_delay: config.drain_delay,
-        duration: config.duration,
+        config: config.clone(),
         manager,
         while_command: config.while_command.as_ref().map(|line| sockets.fill_in(line)),
         inherited,
@@ -228,38 +224,11 @@ fn worker_duty(
     model: &RunModel,
 ) -> WorkerDuty {
     let settings = Settings {
-        limits: Limits {
-            delay: config.max_delay,
-            cpu: config.max_cpu,
-            body: config.max_body.0,
-            bytes: config.max_bytes.0,
-            memory: config.max_mem.0,
-            in_flight: config.max_inflight as u64,
-            leak: config.max_leak.0,
-            db_rows: config.db_rows,
-            pixels: config.max_pixels,
-        },
-        about: About {
-            version: format!("{VERSION} ({COMMIT})"),
-            mode: config.mode.to_string(),
-            workers: config.workers,
-            seed: config.seed,
-            instance: config.instance().map(ToOwned::to_owned),
-            addresses: addresses.clone(),
-        },
+        config: config.clone(),
+        addresses: addresses.clone(),
         profile: Arc::clone(profile),
         database: database.map(|database| database.settings(config)),
         inference: model.settings(config, profile),
-        own_process: config.mode == Mode::Cluster,
-        max_connections: config.max_connections as u64,
-        pool_threads: config.pool_threads,
-        backlog: config.backlog,
-        keeps_sockets: config.sockets_are_passed(),
-        keep_alive_timeout: config.keep_alive_timeout,
-        drain_delay: config.drain_delay,
-        shutdown_timeout: config.shutdown_timeout,
-        spin: config.spin(),
-        times: !config.without_times,
     };
     Arc::new(move |seat, control, threads| worker::run(&settings, Assignment { seat, control, threads }))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use crate::config::Addresses;
+use crate::config::{Addresses, COMMIT, Config, VERSION};
 use crate::control::{OrdersReader, Standing};
 use crate::http::faults::in_force::Faults;
 use crate::scoreboard::{RouteTable, Scoreboard, SeatWriter};
@@ -37,6 +37,24 @@ pub struct Limits {
     pub pixels: u64,
 }
 
+impl Limits {
+    /// Those that are set.
+    #[must_use]
+    pub fn of(config: &Config) -> Self {
+        Self {
+            delay: config.max_delay,
+            cpu: config.max_cpu,
+            body: config.max_body.0,
+            bytes: config.max_bytes.0,
+            memory: config.max_mem.0,
+            in_flight: config.max_inflight as u64,
+            leak: config.max_leak.0,
+            db_rows: config.db_rows,
+            pixels: config.max_pixels,
+        }
+    }
+}
+
 /// What the target says of itself.
 #[derive(Clone, Debug, Default)]
 pub struct About {
@@ -52,6 +70,21 @@ pub struct About {
     pub instance: Option<String>,
     /// Where it and its admin routes listen.
     pub addresses: Addresses,
+}
+
+impl About {
+    /// As the settings have it.
+    #[must_use]
+    pub fn of(config: &Config, addresses: Addresses) -> Self {
+        Self {
+            version: format!("{VERSION} ({COMMIT})"),
+            mode: config.mode.to_string(),
+            workers: config.workers,
+            seed: config.seed,
+            instance: config.instance().map(ToOwned::to_owned),
+            addresses,
+        }
+    }
 }
 
 /// The state that every handler shares.

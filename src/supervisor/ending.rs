@@ -51,7 +51,7 @@ impl Supervisor {
         self.plan.manager.stopping();
         self.plan.board.head().set_drain(now);
         self.note(EventKind::Drain(why.to_owned()));
-        let patience = self.plan.drain_delay.saturating_add(self.plan.shutdown_timeout);
+        let patience = self.plan.config.drain_delay.saturating_add(self.plan.config.shutdown_timeout);
         self.stage = Stage::Draining(now.saturating_add(nanoseconds(patience)));
         if let Some(command) = &self.command {
             command.terminate();

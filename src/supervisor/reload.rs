@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::member::Member;
 use super::policy::{Cause, Reached};
 use super::slot::SlotKeeper;
-use super::{Renewed, Stage, Supervisor};
+use super::{Arrangement, Renewed, Stage, Supervisor};
 use crate::control::{Drain, Order};
 use crate::event::EventKind;
 use crate::scoreboard::{SeatState, SlotState};
@@ -88,7 +88,7 @@ impl Supervisor {
 
     /// Tells a worker to end without a hurry.
     fn drain_member(&mut self, number: usize, seat: usize) {
-        let patience = self.plan.shutdown_timeout.saturating_add(REPLACED_GRACE);
+        let patience = self.plan.config.shutdown_timeout.saturating_add(REPLACED_GRACE);
         let Some(member) = &mut self.slots[number].members[seat] else { return };
         if member.reached == Reached::Live {
             member.reached = Reached::Draining;
@@ -152,7 +152,7 @@ impl Supervisor {
     }
 
     fn may_change_workers(&mut self, signal: &str) -> bool {
-        let may = self.plan.elastic && self.stage == Stage::Serving;
+        let may = self.plan.arrangement == Arrangement::Processes && self.stage == Stage::Serving;
         if !may {
             tracing::warn!("{signal} is only obeyed in mode cluster, while all is up");
         }

@@ -112,7 +112,7 @@ impl Supervisor {
         self.was_ready = true;
         let now = clock::monotonic_ns();
         self.plan.board.head().set_ready(now);
-        self.ends_ns = self.plan.duration.map(|duration| now.saturating_add(nanoseconds(duration)));
+        self.ends_ns = self.plan.config.duration.map(|duration| now.saturating_add(nanoseconds(duration)));
         self.plan.manager.ready();
         self.note(EventKind::Ready);
     }
