@@ -38,6 +38,7 @@ import optax
 from tqdm import tqdm
 
 from flags import network, pictures
+from flags.halved import halved
 from flags.quantised import quantised
 
 # Pictures of one seed are never those of another.
@@ -173,7 +174,7 @@ def write(cache):
     (MODEL / "flags.txt").write_text("\n".join(names) + "\n")
     model = network.as_onnx(*load(cache), f"Country flags, drawn from {pictures.PACKAGE}: see src/work/inference/model/README.md")
     calibration = [as_input(pixels) for pixels, _ in batches(cache, CALIBRATION, CALIBRATION_COUNT, 100)]
-    models = {"flags.onnx": model, "flags-int8.onnx": quantised(model, calibration)}
+    models = {"flags.onnx": halved(model), "flags-int8.onnx": halved(quantised(model, calibration))}
     for name, written in models.items():
         onnx.save(written, MODEL / name)
 
