@@ -89,7 +89,15 @@ impl Profile {
     /// Whether any of its routes says what is in a picture.
     #[must_use]
     pub fn needs_model(&self) -> bool {
-        self.routes.iter().any(Route::reads_picture)
+        self.pictures().next().is_some()
+    }
+
+    /// How its routes say that.
+    pub fn pictures(&self) -> impl Iterator<Item = &Ask> {
+        self.routes.iter().flat_map(|route| &route.steps).filter_map(|step| match step {
+            Step::Infer(ask) => Some(ask),
+            _ => None,
+        })
     }
 
     fn queries(&self) -> impl Iterator<Item = &Query> {

@@ -127,6 +127,7 @@ fn serve(
         Prepared::Ready(model) => model,
         Prepared::Interrupted(end) => return interrupted(sockets, end, "model"),
     };
+    model.fits(&profile)?;
     let addresses = sockets.addresses();
     let directory = RunDirectory::make(config)?;
     let database = match RunDatabase::prepare(config, &profile, &directory, (&signals, &inherited), screen)? {

@@ -94,6 +94,7 @@ fn each_field<'d>(done: &'d Done, mut take: impl FnMut(&'static str, Field<'d>))
                 decode_ns,
                 resize_ns,
                 infer_ns,
+                batch,
                 pool_ns: _,
                 io_ns: _,
                 kept,
@@ -108,6 +109,7 @@ fn each_field<'d>(done: &'d Done, mut take: impl FnMut(&'static str, Field<'d>))
             take("decode_ms", Field::Milliseconds(*decode_ns));
             take("resize_ms", Field::Milliseconds(*resize_ns));
             take("infer_ms", Field::Milliseconds(*infer_ns));
+            take("batch", Field::Count(*batch));
             take("cache", Field::Word(kept.map_or("off", |is_kept| if is_kept { "hit" } else { "miss" })));
         }
     }

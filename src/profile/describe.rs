@@ -48,10 +48,18 @@ impl fmt::Display for Step {
                 })
             }
             Self::Mem(hold) => write!(formatter, "holds {} for {}", Bytes(hold.bytes), Spelled(hold.time)),
-            Self::Infer(Ask { place, quantised, cached }) => {
+            Self::Infer(Ask { place, quantised, cached, batch }) => {
                 formatter.write_str("classifies the picture")?;
                 formatter.write_str(if *quantised { ", quantised" } else { "" })?;
                 formatter.write_str(if *cached { ", or keeps the answer" } else { "" })?;
+                if batch.is_shared() {
+                    write!(
+                        formatter,
+                        ", with up to {} at once after at most {}",
+                        batch.most,
+                        Spelled(batch.delay)
+                    )?;
+                }
                 formatter.write_str(match place {
                     Place::Loop => "",
                     Place::Pool => ", on the pool",

@@ -14,7 +14,7 @@ use crate::spelling::did_you_mean;
 use crate::units::{Bytes, Spelled};
 use crate::work::cpu::{Amount, Cpu, Place, iterations_within};
 use crate::work::database::{Kind, Query};
-use crate::work::inference::Ask;
+use crate::work::inference::{Ask, Batch};
 use crate::work::io::Mode;
 use crate::work::memory::Hold;
 
@@ -143,7 +143,7 @@ fn read_step(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, errors: &mut Profi
         "cache" => read_cache(step, errors),
         "issue" => signed::read(step, signed::ISSUED, errors).map(Step::Issue),
         "check" => signed::read(step, signed::CHECKED, errors).map(Step::Check),
-        "infer" => read_infer(step, errors).map(Step::Infer),
+        "infer" => read_infer(step, rules, errors).map(Step::Infer),
         other => {
             let question = did_you_mean(other, STEPS);
             let hint = question.unwrap_or_else(|| format!("a step is one of {}", STEPS.join(", ")));
@@ -221,10 +221,7 @@ fn read_db(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>)
     let place = read_word(&table, place, Query::places(), errors);
     let pipeline = table.get(pipelined);
     let pipelined = read_word(&table, pipelined, Query::PIPELINED, errors);
-    let whose = format!(" (--max-delay {})", Spelled(rules.delay));
-    let think = table
-        .get(think)
-        .map_or(Some(Duration::ZERO), |think| think.duration(&(Duration::ZERO..=rules.delay), &whose, errors));
+    let think = table.get(think).map_or(Some(Duration::ZERO), |think| waits(&think, rules, errors));
     let rows = match (kind.map(Kind::default_rows), table.get(rows)) {
         (_, Some(rows)) => rows.whole(&(0..=rules.db_rows), " (--db-rows)", errors),
         (None, None) => None,
@@ -249,13 +246,23 @@ fn read_db(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>)
     }
 }
 
-fn read_infer(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<Ask> {
+fn read_infer(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>) -> Option<Ask> {
     let table = entry.table(&Ask::NAMES, errors)?;
-    let [place, quantised, cached] = Ask::NAMES;
+    let [place, quantised, cached, batch, delay] = Ask::NAMES;
     let place = read_word(&table, place, Ask::places(), errors);
     let quantised = read_word(&table, quantised, Ask::SWITCHED, errors);
     let cached = read_word(&table, cached, Ask::SWITCHED, errors);
-    Some(Ask { place: place?, quantised: quantised?, cached: cached? })
+    let default = Batch::DEFAULT;
+    let most = table.get(batch).map_or(Some(default.most), |most| most.whole(&(1..=Batch::MOST), "", errors));
+    let delay = table.get(delay).map_or(Some(default.delay.min(rules.delay)), |delay| waits(&delay, rules, errors));
+    let batch = Batch { most: most?, delay: delay? };
+    Some(Ask { place: place?, quantised: quantised?, cached: cached?, batch })
+}
+
+/// A time up to `--max-delay`.
+fn waits(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>) -> Option<Duration> {
+    let whose = format!(" (--max-delay {})", Spelled(rules.delay));
+    entry.duration(&(Duration::ZERO..=rules.delay), &whose, errors)
 }
 
 fn read_cache(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<Step> {

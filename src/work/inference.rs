@@ -4,6 +4,7 @@
 //! which one picture or batch is computed at a time; whoever asks waits for it, the worker's loop too unless it is asked
 //! for the pool.
 
+mod batch;
 mod kept;
 mod model;
 mod network;
@@ -14,6 +15,8 @@ use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
+pub use batch::Batch;
+use batch::{Batches, Inferred};
 use kept::Kept;
 pub use model::{Given, Model};
 use network::Ran;
@@ -50,11 +53,13 @@ pub struct Ask {
     pub quantised: bool,
     /// Whether an answer that was kept will do, and this one is kept.
     pub cached: bool,
+    /// Whether the model is run on pictures of other requests at once.
+    pub batch: Batch,
 }
 
 impl Ask {
     /// What its fields are called in a request's query and in a profile's step, in their order here.
-    pub const NAMES: [&'static str; 3] = ["on", "quantised", "cache"];
+    pub const NAMES: [&'static str; 5] = ["on", "quantised", "cache", "batch", "max_batch_delay"];
 
     /// What a field may be that is on or off, the usual one first.
     pub const SWITCHED: [(&'static str, bool); 2] = [("off", false), ("on", true)];
@@ -92,7 +97,9 @@ pub struct Classified {
     pub resize_ns: u64,
     /// Time that the model took.
     pub infer_ns: u64,
-    /// Time that it waited for a thread of the pool, or for the model's.
+    /// Pictures on which the model was run at once; none where the answer was kept.
+    pub batch: u64,
+    /// Time that it waited for a thread of the pool, for the model's, and for others of its batch.
     pub pool_ns: u64,
     /// Time that it took to receive the picture.
     pub io_ns: u64,
@@ -152,6 +159,12 @@ pub enum Event {
 /// Called with every event, on the worker's loop and on its other threads.
 pub type Account = Arc<dyn Fn(Event) + Send + Sync>;
 
+/// A model that a worker has loaded, and what puts pictures together for it, once one has asked for that.
+struct Loaded {
+    model: Arc<Model>,
+    batches: OnceLock<Batches>,
+}
+
 /// A worker's models.
 #[derive(Default)]
 pub struct Inference {
@@ -159,8 +172,8 @@ pub struct Inference {
     /// Where the models' threads enter.
     threads: Arc<ThreadGroup>,
     slot: usize,
-    full: OnceLock<Result<Arc<Model>, String>>,
-    quantised: OnceLock<Result<Arc<Model>, String>>,
+    full: OnceLock<Result<Loaded, String>>,
+    quantised: OnceLock<Result<Loaded, String>>,
     kept: Kept,
     /// `None` where nothing is counted.
     account: Option<Account>,
@@ -186,17 +199,33 @@ impl Inference {
     /// # Errors
     /// A sentence: what is wrong with the model.
     pub fn prepare(&self) -> Result<(), String> {
-        if self.settings.at_start { self.model(false).map(drop) } else { Ok(()) }
+        if self.settings.at_start { self.loaded(false).map(drop) } else { Ok(()) }
     }
 
-    fn model(&self, quantised: bool) -> Result<Arc<Model>, String> {
+    fn thread(&self) -> Thread {
+        Thread { slot: self.slot, group: Arc::clone(&self.threads) }
+    }
+
+    fn loaded(&self, quantised: bool) -> Result<&Loaded, String> {
         let place = if quantised { &self.quantised } else { &self.full };
         let load = || {
-            let thread = network::Thread { slot: self.slot, group: Arc::clone(&self.threads) };
-            let given = self.settings.given.as_deref();
-            Model::load(given, quantised, &thread).map(Arc::new)
+            let model = Model::load(self.settings.given.as_deref(), quantised, &self.thread())?;
+            Ok(Loaded { model: Arc::new(model), batches: OnceLock::new() })
         };
-        place.get_or_init(load).clone()
+        place.get_or_init(load).as_ref().map_err(String::clone)
+    }
+
+    /// What puts pictures together for a model.
+    fn batches<'l>(&self, loaded: &'l Loaded) -> Result<&'l Batches, Failure> {
+        let Loaded { model, batches } = loaded;
+        if let Some(batches) = batches.get() {
+            return Ok(batches);
+        }
+        model.takes_several().map_err(Failure::Model)?;
+        let started = Batches::start(model, &self.thread(), self.account.clone());
+        let started =
+            started.map_err(|error| Failure::Network(format!("there is no thread for batches: {error}")))?;
+        Ok(batches.get_or_init(|| started))
     }
 
     /// Says what is in a picture. `memory` is what the worker may hold; the decoded picture is a part of it.
@@ -217,66 +246,89 @@ impl Inference {
     }
 
     async fn classified(&self, ask: Ask, encoded: Bytes, memory: &Memory) -> Result<Classified, Failure> {
-        let model = self.model(ask.quantised).map_err(Failure::Model)?;
+        let Ask { place, quantised, batch, cached: _ } = ask;
+        let loaded = self.loaded(quantised).map_err(Failure::Model)?;
+        let batches = batch.is_shared().then(|| self.batches(loaded)).transpose()?;
         let picture = Picture::open(encoded, self.settings.max_pixels).map_err(Failure::Picture)?;
-        let share = memory.share(picture.needs_bytes()).map_err(Failure::Memory)?;
-        let account = self.account.clone();
-        match ask.place {
-            Place::Loop => {
-                let begun_ns = clock::monotonic_ns();
-                let classified = classify(&model, picture, account.as_ref());
-                // The model's own thread computes meanwhile.
-                if let Ok(Classified { infer_ns, pool_ns, .. }) = &classified {
-                    loop_hold::blocked(infer_ns + pool_ns);
-                }
-                loop_hold::held(begun_ns, clock::monotonic_ns());
-                drop(share);
-                classified
-            }
-            Place::Pool => {
+        let (model, account) = (Arc::clone(&loaded.model), self.account.clone());
+        // In a batch, the model's input is there twice: alone, and beside the others.
+        let input_bytes = 2 * model.input().bytes();
+        let mut share = memory.share(picture.needs_bytes() + input_bytes).map_err(Failure::Memory)?;
+        let (prepared, inferred, pool_ns) = match batches {
+            None => {
                 let work = move || {
-                    let classified = classify(&model, picture, account.as_ref());
+                    let (prepared, pixels) = prepare(&model, picture, account.as_ref())?;
+                    let inferred = infer(&model, pixels, account.as_ref())?;
+                    if place == Place::Loop {
+                        // The model's own thread computed meanwhile.
+                        loop_hold::blocked(inferred.wait_ns + inferred.run_ns);
+                    }
                     drop(share);
-                    classified
+                    Ok((prepared, inferred))
                 };
-                let Pooled { done, pool_ns, loop_ns: _ } = on_pool(work).await;
-                done.map(|classified| Classified { pool_ns: classified.pool_ns + pool_ns, ..classified })
+                let (done, pool_ns) = on(place, work).await;
+                let (prepared, inferred) = done?;
+                (prepared, inferred, pool_ns)
             }
+            Some(batches) => {
+                let work = move || {
+                    let (prepared, pixels) = prepare(&model, picture, account.as_ref())?;
+                    share.shrink_to(input_bytes);
+                    Ok((prepared, pixels, share))
+                };
+                let (done, pool_ns) = on(place, work).await;
+                let (prepared, pixels, share) = done?;
+                let inferred = batches.run(pixels, batch, share).await.map_err(Failure::Network)?;
+                (prepared, inferred, pool_ns)
+            }
+        };
+        let Inferred { top, pictures, wait_ns, run_ns } = inferred;
+        Ok(Classified { top, infer_ns: run_ns, batch: pictures, pool_ns: pool_ns + wait_ns, ..prepared })
+    }
+}
+
+/// Works on the loop, which is held meanwhile, or on a thread of the pool; with how long it waited for one.
+async fn on<T: Send + 'static>(place: Place, work: impl FnOnce() -> T + Send + 'static) -> (T, u64) {
+    match place {
+        Place::Loop => {
+            let begun_ns = clock::monotonic_ns();
+            let done = work();
+            loop_hold::held(begun_ns, clock::monotonic_ns());
+            (done, 0)
+        }
+        Place::Pool => {
+            let Pooled { done, pool_ns, loop_ns: _ } = on_pool(work).await;
+            (done, pool_ns)
         }
     }
 }
 
-/// Decodes, resizes and classifies, on the calling thread but for the model.
-fn classify(model: &Model, picture: Picture, account: Option<&Account>) -> Result<Classified, Failure> {
-    let count = |event| {
-        if let Some(account) = account {
-            account(event);
-        }
-    };
+fn count(account: Option<&Account>, event: Event) {
+    if let Some(account) = account {
+        account(event);
+    }
+}
+
+/// Decodes and resizes a picture, on the calling thread. Returns what is known of it then, and the model's input.
+fn prepare(model: &Model, picture: Picture, account: Option<&Account>) -> Result<(Classified, Vec<f32>), Failure> {
     let (begun_ns, begun_cpu_ns) = (clock::monotonic_ns(), clock::thread_cpu_ns());
     let (format, width, height) = (picture.format(), picture.width(), picture.height());
     let decoded = picture.decode().map_err(Failure::Picture)?;
     let between_ns = clock::monotonic_ns();
     let input = model.input();
-    let resized = decoded.resized(input.width, input.height).map_err(Failure::Network)?;
+    let pixels = decoded.resized(input.width, input.height).map_err(Failure::Network)?;
     drop(decoded);
     let decode_ns = between_ns.saturating_sub(begun_ns);
     let resize_ns = clock::monotonic_ns().saturating_sub(between_ns);
     let cpu_ns = clock::thread_cpu_ns().saturating_sub(begun_cpu_ns);
-    count(Event::Decoded { decode_ns, resize_ns, cpu_ns });
-    let (mut top, Ran { waited_ns: wait_ns, took_ns: run_ns, cpu_ns, scores: _ }) =
-        model.run(resized, 1).map_err(Failure::Network)?;
-    count(Event::Ran { pictures: 1, wait_ns, run_ns, cpu_ns });
-    Ok(Classified {
-        top: top.pop().unwrap_or_default(),
-        format,
-        width,
-        height,
-        decode_ns,
-        resize_ns,
-        infer_ns: run_ns,
-        pool_ns: wait_ns,
-        io_ns: 0,
-        kept: None,
-    })
+    count(account, Event::Decoded { decode_ns, resize_ns, cpu_ns });
+    Ok((Classified { format, width, height, decode_ns, resize_ns, ..Classified::default() }, pixels))
+}
+
+/// Runs the model on one picture; the calling thread waits for the model's.
+fn infer(model: &Model, pixels: Vec<f32>, account: Option<&Account>) -> Result<Inferred, Failure> {
+    let (mut top, ran) = model.run(pixels, 1).map_err(Failure::Network)?;
+    let Ran { waited_ns: wait_ns, took_ns: run_ns, cpu_ns, scores: _ } = ran;
+    count(account, Event::Ran { pictures: 1, wait_ns, run_ns, cpu_ns });
+    Ok(Inferred { top: top.pop().unwrap_or_default(), pictures: 1, wait_ns, run_ns })
 }

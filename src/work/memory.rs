@@ -101,6 +101,13 @@ impl Share {
         self.bytes += more;
         Ok(())
     }
+
+    /// Gives back what is more than this.
+    pub fn shrink_to(&mut self, bytes: u64) {
+        let less = self.bytes.saturating_sub(bytes);
+        self.held.fetch_sub(less, Relaxed);
+        self.bytes -= less;
+    }
 }
 
 impl Drop for Share {
@@ -147,6 +154,13 @@ mod tests {
         drop(share);
         assert!(memory.share(60).is_ok());
         drop(rest);
+        let mut share = memory.share(90).unwrap();
+        share.shrink_to(95);
+        assert!(memory.share(11).is_err());
+        share.shrink_to(30);
+        assert!(memory.share(71).is_err());
+        assert!(memory.share(70).is_ok());
+        drop(share);
         assert!(memory.share(101).is_err());
         assert!(memory.share(100).is_ok());
     }

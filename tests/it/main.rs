@@ -10,6 +10,7 @@ mod arrows;
 mod bad_configuration;
 mod bad_input;
 mod bad_workload_input;
+mod batches;
 mod boot_failure;
 mod broken_connections;
 mod broken_seat;

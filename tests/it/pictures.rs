@@ -8,11 +8,11 @@ use serde_json::Value;
 
 use crate::support::client::{Client, Response};
 use crate::support::crc32;
-use crate::support::target::{MODES, Target, at_rest, command, metrics, outcome};
+use crate::support::target::{MODES, Target, at_rest, metrics, run, with_free_ports};
 use crate::support::wait_for;
 
 /// The pictures that the model never saw, with their labels.
-fn pictures() -> Vec<(String, Vec<u8>)> {
+pub fn pictures() -> Vec<(String, Vec<u8>)> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flags");
     let mut files: Vec<PathBuf> = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
@@ -20,7 +20,7 @@ fn pictures() -> Vec<(String, Vec<u8>)> {
     files.iter().map(|file| (label(file), fs::read(file).unwrap())).collect()
 }
 
-fn post(client: &mut Client, path: &str, headers: &str, body: &[u8]) -> Response {
+pub fn post(client: &mut Client, path: &str, headers: &str, body: &[u8]) -> Response {
     client.send_post(path, headers, body).unwrap();
     client.receive().unwrap()
 }
@@ -255,6 +255,11 @@ fn a_profile_classifies_what_is_posted_in_every_mode() {
     }
 }
 
+/// What comes of a run that ends at once, if it begins.
+fn briefly(flags: &[&str]) -> (Option<i32>, String, String) {
+    run(&with_free_ports(&[flags, &["--duration", "1ms"]].concat()))
+}
+
 /// A directory with the model and labels that are given.
 fn with_model(model: &[u8], labels: Option<&str>) -> (tempfile::TempDir, String) {
     let directory = tempfile::TempDir::new().unwrap();
@@ -284,6 +289,12 @@ fn a_model_of_one_s_own_says_its_shapes_and_labels() {
     assert!(answer["class"].as_str().unwrap().starts_with("class "), "{answer}");
     let refused = post(&mut target.connect(), "/infer?quantised=on", "", &pictures()[0].1);
     assert!(refused.status == 400 && refused.text().contains("--model"), "{}", refused.text());
+    // rten computes with whole numbers rightly for one picture alone.
+    let refused = post(&mut target.connect(), "/infer?batch=2", "", &pictures()[0].1);
+    assert!(refused.status == 400 && refused.text().contains("allowed is batch=1"), "{}", refused.text());
+    let flags = ["--profile", "image-inference", "--set", "batch=2", "--set", "quantised=on"];
+    let (code, _, errors) = briefly(&flags);
+    assert!(code == Some(2) && errors.contains("image-inference: quantised=on takes one picture"), "{errors}");
 }
 
 /// Changes a text of the file to another of the same length.
@@ -308,13 +319,12 @@ fn a_model_that_cant_be_used_is_refused_at_the_start_with_a_sentence() {
         (flags.clone(), Some("one\ntwo\n"), "195 classes"),
     ];
     for (model, labels, says) in cases {
-        let (directory, file) = with_model(&model, labels);
-        let (code, _, errors) = outcome(&mut command(&["--model", &file, "--duration", "1ms"], directory.path()));
+        let (_directory, file) = with_model(&model, labels);
+        let (code, _, errors) = briefly(&["--model", &file]);
         assert!(code == Some(2) && errors.contains(says), "{says}: {code:?} {errors}");
         assert_eq!(errors.matches(&format!("--model {file}: ")).count(), 1, "{errors}");
     }
-    let (code, _, errors) =
-        outcome(&mut command(&["--model", "/nowhere.onnx", "--duration", "1ms"], Path::new("/tmp")));
+    let (code, _, errors) = briefly(&["--model", "/nowhere.onnx"]);
     assert!(code == Some(2) && errors.contains("--model /nowhere.onnx: No such file"), "{errors}");
 }
 
@@ -377,6 +387,23 @@ fn a_model_of_another_shape_without_its_weights_or_with_no_numbers_is_refused() 
     let italy = &pictures().into_iter().find(|(label, _)| label == "Albania").unwrap().1;
     assert_eq!(post(&mut target.connect(), "/infer", "", italy).json()["class"], "red");
     drop(target);
+    // One that takes one picture alone.
+    let (_directory, file) = with_model(&onnx(&[1, 3, 8, 8], &factor(1.0)), None);
+    let target = Target::start(&["--mode", "single", "--model", &file]);
+    assert_eq!(post(&mut target.connect(), "/infer?batch=1", "", italy).status, 200);
+    let refused = post(&mut target.connect(), "/infer?batch=2", "", italy);
+    let sentence =
+        "batch=2 and more need a model that takes any number of pictures at once: the input of this one has a 1";
+    assert!(refused.status == 400 && refused.text().contains(sentence), "{}", refused.text());
+    drop(target);
+    for (switch, says) in [("batch=8", sentence), ("quantised=on", "quantised=on needs the program's own model")] {
+        let flags = ["--model", &file, "--profile", "image-inference", "--set", switch];
+        let (code, _, errors) = briefly(&flags);
+        assert!(
+            code == Some(2) && errors.contains(&format!("image-inference: --model {file}: {says}")),
+            "{errors}"
+        );
+    }
     let external = [
         number(2, 1),
         field(8, b"factor"),
@@ -389,8 +416,8 @@ fn a_model_of_another_shape_without_its_weights_or_with_no_numbers_is_refused() 
         (onnx(&[0, 3, 8, 8], &factor(f32::NAN)), "no number (NaN)"),
         (onnx(&[0, 3, 8, 8], &external.concat()), "holds its weights itself"),
     ] {
-        let (directory, file) = with_model(&model, None);
-        let (code, _, errors) = outcome(&mut command(&["--model", &file, "--duration", "1ms"], directory.path()));
+        let (_directory, file) = with_model(&model, None);
+        let (code, _, errors) = briefly(&["--model", &file]);
         assert!(code == Some(2) && errors.contains(says), "{says}: {code:?} {errors}");
         assert_eq!(errors.matches(&format!("--model {file}: ")).count(), 1, "{errors}");
     }

@@ -36,6 +36,7 @@ pub fn reread(
         if let Some(sentence) = beyond_database(&config, &new_config, &new_profile, database.as_deref()) {
             return Err(vec![sentence]);
         }
+        model.fits(&new_profile).map_err(|sentence| vec![sentence])?;
         let added = number_routes(&board, &new_profile).map_err(|sentence| vec![sentence])?;
         let faults = (new_profile.faults != profile.faults).then(|| new_profile.faults.clone());
         (config, profile) = (new_config, Arc::new(new_profile));

@@ -9,15 +9,15 @@ use crate::http::answer::{Answer, schema};
 use crate::http::error::Refusal;
 use crate::http::openapi::describing::{ALWAYS, measured, workload};
 use crate::http::openapi::operation::JSON;
-use crate::http::openapi::parameter::{Documented, words};
-use crate::http::query::{FromQuery, Params, Query};
+use crate::http::openapi::parameter::{Documented, whole, words};
+use crate::http::query::{FromQuery, Params, Query, duration};
 use crate::http::route::Description;
 use crate::http::stack::record::Exchange;
 use crate::http::target::{Limits, Target};
 use crate::units::Bytes;
 use crate::work::Done;
 use crate::work::cpu::Place;
-use crate::work::inference::{Ask, Classified, Failure, Trouble};
+use crate::work::inference::{Ask, Batch, Classified, Failure, Trouble};
 pub use picture::Sent;
 
 /// What it is.
@@ -79,18 +79,23 @@ fn refused(failure: &Failure, limits: &Limits) -> Refusal {
 impl FromQuery for Ask {
     const NAMES: &'static [&'static str] = &Self::NAMES;
 
-    fn from_query(query: &Query<'_>, _: &Limits) -> Result<Self, Refusal> {
-        let [place, quantised, cached] = Self::NAMES;
+    fn from_query(query: &Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
+        let [place, quantised, cached, batch, delay] = Self::NAMES;
+        let most = query.between(batch, 1..=Batch::MOST)?.unwrap_or(Batch::DEFAULT.most);
+        let delays = duration(limits.delay, "--max-delay");
+        let delay = query.ranged(delay, &delays)?.unwrap_or(Batch::DEFAULT.delay.min(limits.delay));
         Ok(Self {
             place: query.one_of(place, &Self::places())?.unwrap_or(Place::Loop),
             quantised: query.one_of(quantised, &Self::SWITCHED)?.unwrap_or_default(),
             cached: query.one_of(cached, &Self::SWITCHED)?.unwrap_or_default(),
+            batch: Batch { most, delay },
         })
     }
 
-    fn describe(_: &Limits) -> Vec<Documented> {
-        let [place, quantised, cached] = Self::NAMES;
+    fn describe(limits: &Limits) -> Vec<Documented> {
+        let [place, quantised, cached, batch, delay] = Self::NAMES;
         let switched = || words(&Self::SWITCHED);
+        let delays = duration(limits.delay, "--max-delay");
         vec![
             Documented::new(place, "the worker's loop, or a thread of its pool", words(&Self::places()))
                 .or(Place::ALL[0].name()),
@@ -98,6 +103,17 @@ impl FromQuery for Ask {
                 .or(Self::SWITCHED[0].0),
             Documented::new(cached, "whether an answer that was kept for the same picture will do", switched())
                 .or(Self::SWITCHED[0].0),
+            Documented::new(
+                batch,
+                "on how many pictures the model is run at once, at most",
+                whole(1..=Batch::MOST),
+            )
+            .or("1"),
+            delays.documented(
+                delay,
+                "how long a picture waits for others of its batch, at most",
+                Some(Batch::DEFAULT.delay.min(limits.delay)),
+            ),
         ]
     }
 }

@@ -37,7 +37,7 @@ impl Kept {
     /// The answer that was kept, which took no time.
     pub fn get(&self, key: &Key) -> Option<Classified> {
         let kept = lock(&self.answers).get(key).cloned()?;
-        Some(Classified { kept: Some(true), decode_ns: 0, resize_ns: 0, infer_ns: 0, pool_ns: 0, ..kept })
+        Some(Classified { kept: Some(true), decode_ns: 0, resize_ns: 0, infer_ns: 0, batch: 0, pool_ns: 0, ..kept })
     }
 
     /// Keeps an answer.

@@ -46,6 +46,12 @@ impl Given {
         self.file.with_extension("txt")
     }
 
+    /// Why there is no quantised one beside it.
+    #[must_use]
+    pub fn is_not_quantised(&self) -> String {
+        self.wrong("quantised=on needs the program's own model; this one may be quantised itself")
+    }
+
     /// What is wrong with it, under its name.
     #[must_use]
     pub fn wrong(&self, sentence: &str) -> String {
@@ -57,6 +63,8 @@ impl Given {
 pub struct Model {
     network: Rten,
     labels: Vec<Arc<str>>,
+    /// Why it takes no pictures together, if it does not.
+    alone: Option<String>,
 }
 
 impl Model {
@@ -66,10 +74,7 @@ impl Model {
     /// A sentence: what is wrong with it, and what is allowed.
     pub fn load(given: Option<&Given>, quantised: bool, thread: &Thread) -> Result<Self, String> {
         match given {
-            Some(Given { file, .. }) if quantised => Err(format!(
-                "quantised=on needs the program's own model: --model {} is one file, which may be quantised itself",
-                file.display()
-            )),
+            Some(given) if quantised => Err(given.is_not_quantised()),
             Some(given) => Self::of(given.bytes.clone(), given.labels.as_deref(), &given.beside(), thread)
                 .map_err(|sentence| given.wrong(&sentence)),
             None => {
@@ -81,7 +86,7 @@ impl Model {
 
     fn of(bytes: Vec<u8>, labels: Option<&str>, beside: &Path, thread: &Thread) -> Result<Self, String> {
         let network = Rten::load(bytes, thread)?;
-        let classes = tried(&network)?;
+        let (classes, alone) = tried(&network)?;
         let labels: Vec<Arc<str>> = match labels {
             None => (0..classes).map(|class| format!("class {class}").into()).collect(),
             Some(labels) => labels.lines().map(|line| line.trim().into()).collect(),
@@ -92,13 +97,26 @@ impl Model {
                 "it has {classes} classes, and {beside} {found} labels; allowed is a label a line, as many as classes"
             ));
         }
-        Ok(Self { network, labels })
+        Ok(Self { network, labels, alone })
     }
 
     /// What it takes.
     #[must_use]
     pub fn input(&self) -> Input {
         self.network.input()
+    }
+
+    /// Whether it takes pictures together.
+    ///
+    /// # Errors
+    /// A sentence: why not, and what is allowed.
+    pub fn takes_several(&self) -> Result<(), String> {
+        let sentence = |why: &String| {
+            format!(
+                "batch=2 and more need a model that takes any number of pictures at once: {why}; allowed is batch=1"
+            )
+        };
+        self.alone.as_ref().map_or(Ok(()), |why| Err(sentence(why)))
     }
 
     /// Its input, its output and its labels, in words.
@@ -125,12 +143,17 @@ impl Model {
     }
 }
 
-/// Runs a network on a black, a grey and a white picture, and returns how many classes it has.
-fn tried(network: &impl Network) -> Result<usize, String> {
-    let Input { width, height, .. } = network.input();
-    let pixels = PLANES * width as usize * height as usize;
-    let mut classes = 0;
-    for shade in [0.0, 0.5, 1.0] {
+/// By how much scores may differ between a picture alone and the same one among others: sums are rounded otherwise.
+const ROUNDING: f32 = 1e-3;
+
+/// Runs a network on a black, a grey and a white picture, and on all three together. Returns how many classes it has, and why it
+/// takes no pictures together, if it does not.
+fn tried(network: &impl Network) -> Result<(usize, Option<String>), String> {
+    const SHADES: [f32; 3] = [0.0, 0.5, 1.0];
+    let input = network.input();
+    let pixels = PLANES * input.width as usize * input.height as usize;
+    let mut apart = Vec::new();
+    for shade in SHADES {
         let Ran { scores, .. } = network.run(vec![shade; pixels], 1)?;
         if scores.is_empty() || scores.iter().any(|score| !score.is_finite()) {
             return Err(format!(
@@ -138,7 +161,32 @@ fn tried(network: &impl Network) -> Result<usize, String> {
                 if scores.is_empty() { "no score" } else { "a score that is no number (NaN) or infinite" }
             ));
         }
-        classes = scores.len();
+        apart.extend(scores);
     }
-    Ok(classes)
+    let is_near = |(one, other): (&f32, &f32)| (one - other).abs() <= ROUNDING * one.abs().max(1.0);
+    let alone = if input.any_number {
+        match network.run(SHADES.iter().flat_map(|shade| vec![*shade; pixels]).collect(), SHADES.len()) {
+            Ok(Ran { scores, .. }) if scores.len() == apart.len() && scores.iter().zip(&apart).all(is_near) => None,
+            Ok(_) => Some("this one says something else of three pictures together than of each alone".to_owned()),
+            Err(reason) => Some(format!("this one fails for three together ({reason})")),
+        }
+    } else {
+        Some("the input of this one has a 1 where [batch, …] would allow it".to_owned())
+    };
+    Ok((apart.len() / SHADES.len(), alone))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// rten 0.27 computes `ConvInteger` wrongly for several pictures at once. Where this fails, it no longer does: profiles may then
+    /// ask for both (`RunModel::fits`).
+    #[test]
+    fn the_model_takes_pictures_together_and_the_quantised_one_does_not() {
+        let takes_several = |quantised| Model::load(None, quantised, &Thread::default()).unwrap().takes_several();
+        assert_eq!(takes_several(false), Ok(()));
+        let refusal = takes_several(true).unwrap_err();
+        assert!(refusal.contains("something else of three pictures together"), "{refusal}");
+    }
 }

@@ -21,6 +21,14 @@ pub struct Input {
     pub any_number: bool,
 }
 
+impl Input {
+    /// How much memory a picture takes as an input.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        (PLANES * size_of::<f32>()) as u64 * u64::from(self.width) * u64::from(self.height)
+    }
+}
+
 /// Planes of a picture: red, green, blue.
 pub const PLANES: usize = 3;
 
