@@ -296,45 +296,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_headers_are_the_promised_ones() {
-        let header = |names: Vec<&str>| names.join(",");
-        assert_eq!(
-            header(names(&resources())),
-            "ts_utc,epoch_ms,elapsed_s,interval_s,late_ms,phase,mode,procs,threads,fds,cpu_pct,cpu_user_pct,\
-             cpu_sys_pct,cpu_host_pct,cpu_seconds_total,rss_bytes,rss_peak_bytes,pss_bytes,host_cpu_pct,\
-             host_mem_used_pct,requests_total,rps,errors_total,lost_total,rejected_total,inflight,connections,\
-             accepts_total,refused_total,client_gone_total,broken_total,shed_total,rate_limited_total,\
-             cache_hits_total,cache_misses_total,conn_seconds_total,cpu_quota_pct,runq_wait_pct,ctx_vol_per_s,ctx_invol_per_s,majflt_per_s,\
-             uss_bytes,host_steal_pct,host_mem_avail_bytes,cg_throttled_ms_total,cg_mem_bytes,cg_mem_limit_bytes,\
-             psi_cpu_some_pct,psi_mem_some_pct,psi_io_some_pct,acceptq_depth,acceptq_max,listen_drops_total,unread_connections,\
-             loop_lag_max_us,loop_lag_ran_us,loop_lag_wait_us,loop_lag_blocked_us,\
-             loop_busy_pct,loop_runq_pct,worker_imbalance,svc_p50_us,svc_p95_us,svc_p99_us,svc_max_us,lat_p50_us,lat_p90_us,\
-             lat_p95_us,lat_p99_us,lat_max_us,queue_p50_us,queue_p99_us,loop_p50_us,loop_p99_us,db_acquire_p50_us,db_acquire_p99_us,\
-             pool_busy,pool_queued,pool_jobs_total,pool_wait_seconds_total,pool_held_seconds_total,db_in_use,db_waiting,db_acquired_total,db_timeouts_total,db_failures_total,\
-             db_acquire_seconds_total,db_held_seconds_total,db_answer_seconds_total,db_scans_total,db_busy_seconds_total,\
-             db_measured_total,db_cpu_seconds_total,infer_decoded_total,infer_decode_seconds_total,infer_resize_seconds_total,\
-             infer_pictures_total,infer_wait_seconds_total,infer_runs_total,infer_run_seconds_total,infer_cpu_seconds_total"
-        );
-        assert_eq!(
-            header(names(&routes())),
-            "ts_utc,epoch_ms,elapsed_s,interval_s,phase,method,route,requests_total,rps,errors_total,client_gone_total,broken_total,shed_total,rate_limited_total,svc_p50_us,\
-             svc_p95_us,svc_p99_us,svc_max_us,lat_p50_us,lat_p90_us,lat_p95_us,lat_p99_us,lat_max_us,queue_p50_us,\
-             queue_p99_us,loop_p50_us,loop_p99_us,db_acquire_p50_us,db_acquire_p99_us"
-        );
-        assert_eq!(
-            header(names(&workers())),
-            "ts_utc,epoch_ms,elapsed_s,interval_s,late_ms,phase,mode,slot,generation,pid,state,procs,threads,fds,\
-             cpu_pct,cpu_seconds_total,loop_busy_pct,loop_runq_pct,rss_bytes,requests_total,rps,errors_total,\
-             lost_total,rejected_total,inflight,connections,accepts_total,refused_total,client_gone_total,\
-             broken_total,shed_total,rate_limited_total,\
-             cache_hits_total,cache_misses_total,conn_seconds_total,pool_busy,pool_queued,pool_jobs_total,pool_wait_seconds_total,pool_held_seconds_total,db_in_use,db_waiting,db_acquired_total,db_timeouts_total,db_failures_total,\
-             db_acquire_seconds_total,db_held_seconds_total,db_answer_seconds_total,db_scans_total,db_busy_seconds_total,\
-             db_measured_total,db_cpu_seconds_total,infer_decoded_total,infer_decode_seconds_total,infer_resize_seconds_total,\
-             infer_pictures_total,infer_wait_seconds_total,infer_runs_total,infer_run_seconds_total,infer_cpu_seconds_total"
-        );
-    }
-
-    #[test]
     fn cells_are_plain_numbers_and_an_unknown_is_empty() {
         assert_eq!(timestamp(1_767_323_045_006_999_999), "2026-01-02T03:04:05.006Z");
         assert_eq!(epoch_ms(1_767_323_045_006_999_999), "1767323045006");
