@@ -5,6 +5,7 @@ pub mod compare;
 pub mod health;
 mod intended;
 pub mod profiles;
+mod progress;
 pub mod report;
 pub mod sample_images;
 pub mod serve;

@@ -25,11 +25,10 @@ mod server;
 mod setting;
 mod target;
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::process::ExitCode;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
+use super::progress;
 use crate::comparison::{Looks, Pair};
 use bounds::State;
 use ended::Ended;
@@ -80,7 +79,7 @@ pub fn run(asked: &Asked, check: &Check) -> ExitCode {
 /// Runs rounds until a look decides, the last look is reached, or time or the user ends it.
 fn all_rounds(plan: &Plan, record: &mut Record) -> Result<Ended, String> {
     let stop = Stop::watch().map_err(|error| format!("signals can't be waited for: {error}"))?;
-    let bar = progress_bar(plan);
+    let bar = progress::bar(plan.looks.most() as u64, true, "{wide_bar} {pos} of at most {len} rounds, {msg}");
     loop {
         let done = record.rounds.len();
         bar.set_position(done as u64);
@@ -116,14 +115,6 @@ fn complain(sentences: &[String], code: u8) -> ExitCode {
         let _ = writeln!(io::stderr(), "error: {sentence}");
     }
     ExitCode::from(code)
-}
-
-fn progress_bar(plan: &Plan) -> ProgressBar {
-    let target =
-        if io::stderr().is_terminal() { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(Some(plan.looks.most() as u64), target);
-    let style = ProgressStyle::with_template("{wide_bar} {pos} of at most {len} rounds, {msg}");
-    style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
 }
 
 /// The rounds that count: those up to the last look that they reach, so that a comparison that was interrupted says what

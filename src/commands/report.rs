@@ -1,13 +1,12 @@
 //! `quintain report RUN_DIR…`: a run as a page, or several instances under one test as one.
 
 use std::ffi::OsStr;
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-
+use super::progress;
 use crate::recording::{self, Recording, many};
 use crate::report::{Report, html, markdown};
 use crate::run_files;
@@ -152,7 +151,8 @@ pub fn read(directories: &[PathBuf]) -> Result<Recording, String> {
         [directory] => (recording::size(directory), directory.display().to_string() + ": "),
         several => (many::size(several), String::new()),
     };
-    let bar = progress_bar(size);
+    // Less is read before one could see it.
+    let bar = progress::bar(size, size >= 32 << 20, "reading {wide_bar} {bytes} of {total_bytes}, {eta} left");
     let told = |read| bar.inc(read);
     let run = match directories {
         [directory] => recording::read(directory, &told),
@@ -188,18 +188,4 @@ fn own_file(directory: &Path, output: &Path) -> Option<&'static str> {
         output.file_name() == Some(OsStr::new(name)) && parents.is_some_and(|(one, other)| one == other)
     };
     run_files::ALL.iter().find(|name| same_file(name) || same_name(name)).copied()
-}
-
-/// Shows on a terminal how far the reading is, once it takes longer than a moment.
-fn progress_bar(bytes: u64) -> ProgressBar {
-    /// Less is read before one could see it.
-    const WORTH: u64 = 32 << 20;
-    let target = if bytes >= WORTH && io::stderr().is_terminal() {
-        ProgressDrawTarget::stderr()
-    } else {
-        ProgressDrawTarget::hidden()
-    };
-    let bar = ProgressBar::with_draw_target(Some(bytes), target);
-    let style = ProgressStyle::with_template("reading {wide_bar} {bytes} of {total_bytes}, {eta} left");
-    style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
 }

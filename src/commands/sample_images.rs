@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use image::codecs::jpeg::JpegEncoder;
 use image::{Rgb, RgbImage};
 
+use super::progress;
 use crate::distribution::chance;
 use flags::{FLAGS, Flag};
 
@@ -59,7 +60,10 @@ pub fn run(asked: &Asked) -> ExitCode {
             return ExitCode::FAILURE;
         }
     }
-    match (0..*count).try_for_each(|number| write(asked, number)) {
+    let bar = progress::bar((*count).into(), true, "drawing {wide_bar} {pos} of {len} pictures, {eta} left");
+    let written = (0..*count).try_for_each(|number| write(asked, number).inspect(|()| bar.inc(1)));
+    bar.finish_and_clear();
+    match written {
         Ok(()) => {
             let flags = FLAGS.len().min(*count as usize);
             println!("{count} pictures of {flags} flags, {width}x{height}, seed {seed}: {}", directory.display());

@@ -4,14 +4,14 @@
 //! speaks to a server has threads.
 
 use std::fs;
-use std::io::{self, IsTerminal};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 use serde_json::{Value, json};
 
 use super::child::{Ended, Prepared, in_child};
 use super::run_directory::RunDirectory;
 use super::screen::Screen;
+use crate::commands::progress;
 use crate::config::{Config, DatabaseChoice};
 use crate::profile::Profile;
 use crate::run_files;
@@ -209,9 +209,6 @@ fn say_connections(config: &Config, place: &str, allowed: u64) {
 }
 
 fn progress_bar(rows: u64, screen: Screen) -> ProgressBar {
-    let is_shown = screen.has_status() && rows >= WORTH_A_BAR && io::stderr().is_terminal();
-    let target = if is_shown { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
-    let bar = ProgressBar::with_draw_target(Some(rows), target);
-    let style = ProgressStyle::with_template("filling the database {wide_bar} {pos} of {len} rows, {eta} left");
-    style.map(|style| bar.clone().with_style(style)).unwrap_or(bar)
+    let is_worth_it = screen.has_status() && rows >= WORTH_A_BAR;
+    progress::bar(rows, is_worth_it, "filling the database {wide_bar} {pos} of {len} rows, {eta} left")
 }
