@@ -196,8 +196,9 @@ build_image() { # tag
 # The composition, and what is asked of it.
 target=http://127.0.0.1:8080
 compose() { docker-compose -f docker/compose.yaml "$@" 2>"$work/compose.err" || { cat "$work/compose.err" >&2; return 1; }; }
-load() { # name path requests [url]
-    inside "$(command -v oha)" -n "$3" -c 32 --no-tui --output-format json "${4:-$target}$2" >"$work/$1.json"
+sending=()
+load() { # name path requests [url]; with `sending`, options of oha
+    inside "$(command -v oha)" "${sending[@]}" -n "$3" -c 32 --no-tui --output-format json "${4:-$target}$2" >"$work/$1.json"
 }
 ok_of() { jq '.statusCodeDistribution."200" // 0' "$work/$1.json"; }
 failures_of() { jq '([.statusCodeDistribution | to_entries[] | select(.key != "200").value] + [.errorDistribution[]]) | add // 0' "$work/$1.json"; }

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The same load on 1, 2 and 4 replicas behind the balancer, each with a share of a core, and on one replica of two workers
 # with two shares, behind the balancer and without it; then on four of which one is drained in the middle, and one killed.
+# With `--load infer` it is the profile image-inference and a picture, on 1, 2 and 4 replicas alone.
 # `quintain verify` holds each arm's replicas against the generator, and against the balancer server by server.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,7 +9,8 @@ cd "$(dirname "$0")/.."
 . scripts/lib-docker.sh
 options "$@" <<'TABLE'
 --seconds N=10  of load an arm
---plot FILE=scale.svg  where the plot goes
+--load cpu|infer=cpu  what is asked for: /cpu?ms=2, or what a picture shows
+--plot FILE=scale.svg  where the plot goes, and beside it the report of four replicas
 TABLE
 # Four shares leave room on two cores for balancer and generator.
 share=$(awk -v cores="$(nproc)" 'BEGIN { printf "%.2f", cores / 8 }')
@@ -23,7 +25,12 @@ docker create --name unpacked quintain:local >/dev/null
 docker cp -q unpacked:/usr/bin/quintain "$work/quintain"
 docker rm -v unpacked >/dev/null
 
-path='/cpu?ms=2'
+# Both take about 2 ms of CPU.
+path='/cpu?ms=2' picture=$(find tests/flags -name '*.jpg' | sort | head -n 1)
+if [ "$load" = infer ]; then
+    export QUINTAIN_PROFILE=image-inference
+    path=/predict sending=(-m POST -T image/jpeg -D "$picture")
+fi
 
 # Starts so many replicas behind a fresh balancer, loads them as long as there is CPU for, and prints a line of the table.
 arm() { # name replicas share mode workers balancer|direct [what happens to a replica in the middle]
@@ -81,18 +88,21 @@ said() { # whose which-checks
 echo "$path, 32 connections, a share is $share of a core"
 printf '%s%-28s %8s %9s %9s %12s %12s %7s  %-10s %s%s\n' "$bold" arm req/s "p50 ms" "p99 ms" "CPU us/req" "balancer us" failed generator balancer "$plain"
 for one in 1 2 4; do arm "replicas: $one" "$one" "$share" single 1 balancer; done
-arm "cluster 2, two shares" 1 "$twice" cluster 2 balancer
-arm "the same, no balancer" 1 "$twice" cluster 2 direct
-arm "four, one drained" 4 "$share" single 1 balancer drained
-cp "$work/arm.json" "$work/drained.json"
-arm "four, one killed" 4 "$share" single 1 balancer killed
-echo "what the kill cost, on both sides:"
-said generator 'select(.check | IN("requests", "failures"))'
-said balancer 'select(.check | IN("requests", "servers", "failures"))'
+"$work/quintain" report "$work/runs"/* --output "${plot%.svg}.html" >/dev/null
+if [ "$load" = cpu ]; then
+    arm "cluster 2, two shares" 1 "$twice" cluster 2 balancer
+    arm "the same, no balancer" 1 "$twice" cluster 2 direct
+    arm "four, one drained" 4 "$share" single 1 balancer drained
+    cp "$work/arm.json" "$work/drained.json"
+    arm "four, one killed" 4 "$share" single 1 balancer killed
+    echo "what the kill cost, on both sides:"
+    said generator 'select(.check | IN("requests", "failures"))'
+    said balancer 'select(.check | IN("requests", "servers", "failures"))'
+    [ "$(failures_of drained)" = 0 ] || { echo "requests failed while a replica drained" >&2; missed=1; }
+fi
 ! grep -q differs "$work/table" || missed=1
-[ "$(failures_of drained)" = 0 ] || { echo "requests failed while a replica drained" >&2; missed=1; }
 awk '$1 == "replicas:" { print $2, $3 }' "$work/table" >"$work/points"
 gnuplot -e "set terminal svg size 640,400; set output '$plot'; set xlabel 'replicas'; set ylabel 'requests a second'; set xrange [0:5]; set yrange [0:*]; set grid; set key left;
     first = $(awk 'NR == 1 { print $2 / $1 }' "$work/points"); plot '$work/points' with linespoints pointtype 7 title 'measured', first * x title 'that of one replica, times x'"
-echo "plot: $plot"
+echo "plot: $plot; report of the four replicas: ${plot%.svg}.html"
 [ "$missed" = 0 ]
