@@ -29,6 +29,7 @@ mod database_findings;
 mod databases;
 mod delays;
 mod descriptors;
+mod encodings;
 mod ends_in_order;
 mod exact_rates;
 mod exact_work;

@@ -93,6 +93,7 @@ impl Picture {
         let bytes = Cursor::new(encoded);
         let decoder = match format {
             ImageFormat::Png => PngDecoder::with_limits(bytes, limits()).map(Box::new).map(Decoder::Png),
+            ImageFormat::Jpeg if is_in_unknown_inks(bytes.get_ref()) => return Err(unknown_inks()),
             ImageFormat::Jpeg => JpegDecoder::new(bytes).map(Box::new).map(Decoder::Jpeg),
             _ => return Err(Trouble::Unknown),
         };
@@ -163,6 +164,32 @@ fn decode(mut decoder: impl ImageDecoder, most: u64, format: &'static str) -> Re
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let image = DynamicImage::from_decoder(decoder).map_err(|error| broken(format, &error))?;
     Ok(Decoded { image: image.into_rgb8(), orientation })
+}
+
+/// Whether a JPEG has four inks and does not say, by Adobe's marker, what 0 of them is. The decoder would take it for all of an ink,
+/// as that marker has it, and show the negative of what the other kind of file means.
+fn is_in_unknown_inks(jpeg: &[u8]) -> bool {
+    const FRAMES: std::ops::RangeInclusive<u8> = 0xC0..=0xC2;
+    const ADOBE: u8 = 0xEE;
+    const SCAN: u8 = 0xDA;
+    let (mut inks, mut is_adobes, mut rest) = (0, false, jpeg.get(2..).unwrap_or_default());
+    while let [0xFF, marker, high, low, content @ ..] = rest {
+        if *marker == SCAN {
+            break;
+        }
+        if FRAMES.contains(marker) {
+            inks = content.get(5).copied().unwrap_or(0);
+        }
+        is_adobes |= *marker == ADOBE && content.starts_with(b"Adobe");
+        let length = usize::from(u16::from_be_bytes([*high, *low]));
+        rest = content.get(length.saturating_sub(2)..).unwrap_or_default();
+    }
+    inks == 4 && !is_adobes
+}
+
+fn unknown_inks() -> Trouble {
+    let reason = "it has four inks, and no Adobe marker says what 0 of them is; allowed are RGB, grey, and CMYK with that marker";
+    Trouble::Broken { format: "JPEG", reason: reason.to_owned() }
 }
 
 fn broken(format: &'static str, error: &ImageError) -> Trouble {
