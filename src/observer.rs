@@ -12,7 +12,7 @@ use tokio::task::yield_now;
 use tokio::time::sleep;
 
 use crate::columns;
-use crate::config::{Addresses, VERSION};
+use crate::config::{Addresses, Config, VERSION};
 use crate::control::{MemberEnd, Report, known_faults};
 use crate::event::{Event, EventKind, Whose};
 use crate::fault::{Rules, Written};
@@ -60,14 +60,10 @@ pub struct Observation {
     pub control: MemberEnd,
     /// The admin listener, unless it is off.
     pub admin: Option<Admin>,
-    /// `single`, `threads` or `cluster`.
-    pub mode: &'static str,
-    /// What is served: a built-in profile, or a file.
-    pub profile: String,
+    /// The settings of the run.
+    pub config: Config,
     /// Whether the run has a database.
     pub has_database: bool,
-    /// What the target is called among others.
-    pub instance: Option<String>,
     /// Where it and its admin routes listen.
     pub addresses: Addresses,
     /// Which processes there are.
@@ -80,12 +76,8 @@ pub struct Observation {
     pub drops_before: MaybeKnown,
     /// Where to write, unless nothing is to be written.
     pub files: Option<RunFiles>,
-    /// From one row to the next.
-    pub sample_interval: Duration,
     /// When the run began.
     pub started_ns: u64,
-    /// Which marks are put by themselves.
-    pub phases: Phases,
     /// What a terminal shows of it.
     pub status: Status,
 }
@@ -101,30 +93,27 @@ pub fn run(observation: Observation) -> Result<(), String> {
         board,
         control,
         admin,
-        mode,
-        profile,
+        config,
         has_database,
-        instance,
         addresses,
         processes,
         rules,
         listeners,
         drops_before,
         files,
-        sample_interval,
         started_ns,
-        phases,
         status,
     } = observation;
+    let mode = config.mode.name();
     let (events, happened) = unbounded_channel();
-    let interval_ns = u64::try_from(sample_interval.as_nanos()).unwrap_or(u64::MAX / 4).max(1);
+    let interval_ns = u64::try_from(config.sample_interval.as_nanos()).unwrap_or(u64::MAX / 4).max(1);
     let schedule = Schedule { started_ns, interval_ns };
     let about = live::About {
         version: VERSION.to_owned(),
         mode,
-        profile,
+        profile: config.profile.clone(),
         has_database,
-        instance,
+        instance: config.instance().map(ToOwned::to_owned),
         addresses,
         started_ns,
         started_realtime_ns: clock::realtime_ns().saturating_sub(clock::monotonic_ns().saturating_sub(started_ns)),
@@ -154,8 +143,13 @@ pub fn run(observation: Observation) -> Result<(), String> {
         let live = admin.is_some().then_some(live);
         let reader =
             Reader::new(Arc::clone(&target.board), processes, (listeners, drops_before), target.routes.clone());
-        let observer =
-            Observer::begin(target.clone(), reader, schedule, &phases, (files, live, StatusLine::start(status)))?;
+        let observer = Observer::begin(
+            target.clone(),
+            reader,
+            schedule,
+            &config.phases,
+            (files, live, StatusLine::start(status)),
+        )?;
         if let Some(admin) = admin {
             let _guard = runtime.enter();
             admin::open(admin, &target)?;

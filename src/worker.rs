@@ -18,7 +18,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use crate::config::{Addresses, Config, Mode};
 use crate::control::{Drain, MemberEnd, Order, Received, Report};
-use crate::http::{self, About, Limits, ListenerFault, ListenerOrder, Target};
+use crate::http::{self, ListenerFault, ListenerOrder, Target};
 use crate::maybe_known::MaybeKnown;
 use crate::profile::Profile;
 use crate::scoreboard::{BEAT_NS, FaultMark, SeatWriter};
@@ -191,14 +191,13 @@ struct Worker {
 impl Worker {
     fn new(settings: &Settings, seat: SeatWriter, threads: &Arc<ThreadGroup>) -> Result<Self, String> {
         let Settings { config, addresses, profile, database, inference } = settings;
-        let about = About::of(config, addresses.clone());
-        let seat = Arc::new(seat.of_instance(about.instance.as_deref()));
+        let seat = Arc::new(seat.of_instance(config.instance()));
         let (account, database_counted) = database::count(Arc::clone(&seat));
         let database = database.as_ref().map(|settings| Database::new(settings, account)).transpose()?;
         let (account, inference_counted) = inference::count(Arc::clone(&seat));
         let inference = Inference::new(inference, seat.slot(), threads, account);
         inference.prepare()?;
-        let target = Target::new(Limits::of(config), about, Arc::clone(&seat), database, inference);
+        let target = Target::new(config, addresses.clone(), Arc::clone(&seat), database, inference);
         let routes = Arc::new(http::Routes::new(http::routes(profile), &target));
         let gauge = if config.without_times { Gauge::without_times() } else { Gauge::default() };
         let connections = Connections::new(

@@ -257,10 +257,8 @@ fn observer_duty(
             board: Arc::clone(&board),
             control,
             admin: (!admin.is_empty()).then_some(Admin { listeners: admin, token }),
-            mode: config.mode.name(),
-            profile: config.profile.clone(),
+            config: config.clone(),
             has_database,
-            instance: config.instance().map(ToOwned::to_owned),
             addresses: addresses.clone(),
             processes: match config.mode {
                 Mode::Cluster => Processes::Cluster { supervisor },
@@ -272,9 +270,7 @@ fn observer_duty(
             files: directory
                 .as_ref()
                 .map(|directory| RunFiles { directory: directory.clone(), record: record.clone() }),
-            sample_interval: config.sample_interval,
             started_ns,
-            phases: config.phases.clone(),
             status: screen.status,
         })
     })

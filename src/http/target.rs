@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use crate::config::{Addresses, COMMIT, Config, VERSION};
+use crate::config::{Addresses, Config};
 use crate::control::{OrdersReader, Standing};
 use crate::http::faults::in_force::Faults;
 use crate::scoreboard::{RouteTable, Scoreboard, SeatWriter};
@@ -38,9 +38,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Those that are set.
-    #[must_use]
-    pub fn of(config: &Config) -> Self {
+    fn of(config: &Config) -> Self {
         Self {
             delay: config.max_delay,
             cpu: config.max_cpu,
@@ -55,38 +53,6 @@ impl Limits {
     }
 }
 
-/// What the target says of itself.
-#[derive(Clone, Debug, Default)]
-pub struct About {
-    /// Version and commit.
-    pub version: String,
-    /// `single`, `threads` or `cluster`.
-    pub mode: String,
-    /// Workers at the start.
-    pub workers: usize,
-    /// What all chance of this run is drawn from.
-    pub seed: u64,
-    /// What the target is called among others.
-    pub instance: Option<String>,
-    /// Where it and its admin routes listen.
-    pub addresses: Addresses,
-}
-
-impl About {
-    /// As the settings have it.
-    #[must_use]
-    pub fn of(config: &Config, addresses: Addresses) -> Self {
-        Self {
-            version: format!("{VERSION} ({COMMIT})"),
-            mode: config.mode.to_string(),
-            workers: config.workers,
-            seed: config.seed,
-            instance: config.instance().map(ToOwned::to_owned),
-            addresses,
-        }
-    }
-}
-
 /// The state that every handler shares.
 #[derive(Clone)]
 pub struct Target(Arc<State>);
@@ -95,8 +61,10 @@ pub struct Target(Arc<State>);
 pub struct State {
     /// The caps of this run.
     pub limits: Limits,
-    /// Name and arrangement.
-    pub about: About,
+    /// The settings of the run.
+    pub config: Config,
+    /// Where it and its admin routes listen.
+    pub addresses: Addresses,
     /// What `/mem` takes, from all that a worker may hold.
     pub memory: Memory,
     /// The worker's connections to the database, where there is one.
@@ -117,18 +85,20 @@ impl Target {
     /// Ready, and not leaving.
     #[must_use]
     pub fn new(
-        limits: Limits,
-        about: About,
+        config: &Config,
+        addresses: Addresses,
         seat: Arc<SeatWriter>,
         database: Option<Database>,
         inference: Inference,
     ) -> Self {
+        let limits = Limits::of(config);
         Self(Arc::new(State {
             memory: Memory::new(limits.memory),
             database: database.map(Arc::new),
             inference,
             limits,
-            about,
+            config: config.clone(),
+            addresses,
             orders: OrdersReader::new(Arc::clone(seat.board())),
             seat,
             faults: Faults::default(),

@@ -5,12 +5,12 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::oneshot;
 
 use super::openapi::operation::Described;
-use super::{About, Limits, Route, Routes, Stack, Target, UNMATCHED, routes};
+use super::{Route, Routes, Stack, Target, UNMATCHED, routes};
+use crate::config::{Addresses, Config};
 use crate::profile::Profile;
 use crate::scoreboard::{Scoreboard, SeatState, SeatWriter};
 use crate::snapshot;
@@ -50,19 +50,8 @@ fn scoreboard() -> (Arc<Scoreboard>, SeatWriter) {
 /// Serves connections on one thread, as a worker does, until told to stop.
 async fn serve(listener: OwnedFd, seat: SeatWriter, mut stop: oneshot::Receiver<()>) {
     let seat = Arc::new(seat);
-    let limits = Limits {
-        delay: Duration::from_secs(1),
-        cpu: Duration::from_secs(1),
-        body: 1_000,
-        bytes: 1_000,
-        memory: 1_000,
-        in_flight: 1_000,
-        leak: 0,
-        pixels: 1_000,
-        db_rows: 1,
-    };
-    let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, ..About::default() };
-    let target = Target::new(limits, about, Arc::clone(&seat), None, Inference::default());
+    let config = Config::of(&[("max-body", "1000"), ("max-bytes", "1000"), ("max-mem", "1000")]);
+    let target = Target::new(&config, Addresses::default(), Arc::clone(&seat), None, Inference::default());
     let routes = Arc::new(Routes::new(table(), &target));
     let listener = Watched::new(listener).unwrap();
     let gauge = Arc::<Gauge>::default();

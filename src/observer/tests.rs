@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 mod broken_seat;
 
 use super::*;
-use crate::config::Addresses;
+use crate::config::{Addresses, Config};
 use crate::control::{News, Order};
 use crate::control::{Received, SupervisorEnd, channel, standing};
 use crate::event::{Event, EventKind, Whose};
@@ -60,10 +60,8 @@ fn observe(
             listeners: vec![AdminListener::Tcp { listener, loopback: true }],
             token: token.map(str::to_owned),
         }),
-        mode: "single",
-        profile: "default".to_owned(),
+        config: Config::of(&[("sample-interval", "50ms")]),
         has_database: false,
-        instance: None,
         addresses: Addresses::default(),
         processes,
         rules: crate::fault::Rules::none(),
@@ -71,9 +69,7 @@ fn observe(
         drops_before: 0.into(),
         files: directory
             .map(|directory| RunFiles { directory: directory.to_owned(), record: json!({ "version": "0" }) }),
-        sample_interval: Duration::from_millis(50),
         started_ns: clock::monotonic_ns(),
-        phases: Phases::default(),
         status: Status::Off,
     };
     let thread = std::thread::spawn(move || run(observation));
@@ -228,19 +224,15 @@ fn a_directory_that_is_not_there_is_a_failed_start_with_its_reason() {
         board,
         control,
         admin: None,
-        mode: "single",
-        profile: "default".to_owned(),
+        config: Config::of(&[("sample-interval", "50ms")]),
         has_database: false,
-        instance: None,
         addresses: Addresses::default(),
         processes: one_process(),
         rules: crate::fault::Rules::none(),
         listeners: Vec::new(),
         drops_before: 0.into(),
         files: Some(RunFiles { directory: "/nowhere/at/all".into(), record: json!({}) }),
-        sample_interval: Duration::from_secs(1),
         started_ns: clock::monotonic_ns(),
-        phases: Phases::default(),
         status: Status::Off,
     };
     let reason = run(observation).unwrap_err();
@@ -391,19 +383,15 @@ fn a_unix_socket_needs_no_host() {
         board,
         control,
         admin: Some(Admin { listeners: vec![listener], token: None }),
-        mode: "single",
-        profile: "default".to_owned(),
+        config: Config::of(&[("sample-interval", "50ms")]),
         has_database: false,
-        instance: None,
         addresses: Addresses::default(),
         processes: one_process(),
         rules: crate::fault::Rules::none(),
         listeners: Vec::new(),
         drops_before: 0.into(),
         files: None,
-        sample_interval: Duration::from_secs(1),
         started_ns: clock::monotonic_ns(),
-        phases: Phases::default(),
         status: Status::Off,
     };
     let thread = std::thread::spawn(move || run(observation));

@@ -28,8 +28,11 @@ fn layers(flags: &[(&str, &str)], environment: &[(&str, &str)], file: Option<&st
     }
 }
 
-fn config(flags: &[(&str, &str)]) -> Config {
-    resolve(&layers(flags, &[], None)).unwrap()
+impl Config {
+    /// That of a run with these flags, for tests.
+    pub(crate) fn of(flags: &[(&str, &str)]) -> Self {
+        resolve(&layers(flags, &[], None)).unwrap()
+    }
 }
 
 fn sentences(layers: &Layers) -> Vec<String> {
@@ -49,7 +52,7 @@ fn mistakes_of_file(text: &str) -> Vec<String> {
 
 #[test]
 fn nothing_given_is_the_defaults() {
-    let config = config(&[]);
+    let config = Config::of(&[]);
     assert_eq!(config.listen, ["127.0.0.1:8080".parse().unwrap()]);
     assert_eq!(config.admin.unwrap().to_string(), "127.0.0.1:8081");
     assert_eq!((config.mode, config.workers, config.max_workers), (Mode::Single, 1, 64));
@@ -108,10 +111,10 @@ fn every_mistake_is_reported_with_its_source() {
 
 #[test]
 fn workers_depend_on_the_mode() {
-    assert_eq!(config(&[("mode", "cluster")]).workers, 4);
-    assert_eq!(config(&[("mode", "threads"), ("max-workers", "3")]).workers, 3);
-    assert_eq!(config(&[("mode", "cluster"), ("workers", "64")]).workers, 64);
-    assert_eq!(config(&[("workers", "1")]).workers, 1);
+    assert_eq!(Config::of(&[("mode", "cluster")]).workers, 4);
+    assert_eq!(Config::of(&[("mode", "threads"), ("max-workers", "3")]).workers, 3);
+    assert_eq!(Config::of(&[("mode", "cluster"), ("workers", "64")]).workers, 64);
+    assert_eq!(Config::of(&[("workers", "1")]).workers, 1);
     let more = "choose --mode threads or --mode cluster for more";
     assert_eq!(mistake("workers", "2"), format!("--workers 2: must be 1 in mode single: {more}"));
     assert_eq!(
@@ -147,11 +150,11 @@ fn bounds_are_allowed_and_what_lies_beyond_is_not() {
         ("duration", "1ns", "10000h", "0"),
     ];
     for (name, least, most, beyond) in cases {
-        config(&[(name, least)]);
-        config(&[(name, most)]);
+        Config::of(&[(name, least)]);
+        Config::of(&[(name, most)]);
         assert!(mistake(name, beyond).contains(": must be "), "{name}");
     }
-    assert_eq!(config(&[("keep-alive-timeout", "0")]).keep_alive_timeout, None);
+    assert_eq!(Config::of(&[("keep-alive-timeout", "0")]).keep_alive_timeout, None);
 }
 
 #[test]
@@ -175,8 +178,8 @@ fn two_listeners_need_two_places() {
         mistake("listen", "0.0.0.0:8081"),
         "--listen 0.0.0.0:8081: is where the admin routes listen, 127.0.0.1:8081: give --admin another address, or off"
     );
-    assert_eq!(config(&[("listen", "127.0.0.1:8081"), ("admin", "off")]).admin, None);
-    config(&[("listen", "127.0.0.1:0"), ("admin", "127.0.0.1:0")]);
+    assert_eq!(Config::of(&[("listen", "127.0.0.1:8081"), ("admin", "off")]).admin, None);
+    Config::of(&[("listen", "127.0.0.1:0"), ("admin", "127.0.0.1:0")]);
 }
 
 #[test]
@@ -240,7 +243,7 @@ fn a_file_that_cannot_be_read_is_one_mistake_among_others() {
 
 #[test]
 fn the_token_is_shown_nowhere() {
-    let config = config(&[("admin-token", "hunter2")]);
+    let config = Config::of(&[("admin-token", "hunter2")]);
     assert_eq!(config.admin_token.as_ref().unwrap().reveal(), "hunter2");
     let shown = [config.to_toml(), config.to_json().to_string(), format!("{config:?}")];
     for text in shown {
@@ -278,7 +281,7 @@ fn printed_toml_loads_back() {
         ("without-times", "true"),
     ];
     for flags in [&flags[..], &[("admin", "off")], &[]] {
-        let config = config(flags);
+        let config = Config::of(flags);
         let file = config.to_toml();
         assert_eq!(resolve(&layers(&[], &[], Some(&file))), Ok(config), "{file}");
     }
@@ -286,7 +289,7 @@ fn printed_toml_loads_back() {
 
 #[test]
 fn json_has_every_setting() {
-    let json = config(&[("seed", "18446744073709551615")]).to_json();
+    let json = Config::of(&[("seed", "18446744073709551615")]).to_json();
     let shown = SETTINGS.iter().filter(|setting| !setting.is_hidden());
     let keys: Vec<String> = shown.map(crate::config::Setting::key).collect();
     assert!(json.as_object().unwrap().keys().eq(keys.iter()));
@@ -294,16 +297,16 @@ fn json_has_every_setting() {
     assert_eq!(json["keep_alive_timeout"], "75s");
     assert_eq!(json["no_csv"], false);
     assert!(json["run_dir"].is_null() && json["admin_token"].is_null());
-    assert_eq!(config(&[("without-times", "true")]).to_json()["without_times"], true);
+    assert_eq!(Config::of(&[("without-times", "true")]).to_json()["without_times"], true);
 }
 
 #[test]
 fn choices_are_the_same_in_the_table_and_in_the_types() {
     for mode in Mode::ALL {
-        assert_eq!(config(&[("mode", &mode.to_string())]).mode, mode);
+        assert_eq!(Config::of(&[("mode", &mode.to_string())]).mode, mode);
     }
     for format in LogFormat::ALL {
-        assert_eq!(config(&[("log-format", &format.to_string())]).log_format, format);
+        assert_eq!(Config::of(&[("log-format", &format.to_string())]).log_format, format);
     }
     let words = |name| setting(name).kind.to_string();
     assert_eq!(words("mode"), "single, threads or cluster");
@@ -330,7 +333,7 @@ proptest! {
     ) {
         let (seed, delay, body) = (seed.to_string(), format!("{delay}ns"), body.to_string());
         let flags = [("seed", &*seed), ("max-delay", &delay), ("max-body", &body), ("while", &command)];
-        let config = config(&flags);
+        let config = Config::of(&flags);
         prop_assert_eq!(resolve(&layers(&[], &[], Some(&config.to_toml()))), Ok(config));
     }
 }

@@ -9,11 +9,11 @@ use axum::response::{Html, IntoResponse};
 use serde_json::Value;
 use utoipa::openapi::ResponseBuilder;
 
-use crate::config::Addresses;
+use crate::config::{Addresses, COMMIT, Config, VERSION};
 use crate::http::openapi::describing::{ABOUT, plain};
 use crate::http::openapi::operation::{TEXT, content, string};
 use crate::http::route::{Description, Route};
-use crate::http::target::{About, Target};
+use crate::http::target::Target;
 use crate::page;
 use crate::profile::{DEFAULT, Profile};
 use crate::units::shown::{amount, float};
@@ -41,9 +41,9 @@ pub fn route<'a>(profile: &Profile, others: impl Iterator<Item = &'a (&'static s
     let handler = move |State(target): State<Target>, headers: HeaderMap| async move {
         let accepts = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("");
         if accepts.contains("text/html") {
-            Html(html(&target.about, &offers)).into_response()
+            Html(html(&target, &offers)).into_response()
         } else {
-            text(&target.about, &offers).into_response()
+            text(&target, &offers).into_response()
         }
     };
     Route::plain("/", handler).described_by(|_| {
@@ -87,24 +87,19 @@ impl Offers {
     }
 }
 
-fn text(about: &About, offers: &Offers) -> String {
-    let About { version, mode, workers, seed: _, instance, addresses } = about;
-    let workers = of_workers(*workers);
-    let named = named(instance.as_deref());
-    let live = addresses.live_page();
+fn text(target: &Target, offers: &Offers) -> String {
+    let arrangement = arrangement(&target.config);
+    let live = target.addresses.live_page();
     let live = live.map_or_else(String::new, |live| format!("live page and figures: {live}\n"));
     let heading = if offers.heading.is_empty() { String::new() } else { format!("{}\n", offers.heading) };
     let own = offers.routes.iter().map(|(method, path, does)| line(method, path, does));
     let lines: String = own.chain(offers.others.iter().map(|(path, does)| line("GET", path, does))).collect();
-    format!("quintain {version}: a load-test target\nmode {mode}, {workers}{named}\n{live}{heading}\n{lines}")
+    format!("quintain {VERSION} ({COMMIT}): a load-test target\n{arrangement}\n{live}{heading}\n{lines}")
 }
 
-fn of_workers(workers: usize) -> String {
-    amount(float(workers as u64), "worker")
-}
-
-fn named(instance: Option<&str>) -> String {
-    instance.map_or_else(String::new, |instance| format!(", instance {instance}"))
+fn arrangement(config: &Config) -> String {
+    let named = config.instance().map_or_else(String::new, |instance| format!(", instance {instance}"));
+    format!("mode {}, {}{named}", config.mode, amount(float(config.workers as u64), "worker"))
 }
 
 /// Where the live page is, and what a browser needs to know whether it gets there from here.
@@ -122,8 +117,7 @@ fn line(method: &str, path: &str, does: &str) -> String {
     format!("  {:<34}{does}\n", format!("{method} {path} "))
 }
 
-fn html(about: &About, offers: &Offers) -> String {
-    let About { version, mode, workers, seed: _, instance, addresses } = about;
+fn html(target: &Target, offers: &Offers) -> String {
     let own = offers.routes.iter().map(|(method, path, does)| {
         let (path, does) = (escaped(path), escaped(does));
         // A pattern is no address.
@@ -133,12 +127,10 @@ fn html(about: &About, offers: &Offers) -> String {
     let heading = escaped(&offers.heading);
     format!(
         include_str!("index.html"),
-        version = version,
-        mode = mode,
-        workers = of_workers(*workers),
-        named = named(instance.as_deref()),
+        version = format!("{VERSION} ({COMMIT})"),
+        arrangement = arrangement(&target.config),
         heading = heading,
-        live = live_html(addresses),
+        live = live_html(&target.addresses),
         reach = page::one_script(&[page::REACH]),
         rows = rows
     )

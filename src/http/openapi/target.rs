@@ -3,13 +3,14 @@
 use bytes::Bytes;
 
 use super::operation::Document;
+use crate::config::{COMMIT, VERSION};
 use crate::http::routes;
-use crate::http::target::{About, Target};
+use crate::http::target::Target;
 use crate::profile::{Profile, shape as shape_of};
 
 /// The document of a target with this profile.
 pub fn document(profile: &Profile, target: &Target) -> Bytes {
-    let (limits, About { version, mode, .. }) = (&target.limits, &target.about);
+    let (limits, mode) = (&target.limits, target.config.mode);
     let mut document = Document::default();
     let mut spellings: Vec<String> = Vec::new();
     let mut routes = routes(profile);
@@ -30,5 +31,5 @@ pub fn document(profile: &Profile, target: &Target) -> Bytes {
          one): a value over one is refused, never cut down. A parameter that is unknown, or comes twice, is 400. Fault \
          plans on the admin listener can make any route but /health, /healthz and /readyz answer otherwise."
     );
-    super::text(&document.finish("quintain", version, &says, false))
+    super::text(&document.finish("quintain", &format!("{VERSION} ({COMMIT})"), &says, false))
 }

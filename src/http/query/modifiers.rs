@@ -58,7 +58,7 @@ impl Draw {
     /// The seed of its partition: by the run's and the route.
     #[must_use]
     pub fn seed(self, target: &Target, exchange: &Exchange) -> u64 {
-        hash(hash(target.about.seed, self as u64), exchange.route() as u64)
+        hash(hash(target.config.seed, self as u64), exchange.route() as u64)
     }
 }
 

@@ -114,7 +114,7 @@ async fn serve(
     mut sent: Option<Sent>,
 ) -> Result<Response, Refusal> {
     let mut done = Vec::with_capacity(route.steps.len());
-    let mut known = Known::new(shown, target.about.seed);
+    let mut known = Known::new(shown, target.config.seed);
     let mut missed: Option<(u64, Duration)> = None;
     for step in &route.steps {
         match step {

@@ -4,7 +4,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 use super::*;
-use crate::http::{About, Limits, Routes, Target, routes};
+use crate::config::{Addresses, Config};
+use crate::http::{Routes, Target, routes};
 use crate::profile::Profile;
 use crate::scoreboard::{Scoreboard, SeatState, SeatWriter};
 use crate::sys::listener::{Claim, accept_queue, address_of, tcp};
@@ -19,19 +20,8 @@ fn connections() -> (Arc<Connections>, impl Fn() -> u64) {
     board.slots()[0].occupy(0, 1, 1);
     board.slots()[0].roster(0).set_state(SeatState::Live);
     let seat = Arc::new(SeatWriter::new(Arc::clone(&board), 0, 0));
-    let limits = Limits {
-        delay: Duration::from_secs(1),
-        cpu: Duration::from_secs(1),
-        body: 1_000,
-        bytes: 1_000,
-        memory: 1_000,
-        in_flight: 1_000,
-        leak: 0,
-        pixels: 1_000,
-        db_rows: 1,
-    };
-    let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, ..About::default() };
-    let target = Target::new(limits, about, Arc::clone(&seat), None, Inference::default());
+    let config = Config::of(&[]);
+    let target = Target::new(&config, Addresses::default(), Arc::clone(&seat), None, Inference::default());
     let routes = Arc::new(Routes::new(routes(&Profile::default()), &target));
     let connections = Connections::new(seat, target, routes, 100, None, Gauge::default());
     (Arc::new(connections), move || board.slots()[0].seat(0).counters().read().accepts)

@@ -17,8 +17,9 @@ use http_body::Frame;
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::config::{Addresses, Config};
 use crate::http::openapi::operation::Described;
-use crate::http::{About, Limits, ResponseFault, Route, Routes, UNMATCHED};
+use crate::http::{ResponseFault, Route, Routes, UNMATCHED};
 use crate::scoreboard::{Scoreboard, SeatState};
 use crate::snapshot::{self, RouteReading, Snapshot};
 use crate::sys::listener::{self, Claim};
@@ -140,19 +141,8 @@ impl Served {
 
 async fn serve_all(listener: OwnedFd, seat: SeatWriter, mut stop: oneshot::Receiver<()>) {
     let seat = Arc::new(seat);
-    let limits = Limits {
-        delay: Duration::from_secs(1),
-        cpu: Duration::from_secs(1),
-        body: 1_000_000,
-        bytes: 1_000_000,
-        memory: 1_000_000,
-        in_flight: 1_000,
-        leak: 0,
-        pixels: 1_000,
-        db_rows: 1,
-    };
-    let about = About { version: "0".to_owned(), mode: "single".to_owned(), workers: 1, ..About::default() };
-    let target = Target::new(limits, about, Arc::clone(&seat), None, Inference::default());
+    let config = Config::of(&[]);
+    let target = Target::new(&config, Addresses::default(), Arc::clone(&seat), None, Inference::default());
     let routes = Arc::new(Routes::new(table(), &target));
     let connections = Connections::new(seat, target, routes, 100, None, Gauge::default());
     let listener = Watched::new(listener).unwrap();
