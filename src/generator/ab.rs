@@ -1,7 +1,7 @@
 //! ab, by its text. Times are whole milliseconds. Beside requests without an answer it calls failed, as `Length`, each answer
 //! that is not as long as the first one; `-l` stops that. Its statuses are one count of what is not 2xx.
 
-use super::load::{Amount, Invocation, Load, as_fast_as_answers_come, enough_requests, whole_seconds};
+use super::load::{Amount, Invocation, Load, as_fast_as_answers_come, enough_requests, posting, whole_seconds};
 use super::text::Lines;
 use super::{Account, Bytes, Failure, Generator, Kind, Latency, Statuses, Unit};
 
@@ -34,6 +34,7 @@ impl Generator for Ab {
                 command.extend(["-t", &seconds, "-n", MOST_REQUESTS].map(str::to_owned));
             }
         }
+        command.extend(posting(load, |file| ["-T", "application/octet-stream", "-p", file]));
         command.push(format!("{url}{}", load.path));
         Ok(Invocation::printing(command))
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::load::{Amount, Invocation, Load, as_fast_as_answers_come, whole_seconds};
+use super::load::{Amount, Invocation, Load, as_fast_as_answers_come, posting, whole_seconds};
 use super::{Account, Bytes, Failure, Generator, Kind, Latency, Statuses, Unit};
 
 /// The adapter.
@@ -58,7 +58,9 @@ impl Generator for Autocannon {
             Amount::Duration(time) => ["-d".to_owned(), whole_seconds(self.name(), time)?.to_string()],
         };
         let words = [self.name(), "--json", "-c", &load.concurrency.to_string()].map(str::to_owned);
-        Ok(Invocation::printing(words.into_iter().chain(amount).chain([format!("{url}{}", load.path)]).collect()))
+        let posting = posting(load, |file| ["-m", "POST", "-i", file]);
+        let words = words.into_iter().chain(amount).chain(posting);
+        Ok(Invocation::printing(words.chain([format!("{url}{}", load.path)]).collect()))
     }
 
     fn recognise(&self, content: &str) -> bool {

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::load::{Amount, Invocation, Load, as_fast_as_answers_come, enough_requests};
+use super::load::{Amount, Invocation, Load, as_fast_as_answers_come, enough_requests, posting};
 use super::text::{Lines, TIMES, scaled};
 use super::{Account, Bytes, Failure, Generator, Kind, Latency, Statuses, Unit};
 
@@ -29,7 +29,8 @@ impl Generator for H2load {
         };
         let clients = format!("-c{}", load.concurrency);
         let url = format!("{url}{}", load.path);
-        Ok(Invocation::printing([self.name(), "--h1", "-t1", &clients, &amount, &url].map(str::to_owned).into()))
+        let words = [self.name(), "--h1", "-t1", &clients, &amount].map(str::to_owned);
+        Ok(Invocation::printing(words.into_iter().chain(posting(load, |file| ["-d", file])).chain([url]).collect()))
     }
 
     fn recognise(&self, content: &str) -> bool {

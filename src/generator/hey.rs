@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::load::{Amount, Invocation, Load, as_fast_as_answers_come, cannot, enough_requests};
+use super::load::{Amount, Invocation, Load, as_fast_as_answers_come, cannot, enough_requests, posting};
 use super::text::Lines;
 use super::{Account, Bytes, Failure, Generator, Latency, Statuses, Unit};
 use crate::units::shown::float;
@@ -36,7 +36,9 @@ impl Generator for Hey {
             Amount::Duration(time) => ["-z".to_owned(), format!("{}ms", time.as_millis())],
         };
         let words = ["hey".to_owned(), "-c".to_owned(), load.concurrency.to_string()];
-        Ok(Invocation::printing(words.into_iter().chain(amount).chain([format!("{url}{}", load.path)]).collect()))
+        let posting = posting(load, |file| ["-m", "POST", "-D", file]);
+        let words = words.into_iter().chain(amount).chain(posting);
+        Ok(Invocation::printing(words.chain([format!("{url}{}", load.path)]).collect()))
     }
 
     fn recognise(&self, content: &str) -> bool {

@@ -20,6 +20,8 @@ pub struct Load {
     pub path: String,
     /// Several routes, in the place of the path.
     pub mix: Option<Mix>,
+    /// The file that each request POSTs; `None`: each is a GET.
+    pub body: Option<String>,
 }
 
 impl Load {
@@ -92,6 +94,21 @@ pub(super) fn as_fast_as_answers_come(generator: &str, load: &Load) -> Result<()
         return Err(cannot(generator, "opens all its connections at once", "spawn-rate"));
     }
     Ok(())
+}
+
+/// For generators that can't POST a file.
+pub(super) fn no_body(generator: &str, load: &Load) -> Result<(), String> {
+    match &load.body {
+        Some(_) => {
+            Err(cannot(generator, "posts no file here; oha, wrk, autocannon, ab, hey and h2load do", "body"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// What has a generator POST a file with each request, made from the file's name; nothing where there is none.
+pub(super) fn posting<const WORDS: usize>(load: &Load, words: impl Fn(&str) -> [&str; WORDS]) -> Vec<String> {
+    load.body.as_deref().map_or_else(Vec::new, |file| words(file).map(str::to_owned).into())
 }
 
 /// For generators that need a request for each connection.

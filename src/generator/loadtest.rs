@@ -2,7 +2,7 @@
 //! without an answer in one count, and the latencies are of all of them. It waits for an answer before it sends the next
 //! request, so that waiting which a standing target causes is left out.
 
-use super::load::{Amount, Invocation, Load, as_fast_as_answers_come, whole_seconds};
+use super::load::{Amount, Invocation, Load, as_fast_as_answers_come, no_body, whole_seconds};
 use super::text::Lines;
 use super::{Account, Generator, Latency, Statuses, Unit};
 
@@ -20,6 +20,7 @@ impl Generator for Loadtest {
 
     fn invocation(&self, load: &Load, url: &str) -> Result<Invocation, String> {
         as_fast_as_answers_come(self.name(), load)?;
+        no_body(self.name(), load)?;
         let amount = match load.amount {
             Amount::Requests(count) => ["-n".to_owned(), count.to_string()],
             Amount::Duration(time) => ["-t".to_owned(), whole_seconds(self.name(), time)?.to_string()],

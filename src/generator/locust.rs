@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use serde::Deserialize;
 
-use super::load::{Amount, Invocation, Load, cannot, whole_seconds};
+use super::load::{Amount, Invocation, Load, cannot, no_body, whole_seconds};
 use super::{Account, Bytes, Crowd, Failure, Generator, Latency, Mix, Statuses, Unit};
 use crate::units::shown::float;
 
@@ -36,7 +36,8 @@ impl Generator for Locust {
     }
 
     fn invocation(&self, load: &Load, url: &str) -> Result<Invocation, String> {
-        let Load { amount, concurrency, rate, spawn_rate, path, mix } = load;
+        let Load { amount, concurrency, rate, spawn_rate, path, mix, body: _ } = load;
+        no_body(self.name(), load)?;
         if rate.is_some() {
             return Err(cannot(self.name(), "has users and no common rate; oha paces", "rate"));
         }

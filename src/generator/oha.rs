@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::load::{Amount, Invocation, Load, cannot, one_path};
+use super::load::{Amount, Invocation, Load, cannot, one_path, posting};
 use super::{Account, Bytes, Failure, Generator, Kind, Latency, Statuses, Unit};
 
 /// The adapter.
@@ -44,7 +44,7 @@ impl Generator for Oha {
 
     fn invocation(&self, load: &Load, url: &str) -> Result<Invocation, String> {
         one_path(self.name(), load)?;
-        let Load { amount, concurrency, rate, spawn_rate, path, mix: _ } = load;
+        let Load { amount, concurrency, rate, spawn_rate, path, mix: _, body: _ } = load;
         if spawn_rate.is_some() {
             return Err(cannot(self.name(), "opens all its connections at once", "spawn-rate"));
         }
@@ -61,7 +61,8 @@ impl Generator for Oha {
         if let Some(rate) = rate {
             add(&["-q", &rate.to_string(), "--latency-correction"]);
         }
-        add(&[&format!("{url}{path}")]);
+        command.extend(posting(load, |file| ["-m", "POST", "-D", file]));
+        command.push(format!("{url}{path}"));
         Ok(Invocation::printing(command))
     }
 

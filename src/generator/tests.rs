@@ -255,8 +255,15 @@ fn vegeta_is_read_in_its_two_documented_shapes() {
 
 #[test]
 fn a_load_that_a_generator_can_t_make_is_a_sentence() {
-    let load =
-        |amount| Load { amount, concurrency: 10, rate: None, spawn_rate: None, path: "/x".to_owned(), mix: None };
+    let load = |amount| Load {
+        amount,
+        concurrency: 10,
+        rate: None,
+        spawn_rate: None,
+        path: "/x".to_owned(),
+        mix: None,
+        body: None,
+    };
     for name in ["loadtest", "autocannon", "ab", "hey", "h2load"] {
         let generator = named(name).unwrap();
         let command = generator.invocation(&load(Amount::Requests(200)), "http://t").unwrap().command;
@@ -275,6 +282,39 @@ fn a_load_that_a_generator_can_t_make_is_a_sentence() {
     }
     let sentence = named("hey").unwrap().invocation(&load(Amount::Requests(15)), "http://t").unwrap_err();
     assert!(sentence.contains("give a multiple of 10"), "{sentence}");
+}
+
+#[test]
+fn a_file_is_posted_by_those_that_can() {
+    let load = Load {
+        amount: Amount::Duration(std::time::Duration::from_secs(2)),
+        concurrency: 10,
+        rate: None,
+        spawn_rate: None,
+        path: "/x".to_owned(),
+        mix: None,
+        body: Some("/a b.jpg".to_owned()),
+    };
+    for (name, words) in [
+        ("oha", "-m POST -D /a b.jpg http://t/x"),
+        ("wrk", "-s post.lua --latency http://t/x"),
+        ("autocannon", "-m POST -i /a b.jpg http://t/x"),
+        ("ab", "-T application/octet-stream -p /a b.jpg http://t/x"),
+        ("hey", "-m POST -D /a b.jpg http://t/x"),
+        ("h2load", "-d /a b.jpg http://t/x"),
+    ] {
+        let Invocation { command, files } = named(name).unwrap().invocation(&load, "http://t").unwrap();
+        assert!(command.join(" ").ends_with(words), "{command:?}");
+        assert_eq!(files.len(), usize::from(name == "wrk"));
+        assert!(files.iter().all(|(_, lines)| lines.contains("io.open([==[/a b.jpg]==], \"rb\")")), "{files:?}");
+    }
+    for name in ["loadtest", "locust"] {
+        let sentence = named(name).unwrap().invocation(&load, "http://t").unwrap_err();
+        assert_eq!(
+            sentence,
+            format!("--body: {name} posts no file here; oha, wrk, autocannon, ab, hey and h2load do")
+        );
+    }
 }
 
 #[test]
@@ -301,6 +341,7 @@ fn locust_s_file_has_the_weights_and_the_stages() {
         spawn_rate: Some(2.0),
         path: "/".to_owned(),
         mix: Some(mix),
+        body: None,
     };
     let locust = named("locust").unwrap();
     let whole = locust.invocation(&load, "http://t").unwrap();

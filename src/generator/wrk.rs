@@ -2,12 +2,15 @@
 //! latencies: for each long wait it adds the times of the requests that would have fitted into it. An answer later than its
 //! `--timeout` counts as a request and as a time-out, but not in the latencies.
 
-use super::load::{Amount, Invocation, Load, cannot, one_path, whole_seconds};
+use super::load::{Amount, Invocation, Load, cannot, one_path, posting, whole_seconds};
 use super::text::{Scale, TIMES};
 use super::{Account, Bytes, Failure, Generator, Kind, Latency, Statuses, Timing, Unit};
 
 /// The adapter.
 pub struct Wrk;
+
+/// What has it POST a file: it takes no other way.
+const SCRIPT: &str = "post.lua";
 
 /// The first words of its output.
 const BEGIN: &str = "Running ";
@@ -23,7 +26,7 @@ impl Generator for Wrk {
 
     fn invocation(&self, load: &Load, url: &str) -> Result<Invocation, String> {
         one_path(self.name(), load)?;
-        let Load { amount, concurrency, rate, spawn_rate, path, mix: _ } = load;
+        let Load { amount, concurrency, rate, spawn_rate, path, mix: _, body: _ } = load;
         if rate.is_some() {
             return Err(cannot(self.name(), "sends as fast as answers come; oha paces", "rate"));
         }
@@ -40,7 +43,14 @@ impl Generator for Wrk {
         let seconds = whole_seconds(self.name(), *time)?;
         let words = ["wrk".to_owned(), "-t1".to_owned(), format!("-c{concurrency}"), format!("-d{seconds}s")];
         let last = ["--latency".to_owned(), format!("{url}{path}")];
-        Ok(Invocation::printing(words.into_iter().chain(last).collect()))
+        let script = load.body.as_ref().map(|file| {
+            // Lua's longest quotes, since a file may have any name.
+            let lines = format!("wrk.method = \"POST\"\nwrk.body = io.open([==[{file}]==], \"rb\"):read(\"*a\")\n");
+            (SCRIPT, lines)
+        });
+        let posting = posting(load, |_| ["-s", SCRIPT]);
+        let command = words.into_iter().chain(posting).chain(last).collect();
+        Ok(Invocation { files: script.into_iter().collect(), ..Invocation::printing(command) })
     }
 
     fn recognise(&self, content: &str) -> bool {

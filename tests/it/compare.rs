@@ -188,6 +188,13 @@ fn wrong_usage_is_refused_before_the_first_round_with_every_mistake() {
         ),
         (&["--a", "", "--b", "", "--fail-if", "requests_per_s = 5%"], "there is neither < nor >"),
         (&["--a", "", "--b", "", "--path", "health"], "a path that begins with /"),
+        (&["--a", "", "--b", "", "--body", PROGRAM], "say with --path where to it is posted"),
+        (&["--a", "", "--b", "", "--path", "/echo", "--body", "nowhere"], "--body nowhere: it can't be read ("),
+        (&["--a", "", "--b", "", "--path", "/echo", "--body", "/tmp"], "--body /tmp: it is no file"),
+        (
+            &["--a", "", "--b", "", "--path", "/echo", "--body", PROGRAM, "--with", "locust"],
+            "--body: locust posts no file",
+        ),
         (&["--a", "", "--b", "", "--duration", "3s", "--requests", "5"], "give one of them"),
         (&["--a", "", "--b", "", "--warmup", "0s"], "--warmup 0s: allowed: a duration above 0"),
         (&["--a", "", "--b", "", "--pin", "4000"], "numbers of CPUs that this process may use"),

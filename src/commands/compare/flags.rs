@@ -31,6 +31,7 @@ flags! {
     "spawn-rate" "N" "New users a second (locust) [default: all at once]",
     "rate" "N" "Requests a second over all connections, the same for both arms (oha) [default: as fast as answers come]",
     "path" "PATH" "What is asked for [default: /health]",
+    "body" "FILE" "POST this file to --path with each request (not loadtest and locust) [default: GET]",
     "profile" "NAME|FILE" "The profile of both arms",
     "warmup" "TIME" "How long each target is loaded before it is measured [default: 1s]",
     "rounds" "N" "One look after so many rounds, at 95 % [default: looks after 8, 12, 18, 27 and 40 rounds]",

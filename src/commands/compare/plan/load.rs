@@ -10,7 +10,8 @@ use crate::profile;
 use crate::spelling::did_you_mean;
 
 /// Flags that say what the load is; without any of them, that of the profile runs.
-const OF_A_LOAD: [&str; 8] = ["load", "requests", "duration", "concurrency", "users", "rate", "spawn-rate", "path"];
+const OF_A_LOAD: [&str; 9] =
+    ["load", "requests", "duration", "concurrency", "users", "rate", "spawn-rate", "path", "body"];
 
 impl Reader<'_> {
     /// What the flags say or, without any of them, the `[load]` of the profile.
@@ -46,7 +47,28 @@ impl Reader<'_> {
             spawn_rate: self.positive("spawn-rate"),
             path,
             mix: None,
+            body: self.body(),
         }
+    }
+
+    /// The file that is posted, by a name that is good wherever the generator runs.
+    fn body(&mut self) -> Option<String> {
+        let file = self.text("body")?;
+        if self.text("path").is_none() {
+            self.wrong.push(format!("--body {file}: say with --path where to it is posted"));
+        }
+        let path = match std::fs::File::open(&file).and_then(|_| std::path::absolute(&file)) {
+            Ok(path) if path.is_file() => path,
+            Ok(_) => {
+                self.wrong.push(format!("--body {file}: it is no file"));
+                return None;
+            }
+            Err(error) => {
+                self.wrong.push(format!("--body {file}: it can't be read ({error})"));
+                return None;
+            }
+        };
+        Some(path.display().to_string())
     }
 
     /// The `[load]` of the profile as it stands; where it has none, the default load.
@@ -86,7 +108,7 @@ impl Reader<'_> {
     /// Who makes it, which has to be able to.
     pub(super) fn source(&mut self, load: &Load, warmup: Duration) -> Option<Source> {
         if let Some(command) = self.text("load") {
-            for flag in ["with", "requests", "concurrency", "users", "rate", "spawn-rate", "path"] {
+            for flag in ["with", "requests", "concurrency", "users", "rate", "spawn-rate", "path", "body"] {
                 if self.text(flag).is_some() {
                     self.wrong
                         .push(format!("--{flag}: --load is a whole command and takes no other flags of a load"));
