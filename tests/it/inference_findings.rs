@@ -21,7 +21,9 @@ fn report(path: &str) -> String {
 fn a_model_s_share_is_found_where_there_is_one_and_nobody_is_said_to_have_stopped_its_worker() {
     let found = report("/infer");
     assert!(
-        found.contains("nference is ") && found.contains("of the service of requests with a picture"),
+        found.contains("nference is ")
+            && found.contains("of the service of requests with a picture")
+            && found.contains("the model's thread was busy "),
         "{found}"
     );
     assert!(!found.contains("Something stopped it"), "{found}");
