@@ -28,19 +28,19 @@ one() { # kind number iterations_of_b
     "$work/quintain" compare --a instance=a --b instance=b --load "$load" --seed "$2" --time-limit 27s \
         --output "$place/$1-$2" >"$work/said" 2>&1 || { cat "$work/said" >&2; exit 1; }
     progress ""
-    jq -c --arg kind "$1" --argjson number "$2" --argjson seconds $((SECONDS - begun)) '
+    IFS=$'\t' read -ra figures < <(jq -c --arg kind "$1" --argjson number "$2" --argjson seconds $((SECONDS - begun)) '
         def pct: (. | exp - 1) * 100000 | round / 1000;
         .rows.requests_per_s as $row
         | {$kind, $number, verdict, pairs: $row.pairs, change_pct: ([$row.estimate | values | pct] | first), interval_pct: [$row.interval // [] | .[] | pct],
            objections: [.objections[].what], $seconds}' "$place/$1-$2/results.json" | tee -a "$place/results.jsonl" |
-        jq -r '[.kind, .number, .verdict, .pairs // 0, .change_pct // "–", (.interval_pct | join(" to ")), .seconds] | @tsv' |
-        awk -F'\t' '{ printf "%-8s %3d  %-14s %3d pairs  %8s %%  %20s %%  %3d s\n", $1, $2, $3, $4, $5, $6, $7 }'
+        jq -r '[.kind, .number, .verdict, .pairs // 0, .change_pct // "–", (.interval_pct | join(" to ") | if . == "" then "–" else . end), .seconds] | @tsv')
+    row "${figures[@]}"
 }
+table kind:-8 number:6 verdict:-14 pairs:5 "change %:9" "interval %:20" s:4
 for ((number = 1; number <= equal; number++)); do one equal "$number" 1000000; done
 for ((number = 1; number <= changed; number++)); do one changed "$number" 1050000; done
 
 count() { jq -s --arg kind "$1" "[.[] | select(.kind == \$kind) | select($2)] | length" "$place/results.jsonl"; }
-echo
 table
 false=$(count equal '.verdict == "better" or .verdict == "worse"')
 most=$((equal / 20 > 1 ? equal / 20 : 1))

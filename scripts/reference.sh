@@ -77,7 +77,7 @@ account() { # run
         verdict=$(jq -r --arg check "$check" '[.checks[] | select(.check == $check) | .verdict | select(. != "unknown")] | unique | join(" ")' "$1/verify.json")
         [ -z "$verdict" ] || figure "  both accounts: $check" "$verdict" agrees "is '$verdict' agrees"
     done
-    grep '^differs' "$1/verify.txt" | grep -vE '^differs +(requests|failures|status) ' | sed 's/^/  verify: /' || true
+    grep '^differs' "$1/verify.txt" | grep -vE '^differs +(requests|failures|status) ' | sed 's/^/  verify: /' >&2 || true
 }
 is() { [ "$1" = "$2" ]; }
 # A figure of how fast something was.
@@ -159,7 +159,7 @@ node_cluster() {
     quintain compare --profile node-cluster --a mode=single --b "mode=cluster,workers=$several" --with loadtest "${rounds[@]}" --path /work --output compare >compare.out ||
         { cat compare.out >&2; exit 1; }
     progress ""
-    grep -E '^[0-9]+ rounds|^requests/s|^p99|^CPU' compare.out || true
+    grep -E '^[0-9]+ rounds|^requests/s|^p99|^CPU' compare.out >&2 || true
 }
 
 flask_locust() {
@@ -175,7 +175,7 @@ flask_locust() {
     for users in 10 50 100; do
         says all "the bottleneck of $users users" "^\| $users users \| .* \| (it was the bottleneck|nothing was used up: the clients set the rate) \|"
     done
-    awk '/^## / { within = /Bottlenecks/ } within && /^\| [0-9]/ { print "  " $0 }' all/report.md
+    awk '/^## / { within = /Bottlenecks/ } within && /^\| [0-9]/ { print "  " $0 }' all/report.md >&2
     figure "failures in all steps" "$(status all)" 0 "is 0 '$(status all)'"
     says all "the 7,046 published failures were the client's" "7,046 of them with a message of the client's own system"
     says all "the same CPU at other rates" "CPU 54.4 % in all of 3 sets"
@@ -248,5 +248,5 @@ market() {
 begun=$SECONDS
 table
 "${name//-/_}"
-echo "reports: runs/reference/$name/*/report.html ($((SECONDS - begun)) s)"
+echo "reports: runs/reference/$name/*/report.html ($((SECONDS - begun)) s)" >&2
 exit $missed

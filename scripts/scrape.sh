@@ -17,10 +17,10 @@ load=$!
 pids+=("$load")
 curl -sf -X PUT "$admin/faults" -d '{"faults": [{"route": "/io", "kinds": [{"kind": "status", "code": 500, "rate": 0.01}]}]}' >/dev/null
 
-echo "${bold}promtool check metrics${plain}"
+echo "${bold}promtool check metrics${plain}" >&2
 await 10 eval 'curl -sf "$admin/metrics" | grep -q "^quintain_faults_executed_total.* [1-9]"'
-curl -sf "$admin/metrics" | promtool check metrics
-echo "accepted, $(curl -sf "$admin/metrics" | grep -vc '^#') series"
+curl -sf "$admin/metrics" | promtool check metrics >&2
+echo "accepted, $(curl -sf "$admin/metrics" | grep -vc '^#') series" >&2
 
 port=$((20000 + RANDOM % 10000))
 cat >"$work/prometheus.yml" <<CONF
@@ -46,7 +46,7 @@ done
 kill -HUP "$pid"
 sleep 4
 
-echo "${bold}a real Prometheus${plain}, over two deaths and a HUP"
+echo "${bold}a real Prometheus${plain}, over two deaths and a HUP" >&2
 table
 up=$(ask 'min_over_time(up[20s])') resets=0
 while read -r _ _ name kind; do

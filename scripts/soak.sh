@@ -64,9 +64,9 @@ first=$(tail -n +55 "$work/memory" | head -10 | median) last=$(tail -12 "$work/m
 lost=$(stats .totals.lost) respawns=$(grep -c ',respawn,\|,worker-ended,' "$run/events.csv" || true)
 account=$(stats '.totals.started - .totals.finished - .totals.lost')
 rejected=$(stats .totals.rejected)
-printf 'hostile connections: %s\n' "$(<"$work/hostile")"
-printf 'rejected requests: %s\n' "$rejected"
 table
+figure "hostile connections" "$(<"$work/hostile")" "" ""
+figure "rejected requests" "$rejected" "" ""
 figure "good requests failed, of $requests" "$failed" 0 "[ $failed = 0 ]"
 figure "memory at the end : after the first minute" "$(ratio "$last" "$first")" "≤ 1.05" "at_most $last 1.05 $first"
 figure "memory in KiB, after the first minute" "$((${first%.*} / 1024))" "" ""
