@@ -13,6 +13,7 @@ use crate::sample::{Group, Moment, RouteSample, SlotSample, TargetSample};
 use crate::snapshot::Totals;
 use crate::sys::procfs::HostMemory;
 
+pub(crate) use counted::Amount;
 pub use counted::{Counted, POOLS, REQUESTS};
 
 /// One column of a table.

@@ -1,5 +1,7 @@
 //! What workers count, once: its column in `resources.csv` and `workers.csv`, its metrics, what it means and how to get it.
 
+use serde_json::Value;
+
 use super::seconds;
 use crate::snapshot::Totals;
 
@@ -41,6 +43,14 @@ impl Amount {
         match self {
             Count(count) => count.to_string(),
             Time(microseconds) => seconds(microseconds.saturating_mul(1_000)),
+        }
+    }
+
+    /// As a number of JSON.
+    pub fn json(&self) -> Value {
+        match self {
+            Count(count) => (*count).into(),
+            Time(_) => self.value().into(),
         }
     }
 

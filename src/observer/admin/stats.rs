@@ -12,6 +12,7 @@ use utoipa::openapi::{ObjectBuilder, Type};
 use super::Target;
 use super::json::Json;
 use super::openapi::{PHASE, figures, open};
+use crate::columns::{Amount, POOLS};
 use crate::control::{Counted, faults_between};
 use crate::histogram::{Distribution, Durations, Quantiles};
 use crate::http::Refusal;
@@ -20,8 +21,8 @@ use crate::http::openapi::parameter::Documented;
 use crate::maybe_known::MaybeKnown;
 use crate::observer::files::marks::Found;
 use crate::phase::{START, is_name};
-use crate::scoreboard::{Arrivals, Counts, Rejections, RouteCounts, Spent};
-use crate::snapshot::{Figures, Gauges, RouteReading, SlotFigures};
+use crate::scoreboard::{Arrivals, Rejections, RouteCounts, Spent};
+use crate::snapshot::{Figures, Gauges, RouteReading, SlotFigures, Totals};
 use crate::sys::clock;
 
 /// How far a quantile may be from the exact one: a histogram's bucket is at most so wide.
@@ -168,7 +169,7 @@ fn marks(target: &Target) -> Vec<Value> {
 
 fn totals(figures: &Figures) -> Value {
     let Figures { totals, now, listen_drops, routes: _, slots: _, faults: _ } = figures;
-    let counts = &totals.counts;
+    let (counts, [pool, db, infer]) = (&totals.counts, parts(totals, now));
     json!({
         "started": counts.started,
         "finished": counts.finished,
@@ -189,9 +190,9 @@ fn totals(figures: &Figures) -> Value {
         "accepts": counts.accepts,
         "listen_drops": listen_drops,
         "cache": { "hits": counts.cache_hits, "misses": counts.cache_misses },
-        "pool": pool(now, counts),
-        "db": database(now, counts),
-        "infer": inference(counts),
+        "pool": pool,
+        "db": db,
+        "infer": infer,
         "arrivals": {
             "beat_pairs": counts.arrival_pairs,
             "dispersion": Arrivals::of(counts).map(|arrivals| arrivals.dispersion),
@@ -199,50 +200,33 @@ fn totals(figures: &Figures) -> Value {
     })
 }
 
-/// The threads of the pools: as they are, and what they have done.
-fn pool(now: &Gauges, counts: &Counts) -> Value {
-    json!({
-        "busy": now.pool_busy,
-        "queued": now.pool_queued,
-        "jobs": counts.pool_begun,
-        "wait_seconds": seconds(counts.pool_wait_us.saturating_mul(1_000)),
-        "held_seconds": seconds(counts.pool_held_us.saturating_mul(1_000)),
-    })
-}
-
-/// The connections to the database: as they are, and what has come of them.
-fn database(now: &Gauges, counts: &Counts) -> Value {
-    json!({
-        "in_use": now.db_in_use,
-        "waiting": now.db_waiting,
-        "acquired": counts.db_acquired,
-        "timeouts": counts.db_timeouts,
-        "failures": counts.db_failures,
-        "acquire_seconds": seconds(counts.db_acquire_us.saturating_mul(1_000)),
-        "held_seconds": seconds(counts.db_held_us.saturating_mul(1_000)),
-        "answered": counts.db_answered,
-        "answer_seconds": seconds(counts.db_answer_us.saturating_mul(1_000)),
-        "scans": counts.db_scans,
-        "scan_seconds": seconds(counts.db_scan_us.saturating_mul(1_000)),
-        "busy_seconds": seconds(counts.db_busy_us.saturating_mul(1_000)),
-        "measured": counts.db_measured,
-        "cpu_seconds": seconds(counts.db_cpu_us.saturating_mul(1_000)),
-    })
-}
-
-/// What models have done.
-fn inference(counts: &Counts) -> Value {
-    let passed = |microseconds: u64| seconds(microseconds.saturating_mul(1_000));
-    json!({
-        "decoded": counts.infer_decoded,
-        "decode_seconds": passed(counts.infer_decode_us),
-        "resize_seconds": passed(counts.infer_resize_us),
-        "pictures": counts.infer_pictures,
-        "wait_seconds": passed(counts.infer_wait_us),
-        "runs": counts.infer_runs,
-        "run_seconds": passed(counts.infer_run_us),
-        "cpu_seconds": passed(counts.infer_cpu_us),
-    })
+/// The pools, the connections to the database, and what models have done: each as its columns have it, without the part's
+/// name. What rises and falls is that of the end of the stretch, and not what it has gained.
+fn parts(totals: &Totals, now: &Gauges) -> [Value; 3] {
+    let Totals { counts, .. } = totals;
+    let part = |prefix: &str, others: &[(&str, Value)]| {
+        let columns = POOLS.iter().filter_map(|counted| Some((counted.column.strip_prefix(prefix)?, counted)));
+        let mut part: Map<String, Value> = columns
+            .map(|(column, counted)| {
+                (column.trim_end_matches("_total").to_owned(), (counted.amount)(totals).json())
+            })
+            .collect();
+        part.extend(others.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+        Value::Object(part)
+    };
+    [
+        part("pool_", &[("busy", now.pool_busy.into()), ("queued", now.pool_queued.into())]),
+        part(
+            "db_",
+            &[
+                ("in_use", now.db_in_use.into()),
+                ("waiting", now.db_waiting.into()),
+                ("answered", counts.db_answered.into()),
+                ("scan_seconds", Amount::Time(counts.db_scan_us).json()),
+            ],
+        ),
+        part("infer_", &[]),
+    ]
 }
 
 /// Whom its requests have waited for is told by name, so it takes all routes.
@@ -289,6 +273,7 @@ fn route(route: &RouteReading, all: &[RouteReading]) -> Value {
 /// A beat that is old says that the worker's loop is busy or stopped; a worker beats ten times a second.
 fn worker(slot: &SlotFigures, at_ns: u64) -> Value {
     let SlotFigures { totals, now, .. } = slot;
+    let [pool, db, infer] = parts(totals, now);
     json!({
         "slot": slot.slot,
         "generation": slot.generation,
@@ -298,9 +283,9 @@ fn worker(slot: &SlotFigures, at_ns: u64) -> Value {
         "finished": totals.counts.finished,
         "lost": totals.lost,
         "in_flight": now.in_flight,
-        "pool": pool(now, &totals.counts),
-        "db": database(now, &totals.counts),
-        "infer": inference(&totals.counts),
+        "pool": pool,
+        "db": db,
+        "infer": infer,
         "connections": now.connections,
         "cpu_seconds": totals.cpu_ns.map(seconds),
         "beat_age_ms": slot.beat_ns.map(|beat_ns| at_ns.saturating_sub(beat_ns) / clock::MILLISECOND),
