@@ -141,11 +141,21 @@ trait Endpoint: Send + Sync {
     fn answer(&self, request: Box<Request>) -> Answering;
 }
 
+/// Bytes of a handler's future, at most. Each request has its future copied into a box once, all of it, whatever it will need:
+/// what is large and seldom needed has a box of its own.
+const LARGEST: usize = 2_560;
+
 struct Handled<H, T>(H, PhantomData<fn() -> T>);
 
 impl<H: Handler<T>, T> Endpoint for Handled<H, T> {
     fn answer(&self, request: Box<Request>) -> Answering {
-        self.0.clone().answer(request)
+        let answering = self.0.clone().answer(request);
+        debug_assert!(
+            size_of_val(&*answering) <= LARGEST,
+            "a handler's future has {} bytes",
+            size_of_val(&*answering)
+        );
+        answering
     }
 }
 

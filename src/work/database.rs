@@ -101,13 +101,8 @@ impl Database {
         match &self.connections {
             AnyConnections::Embedded(_) if query.pipelined => Err(Trouble::NoServer),
             AnyConnections::Embedded(connections) => connections.run(ask).await,
-            AnyConnections::Server(connections, server) if query.pipelined => {
-                let begun_ns = clock::monotonic_ns();
-                let client = server.shared().await.inspect_err(|_| connections.count_failure())?;
-                let acquire_ns = clock::monotonic_ns().saturating_sub(begun_ns);
-                connections.count(&ask, acquire_ns, client.answer_among_others(&ask).await)
-            }
-            AnyConnections::Server(connections, _) => connections.run(ask).await,
+            // In a box, or a request of any profile's route would be as large as one of a server.
+            AnyConnections::Server(connections, server) => Box::pin(ask_server(connections, server, ask)).await,
         }
     }
 
@@ -133,4 +128,15 @@ impl Database {
             }
         }
     }
+}
+
+/// Answers a query over one of the pool's connections, or over the one that pipelined queries share.
+async fn ask_server(connections: &Connections<Server>, server: &Server, ask: Ask) -> Result<Queried, Trouble> {
+    if !ask.query.pipelined {
+        return connections.run(ask).await;
+    }
+    let begun_ns = clock::monotonic_ns();
+    let client = server.shared().await.inspect_err(|_| connections.count_failure())?;
+    let acquire_ns = clock::monotonic_ns().saturating_sub(begun_ns);
+    connections.count(&ask, acquire_ns, client.answer_among_others(&ask).await)
 }

@@ -151,9 +151,10 @@ impl Server {
         }
     }
 
-    /// A connection for queries; one that can't be had raises a suspicion.
+    /// A connection for queries; one that can't be had raises a suspicion. Its future is large and seldom needed, so it has a box
+    /// of its own, or each request for a connection would be as large.
     async fn client(&self) -> Result<Client, Trouble> {
-        self.connect_to_tables().await.map_err(|unusable| {
+        Box::pin(self.connect_to_tables()).await.map_err(|unusable| {
             if !matches!(unusable, Unusable::Full(_)) {
                 self.health.suspect();
             }
