@@ -355,6 +355,7 @@ fn a_cache_keeps_an_answer_for_each_key_and_its_hits_do_no_work() {
 #[test]
 fn profiles_are_listed_and_printed_and_their_mistakes_all_said() {
     let (code, list, errors) = run(&["profiles"]);
+    assert!(include_str!("../../docs/profiles.md").contains(&format!("$ quintain profiles\n{list}")), "{list}");
     assert_eq!((code, &*errors, list.lines().count()), (Some(0), "", BUILT_IN.len()));
     for (name, text) in BUILT_IN {
         assert!(list.lines().any(|line| line.starts_with(&format!("{name} "))), "{name} in {list}");
