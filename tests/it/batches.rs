@@ -50,7 +50,7 @@ fn a_batch_that_does_not_fill_is_run_after_its_window() {
     let target = Target::start(&["--mode", "single"]);
     let pictures = pictures();
     for number in [1, 3] {
-        let path = "/infer?batch=8&max_batch_delay=400ms";
+        let path = "/infer?batch=8&max_batch_delay=1500ms";
         let mut clients = send_all(&target, path, &pictures[..number]);
         let answers: Vec<Response> = clients.iter_mut().map(|(_, client)| client.receive().unwrap()).collect();
         for answer in &answers {
@@ -58,7 +58,7 @@ fn a_batch_that_does_not_fill_is_run_after_its_window() {
         }
         // The first has waited for all of its window, and for no second one; the others for a part of it.
         let longest = answers.iter().map(|answer| answer.timing("pool")).fold(0.0, f64::max);
-        assert!((400.0..800.0).contains(&longest), "{longest} ms");
+        assert!((1500.0..3000.0).contains(&longest), "{longest} ms");
     }
     // Without a window, for the model alone.
     let mut client = target.connect();
