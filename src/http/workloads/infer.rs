@@ -38,7 +38,7 @@ pub const DESCRIPTION: Description = Description {
     },
 };
 
-/// Says what is in a picture: `on=` and `quantised=`.
+/// Says what is in a picture, as the query has it: [`Ask::NAMES`].
 pub async fn infer(
     State(target): State<Target>,
     Params(ask): Params<Ask>,
