@@ -17,8 +17,9 @@ mod resolve;
 mod secret;
 mod settings;
 
-use std::fmt;
 use std::time::Duration;
+
+use crate::spelling::words;
 
 pub use address::{Address, Addresses};
 pub use file::{limit, place};
@@ -37,62 +38,25 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The first twelve digits of the git commit it was built from, or `unknown`.
 pub const COMMIT: &str = env!("BUILT_FROM_COMMIT");
 
-/// How the workers are arranged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// One worker in this process.
-    Single,
-    /// Workers as threads of this process.
-    Threads,
-    /// Workers as pre-forked processes.
-    Cluster,
-}
-
-impl Mode {
-    pub(crate) const ALL: [Self; 3] = [Self::Single, Self::Threads, Self::Cluster];
-    pub(crate) const NAMES: [&str; 3] = [Self::ALL[0].name(), Self::ALL[1].name(), Self::ALL[2].name()];
-
-    /// As it is spelled everywhere.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Single => "single",
-            Self::Threads => "threads",
-            Self::Cluster => "cluster",
-        }
+words! {
+    /// How the workers are arranged.
+    pub enum Mode {
+        /// One worker in this process.
+        Single = "single",
+        /// Workers as threads of this process.
+        Threads = "threads",
+        /// Workers as pre-forked processes.
+        Cluster = "cluster",
     }
 }
 
-impl fmt::Display for Mode {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(self.name())
-    }
-}
-
-/// How events are told on stderr.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// A JSON object a line.
-    Json,
-}
-
-impl LogFormat {
-    pub(crate) const ALL: [Self; 2] = [Self::Text, Self::Json];
-    pub(crate) const NAMES: [&str; 2] = [Self::ALL[0].name(), Self::ALL[1].name()];
-
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Json => "json",
-        }
-    }
-}
-
-impl fmt::Display for LogFormat {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.pad(self.name())
+words! {
+    /// How events are told on stderr.
+    pub enum LogFormat {
+        /// For people.
+        Text = "text",
+        /// A JSON object a line.
+        Json = "json",
     }
 }
 

@@ -36,6 +36,7 @@ mod throttling;
 pub(crate) mod sketch;
 
 use crate::recording::{Phase, Recording, Series};
+use crate::spelling::words;
 use crate::units::shown::count;
 pub use split::{Kind, Split};
 
@@ -166,26 +167,16 @@ pub enum Weight {
     Sound,
 }
 
-/// How sure a finding is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Certainty {
-    /// It was counted, or follows from what was counted.
-    Certain,
-    /// The figures fit it, and hardly anything else.
-    Likely,
-    /// The figures fit it, and other things too.
-    Possible,
-}
-
-impl Certainty {
-    /// As a word.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Certain => "certain",
-            Self::Likely => "likely",
-            Self::Possible => "possible",
-        }
+words! {
+    /// How sure a finding is.
+    #[derive(PartialOrd, Ord)]
+    pub enum Certainty {
+        /// It was counted, or follows from what was counted.
+        Certain = "certain",
+        /// The figures fit it, and hardly anything else.
+        Likely = "likely",
+        /// The figures fit it, and other things too.
+        Possible = "possible",
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::spelling::words;
 use crate::units::Rate;
 
 mod even;
@@ -17,30 +18,20 @@ pub use shuffled::BLOCK;
 /// Parts in a rate of 1.
 const WHOLE: u64 = 1_000_000_000;
 
-/// How the hits are spread over the indices.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Spacing {
-    /// As evenly as whole requests allow (error diffusion): after n of them the hits are within 1 of n × the summed
-    /// rate, each kind's within 2 of n × its own. The seed changes nothing.
-    Even,
-    /// In a random order that is exact in each block of [`BLOCK`]: in block b (from 0) each kind has
-    /// ⌊(b+1)·10000·r⌋ − ⌊b·10000·r⌋ hits by its own rate r; the last kinds give way where all would exceed the block.
-    #[default]
-    Shuffled,
-    /// Each index by itself, by chance.
-    Random,
-}
-
-impl Spacing {
-    /// As it is written.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Even => "even",
-            Self::Shuffled => "shuffled",
-            Self::Random => "random",
-        }
+words! {
+    /// How the hits are spread over the indices.
+    #[derive(Default, serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum Spacing {
+        /// As evenly as whole requests allow (error diffusion): after n of them the hits are within 1 of n × the summed
+        /// rate, each kind's within 2 of n × its own. The seed changes nothing.
+        Even = "even",
+        /// In a random order that is exact in each block of [`BLOCK`]: in block b (from 0) each kind has
+        /// ⌊(b+1)·10000·r⌋ − ⌊b·10000·r⌋ hits by its own rate r; the last kinds give way where all would exceed the block.
+        #[default]
+        Shuffled = "shuffled",
+        /// Each index by itself, by chance.
+        Random = "random",
     }
 }
 

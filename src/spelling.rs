@@ -1,6 +1,40 @@
-//! The nearest name to a misspelt one, for errors that help.
+//! Words: values that are one of a few of them, and the nearest name to a misspelt one, for errors that help.
 
 use strsim::{damerau_levenshtein, jaro_winkler};
+
+/// Makes an enum whose values are written as a word each, wherever they are written.
+macro_rules! words {
+    ($(#[$of:meta])* pub enum $name:ident { $($(#[$about:meta])* $value:ident = $word:literal,)* }) => {
+        $(#[$of])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[$about])* $value,)*
+        }
+
+        impl $name {
+            /// Every word, in their order.
+            pub const NAMES: [&str; [$($word),*].len()] = [$($word),*];
+
+            /// All of them, in the same order.
+            pub const ALL: [Self; Self::NAMES.len()] = [$(Self::$value),*];
+
+            /// Its word.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$value => $word,)*
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.pad(self.name())
+            }
+        }
+    };
+}
+pub(crate) use words;
 
 /// The candidate most like `name`, if any is like it at all; `-` and `_`, capitals and small letters count as equal.
 #[must_use]

@@ -22,6 +22,7 @@ pub use target::{OfInstance, Part, Row, Target};
 
 use crate::findings::Certainty;
 use crate::generator::Account;
+use crate::spelling::words;
 
 /// What was compared, and what came of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,26 +43,16 @@ pub struct Check {
     pub certainty: Certainty,
 }
 
-/// Whether two accounts agree.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Verdict {
-    /// They do.
-    Agrees,
-    /// They don't, or one of them can't be believed.
-    Differs,
-    /// One of them does not tell.
-    Unknown,
-}
-
-impl Verdict {
-    /// As a word.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Agrees => "agrees",
-            Self::Differs => "differs",
-            Self::Unknown => "unknown",
-        }
+words! {
+    /// Whether two accounts agree.
+    #[derive(PartialOrd, Ord)]
+    pub enum Verdict {
+        /// They do.
+        Agrees = "agrees",
+        /// They don't, or one of them can't be believed.
+        Differs = "differs",
+        /// One of them does not tell.
+        Unknown = "unknown",
     }
 }
 

@@ -2,40 +2,27 @@
 
 use crate::histogram::Distribution;
 use crate::snapshot::RouteReading;
+use crate::spelling::words;
 use crate::units::shown::float;
 
 /// Handlers must have said of so many requests what they have spent, for it to stand for all of them.
 const TOLD: f64 = 0.9;
 
-/// What a route does with its time: what the most of it goes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// It computes.
-    Computes,
-    /// It waits: on purpose, or for what its client sends.
-    Waits,
-    /// It waits for its database: for a connection, or for what it asks.
-    Queries,
-    /// It waits for its turn: to be read, for the loop, for a thread of the pool.
-    Queues,
-    /// Something that the target does not measure, such as sending its answer, or waiting for a processor.
-    Unmeasured,
-    /// Its handler doesn't say what it does.
-    Unknown,
-}
-
-impl Kind {
-    /// Of a route that it stands beside.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Computes => "computes",
-            Self::Waits => "waits",
-            Self::Queries => "waits for the database",
-            Self::Queues => "queues",
-            Self::Unmeasured => "not measured",
-            Self::Unknown => "not known",
-        }
+words! {
+    /// What a route does with its time: what the most of it goes to.
+    pub enum Kind {
+        /// It computes.
+        Computes = "computes",
+        /// It waits: on purpose, or for what its client sends.
+        Waits = "waits",
+        /// It waits for its database: for a connection, or for what it asks.
+        Queries = "waits for the database",
+        /// It waits for its turn: to be read, for the loop, for a thread of the pool.
+        Queues = "queues",
+        /// Something that the target does not measure, such as sending its answer, or waiting for a processor.
+        Unmeasured = "not measured",
+        /// Its handler doesn't say what it does.
+        Unknown = "not known",
     }
 }
 

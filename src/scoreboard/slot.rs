@@ -10,6 +10,7 @@ use super::loop_lag::LoopLag;
 use super::route_record::{RouteRecord, RouteRecords};
 use crate::histogram::add;
 use crate::maybe_known::{MaybeKnown, SharedFigure};
+use crate::spelling::words;
 
 /// Per slot, what [`super::TickCheckpoint`] is for the target.
 #[derive(Zeroable)]
@@ -67,34 +68,19 @@ pub struct Seat {
     pub(super) routes: RouteRecords,
 }
 
-/// A seat's state, set by the supervisor.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SeatState {
-    /// Nobody holds it.
-    Free,
-    /// Its worker is starting.
-    Starting,
-    /// Its worker serves.
-    Live,
-    /// Its worker finishes what it has.
-    Draining,
-    /// Its worker was given up: it records nothing from now on, and what it had in flight is lost.
-    Abandoned,
-}
-
-impl SeatState {
-    const ALL: [Self; 5] = [Self::Free, Self::Starting, Self::Live, Self::Draining, Self::Abandoned];
-
-    /// As it is shown.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Free => "free",
-            Self::Starting => "starting",
-            Self::Live => "live",
-            Self::Draining => "draining",
-            Self::Abandoned => "abandoned",
-        }
+words! {
+    /// A seat's state, set by the supervisor.
+    pub enum SeatState {
+        /// Nobody holds it.
+        Free = "free",
+        /// Its worker is starting.
+        Starting = "starting",
+        /// Its worker serves.
+        Live = "live",
+        /// Its worker finishes what it has.
+        Draining = "draining",
+        /// Its worker was given up: it records nothing from now on, and what it had in flight is lost.
+        Abandoned = "abandoned",
     }
 }
 

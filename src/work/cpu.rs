@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use super::loop_hold;
 use super::pool::{Pooled, on_pool};
+use crate::spelling::words;
 use crate::sys::clock;
 
 /// The state before the first iteration.
@@ -43,26 +44,13 @@ pub enum Amount {
     Time(Duration),
 }
 
-/// Where to compute.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// On the worker's loop, which serves nothing else meanwhile.
-    Loop,
-    /// On a thread of the worker's pool.
-    Pool,
-}
-
-impl Place {
-    /// Both, the usual one first.
-    pub const ALL: [Self; 2] = [Self::Loop, Self::Pool];
-
-    /// As it is spelled in a query and in a profile.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Loop => "loop",
-            Self::Pool => "pool",
-        }
+words! {
+    /// Where to compute.
+    pub enum Place {
+        /// On the worker's loop, which serves nothing else meanwhile.
+        Loop = "loop",
+        /// On a thread of the worker's pool.
+        Pool = "pool",
     }
 }
 

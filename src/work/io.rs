@@ -6,32 +6,20 @@ use std::time::Duration;
 use super::loop_hold;
 use super::pool::{Pooled, on_pool};
 use super::sleep;
+use crate::spelling::words;
 use crate::sys::clock;
 
-/// What waits.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// The request alone; the worker serves others meanwhile.
-    #[default]
-    Async,
-    /// The worker: nobody is served meanwhile.
-    Blocking,
-    /// A thread of the worker's pool; requests beyond the pool's size wait for one.
-    Pool,
-}
-
-impl Mode {
-    /// All of them, the usual one first.
-    pub const ALL: [Self; 3] = [Self::Async, Self::Blocking, Self::Pool];
-
-    /// As it is spelled in a query, in a profile and in the answer.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Async => "async",
-            Self::Blocking => "blocking",
-            Self::Pool => "pool",
-        }
+words! {
+    /// What waits.
+    #[derive(Default)]
+    pub enum Mode {
+        /// The request alone; the worker serves others meanwhile.
+        #[default]
+        Async = "async",
+        /// The worker: nobody is served meanwhile.
+        Blocking = "blocking",
+        /// A thread of the worker's pool; requests beyond the pool's size wait for one.
+        Pool = "pool",
     }
 }
 

@@ -3,45 +3,31 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::spelling::words;
 use crate::units::Spelled;
 use crate::work::cpu::Place;
 
-/// What a query does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Kind {
-    /// Reads rows one by one, each with a query of its own.
-    #[default]
-    Point,
-    /// Looks at rows that follow each other and reads those that a filter lets through, about half.
-    Range,
-    /// Looks at rows that follow each other and reads their number and sum.
-    Aggregate,
-    /// Adds rows to a second table, in one transaction.
-    Insert,
-    /// Changes rows that follow each other, in one transaction.
-    Update,
-    /// Changes the first rows, the same for every request, in a transaction that lasts as long as the think time.
-    Contend,
+words! {
+    /// What a query does.
+    #[derive(Default)]
+    pub enum Kind {
+        /// Reads rows one by one, each with a query of its own.
+        #[default]
+        Point = "point",
+        /// Looks at rows that follow each other and reads those that a filter lets through, about half.
+        Range = "range",
+        /// Looks at rows that follow each other and reads their number and sum.
+        Aggregate = "aggregate",
+        /// Adds rows to a second table, in one transaction.
+        Insert = "insert",
+        /// Changes rows that follow each other, in one transaction.
+        Update = "update",
+        /// Changes the first rows, the same for every request, in a transaction that lasts as long as the think time.
+        Contend = "contend",
+    }
 }
 
 impl Kind {
-    /// All of them, the usual one first.
-    pub const ALL: [Self; 6] =
-        [Self::Point, Self::Range, Self::Aggregate, Self::Insert, Self::Update, Self::Contend];
-
-    /// As it is spelled in a query, in a profile and in the answer.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Point => "point",
-            Self::Range => "range",
-            Self::Aggregate => "aggregate",
-            Self::Insert => "insert",
-            Self::Update => "update",
-            Self::Contend => "contend",
-        }
-    }
-
     /// How many rows it reads, adds or changes unless the request says otherwise.
     #[must_use]
     pub fn default_rows(self) -> u64 {
