@@ -26,7 +26,7 @@ docker cp -q unpacked:/usr/bin/quintain "$work/quintain"
 docker rm -v unpacked >/dev/null
 
 # Both take about 2 ms of CPU.
-path='/cpu?ms=2' picture=$(find tests/flags -name '*.jpg' | sort | head -n 1)
+path='/cpu?ms=2' picture=$(find "$PWD/tests/flags" -name '*.jpg' | sort | head -n 1)
 if [ "$load" = infer ]; then
     export QUINTAIN_PROFILE=image-inference
     path=/predict sending=(-m POST -T image/jpeg -D "$picture")

@@ -35,6 +35,7 @@ mod reading;
 mod schedule;
 mod status;
 
+use admin::Told;
 pub use admin::{Admin, AdminListener};
 pub use files::RunFiles;
 pub use reading::processes::Processes;
@@ -236,7 +237,7 @@ impl Observer {
         Ok(observer)
     }
 
-    async fn observe(mut self, control: &MemberEnd, mut happened: UnboundedReceiver<Event>) -> Result<(), String> {
+    async fn observe(mut self, control: &MemberEnd, mut happened: UnboundedReceiver<Told>) -> Result<(), String> {
         let control =
             Watched::new(control).map_err(|error| format!("the observer can't wait for its orders: {error}"))?;
         loop {
@@ -257,7 +258,7 @@ impl Observer {
                     // When it took longer than the interval, the next one is due: it must not be first for ever.
                     yield_now().await;
                 }
-                Some(event) = happened.recv() => self.write_down(&event),
+                Some(told) = happened.recv() => self.write_down(&told.event),
             }
         }
         // What was due, and what happened, just before the drain began.
@@ -278,9 +279,9 @@ impl Observer {
     }
 
     /// Writes down what the admin listener has told so far.
-    fn write_down_all(&mut self, happened: &mut UnboundedReceiver<Event>) {
-        while let Ok(event) = happened.try_recv() {
-            self.write_down(&event);
+    fn write_down_all(&mut self, happened: &mut UnboundedReceiver<Told>) {
+        while let Ok(told) = happened.try_recv() {
+            self.write_down(&told.event);
         }
     }
 

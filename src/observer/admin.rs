@@ -1,5 +1,6 @@
 //! The admin listener: what the target knows of itself, and the orders one may give it.
 
+use std::convert::Infallible;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -19,7 +20,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::mpsc::UnboundedSender;
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot, watch};
 use tower::ServiceExt;
 
 use super::live::{Cut, Live};
@@ -125,7 +126,7 @@ pub struct Target {
     /// The last tick, and who is told of the next.
     pub live: Arc<Live>,
     /// Where it is told what happened that belongs into `events.csv`.
-    pub events: UnboundedSender<Event>,
+    pub events: UnboundedSender<Told>,
     /// Whether a write must show a token.
     pub by_token: bool,
     /// The moments at which phases began.
@@ -151,12 +152,38 @@ impl Target {
 
     /// A phase begins: which mark it is and when it was put (monotonic); `None` when there is no room for it.
     #[must_use]
-    pub fn mark(&self, phase: &str) -> Option<(usize, u64)> {
+    pub fn mark(&self, phase: &str) -> Option<(usize, u64, IsWritten)> {
         let (at_ns, realtime_ns) = (clock::monotonic_ns(), clock::realtime_ns());
         let index = self.marks.put(phase, (at_ns, realtime_ns), &self.figures())?;
+        let is_written = self.tell(Event::at((at_ns, realtime_ns), EventKind::Mark(phase.to_owned())));
+        Some((index, at_ns, is_written))
+    }
+
+    /// Has it written down what happened.
+    #[must_use]
+    pub fn tell(&self, event: Event) -> IsWritten {
+        let (waiting, is_written) = oneshot::channel();
         // When nobody takes it any more, the run is over.
-        let _ = self.events.send(Event::at((at_ns, realtime_ns), EventKind::Mark(phase.to_owned())));
-        Some((index, at_ns))
+        let _ = self.events.send(Told { event, _waiting: waiting });
+        IsWritten(is_written)
+    }
+}
+
+/// What happened, and who waits until that is written down.
+pub struct Told {
+    /// What happened.
+    pub event: Event,
+    _waiting: oneshot::Sender<Infallible>,
+}
+
+/// Who has promised somebody that a thing happened waits for this, so that an observer that is killed after that loses nothing.
+pub struct IsWritten(oneshot::Receiver<Infallible>);
+
+impl IsWritten {
+    /// Ends when it stands in the files.
+    pub async fn wait(self) {
+        // Nothing is sent: the sender is dropped when it is written.
+        let _ = self.0.await;
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::Observer;
-use crate::event::Event;
+use super::admin::Told;
 use crate::observer::files::marks::Marks;
 use crate::phase::{MARKS, Phases};
 use crate::scoreboard::Head;
@@ -52,7 +52,7 @@ impl Planned {
 
 impl Observer {
     /// Puts the planned marks that are due, and writes them down at once: what is counted as put is in the file.
-    pub(super) fn put_planned(&mut self, happened: &mut UnboundedReceiver<Event>) {
+    pub(super) fn put_planned(&mut self, happened: &mut UnboundedReceiver<Told>) {
         while let Some((phase, due_ns)) = self.planned.next(self.board.head())
             && due_ns <= clock::monotonic_ns()
         {

@@ -77,6 +77,24 @@ fn a_torn_row_is_cut_off() {
     joined(&left.csv("resources.csv"));
 }
 
+/// What was answered is in the files, so that no observer takes it along.
+#[test]
+fn a_mark_that_was_answered_outlives_the_observer_that_is_killed_then() {
+    let target = Target::start(&CLUSTER);
+    let names: Vec<String> = (0..4).map(|number| format!("phase-{number}")).collect();
+    for name in &names {
+        let observer = target.observer();
+        let answer = target.admin_post("/marks", &format!(r#"{{"phase": "{name}"}}"#));
+        send(observer, Signal::KILL);
+        assert_eq!(answer.status, 201, "{name}");
+        wait_for("the next observer", || (target.observer() != observer).then_some(()));
+    }
+    let left = target.end();
+    let rows = left.csv("marks.csv");
+    let put: Vec<&str> = rows.iter().map(|row| &*row["phase"]).filter(|name| !name.is_empty()).collect();
+    assert_eq!(put, names);
+}
+
 /// The last row and the totals of the run are written, even if the observer dies while the workers drain.
 #[test]
 fn one_that_dies_during_the_drain_is_replaced_too() {

@@ -10,10 +10,10 @@ use serde_json::json;
 use utoipa::ToSchema;
 use utoipa::openapi::{RefOr, Schema};
 
-use super::Target;
 use super::json::Json;
 use super::openapi::{figures, open, order};
 use super::order::{parse, read, refusal, until_applied};
+use super::{IsWritten, Target};
 use crate::control::{Counted, KnownFaults, known_faults, plans_in_force, put_faults, standing};
 use crate::event::{Event, EventKind, PlanChange};
 use crate::fault::{PLANS, Rules, Written, understand};
@@ -106,8 +106,9 @@ async fn replace(target: &Target, plans: Vec<Written>, ttl: Option<Duration>) ->
     let summary = summary(&plans, ttl);
     let epoch = put_faults(&target.board, plans, now_ns, expires_ns, false)
         .map_err(|error| Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()))?;
-    note(target, epoch, summary);
+    let is_written = note(target, epoch, summary);
     watch_expiry(target);
+    is_written.wait().await;
     until_applied(&target.board, epoch).await?;
     Ok(Json(in_force(target)))
 }
@@ -135,17 +136,16 @@ pub fn watch_expiry(target: &Target) {
         if are_these()
             && let Ok(epoch) = put_faults(&target.board, Vec::new(), expires_ns, None, false)
         {
-            note(&target, epoch, "none, as their ttl is over".to_owned());
+            drop(note(&target, epoch, "none, as their ttl is over".to_owned()));
         }
     });
 }
 
-fn note(target: &Target, epoch: u64, words: String) {
+fn note(target: &Target, epoch: u64, words: String) -> IsWritten {
     let at_ns = clock::monotonic_ns();
     let change = PlanChange { epoch: Some(epoch), words, plans: plans_in_force(&target.board, at_ns) };
     tracing::info!("fault plans, {change}");
-    // Only an observer that ends hears nothing.
-    let _ = target.events.send(Event::at((at_ns, clock::realtime_ns()), EventKind::FaultPlan(change)));
+    target.tell(Event::at((at_ns, clock::realtime_ns()), EventKind::FaultPlan(change)))
 }
 
 /// `errors now and then (status 0.003, reset 0.002) on * for 30s`

@@ -52,12 +52,13 @@ fn wish_schema() -> RefOr<Schema> {
 /// Puts the mark.
 pub async fn post(State(target): State<Target>, body: Body) -> Result<(StatusCode, Json<Begun>), Refusal> {
     let phase = wish(&read(body).await?)?;
-    let Some((index, at_ns)) = target.mark(&phase) else {
+    let Some((index, at_ns, is_written)) = target.mark(&phase) else {
         return Err(Refusal::new(
             StatusCode::CONFLICT,
             format!("this run has {MARKS} marks already, the most there are"),
         ));
     };
+    is_written.wait().await;
     #[allow(clippy::cast_precision_loss)]
     let elapsed_s = at_ns.saturating_sub(target.started_ns) as f64 / 1e9;
     Ok((StatusCode::CREATED, Json(Begun { phase, index, elapsed_s })))
