@@ -248,7 +248,7 @@ fn tables_that_are_locked_are_a_503_and_a_worker_that_is_not_ready() {
 #[test]
 fn what_is_given_up_on_leaves_no_session_on_the_server() {
     let Some(postgres) = Postgres::start(&[]) else { return };
-    let target = target(&postgres.url, &["--mode", "single", "--db-timeout", "200ms"]);
+    let target = target(&postgres.url, &["--mode", "single", "--db-timeout", "1s"]);
     let (mut other, mut watcher) = (postgres.session(), postgres.session());
     other.run("BEGIN; LOCK TABLE quintain_about IN ACCESS EXCLUSIVE MODE");
     let mut waiting = || -> BTreeSet<String> {
