@@ -20,7 +20,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::commands;
 use crate::commands::serve::Remarks;
-use crate::config::{self, COMMIT, CONFIG, Kind, Layers, REDACTED, SETTINGS, Setting, VERSION};
+use crate::config::{self, CONFIG, Kind, Layers, REDACTED, SETTINGS, Setting, VERSION_AND_COMMIT};
 use crate::http;
 use crate::mistake::Mistake;
 use crate::profile;
@@ -328,7 +328,7 @@ fn program() -> Command {
         .after_help("`quintain --help` has examples.")
     });
     Command::new("quintain")
-        .version(format!("{VERSION} ({COMMIT})"))
+        .version(VERSION_AND_COMMIT)
         .about("A load-test target that tells the truth: exact work, measured cost, accounts that balance.")
         .args(settings().map(flag))
         .subcommands(commands)

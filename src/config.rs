@@ -38,6 +38,9 @@ pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The first twelve digits of the git commit it was built from, or `unknown`.
 pub const COMMIT: &str = env!("BUILT_FROM_COMMIT");
 
+/// Version and commit, as people are told them.
+pub const VERSION_AND_COMMIT: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("BUILT_FROM_COMMIT"), ")");
+
 words! {
     /// How the workers are arranged.
     pub enum Mode {

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::glance::{Glance, Mood};
 use super::table::Table;
 use super::{Plots, Report};
-use crate::config::{COMMIT, VERSION};
+use crate::config::VERSION_AND_COMMIT;
 use crate::page;
 use inline::Inline;
 
@@ -59,7 +59,7 @@ pub fn write(report: &Report) -> String {
                     section #tables { h2 .unseen { "Tables" } @for table in tables { (table::card(table, sparks)) } }
                 }
                 footer {
-                    span { "Made by quintain " (VERSION) " (" (COMMIT) ") from the files of the run." }
+                    span { "Made by quintain " (VERSION_AND_COMMIT) " from the files of the run." }
                     span { "This file loads nothing. Its plots are uPlot's, whose MIT licence stands in its source." }
                 }
                 script #data type="application/json" { (PreEscaped(embedded(data))) }

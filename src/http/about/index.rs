@@ -9,7 +9,7 @@ use axum::response::{Html, IntoResponse};
 use serde_json::Value;
 use utoipa::openapi::ResponseBuilder;
 
-use crate::config::{Addresses, COMMIT, Config, VERSION};
+use crate::config::{Addresses, Config, VERSION_AND_COMMIT};
 use crate::http::openapi::describing::{ABOUT, plain};
 use crate::http::openapi::operation::{TEXT, content, string};
 use crate::http::route::{Description, Route};
@@ -94,7 +94,7 @@ fn text(target: &Target, offers: &Offers) -> String {
     let heading = if offers.heading.is_empty() { String::new() } else { format!("{}\n", offers.heading) };
     let own = offers.routes.iter().map(|(method, path, does)| line(method, path, does));
     let lines: String = own.chain(offers.others.iter().map(|(path, does)| line("GET", path, does))).collect();
-    format!("quintain {VERSION} ({COMMIT}): a load-test target\n{arrangement}\n{live}{heading}\n{lines}")
+    format!("quintain {VERSION_AND_COMMIT}: a load-test target\n{arrangement}\n{live}{heading}\n{lines}")
 }
 
 fn arrangement(config: &Config) -> String {
@@ -127,7 +127,7 @@ fn html(target: &Target, offers: &Offers) -> String {
     let heading = escaped(&offers.heading);
     format!(
         include_str!("index.html"),
-        version = format!("{VERSION} ({COMMIT})"),
+        version = VERSION_AND_COMMIT,
         arrangement = arrangement(&target.config),
         heading = heading,
         live = live_html(&target.addresses),

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::operation::Document;
-use crate::config::{COMMIT, VERSION};
+use crate::config::VERSION_AND_COMMIT;
 use crate::http::routes;
 use crate::http::target::Target;
 use crate::profile::{Profile, shape as shape_of};
@@ -31,5 +31,5 @@ pub fn document(profile: &Profile, target: &Target) -> Bytes {
          one): a value over one is refused, never cut down. A parameter that is unknown, or comes twice, is 400. Fault \
          plans on the admin listener can make any route but /health, /healthz and /readyz answer otherwise."
     );
-    super::text(&document.finish("quintain", &format!("{VERSION} ({COMMIT})"), &says, false))
+    super::text(&document.finish("quintain", VERSION_AND_COMMIT, &says, false))
 }
