@@ -253,17 +253,13 @@ fn vegeta_is_read_in_its_two_documented_shapes() {
     assert!(wrong(&json.replace("1985", "1984")).starts_with("is damaged"));
 }
 
+/// From 10 connections, of one path.
+fn load(amount: Amount) -> Load {
+    Load { amount, concurrency: 10, rate: None, spawn_rate: None, path: "/x".to_owned(), mix: None, body: None }
+}
+
 #[test]
 fn a_load_that_a_generator_can_t_make_is_a_sentence() {
-    let load = |amount| Load {
-        amount,
-        concurrency: 10,
-        rate: None,
-        spawn_rate: None,
-        path: "/x".to_owned(),
-        mix: None,
-        body: None,
-    };
     for name in ["loadtest", "autocannon", "ab", "hey", "h2load"] {
         let generator = named(name).unwrap();
         let command = generator.invocation(&load(Amount::Requests(200)), "http://t").unwrap().command;
@@ -286,15 +282,8 @@ fn a_load_that_a_generator_can_t_make_is_a_sentence() {
 
 #[test]
 fn a_file_is_posted_by_those_that_can() {
-    let load = Load {
-        amount: Amount::Duration(std::time::Duration::from_secs(2)),
-        concurrency: 10,
-        rate: None,
-        spawn_rate: None,
-        path: "/x".to_owned(),
-        mix: None,
-        body: Some("/a b.jpg".to_owned()),
-    };
+    let body = Some("/a b.jpg".to_owned());
+    let load = Load { body, ..load(Amount::Duration(std::time::Duration::from_secs(2))) };
     for (name, words) in [
         ("oha", "-m POST -D /a b.jpg http://t/x"),
         ("wrk", "-s post.lua --latency http://t/x"),
@@ -334,15 +323,8 @@ fn locust_s_file_has_the_weights_and_the_stages() {
     {
         assert!(text.contains(words), "{words}: {text}");
     }
-    let load = Load {
-        amount: Amount::Duration(std::time::Duration::from_mins(3)),
-        concurrency: 10,
-        rate: None,
-        spawn_rate: Some(2.0),
-        path: "/".to_owned(),
-        mix: Some(mix),
-        body: None,
-    };
+    let three_minutes = load(Amount::Duration(std::time::Duration::from_mins(3)));
+    let load = Load { spawn_rate: Some(2.0), path: "/".to_owned(), mix: Some(mix), ..three_minutes };
     let locust = named("locust").unwrap();
     let whole = locust.invocation(&load, "http://t").unwrap();
     assert!(!whole.command.iter().any(|word| word.starts_with("--users")), "the stages say it: {whole:?}");

@@ -54,27 +54,37 @@ fn observe(
     let listener = listener::tcp("127.0.0.1:0".parse().unwrap(), 16, Claim::First).unwrap();
     let admin = listener::address_of(&listener).unwrap();
     let observation = Observation {
-        board: Arc::clone(board),
-        control,
         admin: Some(Admin {
             listeners: vec![AdminListener::Tcp { listener, loopback: true }],
             token: token.map(str::to_owned),
         }),
-        config: Config::of(&[("sample-interval", "50ms")]),
-        has_database: false,
-        addresses: Addresses::default(),
         processes,
-        rules: crate::fault::Rules::none(),
-        listeners: Vec::new(),
-        drops_before: 0.into(),
         files: directory
             .map(|directory| RunFiles { directory: directory.to_owned(), record: json!({ "version": "0" }) }),
-        started_ns: clock::monotonic_ns(),
-        status: Status::Off,
+        ..observation(Arc::clone(board), control)
     };
     let thread = std::thread::spawn(move || run(observation));
     until("the observer is ready", || matches!(above.receive(), Ok(Received::Message(Report::Ready, _))));
     Running { control: above, thread, admin }
+}
+
+/// Of one process, with nothing to write and nobody to ask.
+fn observation(board: Arc<Scoreboard>, control: MemberEnd) -> Observation {
+    Observation {
+        board,
+        control,
+        admin: None,
+        config: Config::of(&[("sample-interval", "50ms")]),
+        has_database: false,
+        addresses: Addresses::default(),
+        processes: one_process(),
+        rules: crate::fault::Rules::none(),
+        listeners: Vec::new(),
+        drops_before: 0.into(),
+        files: None,
+        started_ns: clock::monotonic_ns(),
+        status: Status::Off,
+    }
 }
 
 fn one_process() -> Processes {
@@ -220,22 +230,8 @@ fn a_successor_goes_on_in_the_same_files_with_a_true_interval() {
 fn a_directory_that_is_not_there_is_a_failed_start_with_its_reason() {
     let (board, _writer) = board();
     let (above, control) = channel().unwrap();
-    let observation = Observation {
-        board,
-        control,
-        admin: None,
-        config: Config::of(&[("sample-interval", "50ms")]),
-        has_database: false,
-        addresses: Addresses::default(),
-        processes: one_process(),
-        rules: crate::fault::Rules::none(),
-        listeners: Vec::new(),
-        drops_before: 0.into(),
-        files: Some(RunFiles { directory: "/nowhere/at/all".into(), record: json!({}) }),
-        started_ns: clock::monotonic_ns(),
-        status: Status::Off,
-    };
-    let reason = run(observation).unwrap_err();
+    let files = Some(RunFiles { directory: "/nowhere/at/all".into(), record: json!({}) });
+    let reason = run(Observation { files, ..observation(board, control) }).unwrap_err();
     assert!(reason.contains("/nowhere/at/all/resources.csv"), "{reason}");
     let Ok(Received::Message(Report::Failed { reason: told }, _)) = above.receive() else { panic!("not told") };
     assert_eq!(told, reason);
@@ -379,21 +375,8 @@ fn a_unix_socket_needs_no_host() {
     let (above, control) = channel().unwrap();
     let (listener, _file) = unix_listener::unix(&path, 8).unwrap();
     let listener = AdminListener::Unix { listener };
-    let observation = Observation {
-        board,
-        control,
-        admin: Some(Admin { listeners: vec![listener], token: None }),
-        config: Config::of(&[("sample-interval", "50ms")]),
-        has_database: false,
-        addresses: Addresses::default(),
-        processes: one_process(),
-        rules: crate::fault::Rules::none(),
-        listeners: Vec::new(),
-        drops_before: 0.into(),
-        files: None,
-        started_ns: clock::monotonic_ns(),
-        status: Status::Off,
-    };
+    let admin = Some(Admin { listeners: vec![listener], token: None });
+    let observation = Observation { admin, ..observation(board, control) };
     let thread = std::thread::spawn(move || run(observation));
     let mut stream = std::os::unix::net::UnixStream::connect(&path).unwrap();
     stream.write_all(b"GET /health HTTP/1.0\r\n\r\n").unwrap();
