@@ -151,8 +151,8 @@ impl Server {
         }
     }
 
-    /// A connection for queries; one that can't be had raises a suspicion. Its future is large and seldom needed, so it has a box
-    /// of its own, or each request for a connection would be as large.
+    /// A connection for queries; one that can't be had raises a suspicion. To open one takes a large future and is seldom
+    /// needed: in a box of its own it is no part of each request's.
     async fn client(&self) -> Result<Client, Trouble> {
         Box::pin(self.connect_to_tables()).await.map_err(|unusable| {
             if !matches!(unusable, Unusable::Full(_)) {
@@ -296,7 +296,8 @@ impl Client {
         let found = self.find(ask).await;
         let ended_ns = clock::monotonic_ns();
         let mut cpu = self.cpu.lock().unwrap_or_else(PoisonError::into_inner);
-        let cpu = cpu.as_mut().and_then(|cpu| cpu.answered(ended_ns));
+        // What failed is not counted as answered, and its CPU stays for the next look.
+        let cpu = cpu.as_mut().filter(|_| found.is_ok()).and_then(|cpu| cpu.answered(ended_ns));
         Answer { found, took_ns: ended_ns.saturating_sub(begun_ns), pool_ns: 0, cpu }
     }
 
