@@ -169,20 +169,20 @@ impl Target {
     }
 }
 
-/// What happened, and who waits until that is written down.
+/// What happened. To drop it says that it is written down.
 pub struct Told {
     /// What happened.
     pub event: Event,
     _waiting: oneshot::Sender<Infallible>,
 }
 
-/// Who has promised somebody that a thing happened waits for this, so that an observer that is killed after that loses nothing.
+/// Whether what was told stands in the files. An answer that promises it waits for this; otherwise an observer that is killed
+/// right after the answer would take it along.
 pub struct IsWritten(oneshot::Receiver<Infallible>);
 
 impl IsWritten {
     /// Ends when it stands in the files.
     pub async fn wait(self) {
-        // Nothing is sent: the sender is dropped when it is written.
         let _ = self.0.await;
     }
 }

@@ -45,7 +45,7 @@ fn newest(board: &Scoreboard) -> usize {
 /// The figures of the last tick whose row an observer has written: the newest, unless the last row is that of the tick
 /// before, as `is_last_row` says of a time (monotonic; 0 for no tick). The machine's ticks, the signs of strain, what the
 /// event loops have done and what the histograms held are not among them: what needs two of those is unknown in a new
-/// observer's first row. Counters are as they were told: if garbage stands there, the first row leaves it out once more.
+/// observer's first row. Counters are as they were told: garbage that still stands in a seat is left out of that row once more.
 pub fn recall(board: &Scoreboard, is_last_row: impl FnOnce(u64) -> bool) -> Earlier {
     let ticks = &board.head().observer.ticks;
     let newest = newest(board);

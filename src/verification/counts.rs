@@ -96,8 +96,8 @@ pub fn missing(account: &Account, target: &Target) -> u64 {
     counted.zip(target.answered()).map_or(0, |(counted, ours)| ours.saturating_sub(counted))
 }
 
-/// What is said of a count that has so many fewer than the target's, where those that the target rejected or turned away may be
-/// among what the generator has counted, so that nobody can tell how many answers it lacks. `None` where it can't lack so many, or none.
+/// Why nobody can tell whether a count is wrong that is lower than the target's by so many: requests that the target rejected or
+/// turned away may be in the generator's total, in the place of answers that it lacks. `None` where that does not explain it.
 pub fn perhaps_missing(fewer: u64, account: &Account, target: &Target) -> Option<String> {
     let besides = target.answered_besides();
     let (counted, ours) = account.answered.or(account.ended).zip(target.answered())?;

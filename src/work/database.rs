@@ -101,7 +101,7 @@ impl Database {
         match &self.connections {
             AnyConnections::Embedded(_) if query.pipelined => Err(Trouble::NoServer),
             AnyConnections::Embedded(connections) => connections.run(ask).await,
-            // In a box, or a request of any profile's route would be as large as one of a server.
+            // In a box of its own: otherwise the future of each profile's route would have room for it.
             AnyConnections::Server(connections, server) => Box::pin(ask_server(connections, server, ask)).await,
         }
     }

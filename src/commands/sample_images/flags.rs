@@ -6,7 +6,7 @@ pub struct Flag {
     pub label: &'static str,
     /// Whether its stripes run from the top down.
     is_upright: bool,
-    /// In red, green and blue, each as wide as the others; a wider one stands there several times.
+    /// Their colours (0xRRGGBB). All are equally wide: a wider stripe is several of one colour.
     stripes: &'static [u32],
     charge: Charge,
 }
@@ -16,7 +16,7 @@ enum Charge {
     Nothing,
     /// Middle, as parts of the width and of the height; radius, as a part of the height; colour.
     Disc(f64, f64, f64, u32),
-    /// As in the north: its colour, and that of a narrower one on it.
+    /// A Nordic cross: its colour, and that of a narrower cross on it.
     Cross(u32, u32),
 }
 

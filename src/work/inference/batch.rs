@@ -113,7 +113,7 @@ impl Batches {
     }
 }
 
-/// Waits for the pictures of a run, and returns a further one that came and would make it too large for that one or another.
+/// Waits for the pictures of a run. Returns them, and a picture that came but asks for a smaller run than this one has become.
 fn gather(first: Waiting, queue: &Receiver<Waiting>) -> (Vec<Waiting>, Option<Waiting>) {
     let mut batch = vec![first];
     loop {

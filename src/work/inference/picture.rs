@@ -166,8 +166,8 @@ fn decode(mut decoder: impl ImageDecoder, most: u64, format: &'static str) -> Re
     Ok(Decoded { image: image.into_rgb8(), orientation })
 }
 
-/// Whether a JPEG has four inks and does not say, by Adobe's marker, what 0 of them is. The decoder would take it for all of an ink,
-/// as that marker has it, and show the negative of what the other kind of file means.
+/// Whether a JPEG is in CMYK without Adobe's marker: then nothing says whether 0 is none or all of an ink. The decoder takes it for
+/// all, as Adobe does, and a file of the other kind would come out as its negative.
 fn is_in_unknown_inks(jpeg: &[u8]) -> bool {
     const FRAMES: std::ops::RangeInclusive<u8> = 0xC0..=0xC2;
     const ADOBE: u8 = 0xEE;

@@ -8,7 +8,7 @@ use tokio_postgres::{Client, Error};
 use crate::sys::procfs::ThreadFile;
 use crate::work::database::connections::UsedCpu;
 
-/// From one look at a busy process to the next: a look costs 4 % of the CPU that a short query takes of ours.
+/// How long a look at a busy process is good for: one after each short query would be 4 % of the target's CPU.
 const BETWEEN_LOOKS_NS: u64 = 10_000_000;
 
 /// The process, and what it had used when it was looked at last.
