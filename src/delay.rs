@@ -71,8 +71,10 @@ impl serde::Serialize for Delay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limit::Limit;
 
-    const RULES: Rules<'static> = Rules { most: Duration::from_mins(1), flag: "--max-delay", read: None };
+    const RULES: Rules<'static> =
+        Rules { limit: Limit { most: Duration::from_mins(1), setting: "max-delay" }, read: None };
 
     fn read(text: &str) -> Delay {
         Delay::parse(text, &RULES, 7).unwrap_or_else(|mistake| panic!("{text}: {mistake}"))

@@ -19,7 +19,7 @@ pub use faults::in_force::{Faults, ListenerFault, ListenerOrder};
 pub use faults::response_fault::ResponseFault;
 pub use route::{Route, Routes, UNMATCHED};
 pub use stack::Stack;
-pub use target::{Limits, Target};
+pub use target::Target;
 
 use axum::http::Method;
 

@@ -83,6 +83,7 @@ pub mod findings;
 pub mod generator;
 pub mod histogram;
 pub mod http;
+pub mod limit;
 pub mod maybe_known;
 pub mod mistake;
 pub mod observer;

@@ -37,8 +37,10 @@ use crate::config::Config;
 use crate::delay::Delay;
 use crate::distribution::ReadFile;
 use crate::fault::{self, Written};
+use crate::limit::Limit;
 use crate::mistake::Source;
 use crate::rate_limit::RateLimit;
+use crate::units::Bytes;
 use crate::work::cpu::Cpu;
 use crate::work::database::Query;
 use crate::work::inference::Ask;
@@ -217,18 +219,18 @@ pub struct Offered {
 /// What a profile is held to.
 #[derive(Clone)]
 pub struct Rules<'a> {
-    /// `--max-delay`
-    pub delay: Duration,
-    /// `--max-cpu`
-    pub cpu: Duration,
-    /// `--max-bytes`
-    pub bytes: u64,
-    /// `--max-body`, in bytes
-    pub body: u64,
-    /// `--max-mem`, in bytes
-    pub memory: u64,
-    /// `--db-rows`
-    pub db_rows: u64,
+    /// Of a wait.
+    pub delay: Limit<Duration>,
+    /// Of computing.
+    pub cpu: Limit<Duration>,
+    /// Of a response's body.
+    pub bytes: Limit<Bytes>,
+    /// Of a request's body.
+    pub body: Limit<Bytes>,
+    /// Of what a request takes.
+    pub memory: Limit<Bytes>,
+    /// Of what a query is about.
+    pub db_rows: Limit<u64>,
     /// `--seed`
     pub seed: u64,
     /// `--set`: each `NAME=VALUE`, and where it was given.
@@ -248,12 +250,12 @@ impl<'a> Rules<'a> {
     #[must_use]
     pub fn without_limits(offered: &'a [Offered], room: usize) -> Self {
         Self {
-            delay: Duration::MAX,
-            cpu: Duration::MAX,
-            bytes: u64::MAX,
-            body: u64::MAX,
-            memory: u64::MAX,
-            db_rows: u64::MAX,
+            delay: Limit::unnamed(Duration::MAX),
+            cpu: Limit::unnamed(Duration::MAX),
+            bytes: Limit::unnamed(Bytes(u64::MAX)),
+            body: Limit::unnamed(Bytes(u64::MAX)),
+            memory: Limit::unnamed(Bytes(u64::MAX)),
+            db_rows: Limit::unnamed(u64::MAX),
             seed: 0,
             switches: &[],
             offered,
@@ -267,9 +269,9 @@ impl<'a> Rules<'a> {
         Self {
             delay: config.max_delay,
             cpu: config.max_cpu,
-            bytes: config.max_bytes.0,
-            body: config.max_body.0,
-            memory: config.max_mem.0,
+            bytes: config.max_bytes,
+            body: config.max_body,
+            memory: config.max_mem,
             db_rows: config.db_rows,
             seed: config.seed,
             faults: fault_rules(config),

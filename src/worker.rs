@@ -200,14 +200,7 @@ impl Worker {
         let target = Target::new(config, addresses.clone(), Arc::clone(&seat), database, inference);
         let routes = Arc::new(http::Routes::new(http::routes(profile), &target));
         let gauge = if config.without_times { Gauge::without_times() } else { Gauge::default() };
-        let connections = Connections::new(
-            Arc::clone(&seat),
-            target.clone(),
-            routes,
-            config.max_connections as u64,
-            config.keep_alive_timeout,
-            gauge,
-        );
+        let connections = Connections::new(Arc::clone(&seat), target.clone(), routes, gauge);
         Ok(Self {
             stage: Stage::Serving,
             config: config.clone(),

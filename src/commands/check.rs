@@ -26,9 +26,9 @@ fn print(config: &Config, profile: &Profile, why_workers: Option<&str>, output: 
     if let Some(why) = why_workers {
         writeln!(output, "# {why}")?;
     }
-    writeln!(output, "# max_connections × workers = {}", max_connections * workers)?;
-    writeln!(output, "# max_inflight × workers = {}", max_inflight * workers)?;
-    writeln!(output, "# max_mem × workers = {}", Bytes(max_mem.0.saturating_mul(*workers as u64)))?;
+    writeln!(output, "# max_connections × workers = {}", max_connections.most * workers)?;
+    writeln!(output, "# max_inflight × workers = {}", max_inflight.most * workers)?;
+    writeln!(output, "# max_mem × workers = {}", Bytes(max_mem.most.0.saturating_mul(*workers as u64)))?;
     let Profile { name, switches, routes, faults, .. } = profile;
     writeln!(output, "# profile {}: routes {}, fault plans {}", name.escape_debug(), routes.len(), faults.len())?;
     for switch in switches {

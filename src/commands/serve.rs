@@ -200,10 +200,10 @@ fn serve(
 fn short_of_memory(config: &Config) -> Option<String> {
     let limit = CgroupFiles::open().memory_limit_bytes().get()??;
     let (max_mem, workers) = (config.max_mem, config.workers);
-    let asked = max_mem.0.saturating_mul(workers as u64);
+    let asked = max_mem.most.0.saturating_mul(workers as u64);
     (asked >= limit).then(|| {
         format!(
-            "--max-mem {max_mem} in each of {} is no guard: the control group's memory limit is {}, and the kernel kills what \
+            "{max_mem} in each of {} is no guard: the control group's memory limit is {}, and the kernel kills what \
              needs more",
             amount(float(workers as u64), "worker"),
             Bytes(limit)

@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::instance::{LONGEST_NAME, is_name};
 use super::{Address, LogFormat, Mode, Secret};
+use crate::limit::Limit;
 use crate::phase::{PHASES, Phases};
 use crate::units::{Bytes, Spelled, parse_duration};
 
@@ -123,8 +124,28 @@ pub trait Value: Sized {
         None
     }
 
+    /// Is told which setting it is the value of.
+    #[must_use]
+    fn of(self, _setting: &'static str) -> Self {
+        self
+    }
+
     /// As it is written down.
     fn written(&self, kind: &Kind) -> Written;
+}
+
+impl<T: Value> Value for Limit<T> {
+    fn read(text: &str, kind: &Kind) -> Result<Self, String> {
+        T::read(text, kind).map(Self::unnamed)
+    }
+
+    fn of(self, setting: &'static str) -> Self {
+        Self { setting, ..self }
+    }
+
+    fn written(&self, kind: &Kind) -> Written {
+        self.most.written(kind)
+    }
 }
 
 /// What is wrong with a value that its kind does not allow.

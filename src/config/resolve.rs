@@ -42,10 +42,12 @@ impl settings::Read for Reader {
     /// The default too when the given value is a mistake, so that reading goes on.
     fn read<T: Value>(&mut self, name: &'static str) -> T {
         let setting @ Setting { kind, default, .. } = setting(name);
-        self.read_if_given(name, |text| T::read(text, kind)).and_then(T::join).unwrap_or_else(|| {
+        let given = self.read_if_given(name, |text| T::read(text, kind)).and_then(T::join);
+        let value = given.unwrap_or_else(|| {
             let by_default = if default.is_empty() { T::unset() } else { T::read(default, kind).ok() };
             by_default.unwrap_or_else(|| panic!("{setting:?} has no default: a test reads all of them"))
-        })
+        });
+        value.of(name)
     }
 }
 

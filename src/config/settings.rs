@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::kind::{Kind, Value, Written};
 use super::{Address, LogFormat, Mode, Secret};
+use crate::limit::Limit;
 use crate::phase::Phases;
 use crate::units::Bytes;
 
@@ -199,25 +200,25 @@ settings! {
             "What all chance is drawn from: the same seed, the same run";
     }
     LIMITS {
-        max_connections: usize, "max-connections", "N", "16384", Kind::Number(1, 1_000_000),
+        max_connections: Limit<usize>, "max-connections", "N", "16384", Kind::Number(1, 1_000_000),
             "Open connections per worker; more are answered 503 and closed";
-        max_inflight: usize, "max-inflight", "N", "16384", Kind::Number(1, 1_000_000),
+        max_inflight: Limit<usize>, "max-inflight", "N", "16384", Kind::Number(1, 1_000_000),
             "Requests being served per worker; more are answered 503";
-        max_delay: Duration, "max-delay", "DURATION", "60s", Kind::Duration(Duration::ZERO, HOUR),
+        max_delay: Limit<Duration>, "max-delay", "DURATION", "60s", Kind::Duration(Duration::ZERO, HOUR),
             "The longest wait that a request may ask for";
-        max_cpu: Duration, "max-cpu", "DURATION", "10s", Kind::Duration(Duration::ZERO, Duration::from_mins(10)),
+        max_cpu: Limit<Duration>, "max-cpu", "DURATION", "10s", Kind::Duration(Duration::ZERO, Duration::from_mins(10)),
             "The most CPU time that a request may ask for";
-        max_body: Bytes, "max-body", "BYTES", "64MiB", Kind::Bytes(Bytes(4 << 30)),
+        max_body: Limit<Bytes>, "max-body", "BYTES", "64MiB", Kind::Bytes(Bytes(4 << 30)),
             "The largest body that a request may send";
-        max_bytes: Bytes, "max-bytes", "BYTES", "1GiB", Kind::Bytes(Bytes(1 << 40)),
+        max_bytes: Limit<Bytes>, "max-bytes", "BYTES", "1GiB", Kind::Bytes(Bytes(1 << 40)),
             "The largest body that a request may ask for";
-        max_mem: Bytes, "max-mem", "BYTES", "256MiB", Kind::Bytes(Bytes(1 << 40)),
+        max_mem: Limit<Bytes>, "max-mem", "BYTES", "256MiB", Kind::Bytes(Bytes(1 << 40)),
             "The most memory that a request may ask for, and that a worker holds for all of them";
-        max_leak: Bytes, "max-leak", "BYTES", "1GiB", Kind::Bytes(Bytes(64 << 30)),
+        max_leak: Limit<Bytes>, "max-leak", "BYTES", "1GiB", Kind::Bytes(Bytes(64 << 30)),
             "The most memory that faults may leak, per worker";
-        max_pixels: u64, "max-pixels", "N", "16000000", Kind::Number(1, 1_000_000_000),
+        max_pixels: Limit<u64>, "max-pixels", "N", "16000000", Kind::Number(1, 1_000_000_000),
             "The most pixels that a picture may have, as its head declares them";
-        db_rows: u64, "db-rows", "N", "100000", Kind::Number(1, 100_000_000),
+        db_rows: Limit<u64>, "db-rows", "N", "100000", Kind::Number(1, 100_000_000),
             "Rows of the database, made from the seed; no query is about more";
         db_pool: usize, "db-pool", "N", "10", Kind::Number(1, 10_000),
             "Connections to the database, per worker; requests beyond them wait for one";

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::empirical::{self, Recorded};
 use super::shape::{Mixture, Shape};
 use super::{Distribution, LEAST_INSIDE};
+use crate::limit::Limit;
 use crate::mistake::Mistake;
 use crate::units::{Spelled, parse_duration};
 
@@ -13,9 +14,7 @@ use crate::units::{Spelled, parse_duration};
 #[derive(Clone, Copy)]
 pub struct Rules<'a> {
     /// The longest delay.
-    pub most: Duration,
-    /// The flag that sets it.
-    pub flag: &'a str,
+    pub limit: Limit<Duration>,
     /// Reads the file that `empirical("…")` names; `None` where files can't be named.
     pub read: Option<ReadFile<'a>>,
 }
@@ -36,7 +35,7 @@ const FORMS: [(&str, &str); 8] = [
 ];
 
 pub(super) fn distribution(text: &str, rules: &Rules<'_>) -> Result<Distribution, Mistake> {
-    read(text, rules, (Duration::ZERO, rules.most))
+    read(text, rules, (Duration::ZERO, rules.limit.most))
 }
 
 fn read(text: &str, rules: &Rules<'_>, outer: (Duration, Duration)) -> Result<Distribution, Mistake> {
@@ -64,7 +63,7 @@ fn inside(text: &str, distribution: Distribution) -> Result<Distribution, Mistak
 
 /// A duration as it stands in a delay: with its unit, and within the limit.
 fn duration(text: &str, rules: &Rules<'_>) -> Result<Duration, Mistake> {
-    let allowed = format!("0 to {}", Spelled(rules.most));
+    let allowed = format!("0 to {}", Spelled(rules.limit.most));
     let duration = match parse_duration(text) {
         Ok(duration) => duration,
         Err(_) if text.starts_with(|letter: char| letter.is_ascii_alphabetic()) => {
@@ -79,8 +78,8 @@ fn duration(text: &str, rules: &Rules<'_>) -> Result<Duration, Mistake> {
             return Err(Mistake::part(text, reason, allowed));
         }
     };
-    if duration > rules.most {
-        return Err(Mistake::part(text, format!("is over the limit that {} sets", rules.flag), allowed));
+    if duration > rules.limit.most {
+        return Err(Mistake::part(text, format!("is over the limit that {} sets", rules.limit.flag()), allowed));
     }
     Ok(duration)
 }

@@ -1,8 +1,10 @@
 use super::*;
+use crate::limit::Limit;
 use crate::mistake::Mistake;
 use proptest::prelude::*;
 
-const RULES: Rules<'static> = Rules { most: Duration::from_mins(1), flag: "--max-delay", read: None };
+const RULES: Rules<'static> =
+    Rules { limit: Limit { most: Duration::from_mins(1), setting: "max-delay" }, read: None };
 
 fn read(text: &str) -> Distribution {
     Distribution::parse(text, &RULES).unwrap_or_else(|mistake| panic!("{text}: {mistake}"))

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::distribution::{Distribution, Rules};
+use crate::limit::Limit;
 use crate::mistake::Mistake;
 use crate::partition::hash;
 use crate::units::Bytes;
@@ -234,8 +235,8 @@ impl Delay {
     ///
     /// # Errors
     /// What is wrong with it.
-    pub fn parse(text: &str, most: Duration, (seed, number): (u64, usize)) -> Result<Self, Mistake> {
-        let rules = Rules { most, flag: "--max-delay", read: None };
+    pub fn parse(text: &str, limit: Limit<Duration>, (seed, number): (u64, usize)) -> Result<Self, Mistake> {
+        let rules = Rules { limit, read: None };
         // Not the seed that has chosen the index, or those chosen would all be short.
         let seed = hash(hash(seed, u64::MAX), number as u64);
         Ok(Self { distribution: Distribution::parse(text, &rules)?, seed })

@@ -1,4 +1,5 @@
 use super::*;
+use crate::limit::Limit;
 use crate::units::Bytes;
 
 fn rules() -> Rules {
@@ -9,8 +10,8 @@ fn rules() -> Rules {
         seed: 5,
         no_crash: Some("mode cluster"),
         no_refuse: None,
-        max_delay: Duration::from_mins(1),
-        max_leak: Bytes(1 << 30),
+        max_delay: Limit { most: Duration::from_mins(1), setting: "max-delay" },
+        max_leak: Limit { most: Bytes(1 << 30), setting: "max-leak" },
     }
 }
 

@@ -8,6 +8,7 @@ use super::kind::{Delay, Kind, Needs, ROWS, Reach, Row};
 use super::window::Window;
 use super::written::{Written, WrittenKind};
 use super::{EVERY_ROUTE, EXEMPT, KINDS, Plan, takes};
+use crate::limit::Limit;
 use crate::mistake::{Mistake, Source};
 use crate::partition::{Partition, Spacing, TooMuch, hash};
 use crate::units::{Bytes, Rate, Spelled};
@@ -26,10 +27,10 @@ pub struct Rules {
     pub no_crash: Option<&'static str>,
     /// Why listeners may not refuse here, if they may not.
     pub no_refuse: Option<&'static str>,
-    /// `--max-delay`
-    pub max_delay: Duration,
-    /// `--max-leak`
-    pub max_leak: Bytes,
+    /// Of a delay.
+    pub max_delay: Limit<Duration>,
+    /// Of all that a worker leaks.
+    pub max_leak: Limit<Bytes>,
 }
 
 impl Rules {
@@ -41,8 +42,8 @@ impl Rules {
             seed: 0,
             no_crash: None,
             no_refuse: None,
-            max_delay: Duration::MAX,
-            max_leak: Bytes(u64::MAX),
+            max_delay: Limit::unnamed(Duration::MAX),
+            max_leak: Limit::unnamed(Bytes(u64::MAX)),
         }
     }
 }
@@ -274,10 +275,11 @@ impl Reading<'_> {
     }
 
     fn leak(&mut self, bytes: Bytes) -> Option<u64> {
-        let most = self.rules.max_leak;
-        if bytes.0 == 0 || bytes > most {
-            let wrong = if bytes > most { "is over --max-leak" } else { "leaks nothing" };
-            self.wrong("bytes", Some(bytes.to_string()), wrong, format!("1 to {most}"));
+        let limit = self.rules.max_leak;
+        if bytes.0 == 0 || bytes > limit.most {
+            let over = format!("is over {}", limit.flag());
+            let wrong = if bytes > limit.most { &over } else { "leaks nothing" };
+            self.wrong("bytes", Some(bytes.to_string()), wrong, format!("1 to {}", limit.most));
             return None;
         }
         Some(bytes.0)
@@ -296,9 +298,9 @@ impl Reading<'_> {
                 let value = if written.window.is_none() { "is missing" } else { "has no end in time" };
                 self.wrong("window", None, format!("{value}: {name} holds while it is open"), allowed);
             }
-            Some(longest) if row.reach == Reach::Requests && longest > self.rules.max_delay => {
-                let (longest, most) = (Spelled(longest), Spelled(self.rules.max_delay));
-                let wrong = "is a longer wait than --max-delay";
+            Some(longest) if row.reach == Reach::Requests && longest > self.rules.max_delay.most => {
+                let (longest, most) = (Spelled(longest), Spelled(self.rules.max_delay.most));
+                let wrong = format!("is a longer wait than {}", self.rules.max_delay.flag());
                 self.wrong("window", Some(longest.to_string()), wrong, format!("up to {most} at a stretch"));
             }
             Some(_) => {}

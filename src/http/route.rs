@@ -12,7 +12,8 @@ use axum::http::{Method, Response, Uri, header};
 
 use super::error;
 use super::openapi::operation::Described;
-use super::target::{Limits, Target};
+use super::target::Target;
+use crate::config::Config;
 use crate::http::faults::inject::inject;
 use crate::http::query::{Slot, modifiers};
 use crate::http::stack::handler::{Answering, Handler};
@@ -35,14 +36,14 @@ pub struct Description {
     pub describe: fn(&Spot<'_>) -> Described,
 }
 
-/// Where a route is served, and within which limits.
+/// Where a route is served, and within which configuration.
 pub struct Spot<'a> {
     /// Its method, or `ANY`.
     pub method: &'a str,
     /// Its path, as the document spells it.
     pub path: &'a str,
-    /// What no request may exceed.
-    pub limits: &'a Limits,
+    /// What the run was started with.
+    pub config: &'a Config,
 }
 
 type Describe = Arc<dyn Fn(&Spot<'_>) -> Described + Send + Sync>;
@@ -131,8 +132,8 @@ impl Route {
 
     /// Its part of the API's document, where its path is spelled so.
     #[must_use]
-    pub fn describe(&self, path: &str, limits: &Limits) -> Described {
-        (self.describe)(&Spot { method: &self.method, path, limits })
+    pub fn describe(&self, path: &str, config: &Config) -> Described {
+        (self.describe)(&Spot { method: &self.method, path, config })
     }
 }
 

@@ -234,7 +234,7 @@ impl Stack {
             || docs::sends(head)
             || target.faults().are_active()
             || target.closes_connections()
-            || connection.seat().in_flight() >= target.limits.in_flight
+            || connection.seat().in_flight() >= target.config.max_inflight.most as u64
             || connection.is_suspected()
         {
             return AtOnce::Cannot;

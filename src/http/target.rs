@@ -3,7 +3,6 @@
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
 
 use crate::config::{Addresses, Config};
 use crate::control::{OrdersReader, Standing};
@@ -14,54 +13,13 @@ use crate::work::database::Database;
 use crate::work::inference::Inference;
 use crate::work::memory::Memory;
 
-/// The caps that no request may exceed. A request that asks for more is refused, never cut down.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// `--max-delay`
-    pub delay: Duration,
-    /// `--max-cpu`
-    pub cpu: Duration,
-    /// `--max-body`, in bytes: of a request's body
-    pub body: u64,
-    /// `--max-bytes`: of a response's body
-    pub bytes: u64,
-    /// `--max-mem`, in bytes: of one request, and of all in a worker
-    pub memory: u64,
-    /// `--max-inflight`, per worker
-    pub in_flight: u64,
-    /// `--max-leak`, in bytes, per worker
-    pub leak: u64,
-    /// `--db-rows`: of one query, as there are no more
-    pub db_rows: u64,
-    /// `--max-pixels`: of one picture
-    pub pixels: u64,
-}
-
-impl Limits {
-    fn of(config: &Config) -> Self {
-        Self {
-            delay: config.max_delay,
-            cpu: config.max_cpu,
-            body: config.max_body.0,
-            bytes: config.max_bytes.0,
-            memory: config.max_mem.0,
-            in_flight: config.max_inflight as u64,
-            leak: config.max_leak.0,
-            db_rows: config.db_rows,
-            pixels: config.max_pixels,
-        }
-    }
-}
-
 /// The state that every handler shares.
 #[derive(Clone)]
 pub struct Target(Arc<State>);
 
 /// See [`Target`].
 pub struct State {
-    /// The caps of this run.
-    pub limits: Limits,
-    /// The settings of the run.
+    /// The settings of the run; a request that asks for more than their limits is refused, never cut down.
     pub config: Config,
     /// Where it and its admin routes listen.
     pub addresses: Addresses,
@@ -91,12 +49,10 @@ impl Target {
         database: Option<Database>,
         inference: Inference,
     ) -> Self {
-        let limits = Limits::of(config);
         Self(Arc::new(State {
-            memory: Memory::new(limits.memory),
+            memory: Memory::new(config.max_mem.most.0),
             database: database.map(Arc::new),
             inference,
-            limits,
             config: config.clone(),
             addresses,
             orders: OrdersReader::new(Arc::clone(seat.board())),
@@ -143,7 +99,7 @@ impl State {
         if let Some((epoch, Standing { ready, faults })) = self.orders.newer() {
             self.ready.store(ready, Relaxed);
             let before = self.faults.concern_listeners();
-            self.faults.follow(faults, self.board(), self.limits.delay, clock::monotonic_ns());
+            self.faults.follow(faults, self.board(), self.config.max_delay, clock::monotonic_ns());
             if before || self.faults.concern_listeners() {
                 self.unconfirmed.store(epoch, Relaxed);
             } else {

@@ -7,6 +7,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::config::place;
+use crate::limit::Limit;
 use crate::mistake::{Mistake, Place, Source};
 use crate::spelling::did_you_mean;
 use crate::units::{Bytes, Spelled, UnitError, parse_duration};
@@ -280,8 +281,9 @@ impl<'t> Entry<'t> {
     }
 
     /// A number of milliseconds, up to a limit that has a flag.
-    pub fn milliseconds(&self, most: Duration, flag: &str, errors: &mut ProfileErrors<'_>) -> Option<Duration> {
-        let allowed = format!("0 to {}, in milliseconds ({flag} {})", most.as_secs_f64() * 1e3, Spelled(most));
+    pub fn milliseconds(&self, limit: Limit<Duration>, errors: &mut ProfileErrors<'_>) -> Option<Duration> {
+        let most = limit.most;
+        let allowed = format!("0 to {}, in milliseconds ({})", most.as_secs_f64() * 1e3, limit.map(Spelled));
         let Some(text) = self.decimal() else {
             errors.wrong_type(self, &format!("a number from {allowed}"));
             return None;
@@ -310,8 +312,8 @@ impl<'t> Entry<'t> {
     }
 
     /// A number of bytes, plain or with its unit, up to a limit that has a flag.
-    pub fn bytes(&self, most: u64, flag: &str, errors: &mut ProfileErrors<'_>) -> Option<u64> {
-        let allowed = format!("0 to {} ({flag})", Bytes(most));
+    pub fn bytes(&self, limit: Limit<Bytes>, errors: &mut ProfileErrors<'_>) -> Option<u64> {
+        let allowed = format!("0 to {}{}", limit.most, limit.in_brackets());
         let text = match self.value.get_ref() {
             DeValue::Integer(integer) if integer.radix() == 10 => integer.as_str(),
             DeValue::String(text) => text,
@@ -320,8 +322,8 @@ impl<'t> Entry<'t> {
                 return None;
             }
         };
-        let bytes = text.parse().map(|Bytes(bytes)| bytes);
-        self.within(bytes, |bytes| *bytes <= most, &allowed, errors)
+        let bytes = self.within(text.parse(), |bytes| *bytes <= limit.most, &allowed, errors);
+        bytes.map(|Bytes(bytes)| bytes)
     }
 
     /// What was read, if it could be and is allowed.

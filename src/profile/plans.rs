@@ -6,6 +6,7 @@ use toml::de::DeValue;
 use super::entry::{Entry, ProfileErrors, Table};
 use super::{Route, Rules};
 use crate::fault::{self, PLANS, Written, WrittenKind, WrittenWindow, understand};
+use crate::limit::Limit;
 use crate::mistake::Mistake;
 use crate::units::{Bytes, Rate};
 
@@ -114,7 +115,8 @@ fn read_kind(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<Writte
     let rate = table.get("rate").and_then(|rate| read_rate(&rate, errors));
     let code = table.get("code").and_then(|code| code.whole(&(200..=599), "", errors));
     let delay = table.get("delay").and_then(|delay| delay.text(errors)).map(ToOwned::to_owned);
-    let bytes = table.get("bytes").and_then(|bytes| bytes.bytes(u64::MAX, "a number of bytes", errors)).map(Bytes);
+    let bytes =
+        table.get("bytes").and_then(|bytes| bytes.bytes(Limit::unnamed(Bytes(u64::MAX)), errors)).map(Bytes);
     let code = code.and_then(|code| i64::try_from(code).ok());
     Some(WrittenKind { kind: kind?.to_owned(), rate, code, delay, bytes })
 }

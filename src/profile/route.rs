@@ -11,7 +11,7 @@ use super::{Issued, Response, Route, Rules, Scope, Step, rate_limit, signed};
 use crate::delay::Delay;
 use crate::distribution;
 use crate::spelling::did_you_mean;
-use crate::units::{Bytes, Spelled};
+use crate::units::Spelled;
 use crate::work::cpu::{Amount, Cpu, Place, iterations_within};
 use crate::work::database::{Kind, Query};
 use crate::work::inference::{Ask, Batch};
@@ -136,7 +136,7 @@ fn read_step(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, errors: &mut Profi
         "bytes" => {
             let table = step.table(&["size"], errors)?;
             let size = table.needed("size", "how many bytes the body has, such as 684 or \"64KiB\"", errors)?;
-            size.bytes(rules.bytes, "--max-bytes", errors).map(Step::Bytes)
+            size.bytes(rules.bytes, errors).map(Step::Bytes)
         }
         "db" => read_db(step, rules, errors).map(Step::Db),
         "rate_limit" => rate_limit::read(step, Scope::Route, errors),
@@ -154,15 +154,14 @@ fn read_step(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, errors: &mut Profi
 }
 
 fn read_cpu(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>) -> Option<Cpu> {
-    const FLAG: &str = "--max-cpu";
     let table = entry.table(&["iterations", "ms", "on"], errors)?;
     let place = read_word(&table, "on", Place::ALL.map(|place| (place.name(), place)), errors);
     let amount = match table.one_of(["iterations", "ms"], errors)? {
         ("iterations", entry) => {
-            let whose = format!(" ({FLAG} {})", Spelled(rules.cpu));
-            entry.whole(&(0..=iterations_within(rules.cpu)), &whose, errors).map(Amount::Iterations)
+            let whose = format!(" ({})", rules.cpu.map(Spelled));
+            entry.whole(&(0..=iterations_within(rules.cpu.most)), &whose, errors).map(Amount::Iterations)
         }
-        (_, entry) => entry.milliseconds(rules.cpu, FLAG, errors).map(Amount::Time),
+        (_, entry) => entry.milliseconds(rules.cpu, errors).map(Amount::Time),
     };
     Some(Cpu { amount: amount?, place: place? })
 }
@@ -184,13 +183,12 @@ fn read_word<T: Copy, const MANY: usize>(
 }
 
 fn read_io(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>) -> Option<Step> {
-    const FLAG: &str = "--max-delay";
     let table = entry.table(&["ms", "delay", "mode"], errors)?;
     let mode = read_word(&table, "mode", Mode::ALL.map(|mode| (mode.name(), mode)), errors);
-    let grammar = distribution::Rules { most: rules.delay, flag: FLAG, read: rules.read };
+    let grammar = distribution::Rules { limit: rules.delay, read: rules.read };
     let delay = match table.one_of(["ms", "delay"], errors)? {
         ("ms", entry) => {
-            let time = entry.milliseconds(rules.delay, FLAG, errors)?;
+            let time = entry.milliseconds(rules.delay, errors)?;
             Delay::parse(&Spelled(time).to_string(), &grammar, seed).ok()
         }
         (_, entry) => match Delay::parse(entry.text(errors)?, &grammar, seed) {
@@ -207,9 +205,8 @@ fn read_io(entry: &Entry<'_>, seed: u64, rules: &Rules<'_>, errors: &mut Profile
 fn read_mem(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>) -> Option<Hold> {
     let table = entry.table(&["bytes", "ms"], errors)?;
     let bytes = table.needed("bytes", "how much is taken, such as \"10MiB\"", errors);
-    let bytes = bytes.and_then(|bytes| bytes.bytes(rules.memory, "--max-mem", errors));
-    let time =
-        table.get("ms").map_or(Some(Duration::ZERO), |time| time.milliseconds(rules.delay, "--max-delay", errors));
+    let bytes = bytes.and_then(|bytes| bytes.bytes(rules.memory, errors));
+    let time = table.get("ms").map_or(Some(Duration::ZERO), |time| time.milliseconds(rules.delay, errors));
     Some(Hold { bytes: bytes?, time: time? })
 }
 
@@ -223,13 +220,17 @@ fn read_db(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>)
     let pipelined = read_word(&table, pipelined, Query::PIPELINED, errors);
     let think = table.get(think).map_or(Some(Duration::ZERO), |think| waits(&think, rules, errors));
     let rows = match (kind.map(Kind::default_rows), table.get(rows)) {
-        (_, Some(rows)) => rows.whole(&(0..=rules.db_rows), " (--db-rows)", errors),
+        (_, Some(rows)) => rows.whole(&(0..=rules.db_rows.most), &rules.db_rows.in_brackets(), errors),
         (None, None) => None,
-        (Some(default), None) if default <= rules.db_rows => Some(default),
+        (Some(default), None) if default <= rules.db_rows.most => Some(default),
         (Some(default), None) => {
             table.lacks(
                 rows,
-                &format!("{default} by default, and there are {} (--db-rows)", rules.db_rows),
+                &format!(
+                    "{default} by default, and there are {}{}",
+                    rules.db_rows.most,
+                    rules.db_rows.in_brackets()
+                ),
                 errors,
             );
             None
@@ -254,15 +255,16 @@ fn read_infer(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'
     let cached = read_word(&table, cached, Ask::SWITCHED, errors);
     let default = Batch::DEFAULT;
     let most = table.get(batch).map_or(Some(default.most), |most| most.whole(&(1..=Batch::MOST), "", errors));
-    let delay = table.get(delay).map_or(Some(default.delay.min(rules.delay)), |delay| waits(&delay, rules, errors));
+    let delay =
+        table.get(delay).map_or(Some(default.delay.min(rules.delay.most)), |delay| waits(&delay, rules, errors));
     let batch = Batch { most: most?, delay: delay? };
     Some(Ask { place: place?, quantised: quantised?, cached: cached?, batch })
 }
 
 /// A time up to `--max-delay`.
 fn waits(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>) -> Option<Duration> {
-    let whose = format!(" (--max-delay {})", Spelled(rules.delay));
-    entry.duration(&(Duration::ZERO..=rules.delay), &whose, errors)
+    let whose = format!(" ({})", rules.delay.map(Spelled));
+    entry.duration(&(Duration::ZERO..=rules.delay.most), &whose, errors)
 }
 
 fn read_cache(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<Step> {
@@ -280,14 +282,14 @@ fn read_cache(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<Step>
 fn read_request(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>) -> Option<u64> {
     let table = entry.table(&["size"], errors)?;
     let size = table.needed("size", "how many bytes a request of the load plan sends", errors)?;
-    size.bytes(rules.body, "--max-body", errors)
+    size.bytes(rules.body, errors)
 }
 
 fn read_response(entry: &Entry<'_>, rules: &Rules<'_>, errors: &mut ProfileErrors<'_>) -> Option<Response> {
     let table = entry.table(&["status", "size", "headers"], errors)?;
     let status = table.get("status").map_or(Some(200), |status| status.whole(&(200..=599), "", errors));
     let status = status.and_then(|status| StatusCode::from_u16(u16::try_from(status).ok()?).ok());
-    let size = table.get("size").map(|size| (size.bytes(rules.bytes, "--max-bytes", errors), size));
+    let size = table.get("size").map(|size| (size.bytes(rules.bytes, errors), size));
     if let (Some(status), Some((Some(1..), entry))) = (status, &size)
         && is_bodiless(status)
     {
@@ -350,9 +352,9 @@ fn sum_up(
             Step::Cache { .. } => caches += 1,
         }
     }
-    if wait > rules.delay {
-        let allowed =
-            format!("wait {} in all: must be at most {} (--max-delay)", Spelled(wait), Spelled(rules.delay));
+    if wait > rules.delay.most {
+        let most = rules.delay.map(Spelled);
+        let allowed = format!("wait {} in all: must be at most {}{}", Spelled(wait), most.most, most.in_brackets());
         errors.wrong(at, key, allowed);
     }
     if says_more && (body.is_some() || response.size.is_some() || is_bodiless(response.status)) {
@@ -375,13 +377,14 @@ fn sum_up(
     if limits > 1 {
         errors.wrong(at, key, format!("have {limits} rate limits: a route has one bucket, so give one at most"));
     }
-    let within = iterations_within(rules.cpu.saturating_sub(cpu));
-    if cpu > rules.cpu || iterations > within {
-        errors.wrong(at, key, format!("compute too much in all: must be at most --max-cpu {}", Spelled(rules.cpu)));
+    let within = iterations_within(rules.cpu.most.saturating_sub(cpu));
+    if cpu > rules.cpu.most || iterations > within {
+        errors.wrong(at, key, format!("compute too much in all: must be at most {}", rules.cpu.map(Spelled)));
     }
     let Some(bytes) = body else { return };
-    if bytes > rules.bytes {
-        let allowed = format!("make {bytes} bytes in all: must be at most {} (--max-bytes)", Bytes(rules.bytes));
+    if bytes > rules.bytes.most.0 {
+        let allowed =
+            format!("make {bytes} bytes in all: must be at most {}{}", rules.bytes.most, rules.bytes.in_brackets());
         errors.wrong(at, key, allowed);
     }
     if response.size.is_some() {

@@ -17,11 +17,12 @@ fn offered() -> Vec<Offered> {
 
 fn rules(offered: &[Offered]) -> Rules<'_> {
     Rules {
-        delay: Duration::from_mins(1),
-        cpu: Duration::from_secs(10),
-        bytes: 1 << 20,
-        body: 1 << 20,
-        memory: 1 << 20,
+        delay: Limit { most: Duration::from_mins(1), setting: "max-delay" },
+        cpu: Limit { most: Duration::from_secs(10), setting: "max-cpu" },
+        bytes: Limit { most: Bytes(1 << 20), setting: "max-bytes" },
+        body: Limit { most: Bytes(1 << 20), setting: "max-body" },
+        memory: Limit { most: Bytes(1 << 20), setting: "max-mem" },
+        db_rows: Limit { most: 1000, setting: "db-rows" },
         seed: 1,
         ..Rules::without_limits(offered, 8)
     }
@@ -57,7 +58,7 @@ const IN_A_ROUTE: [Bad; 77] = [
     ("steps = [ { teleport = 1 } ]", "3:13", "route.steps.teleport", "a step is one of cpu, io, mem, db, infer, bytes"),
     ("steps = [ { infer = { on = 'moon' } } ]", "3:28", "route.steps.infer.on", "must be one of loop, pool"),
     ("steps = [ { db = { query = 'x' } } ]", "3:28", "route.steps.db.query", "must be one of point, range"),
-    ("steps = [ { db = { rows = -2 } } ]", "3:27", "route.steps.db.rows", "(--db-rows)"),
+    ("steps = [ { db = { rows = -2 } } ]", "3:27", "route.steps.db.rows = -2", "0 to 1000 (--db-rows)"),
     ("steps = [ { db = { indexed = true } } ]", "3:30", "route.steps.db.indexed", "a string"),
     ("steps = [ { db = { think = 5 } } ]", "3:28", "route.steps.db.think", "such as \"200ms\""),
     ("steps = [ { db = { sql = 'DROP' } } ]", "3:20", "route.steps.db.sql", "no such key"),

@@ -18,7 +18,9 @@ use super::chunks::{Decoded, Decoder};
 use super::disconnect_probe::CONTINUE;
 use super::head::BodyLength;
 use super::{BodyTimeout, Connection};
+use crate::limit::Limit;
 use crate::sys::lock;
+use crate::units;
 
 /// How much is read at once.
 const ROOM: usize = 64 * 1024;
@@ -34,7 +36,7 @@ pub enum BodyFault {
     /// It is cut short, or not well-formed.
     Cut,
     /// It has more than so many bytes.
-    TooLarge(u64),
+    TooLarge(Limit<units::Bytes>),
 }
 
 impl fmt::Display for BodyFault {
@@ -42,7 +44,7 @@ impl fmt::Display for BodyFault {
         match self {
             Self::Late => formatter.write_str("the body takes too long"),
             Self::Cut => formatter.write_str("the body is cut short or not well-formed"),
-            Self::TooLarge(most) => write!(formatter, "the body is over --max-body {most}"),
+            Self::TooLarge(limit) => write!(formatter, "the body is over {limit}"),
         }
     }
 }
@@ -59,7 +61,7 @@ struct State {
     decoder: Decoder,
     /// Read, and not taken.
     buffered: BytesMut,
-    most: u64,
+    limit: Limit<units::Bytes>,
     /// How much has been taken.
     taken: u64,
     /// What of [`CONTINUE`] is still to be sent.
@@ -74,13 +76,13 @@ struct State {
 }
 
 impl Inlet {
-    /// A body of this length, of which `buffered` has been read by now. At most `most` of it is taken.
+    /// A body of this length, of which `buffered` has been read by now. No more of it than the limit is taken.
     #[must_use]
     pub fn new(
         connection: &Arc<Connection>,
         length: BodyLength,
         buffered: BytesMut,
-        most: u64,
+        limit: Limit<units::Bytes>,
         expects_continue: bool,
     ) -> Arc<Self> {
         let state = State {
@@ -88,7 +90,7 @@ impl Inlet {
             // Who has begun to send it does not wait.
             continues: if expects_continue && buffered.is_empty() { CONTINUE } else { &[] },
             buffered,
-            most,
+            limit,
             taken: 0,
             is_answered: false,
             is_unwanted: false,
@@ -159,8 +161,12 @@ impl State {
             match self.decoder.decode(&mut self.buffered) {
                 Decoded::Data(data) => {
                     self.taken += data.len() as u64;
-                    let is_over = self.taken > self.most;
-                    return Poll::Ready(if is_over { Err(BodyFault::TooLarge(self.most)) } else { Ok(Some(data)) });
+                    let is_over = self.taken > self.limit.most.0;
+                    return Poll::Ready(if is_over {
+                        Err(BodyFault::TooLarge(self.limit))
+                    } else {
+                        Ok(Some(data))
+                    });
                 }
                 Decoded::End => return Poll::Ready(Ok(None)),
                 Decoded::Broken => return Poll::Ready(Err(BodyFault::Cut)),

@@ -21,7 +21,6 @@ pub struct Connections {
     seat: Arc<SeatWriter>,
     target: Target,
     routes: Arc<Routes>,
-    most: u64,
     timeouts: Timeouts,
     gauge: Arc<Gauge>,
     /// Ended ones are forgotten when the list is next walked.
@@ -30,19 +29,12 @@ pub struct Connections {
 
 impl Connections {
     /// None yet.
-    pub fn new(
-        seat: Arc<SeatWriter>,
-        target: Target,
-        routes: Arc<Routes>,
-        most: u64,
-        idle: Option<Duration>,
-        gauge: Gauge,
-    ) -> Self {
+    pub fn new(seat: Arc<SeatWriter>, target: Target, routes: Arc<Routes>, gauge: Gauge) -> Self {
+        let idle = target.config.keep_alive_timeout;
         Self {
             seat,
             target,
             routes,
-            most,
             timeouts: Timeouts { head: HEAD_TIMEOUT, idle, stall: STALL_TIMEOUT },
             gauge: Arc::new(gauge),
             open: Mutex::default(),
@@ -61,9 +53,10 @@ impl Connections {
 
     /// Serves an accepted socket, or turns it away when there are too many.
     pub fn take(&self, socket: OwnedFd) {
-        if self.seat.connections() >= self.most {
+        let limit = self.target.config.max_connections;
+        if self.seat.connections() >= limit.most as u64 {
             self.seat.refused();
-            tokio::spawn(turn_away(socket, self.most));
+            tokio::spawn(turn_away(socket, limit));
             return;
         }
         match Connection::new(socket, Arc::clone(&self.seat), Arc::clone(&self.gauge)) {

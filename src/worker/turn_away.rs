@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use tokio::time::timeout;
 
 use crate::http::Refusal;
+use crate::limit::Limit;
 use crate::sys::readiness::Watched;
 use crate::sys::socket;
 use crate::wire::{linger, read_some};
@@ -20,7 +21,7 @@ const DRAINED_BYTES: usize = 64 * 1024;
 
 /// Answers a connection over the limit. The head is read first: an answer to a client that is still writing would
 /// be lost to a reset.
-pub async fn turn_away(socket: OwnedFd, most: u64) {
+pub async fn turn_away(socket: OwnedFd, limit: Limit<usize>) {
     let Ok(socket) = Watched::new(socket) else { return };
     let head = async {
         let mut head: Vec<u8> = Vec::new();
@@ -37,7 +38,7 @@ pub async fn turn_away(socket: OwnedFd, most: u64) {
     };
     // A client that is too slow gets its answer all the same.
     let _ = timeout(PATIENCE, head).await;
-    let sentence = format!("this worker has --max-connections {most} connections open");
+    let sentence = format!("this worker has {limit} connections open");
     let answer = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, sentence).as_last_answer(true);
     // Into an empty socket buffer, it always fits.
     let _ = socket::write(socket.get_ref().as_fd(), &answer);

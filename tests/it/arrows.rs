@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// From the bottom up: a room uses rooms of lower floors only.
 const FLOORS: &[&[&str]] = &[
-    &["maybe_known"],
+    &["maybe_known", "limit"],
     &["units", "spelling", "statistics", "sys", "histogram", "run_files", "page"],
     &["mistake", "partition", "phase", "event", "generator", "rate_limit"],
     &["distribution"],

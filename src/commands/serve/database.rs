@@ -45,7 +45,7 @@ impl RunDatabase {
         screen: Screen,
     ) -> Result<Prepared<Option<Self>>, String> {
         if let DatabaseChoice::Server(url) = config.database() {
-            let (timeout, seed, rows) = (config.db_timeout, config.seed, config.db_rows);
+            let (timeout, seed, rows) = (config.db_timeout, config.seed, config.db_rows.most);
             let server = Server::new(url.reveal(), timeout, seed, rows)
                 .map_err(|sentence| format!("--database-url {sentence}"))?;
             return reach(server, config, signals, screen);
@@ -69,7 +69,7 @@ impl RunDatabase {
     #[must_use]
     pub fn settings(&self, config: &Config) -> Settings {
         Settings {
-            rows: config.db_rows,
+            rows: config.db_rows.most,
             seed: config.seed,
             pool: config.db_pool,
             acquire_timeout: config.db_acquire_timeout,
@@ -87,7 +87,7 @@ impl RunDatabase {
                 "kind": "embedded",
                 "file": run_files::DATABASE,
                 "version": embedded::version(),
-                "rows": config.db_rows,
+                "rows": config.db_rows.most,
                 "journal_mode": JOURNAL,
                 "synchronous": SYNCHRONOUS,
                 "connections": connections,
@@ -96,7 +96,7 @@ impl RunDatabase {
                 "kind": "postgresql",
                 "place": server.place(),
                 "version": self.reached.as_ref().map(|reached| &reached.version),
-                "rows": config.db_rows,
+                "rows": config.db_rows.most,
                 "connections": connections,
                 "server_connections": self.reached.as_ref().map(|reached| reached.connections),
             }),
@@ -132,15 +132,15 @@ fn fill(
         ));
     };
     let file = directory.join(run_files::DATABASE);
-    let (timeout, seed, rows) = (config.db_timeout, config.seed, config.db_rows);
+    let (timeout, seed, rows) = (config.db_timeout, config.seed, config.db_rows.most);
     let embedded = Embedded { file: file.clone(), timeout, seed, rows };
     // A file that is there already is not this run's. From here on the files are, and are removed with it.
     fs::File::create_new(&file)
         .map_err(|error| format!("the database {} can't be made: {error}", file.display()))?;
     let database = RunDatabase { place: Place::Embedded(embedded), reached: None };
     let filled = in_child(signals, || {
-        let bar = progress_bar(config.db_rows, screen);
-        let filled = embedded::fill(&file, config.seed, config.db_rows, |rows| bar.set_position(rows));
+        let bar = progress_bar(config.db_rows.most, screen);
+        let filled = embedded::fill(&file, config.seed, config.db_rows.most, |rows| bar.set_position(rows));
         bar.finish_and_clear();
         filled.map(|()| Value::Null).map_err(Value::from)
     });
@@ -165,7 +165,7 @@ fn reach(
     let reached = in_child(signals, || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| json!({ "refused": error.to_string() }))?;
-        let bar = progress_bar(config.db_rows, screen);
+        let bar = progress_bar(config.db_rows.most, screen);
         let reached = runtime.block_on(server.reach(|rows| bar.set_position(rows)));
         bar.finish_and_clear();
         match reached {

@@ -77,7 +77,7 @@ impl RunModel {
     pub fn settings(&self, config: &Config, profile: &Profile) -> Settings {
         Settings {
             given: self.given.clone(),
-            max_pixels: config.max_pixels,
+            max_pixels: config.max_pixels.most,
             at_start: self.given.is_some() || profile.needs_model(),
         }
     }

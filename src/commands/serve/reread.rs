@@ -65,7 +65,7 @@ fn beyond_database(
     if database.is_none() && new_profile.needs_database() {
         return Some(format!("{name}: it has db steps, and this run has no database; restart to begin with one"));
     }
-    let (rows, new_rows) = (config.db_rows, new_config.db_rows);
+    let (rows, new_rows) = (config.db_rows.most, new_config.db_rows.most);
     (database.is_some() && rows != new_rows).then(|| {
         format!("{name}: db_rows {new_rows}: the database is filled with {rows}; restart for another number")
     })

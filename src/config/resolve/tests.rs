@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::config::{File, LogFormat, Processors};
+use crate::limit::Limit;
 use crate::maybe_known::MaybeKnown;
 use crate::phase::Phases;
 use crate::units::Bytes;
@@ -57,10 +58,10 @@ fn nothing_given_is_the_defaults() {
     assert_eq!(config.admin.unwrap().to_string(), "127.0.0.1:8081");
     assert_eq!((config.mode, config.workers, config.max_workers), (Mode::Single, 1, 64));
     assert_eq!((config.pool_threads, config.seed, config.backlog), (16, 1, 4096));
-    assert_eq!((config.max_connections, config.max_inflight), (16_384, 16_384));
-    assert_eq!(config.max_delay, Duration::from_mins(1));
-    assert_eq!(config.max_cpu, Duration::from_secs(10));
-    assert_eq!(config.max_body, Bytes(64 << 20));
+    assert_eq!((config.max_connections.most, config.max_inflight.most), (16_384, 16_384));
+    assert_eq!(config.max_delay, Limit { most: Duration::from_mins(1), setting: "max-delay" });
+    assert_eq!(config.max_cpu.most, Duration::from_secs(10));
+    assert_eq!(config.max_body.most, Bytes(64 << 20));
     assert_eq!(config.keep_alive_timeout, Some(Duration::from_secs(75)));
     assert_eq!(config.shutdown_timeout, Duration::from_secs(30));
     assert_eq!(config.drain_delay, Duration::ZERO);
@@ -205,7 +206,7 @@ fn the_environment_may_hold_what_kubernetes_puts_there() {
 fn the_file_takes_the_types_that_fit() {
     let file = "seed = 0xFFFF_FFFF\nkeep_alive_timeout = 0\nmax_body = 1_000\nno_csv = true\nadmin = 'off'";
     let config = resolve(&layers(&[], &[], Some(file))).unwrap();
-    assert_eq!((config.seed, config.max_body), (0xFFFF_FFFF, Bytes(1000)));
+    assert_eq!((config.seed, config.max_body.most), (0xFFFF_FFFF, Bytes(1000)));
     assert_eq!((config.keep_alive_timeout, config.no_csv, config.admin), (None, true, None));
     assert_eq!(
         mistakes_of_file("no_csv = 'true'\nlog = 1\nmax_delay = 1.5\nworkers = [1]\n[mode]"),

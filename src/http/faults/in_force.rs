@@ -10,6 +10,7 @@ use axum::http::Method;
 use tokio::sync::watch;
 
 use crate::fault::{self, Kind, Placed, Plan, Rules, understand};
+use crate::limit::Limit;
 use crate::scoreboard::{FaultMark, ROUTES, Scoreboard};
 use crate::sys::lock;
 use crate::units::nanoseconds;
@@ -114,7 +115,7 @@ impl Faults {
 
     /// Follows these plans from now on. Plans that were in force before go on; what the others have leaked is freed,
     /// and whoever waits for the end of their windows goes on.
-    pub fn follow(&self, faults: fault::Faults, board: &Scoreboard, max_delay: Duration, now_ns: u64) {
+    pub fn follow(&self, faults: fault::Faults, board: &Scoreboard, max_delay: Limit<Duration>, now_ns: u64) {
         let before = Arc::clone(&lock(&self.current));
         let fault::Faults { plans, expires_ns, next_place: _ } = faults;
         let expired = expires_ns.is_some_and(|expires_ns| expires_ns <= now_ns);
@@ -132,7 +133,7 @@ impl Faults {
         *lock(&self.current) = Arc::new(Active { plans, by_route, expires_ns });
     }
 
-    fn in_force(&self, placed: Placed, before: &Active, max_delay: Duration) -> Option<Arc<InForce>> {
+    fn in_force(&self, placed: Placed, before: &Active, max_delay: Limit<Duration>) -> Option<Arc<InForce>> {
         if let Some(known) = before.plans.iter().find(|known| known.placed == placed) {
             return Some(Arc::clone(known));
         }

@@ -51,7 +51,7 @@ pub(in crate::http) async fn inject(
             None
         }
         Kind::Leak(bytes) => {
-            if target.faults().leak(&plan, bytes, target.limits.leak) {
+            if target.faults().leak(&plan, bytes, target.config.max_leak.most.0) {
                 carried_out();
             }
             None

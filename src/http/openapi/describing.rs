@@ -4,9 +4,9 @@ use utoipa::openapi::schema::{OneOfBuilder, Schema};
 use utoipa::openapi::{RefOr, ResponseBuilder};
 
 use super::operation::{BYTES, Described, JSON, REFUSALS, content, header, shape, string};
+use crate::config::Config;
 use crate::http::query::FromQuery;
 use crate::http::query::modifiers;
-use crate::http::target::Limits;
 
 /// What any request may be refused with.
 pub const ALWAYS: &[u16] = &[400, 405, 408, 413, 414, 421, 431, 500, 501, 503];
@@ -27,9 +27,9 @@ pub fn plain(summary: &str, tag: &str) -> Described {
 }
 
 /// A route that does work, with the parameters that it reads and the modifiers that each takes.
-pub fn workload<T: FromQuery>(summary: &str, limits: &Limits) -> Described {
-    let mut parameters = T::describe(limits);
-    parameters.extend(modifiers::describe(&parameters, limits));
+pub fn workload<T: FromQuery>(summary: &str, config: &Config) -> Described {
+    let mut parameters = T::describe(config);
+    parameters.extend(modifiers::describe(&parameters, config));
     let mut described = Described::new(summary).tag(WORK).takes(parameters, T::IN_PATH);
     // A status that was asked for: with a body of the route's own, or of size=.
     for class in ["2XX", "3XX", "4XX", "5XX"] {

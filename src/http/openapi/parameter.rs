@@ -11,7 +11,8 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{Schema, SchemaType};
 use utoipa::openapi::{ObjectBuilder, Required, Type};
 
-use crate::http::target::Limits;
+use crate::config::Config;
+use crate::limit::Limit;
 use crate::units::{Bytes, Spelled, duration_pattern, plain_up_to};
 
 /// Decimals of a plain number.
@@ -30,8 +31,8 @@ pub struct Documented {
     pub schema: ObjectBuilder,
     /// What it is when it is left out, as text.
     pub default: Option<String>,
-    /// The largest value and the flag that sets it.
-    pub most: Option<(String, &'static str)>,
+    /// The largest value, spelled, and what sets it.
+    pub limit: Option<Limit<String>>,
     /// Whether it can't be left out.
     pub is_needed: bool,
     /// A value to try it with.
@@ -47,7 +48,7 @@ impl Documented {
             does: does.into(),
             schema,
             default: None,
-            most: None,
+            limit: None,
             is_needed: false,
             example: None,
         }
@@ -69,15 +70,16 @@ impl Documented {
     /// In a path it always stands; elsewhere it may be left out.
     #[must_use]
     pub fn build(self, place: ParameterIn) -> Parameter {
-        let Self { name, does, schema, default, most, is_needed, example } = self;
+        let Self { name, does, schema, default, limit, is_needed, example } = self;
         let mut schema = schema.build();
         let is_integer = schema.schema_type == SchemaType::Type(Type::Integer);
         let number = |text: &String| text.parse::<u64>().ok().filter(|_| is_integer).map(Value::from);
         schema.default = default.map(|text| number(&text).unwrap_or_else(|| text.into()));
         schema.examples = example.into_iter().map(Value::from).collect();
-        if let Some((most, flag)) = most {
-            schema.extensions =
-                Some(ExtensionsBuilder::new().add("x-limit", json!({"most": most, "flag": flag})).build());
+        if let Some(limit) = limit {
+            schema.extensions = Some(
+                ExtensionsBuilder::new().add("x-limit", json!({"most": limit.most, "flag": limit.flag()})).build(),
+            );
         }
         let is_needed = is_needed || place == ParameterIn::Path;
         ParameterBuilder::new()
@@ -137,17 +139,18 @@ impl Documented {
     /// In the grammar of delays. Whether a distribution can be drawn from, and whether percentages add up to more than
     /// 100, no pattern says: what is refused then is a 400 like any other.
     #[must_use]
-    pub fn delay(name: &'static str, does: &str, limits: &Limits) -> Self {
-        const FLAG: &str = "--max-delay";
-        let duration = duration_pattern(limits.delay, None);
+    pub fn delay(name: &'static str, does: &str, config: &Config) -> Self {
+        let duration = duration_pattern(config.max_delay.most, None);
         let duration = duration.trim_start_matches('^').trim_end_matches('$');
         let schema =
             text(&format!("^(?:{duration}(?::{PERCENT_PATTERN})?|.+,.+|[a-z]+\\(.+\\)(?::{PERCENT_PATTERN})?)$"));
-        let most = Spelled(limits.delay).to_string();
+        let limit = config.max_delay.map(|most| Spelled(most).to_string());
         let does = format!(
             "{does}: item[,item…], item = (duration | distribution(…))[:percent], such as 20ms, 10ms:20,1s:0.5 or \
-             lognormal(p50=20ms,p99=200ms):5; 0 to {most}; {FLAG} is the limit"
+             lognormal(p50=20ms,p99=200ms):5; 0 to {}; {} is the limit",
+            limit.most,
+            limit.flag()
         );
-        Self { most: Some((most, FLAG)), ..Self::new(name, does, schema).such_as("lognormal(p50=20ms,p99=200ms)") }
+        Self { limit: Some(limit), ..Self::new(name, does, schema).such_as("lognormal(p50=20ms,p99=200ms)") }
     }
 }

@@ -10,7 +10,7 @@ use crate::profile::{Profile, shape as shape_of};
 
 /// The document of a target with this profile.
 pub fn document(profile: &Profile, target: &Target) -> Bytes {
-    let (limits, mode) = (&target.limits, target.config.mode);
+    let config = &target.config;
     let mut document = Document::default();
     let mut spellings: Vec<String> = Vec::new();
     let mut routes = routes(profile);
@@ -22,14 +22,15 @@ pub fn document(profile: &Profile, target: &Target) -> Bytes {
         let path = known.unwrap_or_else(|| route.path.clone());
         spellings.push(path.clone());
         let path = path.replace("{*", "{");
-        document.add(&route.method, &path, || route.describe(&path, limits));
+        document.add(&route.method, &path, || route.describe(&path, config));
     }
     let says = format!(
-        "A load-test target, mode {mode}. HEAD is answered wherever GET is, and is not listed, nor is OPTIONS *, which is \
+        "A load-test target, mode {}. HEAD is answered wherever GET is, and is not listed, nor is OPTIONS *, which is \
          answered as OPTIONS / is. A path without parameters is the same with a slash behind it. A path that is not here is \
          404, a method that a path does not take 405. Limits are those of this run (`x-limit` names the flag that sets \
          one): a value over one is refused, never cut down. A parameter that is unknown, or comes twice, is 400. Fault \
-         plans on the admin listener can make any route but /health, /healthz and /readyz answer otherwise."
+         plans on the admin listener can make any route but /health, /healthz and /readyz answer otherwise.",
+        config.mode
     );
     super::text(&document.finish("quintain", VERSION_AND_COMMIT, &says, false))
 }

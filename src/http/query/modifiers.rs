@@ -18,18 +18,19 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, heade
 use super::decided::{Decided, Slot};
 use super::values::{self, Query};
 use super::{HEADER, MODIFIERS};
+use crate::config::Config;
 use crate::delay::Delay;
 use crate::http::error::Refusal;
 use crate::http::openapi::parameter::{Documented, PERCENT_PATTERN, text};
 use crate::http::response::{BINARY, put, required_headers, sized};
 use crate::http::stack::handler::Answering;
 use crate::http::stack::record::Exchange;
-use crate::http::target::{Limits, Target};
+use crate::http::target::Target;
 use crate::mistake::Mistake;
 use crate::partition::hash;
 use crate::profile::{OURS, is_bodiless};
 use crate::shares::{PERCENT, Shares};
-use crate::units::{self, Rate, UnitError};
+use crate::units::{Rate, UnitError};
 use crate::work::io::{Io, Mode};
 use crate::work::payload::{DEFAULT_SEED, Payload};
 
@@ -64,20 +65,20 @@ impl Draw {
 
 /// The modifiers of a workload, for the API's document, but for those that its route has a meaning of its own for.
 #[must_use]
-pub fn describe(own: &[Documented], limits: &Limits) -> Vec<Documented> {
+pub fn describe(own: &[Documented], config: &Config) -> Vec<Documented> {
     let percent = format!("(?::{PERCENT_PATTERN})?");
     let list = |item: &str| text(&format!("^(?:(?:{item}){percent}|.+,.+)$"));
     let switch = || text(&format!("^(?:true|false|{PERCENT_PATTERN})$"));
-    let most = units::Bytes(limits.bytes);
+    let most = config.max_bytes.most;
     let size = most.pattern();
     let size = size.trim_start_matches('^').trim_end_matches('$');
     let share = "for all requests or a percentage of them, as in 503:20,404:10";
     let all = [
-        Documented::delay("delay", "Waits before the work", limits),
+        Documented::delay("delay", "Waits before the work", config),
         Documented::new("status", format!("Replaces the status, {share}"), list("[2-5][0-9]{2}"))
             .such_as("503:20,429:10"),
         Documented {
-            most: Some(values::size(limits).limit()),
+            limit: Some(values::size(config).limit()),
             ..Documented::new("size", format!("Replaces the body by so many bytes, {share}"), list(size))
                 .such_as("1KiB")
         },
@@ -122,7 +123,7 @@ pub async fn begin(
     target: &Target,
     exchange: &Exchange,
 ) -> Result<(), Refusal> {
-    let asked = Asked::read(query, own, &target.limits)?;
+    let asked = Asked::read(query, own, &target.config)?;
     let (delay, mut decided) = asked.decide(target, exchange, headers);
     if decided.status.is_some() || decided.size.is_some() {
         // A part of another body, or a condition on it, would mean nothing.
@@ -151,10 +152,10 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(query: &Query<'_>, own: &[&str], limits: &Limits) -> Result<Self, Refusal> {
-        let size = values::size(limits);
+    fn read(query: &Query<'_>, own: &[&str], config: &Config) -> Result<Self, Refusal> {
+        let size = values::size(config);
         Ok(Self {
-            delay: if own.contains(&"delay") { None } else { query.delay("delay", limits)? },
+            delay: if own.contains(&"delay") { None } else { query.delay("delay", config)? },
             status: query.shares("status", status)?,
             size: query.shares("size", |text| size.read(text))?,
             headers: query.all(HEADER).map(read_header).collect::<Result<_, _>>()?,

@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use super::modifiers;
 use super::values::{HEXADECIMAL, Query, broken_encoding};
+use crate::config::Config;
 use crate::http::error::Refusal;
 use crate::http::openapi::parameter::Documented;
 use crate::http::stack::handler::Argument;
 use crate::http::stack::request::{Request, open_part};
-use crate::http::target::Limits;
 
 /// What a route's query asks for, within the limits.
 pub struct Params<T>(pub T);
@@ -20,11 +20,11 @@ pub struct Nothing;
 impl FromQuery for Nothing {
     const NAMES: &'static [&'static str] = &[];
 
-    fn from_query(_: &Query<'_>, _: &Limits) -> Result<Self, Refusal> {
+    fn from_query(_: &Query<'_>, _: &Config) -> Result<Self, Refusal> {
         Ok(Self)
     }
 
-    fn describe(_: &Limits) -> Vec<Documented> {
+    fn describe(_: &Config) -> Vec<Documented> {
         Vec::new()
     }
 }
@@ -41,10 +41,10 @@ pub trait FromQuery: Sized + Send {
     ///
     /// # Errors
     /// A refusal that names the parameter, its value and what is allowed.
-    fn from_query(query: &Query<'_>, limits: &Limits) -> Result<Self, Refusal>;
+    fn from_query(query: &Query<'_>, config: &Config) -> Result<Self, Refusal>;
 
     /// Each parameter of `NAMES` and that of the path, for the API's document; no other.
-    fn describe(limits: &Limits) -> Vec<Documented>;
+    fn describe(config: &Config) -> Vec<Documented>;
 }
 
 impl<T: FromQuery> Argument for Params<T> {
@@ -56,7 +56,7 @@ impl<T: FromQuery> Argument for Params<T> {
         if let Some(name) = T::IN_PATH {
             query.in_path = Some((name, in_path(uri.path(), name, open_part.as_ref())?));
         }
-        let asked = T::from_query(&query, &target.limits)?;
+        let asked = T::from_query(&query, &target.config)?;
         if let Some(slot) = modifiers {
             let headers = headers.get();
             // In a box, so that whoever asks for no modifier has no place for them.

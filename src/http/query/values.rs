@@ -9,11 +9,12 @@ use memchr::memchr_iter;
 use utoipa::openapi::ObjectBuilder;
 
 use super::{HEADER, MODIFIERS};
+use crate::config::Config;
 use crate::delay::Delay;
 use crate::distribution::Rules;
 use crate::http::error::Refusal;
 use crate::http::openapi::parameter::{self as openapi, Documented};
-use crate::http::target::Limits;
+use crate::limit::Limit;
 use crate::mistake::Mistake;
 use crate::spelling::hint;
 use crate::units;
@@ -23,8 +24,7 @@ pub const HEXADECIMAL: &str = "% and two hexadecimal digits";
 
 /// The values that a parameter takes: from 0 up to a limit that has a flag.
 pub struct Range<T> {
-    most: T,
-    flag: &'static str,
+    limit: Limit<T>,
     /// How a value is written, as a phrase.
     form: &'static str,
     read: fn(&str) -> Option<T>,
@@ -53,47 +53,52 @@ impl<T: PartialOrd + Copy> Range<T> {
     }
 
     fn within(&self, text: &str, value: T) -> Result<T, Mistake> {
-        let over = || Mistake::part(text, format!("is over the limit that {} sets", self.flag), self.allowed());
-        (value <= self.most).then_some(value).ok_or_else(over)
+        let over =
+            || Mistake::part(text, format!("is over the limit that {} sets", self.limit.flag()), self.allowed());
+        (value <= self.limit.most).then_some(value).ok_or_else(over)
     }
 
     /// The largest value, and the flag that sets it.
     #[must_use]
-    pub fn limit(&self) -> (String, &'static str) {
-        ((self.spell)(self.most), self.flag)
+    pub fn limit(&self) -> Limit<String> {
+        self.limit.map(self.spell)
     }
 
     fn allowed(&self) -> String {
-        format!("0 to {}", (self.spell)(self.most))
+        format!("0 to {}", (self.spell)(self.limit.most))
     }
 
     /// As the API's document has it, with the value that is taken when none is given.
     #[must_use]
     pub fn documented(&self, name: &'static str, does: &str, default: Option<T>) -> Documented {
-        let Self { most, flag, form, read: _, spell, schema } = self;
-        let does = format!("{does}: {form}, {}; {flag} is the limit", self.allowed());
+        let Self { limit, form, read: _, spell, schema } = self;
+        let does = format!("{does}: {form}, {}; {} is the limit", self.allowed(), limit.flag());
         // A default over the limit is refused like any other value.
-        let is_needed = default.is_some_and(|default| default > *most);
+        let is_needed = default.is_some_and(|default| default > limit.most);
         let default = default.filter(|_| !is_needed).map(spell);
-        Documented { most: Some(self.limit()), default, is_needed, ..Documented::new(name, does, schema(*most)) }
+        Documented {
+            limit: Some(self.limit()),
+            default,
+            is_needed,
+            ..Documented::new(name, does, schema(limit.most))
+        }
     }
 }
 
 /// Milliseconds as a plain number.
 #[must_use]
-pub fn milliseconds(most: Duration, flag: &'static str) -> Range<Duration> {
+pub fn milliseconds(limit: Limit<Duration>) -> Range<Duration> {
     let form = "a number of milliseconds with up to six decimals";
     let spell = |value| as_milliseconds(value).to_string();
-    Range { most, flag, form, read: read_milliseconds, spell, schema: openapi::milliseconds }
+    Range { limit, form, read: read_milliseconds, spell, schema: openapi::milliseconds }
 }
 
 /// A duration with its unit.
 #[must_use]
-pub fn duration(most: Duration, flag: &'static str) -> Range<Duration> {
+pub fn duration(limit: Limit<Duration>) -> Range<Duration> {
     let form = "a duration such as 500us, 200ms or 1.5s";
     Range {
-        most,
-        flag,
+        limit,
         form,
         read: |text| units::parse_duration(text).ok(),
         spell: |value| units::Spelled(value).to_string(),
@@ -103,30 +108,31 @@ pub fn duration(most: Duration, flag: &'static str) -> Range<Duration> {
 
 /// A duration with its unit, or a plain number of seconds, as httpbin has it.
 #[must_use]
-pub fn seconds(most: Duration, flag: &'static str) -> Range<Duration> {
+pub fn seconds(limit: Limit<Duration>) -> Range<Duration> {
     let form = "a number of seconds, or a duration such as 500us, 200ms or 1.5s";
-    Range { form, read: read_seconds, schema: openapi::seconds, ..duration(most, flag) }
+    Range { form, read: read_seconds, schema: openapi::seconds, ..duration(limit) }
 }
 
 /// A number of bytes, with or without a unit.
 #[must_use]
-pub fn bytes(most: u64, flag: &'static str) -> Range<u64> {
+pub fn bytes(limit: Limit<units::Bytes>) -> Range<u64> {
     let form = "a whole number of bytes, such as 684, 64KiB or 1.5MB";
     let read = |text: &str| text.parse::<units::Bytes>().ok().map(|units::Bytes(bytes)| bytes);
-    Range { most, flag, form, read, spell: |value| units::Bytes(value).to_string(), schema: openapi::bytes }
+    let limit = limit.map(|units::Bytes(most)| most);
+    Range { limit, form, read, spell: |value| units::Bytes(value).to_string(), schema: openapi::bytes }
 }
 
 /// A size of a body.
 #[must_use]
-pub fn size(limits: &Limits) -> Range<u64> {
-    bytes(limits.bytes, "--max-bytes")
+pub fn size(config: &Config) -> Range<u64> {
+    bytes(config.max_bytes)
 }
 
 /// A whole number.
 #[must_use]
-pub fn whole(most: u64, flag: &'static str) -> Range<u64> {
+pub fn whole(limit: Limit<u64>) -> Range<u64> {
     let spell = |value: u64| value.to_string();
-    Range { most, flag, form: "a whole number", read: read_whole, spell, schema: |most| openapi::whole(0..=most) }
+    Range { limit, form: "a whole number", read: read_whole, spell, schema: |most| openapi::whole(0..=most) }
 }
 
 /// The pairs of a query, and the parameter that stands in its path.
@@ -185,9 +191,9 @@ impl<'a> Query<'a> {
     ///
     /// # Errors
     /// What can't be read, or is over the limit.
-    pub fn delay(&self, name: &str, limits: &Limits) -> Result<Option<Delay>, Refusal> {
+    pub fn delay(&self, name: &str, config: &Config) -> Result<Option<Delay>, Refusal> {
         let Some(text) = self.get(name) else { return Ok(None) };
-        let rules = Rules { most: limits.delay, flag: "--max-delay", read: None };
+        let rules = Rules { limit: config.max_delay, read: None };
         Delay::parse(text, &rules, 0).map(Some).map_err(|mistake| Refusal::mistake(name, text, mistake))
     }
 

@@ -70,11 +70,11 @@ impl Stack {
 
         let length = if let BodyLength::Known(length) = body { Some(length) } else { None };
         let over =
-            gate::limits(&request.method, &request.uri, length, connection.seat().in_flight(), &target.limits)
+            gate::limits(&request.method, &request.uri, length, connection.seat().in_flight(), &target.config)
                 .err();
         let inlet = (body != BodyLength::Known(0)).then(|| {
             let buffered = take(&mut self.held);
-            Inlet::new(&connection, body, buffered, target.limits.body, expects_continue)
+            Inlet::new(&connection, body, buffered, target.config.max_body, expects_continue)
         });
         let handled = if let Some(refusal) = over {
             request.exchange.set_route(self.routes.number(&request.method, request.uri.path()));

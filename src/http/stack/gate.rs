@@ -3,9 +3,9 @@
 use axum::http::uri::Scheme;
 use axum::http::{Method, StatusCode, Uri};
 
+use crate::config::Config;
 use crate::fault::EXEMPT;
 use crate::http::error::{Refusal, SharedLimit};
-use crate::http::target::Limits;
 use crate::scoreboard::Rejection;
 
 /// Why a request is none, and what it is answered.
@@ -45,15 +45,15 @@ pub fn limits(
     uri: &Uri,
     length: Option<u64>,
     in_flight: u64,
-    limits: &Limits,
+    config: &Config,
 ) -> Result<(), Refusal> {
-    if in_flight > limits.in_flight && !is_exempt(method, uri.path()) {
-        let sentence = format!("this worker has --max-inflight {} requests in flight", limits.in_flight);
+    if in_flight > config.max_inflight.most as u64 && !is_exempt(method, uri.path()) {
+        let sentence = format!("this worker has {} requests in flight", config.max_inflight);
         return Err(Refusal::over(SharedLimit::InFlight, sentence));
     }
     match length {
-        Some(length) if length > limits.body => {
-            let sentence = format!("a body of {length} bytes is over --max-body {}", limits.body);
+        Some(length) if length > config.max_body.most.0 => {
+            let sentence = format!("a body of {length} bytes is over {}", config.max_body);
             Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, sentence))
         }
         _ => Ok(()),

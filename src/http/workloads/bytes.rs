@@ -7,6 +7,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::{ObjectBuilder, Type};
 
 use super::conditions::{CONDITIONS, Conditions, Wanted};
+use crate::config::Config;
 use crate::http::answer::Spent;
 use crate::http::error::Refusal;
 use crate::http::openapi::describing::{ALWAYS, stamped, workload};
@@ -16,7 +17,6 @@ use crate::http::query::{FromQuery, Params, Query, size};
 use crate::http::response::{BINARY, sized};
 use crate::http::route::Description;
 use crate::http::stack::record::Exchange;
-use crate::http::target::Limits;
 use crate::work::payload::{self, DEFAULT_SEED, Payload};
 
 /// Which bytes: any.
@@ -27,7 +27,7 @@ pub const DESCRIPTION: Description = Description {
     offers: &[("/bytes/1MiB", "bytes that can be checked; seed=, Range, ETag; in chunks from /stream/1MiB")],
     describe: |spot| {
         let answer = |says: &str| stamped(says).header("ETag", header_of("Length and seed", "^\"[0-9]+-[0-9]+\"$"));
-        let bytes = workload::<Payload>("So many bytes that can be checked", spot.limits);
+        let bytes = workload::<Payload>("So many bytes that can be checked", spot.config);
         // Whatever they hold is taken: what is no range, or no tag of ours, asks for nothing or is another one's.
         let text = || ObjectBuilder::new().schema_type(Type::String);
         let conditions =
@@ -100,14 +100,14 @@ impl FromQuery for Payload {
     const NAMES: &'static [&'static str] = &["seed"];
     const IN_PATH: Option<&'static str> = Some("n");
 
-    fn from_query(query: &Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
-        let length = query.ranged("n", &size(limits))?.unwrap_or(0);
+    fn from_query(query: &Query<'_>, config: &Config) -> Result<Self, Refusal> {
+        let length = query.ranged("n", &size(config))?.unwrap_or(0);
         let seed = query.between("seed", SEEDS)?.unwrap_or(DEFAULT_SEED);
         Ok(Self::new(seed, length))
     }
 
-    fn describe(limits: &Limits) -> Vec<Documented> {
-        vec![size(limits).documented("n", "how many bytes", None).such_as("64KiB"), seed()]
+    fn describe(config: &Config) -> Vec<Documented> {
+        vec![size(config).documented("n", "how many bytes", None).such_as("64KiB"), seed()]
     }
 }
 

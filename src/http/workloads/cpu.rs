@@ -1,5 +1,6 @@
 //! `GET /cpu`
 
+use crate::config::Config;
 use crate::http::answer::{Answer, schema};
 use crate::http::error::Refusal;
 use crate::http::openapi::describing::{ALWAYS, measured, unread, workload};
@@ -8,11 +9,8 @@ use crate::http::openapi::parameter::{Documented, words};
 use crate::http::query::{FromQuery, Params, Query, milliseconds, whole};
 use crate::http::route::Description;
 use crate::http::stack::record::Exchange;
-use crate::http::target::Limits;
 use crate::work::cpu::{Amount, Computed, Cpu, DEFAULT_ITERATIONS, Place, iterations_within};
 use crate::work::{Done, Work};
-
-const FLAG: &str = "--max-cpu";
 
 /// What it is.
 pub const DESCRIPTION: Description = Description {
@@ -22,7 +20,7 @@ pub const DESCRIPTION: Description = Description {
     ],
     describe: |spot| {
         let more = "A chain of integer operations whose checksum is the same on every machine.";
-        workload::<Cpu>("Computes: iterations or ms", spot.limits)
+        workload::<Cpu>("Computes: iterations or ms", spot.config)
             .more(&format!("{more} {}", unread(spot.method)))
             .response("200", measured("What was computed", JSON, schema(&Done::Cpu(Computed::default()))))
             .refuses(ALWAYS)
@@ -37,11 +35,11 @@ pub async fn cpu(Params(computation): Params<Cpu>, exchange: Exchange) -> Answer
 impl FromQuery for Cpu {
     const NAMES: &'static [&'static str] = &["iterations", "ms", "on"];
 
-    fn from_query(query: &Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
-        let iterations = whole(iterations_within(limits.cpu), FLAG);
+    fn from_query(query: &Query<'_>, config: &Config) -> Result<Self, Refusal> {
+        let iterations = whole(config.max_cpu.map(iterations_within));
         query.not_both("iterations", "ms")?;
         let count = query.ranged("iterations", &iterations)?;
-        let time = query.ranged("ms", &milliseconds(limits.cpu, FLAG))?;
+        let time = query.ranged("ms", &milliseconds(config.max_cpu))?;
         let place = query.one_of("on", &places())?.unwrap_or(Place::Loop);
         let amount = match (time, count) {
             (Some(time), _) => Amount::Time(time),
@@ -51,9 +49,9 @@ impl FromQuery for Cpu {
         Ok(Self { amount, place })
     }
 
-    fn describe(limits: &Limits) -> Vec<Documented> {
-        let iterations = whole(iterations_within(limits.cpu), FLAG);
-        let time = milliseconds(limits.cpu, FLAG);
+    fn describe(config: &Config) -> Vec<Documented> {
+        let iterations = whole(config.max_cpu.map(iterations_within));
+        let time = milliseconds(config.max_cpu);
         vec![
             iterations.documented("iterations", "how much it computes, exactly", Some(DEFAULT_ITERATIONS)),
             time.documented("ms", "instead of iterations: until the thread has used so much CPU time", None)

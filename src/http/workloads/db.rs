@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 
+use crate::config::Config;
 use crate::http::answer::{Answer, schema};
 use crate::http::error::Refusal;
 use crate::http::openapi::describing::{ALWAYS, measured, unread, workload};
@@ -13,19 +14,16 @@ use crate::http::openapi::parameter::{Documented, words};
 use crate::http::query::{FromQuery, Params, duration, whole};
 use crate::http::route::Description;
 use crate::http::stack::record::Exchange;
-use crate::http::target::{Limits, Target};
+use crate::http::target::Target;
 use crate::work::Done;
 use crate::work::cpu::Place;
 use crate::work::database::{Kind, Queried, Query, Trouble};
-
-/// What sets how many rows there are.
-const FLAG: &str = "--db-rows";
 
 /// What it is.
 pub const DESCRIPTION: Description = Description {
     offers: &[("/db?query=point", "asks a database, if there is one (--db); query=range or another")],
     describe: |spot| {
-        workload::<Query>("Asks the database", spot.limits)
+        workload::<Query>("Asks the database", spot.config)
             .more(&format!(
                 "404 where the run has none (--db), 400 for pipeline=on without a server. {}",
                 unread(spot.method)
@@ -71,9 +69,9 @@ fn unanswered(trouble: &Trouble) -> Refusal {
 impl FromQuery for Query {
     const NAMES: &'static [&'static str] = &Self::NAMES;
 
-    fn from_query(query: &crate::http::query::Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
+    fn from_query(query: &crate::http::query::Query<'_>, config: &Config) -> Result<Self, Refusal> {
         let [kind, rows, indexed, think, place, pipelined] = Self::NAMES;
-        let most = whole(limits.db_rows, FLAG);
+        let most = whole(config.db_rows);
         let kind = query.one_of(kind, &Self::kinds())?.unwrap_or_default();
         // The default is held to the limit too.
         let rows = query.ranged(rows, &most)?.map_or_else(|| most.check(rows, kind.default_rows()), Ok)?;
@@ -81,7 +79,7 @@ impl FromQuery for Query {
             kind,
             rows,
             indexed: query.one_of(indexed, &Self::INDEXED)?.unwrap_or(true),
-            think: query.ranged(think, &duration(limits.delay, "--max-delay"))?.unwrap_or(Duration::ZERO),
+            think: query.ranged(think, &duration(config.max_delay))?.unwrap_or(Duration::ZERO),
             place: query.one_of(place, &Self::places())?.unwrap_or(Place::Loop),
             pipelined: query.one_of(pipelined, &Self::PIPELINED)?.unwrap_or(false),
         };
@@ -91,14 +89,14 @@ impl FromQuery for Query {
         }
     }
 
-    fn describe(limits: &Limits) -> Vec<Documented> {
+    fn describe(config: &Config) -> Vec<Documented> {
         let [kind, rows, indexed, think, place, pipelined] = Self::NAMES;
-        let thinking = duration(limits.delay, "--max-delay");
+        let thinking = duration(config.max_delay);
         let about =
             "how many rows it looks at, adds or changes; 100 of range and aggregate, 1 of the others unless given";
         vec![
             Documented::new(kind, "what is asked", words(&Self::kinds())).or(Kind::default().name()),
-            whole(limits.db_rows, FLAG).documented(rows, about, None).such_as("1"),
+            whole(config.db_rows).documented(rows, about, None).such_as("1"),
             Documented::new(indexed, "whether the rows are found by an index", words(&Self::INDEXED))
                 .or(Self::INDEXED[0].0),
             thinking.documented(think, "for how long the connection is held besides", Some(Duration::ZERO)),

@@ -1,5 +1,6 @@
 //! `/delay/{d}`, by any method: waits, as httpbin users expect.
 
+use crate::config::Config;
 use crate::http::answer::{Answer, schema};
 use crate::http::error::Refusal;
 use crate::http::openapi::describing::{ANY_METHOD, measured, workload};
@@ -8,7 +9,6 @@ use crate::http::openapi::parameter::Documented;
 use crate::http::query::{FromQuery, Params, Query, seconds};
 use crate::http::route::Description;
 use crate::http::stack::record::Exchange;
-use crate::http::target::Limits;
 use crate::work::io::{Io, Mode, Waited};
 use crate::work::{Done, Work};
 
@@ -16,7 +16,7 @@ use crate::work::{Done, Work};
 pub const DESCRIPTION: Description = Description {
     offers: &[("/delay/0.5", "waits; a plain number is seconds; any method")],
     describe: |spot| {
-        workload::<Delay>("Waits, as httpbin users expect", spot.limits)
+        workload::<Delay>("Waits, as httpbin users expect", spot.config)
             .response("200", measured("What was waited", JSON, schema(&Done::Io(Waited::default()))))
             .refuses(ANY_METHOD)
     },
@@ -34,12 +34,12 @@ impl FromQuery for Delay {
     const NAMES: &'static [&'static str] = &[];
     const IN_PATH: Option<&'static str> = Some("d");
 
-    fn from_query(query: &Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
-        let delay = query.ranged("d", &seconds(limits.delay, "--max-delay"))?.unwrap_or_default();
+    fn from_query(query: &Query<'_>, config: &Config) -> Result<Self, Refusal> {
+        let delay = query.ranged("d", &seconds(config.max_delay))?.unwrap_or_default();
         Ok(Self(Io { delay, mode: Mode::Async }))
     }
 
-    fn describe(limits: &Limits) -> Vec<Documented> {
-        vec![seconds(limits.delay, "--max-delay").documented("d", "how long it waits", None).such_as("0.5")]
+    fn describe(config: &Config) -> Vec<Documented> {
+        vec![seconds(config.max_delay).documented("d", "how long it waits", None).such_as("0.5")]
     }
 }

@@ -16,6 +16,7 @@ use utoipa::openapi::{ObjectBuilder, Type};
 
 use super::bytes::{SEEDS, seed};
 use super::io::Wait;
+use crate::config::Config;
 use crate::http::answer::Spent;
 use crate::http::error::Refusal;
 use crate::http::openapi::describing::{any_status, workload};
@@ -25,7 +26,7 @@ use crate::http::query::{FromQuery, Params, Query, Range, seconds, size};
 use crate::http::response::BINARY;
 use crate::http::route::Description;
 use crate::http::stack::record::Exchange;
-use crate::http::target::{Limits, Target};
+use crate::http::target::Target;
 use crate::profile::is_bodiless;
 use crate::sys::clock;
 use crate::work::drip::Drip;
@@ -44,7 +45,7 @@ const DEFAULT_BYTES: u64 = 10;
 /// What it is.
 pub const DESCRIPTION: Description = Description {
     offers: &[("/drip?duration=1&numbytes=5", "bytes one by one; delay=, code=, seed=")],
-    describe: |spot| any_status(workload::<Asked>("Bytes one by one", spot.limits), BYTES, &string()),
+    describe: |spot| any_status(workload::<Asked>("Bytes one by one", spot.config), BYTES, &string()),
 };
 
 /// Bytes one by one: `duration=`, `numbytes=`, `delay=` before the head, `code=`, `seed=`.
@@ -121,12 +122,12 @@ impl http_body::Body for Dripping {
 impl FromQuery for Asked {
     const NAMES: &'static [&'static str] = &["duration", "numbytes", "delay", "code", "seed"];
 
-    fn from_query(query: &Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
-        let time = seconds(limits.delay, "--max-delay");
-        let size = size(limits);
+    fn from_query(query: &Query<'_>, config: &Config) -> Result<Self, Refusal> {
+        let time = seconds(config.max_delay);
+        let size = size(config);
         let duration = query.ranged("duration", &time)?;
         let number = query.ranged("numbytes", &size)?;
-        let delay = delay(query, &time, limits)?;
+        let delay = delay(query, &time, config)?;
         let seed = query.between("seed", SEEDS)?.unwrap_or(DEFAULT_SEED);
         // The defaults are held to the limits too.
         let duration = duration.map_or_else(|| time.check("duration", DEFAULT_DURATION), Ok)?;
@@ -134,9 +135,9 @@ impl FromQuery for Asked {
         Ok(Self { delay, code: code(query)?, drip: Drip { bytes: number, duration }, seed })
     }
 
-    fn describe(limits: &Limits) -> Vec<Documented> {
-        let time = seconds(limits.delay, "--max-delay");
-        let size = size(limits);
+    fn describe(config: &Config) -> Vec<Documented> {
+        let time = seconds(config.max_delay);
+        let size = size(config);
         let codes = ObjectBuilder::new().schema_type(Type::Integer);
         let drips = |code: &u16| StatusCode::from_u16(*code).is_ok_and(|code| !is_bodiless(code));
         let codes = codes.enum_values(Some(CODES.filter_map(|code| u16::try_from(code).ok()).filter(drips)));
@@ -151,10 +152,10 @@ impl FromQuery for Asked {
 }
 
 /// A plain number is seconds; all else is the one grammar for delays.
-fn delay(query: &Query<'_>, time: &Range<Duration>, limits: &Limits) -> Result<Wait, Refusal> {
+fn delay(query: &Query<'_>, time: &Range<Duration>, config: &Config) -> Result<Wait, Refusal> {
     const NAME: &str = "delay";
     if query.get(NAME).is_some_and(|text| text.contains([':', ',', '('])) {
-        return Ok(query.delay(NAME, limits)?.map_or(Wait::Always(Duration::ZERO), Wait::from));
+        return Ok(query.delay(NAME, config)?.map_or(Wait::Always(Duration::ZERO), Wait::from));
     }
     Ok(Wait::Always(query.ranged(NAME, time)?.unwrap_or_default()))
 }

@@ -28,8 +28,8 @@ pub const HARMLESS: [(HeaderName, HeaderValue); 2] = [
 pub const DESCRIPTION: Description = Description {
     offers: &[("/echo", "gives a body back; any method; POST or PUT /upload counts and checks one")],
     describe: |spot| {
-        workload::<Nothing>("Gives a body back, with its type", spot.limits)
-            .reads_up_to(spot.limits.body)
+        workload::<Nothing>("Gives a body back, with its type", spot.config)
+            .reads_up_to(spot.config.max_body.most.0)
             .response("200", measured("The body", "*/*", string()))
             .refuses(ANY_METHOD)
     },

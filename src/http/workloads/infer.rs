@@ -5,6 +5,7 @@ mod picture;
 use axum::extract::State;
 use axum::http::StatusCode;
 
+use crate::config::Config;
 use crate::http::answer::{Answer, schema};
 use crate::http::error::Refusal;
 use crate::http::openapi::describing::{ALWAYS, measured, workload};
@@ -13,8 +14,7 @@ use crate::http::openapi::parameter::{Documented, whole, words};
 use crate::http::query::{FromQuery, Params, Query, duration};
 use crate::http::route::Description;
 use crate::http::stack::record::Exchange;
-use crate::http::target::{Limits, Target};
-use crate::units::Bytes;
+use crate::http::target::Target;
 use crate::work::Done;
 use crate::work::cpu::Place;
 use crate::work::inference::{Ask, Batch, Classified, Failure, Trouble};
@@ -24,17 +24,22 @@ pub use picture::Sent;
 pub const DESCRIPTION: Description = Description {
     offers: &[],
     describe: |spot| {
-        let most = Bytes(spot.limits.body);
-        workload::<Ask>("Says which country's flag is in a picture, or what the model of --model tells apart", spot.limits)
-            .more(&format!(
-                "PNG or JPEG, as the body or as the first file of a form (multipart/form-data), up to {most} (--max-body) and \
-                 {} pixels (--max-pixels).",
-                spot.limits.pixels
-            ))
-            .reads_bytes()
-            .response("200", measured("What is in it", JSON, schema(&Done::Inference(Box::default()))))
-            .refuses(ALWAYS)
-            .refuses(&[415])
+        let most = spot.config.max_body.most;
+        workload::<Ask>(
+            "Says which country's flag is in a picture, or what the model of --model tells apart",
+            spot.config,
+        )
+        .more(&format!(
+            "PNG or JPEG, as the body or as the first file of a form (multipart/form-data), up to {most} ({}) and \
+                 {} pixels ({}).",
+            spot.config.max_body.flag(),
+            spot.config.max_pixels.most,
+            spot.config.max_pixels.flag()
+        ))
+        .reads_bytes()
+        .response("200", measured("What is in it", JSON, schema(&Done::Inference(Box::default()))))
+        .refuses(ALWAYS)
+        .refuses(&[415])
     },
 };
 
@@ -57,7 +62,7 @@ pub async fn run(target: &Target, ask: Ask, sent: Sent, exchange: &Exchange) -> 
     let (encoded, _share) = sent.read(target).await?;
     let io_ns = exchange.service_ns().saturating_sub(begun_ns);
     let classified = target.inference.run(ask, encoded, &target.memory).await;
-    let classified = classified.map_err(|failure| refused(&failure, &target.limits))?;
+    let classified = classified.map_err(|failure| refused(&failure, &target.config))?;
     if let Some(is_kept) = classified.kept {
         target.looked_in_cache(is_kept);
     }
@@ -65,13 +70,13 @@ pub async fn run(target: &Target, ask: Ask, sent: Sent, exchange: &Exchange) -> 
 }
 
 /// The answer to a picture that can't be classified.
-fn refused(failure: &Failure, limits: &Limits) -> Refusal {
+fn refused(failure: &Failure, config: &Config) -> Refusal {
     let status = match failure {
         Failure::Picture(Trouble::Unknown) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         Failure::Picture(Trouble::TooManyPixels { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
         Failure::Picture(Trouble::Empty | Trouble::Broken { .. }) | Failure::Model(_) => StatusCode::BAD_REQUEST,
         Failure::Network(_) => StatusCode::INTERNAL_SERVER_ERROR,
-        Failure::Memory(reason) => return super::mem::unavailable(reason, limits),
+        Failure::Memory(reason) => return super::mem::unavailable(reason, config),
     };
     Refusal::new(status, failure.to_string())
 }
@@ -79,11 +84,11 @@ fn refused(failure: &Failure, limits: &Limits) -> Refusal {
 impl FromQuery for Ask {
     const NAMES: &'static [&'static str] = &Self::NAMES;
 
-    fn from_query(query: &Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
+    fn from_query(query: &Query<'_>, config: &Config) -> Result<Self, Refusal> {
         let [place, quantised, cached, batch, delay] = Self::NAMES;
         let most = query.between(batch, 1..=Batch::MOST)?.unwrap_or(Batch::DEFAULT.most);
-        let delays = duration(limits.delay, "--max-delay");
-        let delay = query.ranged(delay, &delays)?.unwrap_or(Batch::DEFAULT.delay.min(limits.delay));
+        let delays = duration(config.max_delay);
+        let delay = query.ranged(delay, &delays)?.unwrap_or(Batch::DEFAULT.delay.min(config.max_delay.most));
         Ok(Self {
             place: query.one_of(place, &Self::places())?.unwrap_or(Place::Loop),
             quantised: query.one_of(quantised, &Self::SWITCHED)?.unwrap_or_default(),
@@ -92,10 +97,10 @@ impl FromQuery for Ask {
         })
     }
 
-    fn describe(limits: &Limits) -> Vec<Documented> {
+    fn describe(config: &Config) -> Vec<Documented> {
         let [place, quantised, cached, batch, delay] = Self::NAMES;
         let switched = || words(&Self::SWITCHED);
-        let delays = duration(limits.delay, "--max-delay");
+        let delays = duration(config.max_delay);
         vec![
             Documented::new(place, "the worker's loop, or a thread of its pool", words(&Self::places()))
                 .or(Place::ALL[0].name()),
@@ -112,7 +117,7 @@ impl FromQuery for Ask {
             delays.documented(
                 delay,
                 "how long a picture waits for others of its batch, at most",
-                Some(Batch::DEFAULT.delay.min(limits.delay)),
+                Some(Batch::DEFAULT.delay.min(config.max_delay.most)),
             ),
         ]
     }

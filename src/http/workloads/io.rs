@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::extract::State;
 
+use crate::config::Config;
 use crate::delay::Delay;
 use crate::http::answer::{Answer, schema};
 use crate::http::error::Refusal;
@@ -14,7 +15,7 @@ use crate::http::query::modifiers::Draw;
 use crate::http::query::{FromQuery, Params, Query, milliseconds};
 use crate::http::route::Description;
 use crate::http::stack::record::Exchange;
-use crate::http::target::{Limits, Target};
+use crate::http::target::Target;
 use crate::work::io::{Io, Mode, Waited};
 use crate::work::{Done, Work};
 
@@ -31,7 +32,7 @@ pub const DESCRIPTION: Description = Description {
         ),
     ],
     describe: |spot| {
-        workload::<Asked>("Waits without CPU; ms or delay", spot.limits)
+        workload::<Asked>("Waits without CPU; ms or delay", spot.config)
             .more(unread(spot.method))
             .response("200", measured("What was waited", JSON, schema(&Done::Io(Waited::default()))))
             .refuses(ALWAYS)
@@ -78,11 +79,11 @@ impl From<Delay> for Wait {
 impl FromQuery for Asked {
     const NAMES: &'static [&'static str] = &["ms", "delay", "mode"];
 
-    fn from_query(query: &Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
-        let milliseconds = milliseconds(limits.delay, "--max-delay");
+    fn from_query(query: &Query<'_>, config: &Config) -> Result<Self, Refusal> {
+        let milliseconds = milliseconds(config.max_delay);
         query.not_both("ms", "delay")?;
         let named = query.ranged("ms", &milliseconds)?;
-        let delay = query.delay("delay", limits)?;
+        let delay = query.delay("delay", config)?;
         let mode = query.one_of("mode", &modes())?.unwrap_or(Mode::Async);
         let is_default = named.is_none() && delay.as_ref().is_none_or(|delay| !delay.is_for_all());
         if is_default {
@@ -96,12 +97,12 @@ impl FromQuery for Asked {
         Ok(Self { wait, mode })
     }
 
-    fn describe(limits: &Limits) -> Vec<Documented> {
-        let milliseconds = milliseconds(limits.delay, "--max-delay");
+    fn describe(config: &Config) -> Vec<Documented> {
+        let milliseconds = milliseconds(config.max_delay);
         let mode = "what waits: the request alone, the worker, or a thread of its pool";
         vec![
             milliseconds.documented("ms", "how long it waits", Some(DEFAULT_DELAY)),
-            Documented::delay("delay", "instead of ms; requests that it leaves out wait the default", limits),
+            Documented::delay("delay", "instead of ms; requests that it leaves out wait the default", config),
             Documented::new("mode", mode, words(&modes())).or(Mode::Async.name()),
         ]
     }

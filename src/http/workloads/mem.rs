@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::StatusCode;
 
+use crate::config::Config;
 use crate::http::answer::{Answer, schema};
 use crate::http::error::Refusal;
 use crate::http::openapi::describing::{ALWAYS, measured, unread, workload};
@@ -13,7 +14,7 @@ use crate::http::openapi::parameter::Documented;
 use crate::http::query::{FromQuery, Params, Query, bytes, milliseconds};
 use crate::http::route::Description;
 use crate::http::stack::record::Exchange;
-use crate::http::target::{Limits, Target};
+use crate::http::target::Target;
 use crate::work::Done;
 use crate::work::memory::{Held, Hold, Unavailable};
 
@@ -27,7 +28,7 @@ const DEFAULT_TIME: Duration = Duration::from_millis(100);
 pub const DESCRIPTION: Description = Description {
     offers: &[("/mem?bytes=10MiB&ms=100", "takes memory, holds it, gives it back")],
     describe: |spot| {
-        workload::<Hold>("Takes memory, touches it, holds it, gives it back", spot.limits)
+        workload::<Hold>("Takes memory, touches it, holds it, gives it back", spot.config)
             .more(unread(spot.method))
             .response("200", measured("What was held", JSON, schema(&Done::Memory(Held::default()))))
             .refuses(ALWAYS)
@@ -41,21 +42,21 @@ pub async fn mem(
     exchange: Exchange,
 ) -> Result<Answer, Refusal> {
     let done = hold.run(&target.memory).await.map(Done::Memory);
-    Ok(Answer { done: done.map_err(|reason| unavailable(&reason, &target.limits))?, exchange })
+    Ok(Answer { done: done.map_err(|reason| unavailable(&reason, &target.config))?, exchange })
 }
 
 /// The answer to a request for memory that there isn't: 503.
-pub fn unavailable(reason: &Unavailable, limits: &Limits) -> Refusal {
-    let sentence = format!("{reason}; --max-mem {} is for all of them", limits.memory);
+pub fn unavailable(reason: &Unavailable, config: &Config) -> Refusal {
+    let sentence = format!("{reason}; {} is for all of them", config.max_mem);
     Refusal::new(StatusCode::SERVICE_UNAVAILABLE, sentence)
 }
 
 impl FromQuery for Hold {
     const NAMES: &'static [&'static str] = &["bytes", "ms"];
 
-    fn from_query(query: &Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
-        let memory = bytes(limits.memory, "--max-mem");
-        let time = milliseconds(limits.delay, "--max-delay");
+    fn from_query(query: &Query<'_>, config: &Config) -> Result<Self, Refusal> {
+        let memory = bytes(config.max_mem);
+        let time = milliseconds(config.max_delay);
         let named = (query.ranged("bytes", &memory)?, query.ranged("ms", &time)?);
         // The defaults are held to the limits too.
         let bytes = named.0.map_or_else(|| memory.check("bytes", DEFAULT_BYTES), Ok)?;
@@ -63,9 +64,9 @@ impl FromQuery for Hold {
         Ok(Self { bytes, time })
     }
 
-    fn describe(limits: &Limits) -> Vec<Documented> {
-        let memory = bytes(limits.memory, "--max-mem");
-        let time = milliseconds(limits.delay, "--max-delay");
+    fn describe(config: &Config) -> Vec<Documented> {
+        let memory = bytes(config.max_mem);
+        let time = milliseconds(config.max_delay);
         vec![
             memory.documented("bytes", "how much is taken and touched", Some(DEFAULT_BYTES)),
             time.documented("ms", "how long it is held", Some(DEFAULT_TIME)),

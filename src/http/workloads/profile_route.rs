@@ -171,7 +171,7 @@ async fn run(
         }
         Step::Mem(hold) => {
             let done = hold.run(&target.memory).await.map(Done::Memory);
-            done.map(Some).map_err(|reason| unavailable(&reason, &target.limits))
+            done.map(Some).map_err(|reason| unavailable(&reason, &target.config))
         }
         Step::Db(query) => db::run(target, *query, index()).await.map(Some),
         Step::RateLimit { limit, scope } => take_token(*limit, *scope, target, exchange).map(|()| None),

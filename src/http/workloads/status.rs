@@ -6,6 +6,7 @@ use axum::response::Response;
 use bytes::Bytes;
 use utoipa::openapi::{ObjectBuilder, Type};
 
+use crate::config::Config;
 use crate::http::answer::Spent;
 use crate::http::error::Refusal;
 use crate::http::openapi::describing::{any_status, stamped, workload};
@@ -16,7 +17,7 @@ use crate::http::query::{self, FromQuery, Params, Query, millionths};
 use crate::http::response::required_headers;
 use crate::http::route::Description;
 use crate::http::stack::record::Exchange;
-use crate::http::target::{Limits, Target};
+use crate::http::target::Target;
 use crate::partition::{Partition, Spacing};
 use crate::profile::is_bodiless;
 use crate::units::Rate;
@@ -58,7 +59,7 @@ pub const DESCRIPTION: Description = Description {
     describe: |spot| {
         let number = ObjectBuilder::new().schema_type(Type::Integer);
         let said = ObjectBuilder::new().property("status", number).required("status");
-        let described = workload::<Codes>("A status, or several by weight", spot.limits);
+        let described = workload::<Codes>("A status, or several by weight", spot.config);
         let described = any_status(described, JSON, &said.into());
         ["204", "205", "304"]
             .into_iter()
@@ -127,7 +128,7 @@ impl FromQuery for Codes {
     const NAMES: &'static [&'static str] = &[];
     const IN_PATH: Option<&'static str> = Some("codes");
 
-    fn from_query(query: &Query<'_>, _: &Limits) -> Result<Self, Refusal> {
+    fn from_query(query: &Query<'_>, _: &Config) -> Result<Self, Refusal> {
         let text = query.get("codes").unwrap_or("");
         // Most ask for one, which needs no list.
         if let Some(code) = query::status(text) {
@@ -144,7 +145,7 @@ impl FromQuery for Codes {
         Ok(Self::of(codes))
     }
 
-    fn describe(_: &Limits) -> Vec<Documented> {
+    fn describe(_: &Config) -> Vec<Documented> {
         // A weight of 0 is taken too, beside one that is above; no pattern of a bearable length says so.
         const ITEM: &str = "[2-5][0-9]{2}(?::[1-9][0-9]{0,8}(?:\\.[0-9]{1,6})?)?";
         let pattern = format!("^{ITEM}(?:,{ITEM}){{0,{}}}$", MOST - 1);

@@ -11,6 +11,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body::Frame;
 
+use crate::config::Config;
 use crate::http::answer::Spent;
 use crate::http::error::Refusal;
 use crate::http::openapi::describing::{ALWAYS, measured, workload};
@@ -20,7 +21,6 @@ use crate::http::query::{FromQuery, Params, Query};
 use crate::http::response::BINARY;
 use crate::http::route::Description;
 use crate::http::stack::record::Exchange;
-use crate::http::target::Limits;
 use crate::work::payload::{self, Payload};
 
 /// The size of a chunk that nobody has asked for.
@@ -35,7 +35,7 @@ const CHUNKS: RangeInclusive<u64> = 1..=MOST;
 pub const DESCRIPTION: Description = Description {
     offers: &[],
     describe: |spot| {
-        workload::<Chunked>("The same bytes, chunked", spot.limits)
+        workload::<Chunked>("The same bytes, chunked", spot.config)
             .response("200", measured("The bytes", BYTES, string()))
             .refuses(ALWAYS)
     },
@@ -64,14 +64,14 @@ impl FromQuery for Chunked {
     const NAMES: &'static [&'static str] = &["chunk", "seed"];
     const IN_PATH: Option<&'static str> = Payload::IN_PATH;
 
-    fn from_query(query: &Query<'_>, limits: &Limits) -> Result<Self, Refusal> {
+    fn from_query(query: &Query<'_>, config: &Config) -> Result<Self, Refusal> {
         let chunk = query.between("chunk", CHUNKS)?.unwrap_or(CHUNK);
-        let payload = Payload::from_query(query, limits)?;
+        let payload = Payload::from_query(query, config)?;
         Ok(Self(payload.in_slices(usize::try_from(chunk).unwrap_or(usize::MAX))))
     }
 
-    fn describe(limits: &Limits) -> Vec<Documented> {
+    fn describe(config: &Config) -> Vec<Documented> {
         let chunk = Documented::new("chunk", "how many bytes a chunk has", whole(CHUNKS)).or(CHUNK);
-        Payload::describe(limits).into_iter().chain([chunk]).collect()
+        Payload::describe(config).into_iter().chain([chunk]).collect()
     }
 }

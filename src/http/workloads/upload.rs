@@ -16,8 +16,8 @@ use crate::work::upload::{Reading, Uploaded};
 pub const DESCRIPTION: Description = Description {
     offers: &[],
     describe: |spot| {
-        workload::<Nothing>("Reads a body: its length, checksum, first and last byte", spot.limits)
-            .reads_up_to(spot.limits.body)
+        workload::<Nothing>("Reads a body: its length, checksum, first and last byte", spot.config)
+            .reads_up_to(spot.config.max_body.most.0)
             .response("200", measured("What was read", JSON, schema(&Done::Upload(Uploaded::default()))))
             .refuses(ALWAYS)
     },

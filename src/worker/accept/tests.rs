@@ -23,7 +23,7 @@ fn connections() -> (Arc<Connections>, impl Fn() -> u64) {
     let config = Config::of(&[]);
     let target = Target::new(&config, Addresses::default(), Arc::clone(&seat), None, Inference::default());
     let routes = Arc::new(Routes::new(routes(&Profile::default()), &target));
-    let connections = Connections::new(seat, target, routes, 100, None, Gauge::default());
+    let connections = Connections::new(seat, target, routes, Gauge::default());
     (Arc::new(connections), move || board.slots()[0].seat(0).counters().read().accepts)
 }
 

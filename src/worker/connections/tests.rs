@@ -141,10 +141,10 @@ impl Served {
 
 async fn serve_all(listener: OwnedFd, seat: SeatWriter, mut stop: oneshot::Receiver<()>) {
     let seat = Arc::new(seat);
-    let config = Config::of(&[]);
+    let config = Config::of(&[("max-connections", "100"), ("keep-alive-timeout", "0")]);
     let target = Target::new(&config, Addresses::default(), Arc::clone(&seat), None, Inference::default());
     let routes = Arc::new(Routes::new(table(), &target));
-    let connections = Connections::new(seat, target, routes, 100, None, Gauge::default());
+    let connections = Connections::new(seat, target, routes, Gauge::default());
     let listener = Watched::new(listener).unwrap();
     loop {
         let mut ready = tokio::select! {

@@ -109,7 +109,7 @@ struct Collected<'a> {
 
 impl<'a> Collected<'a> {
     fn new(target: &'a Target) -> Result<Self, Refusal> {
-        let share = target.memory.share(0).map_err(|reason| unavailable(&reason, &target.limits))?;
+        let share = target.memory.share(0).map_err(|reason| unavailable(&reason, &target.config))?;
         Ok(Self { target, bytes: BytesMut::new(), share })
     }
 
@@ -120,7 +120,7 @@ impl<'a> Collected<'a> {
             self.bytes.reserve(piece.len().max(self.bytes.len()));
         }
         let more = self.bytes.capacity().saturating_sub(before) as u64;
-        self.share.grow(more, &self.target.memory).map_err(|reason| unavailable(&reason, &self.target.limits))?;
+        self.share.grow(more, &self.target.memory).map_err(|reason| unavailable(&reason, &self.target.config))?;
         self.bytes.extend_from_slice(piece);
         Ok(())
     }
