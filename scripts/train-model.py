@@ -12,7 +12,7 @@
 #     "tqdm==4.70.1",
 # ]
 # ///
-"""Trains the network that tells flags apart, and writes two ONNX files, their labels, and the test pictures.
+"""Trains the network that tells flags apart, and writes three ONNX files, their labels, and the test pictures.
 
     python3 -m venv venv && venv/bin/pip install --upgrade pip
     venv/bin/pip install --requirements-from-script scripts/train-model.py
@@ -40,6 +40,7 @@ from tqdm import tqdm
 from flags import network, pictures
 from flags.halved import halved
 from flags.quantised import quantised
+from flags.rows import in_rows
 
 # Pictures of one seed are never those of another.
 TRAINING, HELD_OUT, TESTS, CALIBRATION = 1, 2, 3, 4
@@ -175,7 +176,7 @@ def write(cache):
     model = network.as_onnx(*load(cache), f"Country flags, drawn from {pictures.PACKAGE}: see src/work/inference/model/README.md")
     calibration = [as_input(pixels) for pixels, _ in batches(cache, CALIBRATION, CALIBRATION_COUNT, 100)]
     models = {"flags.onnx": halved(model), "flags-int8.onnx": halved(quantised(model, calibration))}
-    for name, written in models.items():
+    for name, written in (models | {"flags-rows.onnx": halved(in_rows(model))}).items():
         onnx.save(written, MODEL / name)
 
     drawn = list(tqdm(batches(cache, HELD_OUT, HELD_OUT_COUNT, 100), total=HELD_OUT_COUNT // 100, unit="batch"))

@@ -297,6 +297,20 @@ fn a_model_of_one_s_own_says_its_shapes_and_labels() {
     assert!(code == Some(2) && errors.contains("image-inference: quantised=on takes one picture"), "{errors}");
 }
 
+/// What the program runs is another form of the model that was trained (`scripts/flags/rows.py`): sums are rounded otherwise.
+#[test]
+fn the_model_in_rows_says_what_the_trained_one_says() {
+    let flags = model().join("flags.onnx");
+    let targets = [&[][..], &["--model", flags.to_str().unwrap()]]
+        .map(|given| Target::start(&[&["--mode", "single"], given].concat()));
+    let mut clients = targets.each_ref().map(Target::connect);
+    for (label, picture) in pictures().into_iter().step_by(10) {
+        let [rows, trained] = clients.each_mut().map(|client| post(client, "/infer", "", &picture).json());
+        let difference = rows["score"].as_f64().unwrap() - trained["score"].as_f64().unwrap();
+        assert!(rows["class"] == trained["class"] && difference.abs() < 1e-4, "{label}: {rows} {trained}");
+    }
+}
+
 /// Changes a text of the file to another of the same length.
 fn changed(from: &[u8], to: &[u8]) -> Vec<u8> {
     assert_eq!(from.len(), to.len());

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use super::network::{Input, Network, PLANES, Ran, Rten, Thread};
 use super::{Guess, NAMED};
 
-/// The model that is a part of the program: country flags.
-const FLAGS: &[u8] = include_bytes!("model/flags.onnx");
+/// The model that is a part of the program, country flags, in the form that rten computes soonest.
+const FLAGS: &[u8] = include_bytes!("model/flags-rows.onnx");
 
 /// The same, in whole numbers of 8 bits.
 const FLAGS_QUANTISED: &[u8] = include_bytes!("model/flags-int8.onnx");

@@ -101,9 +101,9 @@ macro_rules! operators {
 
 // Each is a part of the program: all that rten has would be 2 MB more.
 operators! {
-    Add AveragePool BatchNormalization Cast Clip Concat Conv ConvInteger DequantizeLinear Div DynamicQuantizeLinear Flatten
-    Gemm GlobalAveragePool HardSigmoid HardSwish Identity LeakyRelu MatMul MatMulInteger MaxPool Mul Pad QuantizeLinear
-    ReduceMean Relu Reshape Sigmoid Softmax Squeeze Sub Tanh Transpose Unsqueeze
+    Add AveragePool BatchNormalization Cast Clip Concat Conv ConvInteger DequantizeLinear Div DynamicQuantizeLinear
+    Flatten Gather Gemm GlobalAveragePool HardSigmoid HardSwish Identity LeakyRelu MatMul MatMulInteger MaxPool Mul
+    Pad QuantizeLinear ReduceMean Relu Reshape Sigmoid Softmax Squeeze Sub Tanh Transpose Unsqueeze
 }
 
 /// Largest width and height that a model may take.
@@ -111,7 +111,8 @@ const SIDE: usize = 1_024;
 
 impl Network for Rten {
     fn load(bytes: Vec<u8>, thread: &Thread) -> Result<Self, String> {
-        let model = ModelOptions::with_ops(registry()).load(bytes).map_err(|error| unreadable(&error))?;
+        let mut options = ModelOptions::with_ops(registry());
+        let model = options.prepack_weights(true).load(bytes).map_err(|error| unreadable(&error))?;
         let (input, shapes) = shapes(&model)?;
         let pool = Arc::new(ThreadPool::with_num_threads(1));
         let (name, entering) = (format!("w{}-model", thread.slot), Arc::clone(&thread.group));
