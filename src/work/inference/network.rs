@@ -111,8 +111,8 @@ const SIDE: usize = 1_024;
 
 impl Network for Rten {
     fn load(bytes: Vec<u8>, thread: &Thread) -> Result<Self, String> {
-        let mut options = ModelOptions::with_ops(registry());
-        let model = options.prepack_weights(true).load(bytes).map_err(|error| unreadable(&error))?;
+        // Weights that are packed beforehand would spare 3 % of a run, and take 0.85 MB more of each worker.
+        let model = ModelOptions::with_ops(registry()).load(bytes).map_err(|error| unreadable(&error))?;
         let (input, shapes) = shapes(&model)?;
         let pool = Arc::new(ThreadPool::with_num_threads(1));
         let (name, entering) = (format!("w{}-model", thread.slot), Arc::clone(&thread.group));
