@@ -1,7 +1,7 @@
 """The same network as products of matrices, the form that rten computes soonest.
 
-At every Conv, rten packs what the kernel looks at value by value. At a MatMul it takes values as they lie. So a place is a row here, its channels side by side, and what a convolution looks at is
-gathered, place by place, into a row for each place that it computes.
+At every Conv, rten packs what the kernel looks at value by value. At a MatMul it takes values as they lie. So a place is a row here,
+its channels side by side, and what a convolution looks at is gathered, place by place, into a row for each place that it computes.
 """
 
 import numpy as np
