@@ -72,16 +72,14 @@ fn pwr_is_a_stop() {
 #[test]
 fn xcpu_drains_however_often_it_comes() {
     let target = Target::start(&["--mode", "single"]);
-    let mut client = target.connect();
-    client.send("GET /io?ms=700 HTTP/1.1\r\nHost: target\r\n\r\n").unwrap();
-    wait_for("a request in flight", || (target.total("in_flight") == 1).then_some(()));
+    let mut client = target.begin_upload();
     target.signal(Signal::XCPU);
     target.drains();
     for _ in 0..20 {
         send(target.pid(), Signal::XCPU);
         wait_for("another look", || is_taken(target.pid(), Signal::XCPU).then_some(()));
     }
-    assert_eq!(client.receive().unwrap().status, 200);
+    assert_eq!(client.end_upload().unwrap().status, 200);
     let left = target.wait();
     assert_eq!((left.code, left.done("lost")), (Some(0), 0), "{}", left.errors);
 }

@@ -15,16 +15,15 @@ use crate::support::wait_for;
 fn int_and_term_at_once_drain() {
     for mode in MODES {
         let target = Target::start(mode);
-        let mut client = target.connect();
-        client.send("GET /io?ms=500 HTTP/1.1\r\nHost: target\r\n\r\n").unwrap();
-        wait_for("a request in flight", || (target.total("in_flight") == 1).then_some(()));
+        let mut client = target.begin_upload();
         // Stopped, so that it finds all of them at once, however long it takes to send them.
         target.signal(Signal::STOP);
         for signal in [Signal::INT, Signal::TERM, Signal::QUIT] {
             target.signal(signal);
         }
         target.signal(Signal::CONT);
-        assert_eq!(client.receive().unwrap().status, 200, "{mode:?}");
+        target.listens_no_more();
+        assert_eq!(client.end_upload().unwrap().status, 200, "{mode:?}");
         let left = target.wait();
         assert_eq!((left.code, left.done("requests"), left.done("lost")), (Some(0), 1, 0), "{}", left.errors);
         check_left(&left, &Tally::default().and_answered(1), false);
@@ -54,9 +53,7 @@ fn a_command_that_is_ended_first_is_part_of_the_stop() {
         let target = Target::start(&["--while", "echo $$ > pid; exec sleep 300"]);
         let path = target.directory.path().join("pid");
         let pid: u32 = wait_for("the command", || std::fs::read_to_string(&path).ok()?.trim().parse().ok());
-        let mut client = target.connect();
-        client.send("GET /io?ms=500 HTTP/1.1\r\nHost: target\r\n\r\n").unwrap();
-        wait_for("a request in flight", || (target.total("in_flight") == 1).then_some(()));
+        let mut client = target.begin_upload();
         let ended = Instant::now();
         send(pid, Signal::TERM);
         target.drains();
@@ -65,7 +62,7 @@ fn a_command_that_is_ended_first_is_part_of_the_stop() {
             // The machine was busy: this may have been a second stop.
             continue;
         }
-        assert_eq!(client.receive().unwrap().status, 200);
+        assert_eq!(client.end_upload().unwrap().status, 200);
         let left = target.wait();
         assert_eq!((left.code, left.done("lost")), (Some(128 + Signal::TERM.as_raw()), 0), "{}", left.errors);
         return;

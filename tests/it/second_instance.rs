@@ -42,19 +42,16 @@ fn the_next_one_starts_at_once_whatever_the_last_one_left_in_the_kernel() {
     for mode in MODES {
         let first = Target::start(mode);
         let (address, port) = (first.address().to_owned(), first.port());
-        let mut clients: Vec<_> = (0..8).map(|_| first.connect()).collect();
-        for client in &mut clients {
-            client.send("GET /io?ms=300 HTTP/1.1\r\nHost: target\r\n\r\n").unwrap();
-        }
-        wait_for("all in flight", || (first.stats()["totals"]["in_flight"] == 8).then_some(()));
+        let mut clients: Vec<_> = (0..8).map(|_| first.begin_upload()).collect();
         first.signal(Signal::TERM);
+        first.listens_no_more();
         for client in &mut clients {
-            assert!(client.receive().unwrap().closes(), "{mode:?}");
+            assert!(client.end_upload().unwrap().closes(), "{mode:?}");
             assert_eq!(client.read_to_end().unwrap(), b"", "{mode:?}");
         }
         assert_eq!(first.wait().code, Some(0), "{mode:?}");
         drop(clients);
-        wait_for("connections that the target closed first", || (in_time_wait(port) == 8).then_some(()));
+        wait_for("connections that the target closed first", || (in_time_wait(port) >= 8).then_some(()));
         let second = Target::start(&[mode, &["--listen", &address]].concat());
         assert_eq!((second.address(), second.get("/health").status), (address.as_str(), 200), "{mode:?}");
         assert_eq!(second.end().code, Some(0), "{mode:?}");

@@ -11,7 +11,6 @@ use serde_json::Value;
 use socket2::{Domain, SockAddr, Socket, Type};
 use tempfile::TempDir;
 
-use crate::support::client::Client;
 use crate::support::target::{MODES, Target, command, is_stopped, outcome, run, send};
 use crate::support::wait_for;
 
@@ -32,27 +31,18 @@ impl Place {
     }
 }
 
-/// A request that the target finishes when the test lets it.
-fn begin_upload(target: &Target) -> Client {
-    let mut client = target.connect();
-    client.send("POST /upload HTTP/1.1\r\nHost: target\r\nContent-Length: 2\r\n\r\n1").unwrap();
-    wait_for("a request in flight", || (target.total("in_flight") == 1).then_some(()));
-    client
-}
-
 #[test]
 fn a_successor_that_starts_during_a_drain_stays_reachable() {
     for mode in MODES {
         let directory = TempDir::new().unwrap();
         let place = Place::new(&directory, "q");
         let first = Target::start(&[mode, &["--listen", &place.address]].concat());
-        let mut client = begin_upload(&first);
+        let mut client = first.begin_upload();
         first.signal(Signal::TERM);
         wait_for("the first one to listen no more", || place.is_refused().then_some(()));
         let second = Target::start(&[mode, &["--listen", &place.address]].concat());
         assert_eq!(second.get("/health").status, 200, "{mode:?}");
-        client.send("2").unwrap();
-        assert_eq!(client.receive().unwrap().status, 200, "{mode:?}: the first one finishes what it has");
+        assert_eq!(client.end_upload().unwrap().status, 200, "{mode:?}: the first one finishes what it has");
         drop(client);
         assert_eq!(first.wait().code, Some(0), "{mode:?}");
         assert_eq!(second.get("/health").status, 200, "{mode:?}: the first one has left the second one's file");
@@ -90,7 +80,7 @@ const ENDS: [(&str, End, Option<i32>); 4] = [
 
 /// A request is in flight until the end, so that the second signal finds a target that drains.
 fn end_twice(target: &Target) {
-    let _client = begin_upload(target);
+    let _client = target.begin_upload();
     target.terminate_twice();
 }
 
@@ -114,7 +104,7 @@ fn no_end_leaves_a_socket_file() {
             let directory = TempDir::new().unwrap();
             let (listen, admin) = (Place::new(&directory, "q"), Place::new(&directory, "a"));
             let addresses = ["--listen", &*listen.address, "--admin", &*admin.address];
-            let duration: &[&str] = if what == "--duration" { &["--duration", "300ms"] } else { &[] };
+            let duration: &[&str] = if what == "--duration" { &["--duration", "1s"] } else { &[] };
             let target = Target::start(&[mode, &addresses, duration].concat());
             assert!(listen.path.exists() && admin.path.exists(), "{mode:?} {what}");
             end(&target);

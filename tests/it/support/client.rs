@@ -129,6 +129,12 @@ impl Client {
         self.send([head.as_bytes(), body].concat())
     }
 
+    /// Sends the last byte of an upload that `Target::begin_upload` has started, and receives the answer.
+    pub fn end_upload(&mut self) -> io::Result<Response> {
+        self.send("2")?;
+        self.receive()
+    }
+
     pub fn receive(&mut self) -> io::Result<Response> {
         self.receive_after("GET")
     }

@@ -140,6 +140,21 @@ impl Target {
         Client::connect(&self.ready["admin"]).unwrap()
     }
 
+    /// Starts an upload and holds back its last byte: the request stays in flight until [`Client::end_upload`]. With other
+    /// clients at work, it may not have reached a worker yet.
+    pub fn begin_upload(&self) -> Client {
+        let before = self.total("started");
+        let mut client = self.connect();
+        client.send("POST /upload HTTP/1.1\r\nHost: target\r\nContent-Length: 2\r\n\r\n1").unwrap();
+        wait_for("a request that has begun", || (self.total("started") > before).then_some(()));
+        client
+    }
+
+    /// Waits until connections are refused. From then on every worker knows of the drain: its answers close connections.
+    pub fn listens_no_more(&self) {
+        wait_for("nobody to listen", || Client::connect(self.address()).is_err().then_some(()));
+    }
+
     /// One figure of the totals in `/stats`.
     pub fn total(&self, name: &str) -> u64 {
         let stats = self.stats();
