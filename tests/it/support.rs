@@ -20,14 +20,19 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const PAUSED: Duration = Duration::from_secs(1);
 
 /// Waits until `condition` gives a value; panics with `what` when that takes too long.
-pub fn wait_for<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+pub fn wait_for<T>(what: &str, condition: impl FnMut() -> Option<T>) -> T {
+    wait_at_most(PATIENCE, what, condition)
+}
+
+/// The same with another limit than 20 s. A pause of the machine counts as a second, however long it was.
+pub fn wait_at_most<T>(patience: Duration, what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let mut waited = Duration::ZERO;
     loop {
         let begun = Instant::now();
         if let Some(value) = condition() {
             return value;
         }
-        assert!(waited < PATIENCE, "gave up waiting: {what}");
+        assert!(waited < patience, "gave up waiting: {what}");
         // Not a wait for something to have happened by then, only a pause between two looks.
         std::thread::park_timeout(Duration::from_millis(2));
         waited += begun.elapsed().min(PAUSED);
