@@ -51,11 +51,15 @@ fn garbage_ends_nobody_but_its_worker() {
     more_rows();
     let (supervisor, observer, worker) = (target.pid(), target.observer(), target.worker(0).pid);
     let memory = File::options().read(true).write(true).open(format!("/proc/{worker}/mem")).unwrap();
-    // The beat of the first slot's worker stands behind its counters, and goes on.
-    let before = recent(&memory, slots(worker));
-    let beat = wait_for("a beat", || {
+    // A worker's beat stands behind its counters and changes ten times a second. Both workers' beats have to be seen: the one
+    // at the lower address is the first slot's.
+    let mut before = Vec::new();
+    let beat = wait_for("two beats", || {
         let now = recent(&memory, slots(worker));
-        now.into_iter().find(|(place, time)| before.iter().any(|(at, then)| at == place && then != time))
+        let goes_on = |(place, time): &(usize, u64)| before.iter().any(|(at, then)| at == place && then != time);
+        let beats: Vec<_> = now.iter().copied().filter(goes_on).collect();
+        before.extend(now);
+        (beats.len() == 2).then(|| beats[0])
     });
     let words = (0..GARBAGE as u64 / 8).map(|at| at.wrapping_mul(0x9e37_79b9_7f4a_7c15));
     let garbage: Vec<u8> = words.flat_map(u64::to_ne_bytes).collect();

@@ -160,11 +160,12 @@ fn what_overflows_the_accept_queue_of_a_stopped_worker_is_counted() {
     send(worker, Signal::STOP);
     // The kernel takes one more than the backlog; further ones are dropped, and tried again by the client's kernel.
     let _waiting: Vec<TcpStream> = (0..10).map(|_| begin_to_connect(&target)).collect();
-    let row = wait_for("drops", || {
+    // The observer reads the depth before the drops, so the first row with drops may show a queue that was not full yet.
+    let row = wait_for("drops of a full queue", || {
         let rows = resources_of(&target);
-        rows.last().filter(|row| number(row, "listen_drops_total") > 0.0).cloned()
+        rows.last().filter(|row| number(row, "listen_drops_total") > 0.0 && row["acceptq_depth"] == "3").cloned()
     });
-    assert_eq!((&*row["acceptq_max"], &*row["acceptq_depth"]), ("2", "3"));
+    assert_eq!(row["acceptq_max"], "2");
     // A loop that stands still is late while it does.
     wait_for("lateness", || {
         (number(resources_of(&target).last().unwrap(), "loop_lag_max_us") > 300_000.0).then_some(())
@@ -249,7 +250,9 @@ fn a_quota_is_shown_with_what_it_costs() {
     let row = wait_for("a throttled row", || {
         assert_eq!(client.get("/cpu?ms=50").unwrap().status, 200);
         let rows = resources_of(&target);
-        rows.last().filter(|row| row["cg_throttled_ms_total"].parse::<f64>().is_ok_and(|ms| ms > 50.0)).cloned()
+        let is_throttled = |row: &&Row| row["cg_throttled_ms_total"].parse::<f64>().is_ok_and(|ms| ms > 50.0);
+        // Cells are rounded to hundredths of a percent: with less CPU, rounding alone would exceed the tolerance below.
+        rows.last().filter(is_throttled).filter(|row| number(row, "cpu_pct") > 2.0).cloned()
     });
     let (share, cpu) = (number(&row, "cpu_quota_pct"), number(&row, "cpu_pct"));
     assert!((share / cpu - 5.0).abs() < 0.02, "{share} of {cpu}");

@@ -60,7 +60,7 @@ fn behind_the_loop(mode: &[&str], plan: Option<&Value>, request: &str, path: &st
         }
         let (mut waits, mut blocks) = (target.connect(), target.connect());
         waits.send(format!("GET {request} HTTP/1.1\r\nHost: target\r\n\r\n")).unwrap();
-        wait_for("it to be served", || (target.total("in_flight") == 1).then_some(()));
+        wait_for("it to be begun", || (target.total("started") == 1).then_some(()));
         blocks.send(BLOCK).unwrap();
         let (waited, blocked) = (waits.receive().unwrap(), blocks.receive().unwrap());
         is_sum_of_its_parts(&waited);

@@ -286,9 +286,8 @@ fn the_environment_and_a_file_take_several_too() {
 
 #[test]
 fn what_is_wrong_with_one_of_several_is_said_with_it() {
-    let taken = TcpListener::bind("127.0.0.2:0").unwrap().local_addr().unwrap();
-    let holder = TcpListener::bind(taken).unwrap();
-    let taken = taken.to_string();
+    let holder = TcpListener::bind("127.0.0.2:0").unwrap();
+    let taken = holder.local_addr().unwrap().to_string();
     let places = Places::new();
     for (arguments, sentences) in [
         (vec!["--listen", "127.0.0.1:0", "--listen", "127.0.0.1"], vec!["--listen 127.0.0.1: must be IP:PORT"]),

@@ -98,7 +98,10 @@ fn a_thousand_readings_under_load_add_up() {
                 started - finished - number(totals, "lost"),
                 "{mode:?}: {stats}"
             );
-            assert!(number(totals, "in_flight") <= 2 * CLIENTS as u64, "{mode:?}: more than clients: {stats}");
+            // Each of two workers may be interrupted after it has written an answer and before it has recorded it: its client may
+            // already have the next request in flight with the other worker.
+            let most = 2 * CLIENTS + stats["workers"].as_array().unwrap().len();
+            assert!(number(totals, "in_flight") <= most as u64, "{mode:?}: more than clients: {stats}");
             // The totals are read first.
             assert!(sum_of_statuses(&stats["status"]) >= finished, "{mode:?}: {stats}");
             for name in ["started", "finished", "in_flight"] {

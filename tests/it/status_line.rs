@@ -56,7 +56,9 @@ fn its_figures_move_under_load() {
             let rate = figure(line, "req/s");
             assert!(rate > 1.0 && rate <= 900.0, "{mode:?} {line}");
             assert!(figure(line, "p99") >= 4.9 && line.contains("ms"), "{mode:?} {line}");
-            assert!(figure(line, "in flight") <= 4.0 && figure(line, "cpu") >= 0.0, "{mode:?} {line}");
+            // Each of two workers may be interrupted after it has written an answer and before it has recorded it: its client may
+            // already have the next request in flight with the other worker.
+            assert!(figure(line, "in flight") <= 4.0 + 2.0 && figure(line, "cpu") >= 0.0, "{mode:?} {line}");
             assert!(figure(line, "rss") > 1.0 && line.contains("MiB"), "{mode:?} {line}");
             assert!(!line.contains("errors") && !line.contains("phase"), "{mode:?} {line}");
         }

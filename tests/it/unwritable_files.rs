@@ -12,7 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::account::joined;
-use crate::support::target::{Left, Target, command, outcome, rows, send, with_free_ports};
+use crate::support::target::{Left, Target, command, is_stopped, outcome, rows, send, with_free_ports};
 use crate::support::wait_for;
 
 const FAST: [&str; 4] = ["--mode", "cluster", "--sample-interval", "50ms"];
@@ -145,8 +145,14 @@ fn a_deleted_directory_is_made_anew() {
     let target = Target::start(&FAST);
     let run = target.run_directory();
     wait_for("two rows", || (rows(&run.join("resources.csv")).len() >= 2).then_some(()));
+    // Otherwise the observer might recreate a file while the directory is being removed, which would then not be empty.
+    let observer = target.observer();
+    send(observer, Signal::STOP);
+    wait_for("the stop", || is_stopped(observer).then_some(()));
     fs::remove_dir_all(&run).unwrap();
-    wait_for("new files", || (run.join("events.csv").exists() && run.join("run.json").exists()).then_some(()));
+    send(observer, Signal::CONT);
+    let files = ["resources.csv", "events.csv", "run.json"].map(|name| run.join(name));
+    wait_for("new files", || files.iter().all(|file| file.exists()).then_some(()));
     wait_for("rows in them", || (rows(&run.join("resources.csv")).len() >= 2).then_some(()));
     assert_eq!(target.get("/health").status, 200);
     let left = target.end();
