@@ -51,14 +51,16 @@ fn a_batch_that_does_not_fill_is_run_after_its_window() {
     let pictures = pictures();
     for number in [1, 3] {
         let path = "/infer?batch=8&max_batch_delay=1500ms";
-        let mut clients = send_all(&target, path, &pictures[..number]);
-        let answers: Vec<Response> = clients.iter_mut().map(|(_, client)| client.receive().unwrap()).collect();
-        for answer in &answers {
-            assert_eq!(answer.json()["batch"], number, "{}", answer.text());
-        }
-        // The first has waited for all of its window, and for no second one; the others for a part of it.
-        let longest = answers.iter().map(|answer| answer.timing("pool")).fold(0.0, f64::max);
-        assert!((1500.0..3000.0).contains(&longest), "{longest} ms");
+        // Tried again when this machine was paused for as long as the window.
+        wait_for("a batch that was run in time", || {
+            let mut clients = send_all(&target, path, &pictures[..number]);
+            let answers: Vec<Response> = clients.iter_mut().map(|(_, client)| client.receive().unwrap()).collect();
+            // The first has waited for all of its window, and for no second one; the others for a part of it.
+            let longest = answers.iter().map(|answer| answer.timing("pool")).fold(0.0, f64::max);
+            assert!(longest >= 1500.0, "{longest} ms");
+            let is_one = answers.iter().all(|answer| answer.json()["batch"] == number);
+            (is_one && longest < 3000.0).then_some(())
+        });
     }
     // Without a window, for the model alone.
     let mut client = target.connect();
@@ -102,7 +104,7 @@ fn a_client_that_leaves_while_its_picture_waits_holds_nobody_up() {
 fn a_worker_that_drains_answers_what_waits_for_its_batch() {
     let target = Target::start(&["--mode", "cluster", "--workers", "1"]);
     let pictures = pictures();
-    let mut clients = send_all(&target, "/infer?batch=8&max_batch_delay=1s", &pictures[..3]);
+    let mut clients = send_all(&target, "/infer?batch=8&max_batch_delay=4s", &pictures[..3]);
     wait_for("three that wait", || (target.total("in_flight") == 3).then_some(()));
     target.signal(Signal::TERM);
     for (label, client) in &mut clients {

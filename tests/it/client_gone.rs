@@ -9,7 +9,7 @@ use crate::support::wait_for;
 fn a_client_that_closes_during_its_request_is_finished_as_gone() {
     for arguments in MODES {
         let target = Target::start(arguments);
-        for (waiting, path) in [(1, "/io?ms=30000"), (2, "/io?ms=30000"), (3, "/io?ms=500&mode=pool")] {
+        for (waiting, path) in [(1, "/io?ms=30000"), (2, "/io?ms=30000"), (3, "/io?ms=3000&mode=pool")] {
             let mut client = target.connect();
             client.send(format!("GET {path} HTTP/1.1\r\nHost: target\r\n\r\n")).unwrap();
             wait_for("the request to be started", || (target.total("started") == waiting).then_some(()));

@@ -16,7 +16,6 @@ mod start_lines;
 mod unread;
 
 use std::io;
-use std::time::Duration;
 
 use crate::support::client::{Client, Response};
 use crate::support::target::{Target, at_rest};
@@ -114,7 +113,6 @@ fn play(rows: Vec<Row>) {
 
 fn play_one(target: &Target, row: &Row, pace: Pace) -> Result<(), String> {
     let mut client = target.connect();
-    client.give_up_after(Duration::from_secs(5)).unwrap();
     let behind = if row.goes_on { "" } else { HIDDEN };
     let sent = [&row.sent, behind.as_bytes()].concat();
     let sent = match pace {

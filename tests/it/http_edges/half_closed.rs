@@ -97,7 +97,7 @@ fn whoever_left_before_the_answer_is_noticed_by_it() {
     let target = single();
     // HTTP/1.0 has no interim responses: it is asked by its answer.
     let mut client = target.connect();
-    client.send("GET /io?ms=300 HTTP/1.0\r\n\r\n").unwrap();
+    client.send("GET /io?ms=2000 HTTP/1.0\r\n\r\n").unwrap();
     wait_for("in flight", || (target.total("in_flight") == 1).then_some(()));
     drop(client);
     at_rest(&target);
