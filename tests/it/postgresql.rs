@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -158,6 +159,29 @@ fn pipelined_queries_share_one_connection_and_each_gets_its_answer() {
     assert_eq!(target.get(&paths[1]).status, 503);
     postgres.order("continue");
     wait_for("a query that is answered", || (target.get(&paths[1]).status == 200).then_some(()));
+}
+
+/// Of twenty that wait for the shared connection, none waits for the time-outs of those before it.
+#[test]
+fn pipelined_queries_wait_for_one_opening_together() {
+    let Some(mut postgres) = Postgres::start(&[]) else { return };
+    let target = target(&postgres.url, &["--mode", "single", "--db-timeout", "1s"]);
+    let mut clients: Vec<_> = (0..20).map(|_| target.connect()).collect();
+    postgres.order("hang");
+    let begun = Instant::now();
+    for client in &mut clients {
+        client.send("GET /db?pipeline=on HTTP/1.1\r\nHost: a\r\n\r\n").unwrap();
+    }
+    for client in &mut clients {
+        let answer = client.receive().unwrap();
+        assert!(answer.status == 503 && answer.text().contains("does not answer within 1s"), "{}", answer.text());
+    }
+    let took = begun.elapsed();
+    assert!(took < Duration::from_secs(10), "{took:?} for twenty, of which each may take 1 s");
+    assert_eq!(target.stats()["totals"]["db"]["failures"], 20);
+    // Whoever asks later tries anew.
+    postgres.order("continue");
+    wait_for("a query that is answered", || (target.get("/db?pipeline=on").status == 200).then_some(()));
 }
 
 /// In no file, in no line of the log, in no answer, whatever goes wrong.

@@ -6,23 +6,44 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 use super::{Client, Server};
+use crate::sys::clock;
 use crate::work::database::connections::Answer;
 use crate::work::database::query::{Ask, Trouble};
 
-/// The connection, once there is one.
+/// What pipelined queries share.
 #[derive(Default)]
-pub struct Pipeline(Mutex<Option<Arc<Client>>>);
+pub struct Pipeline(Mutex<Shared>);
+
+/// The connection, once there is one, and why there was none.
+#[derive(Default)]
+struct Shared {
+    client: Option<Arc<Client>>,
+    /// When the last opening failed (monotonic), and why.
+    failed: Option<(u64, Trouble)>,
+}
 
 impl Server {
-    /// The connection that pipelined queries share. The first to need it opens it, and the others wait for that.
+    /// The connection that pipelined queries share. The first to need it opens it, and the others wait for that. Where it fails,
+    /// they fail with it: if each tried for itself, the last would wait for the time-outs of all.
     ///
     /// # Errors
     /// Why there is none.
     pub async fn shared(&self) -> Result<Arc<Client>, Trouble> {
+        let asked_ns = clock::monotonic_ns();
         let mut shared = self.pipeline.0.lock().await;
-        match &*shared {
-            Some(client) if !client.is_closed() => Ok(Arc::clone(client)),
-            _ => Ok(Arc::clone(shared.insert(Arc::new(self.client().await?)))),
+        let Shared { client, failed } = &mut *shared;
+        if let Some(client) = client.as_ref().filter(|client| !client.is_closed()) {
+            return Ok(Arc::clone(client));
+        }
+        if let Some((_, trouble)) = failed.as_ref().filter(|(failed_ns, _)| *failed_ns > asked_ns) {
+            return Err(trouble.clone());
+        }
+        match self.client().await {
+            Ok(opened) => Ok(Arc::clone(client.insert(Arc::new(opened)))),
+            Err(trouble) => {
+                *failed = Some((clock::monotonic_ns(), trouble.clone()));
+                Err(trouble)
+            }
         }
     }
 }
