@@ -128,7 +128,7 @@ pub fn read(content: &str, file_name: &str, beside: impl Fn(&str) -> Option<Stri
         return Err(ask_for.map_or_else(unknown, ToOwned::to_owned));
     };
     let beside: Vec<Option<String>> = generator.companions(file_name).iter().map(|name| beside(name)).collect();
-    generator.parse(content, &beside)
+    generator.parse(content, &beside)?.with_possible_figures()
 }
 
 /// An output that is one JSON document.

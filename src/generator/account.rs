@@ -75,6 +75,32 @@ impl Account {
         }
     }
 
+    /// Refuses rates, durations and times that nobody can have measured, whatever the output says. A duration of 0 is one
+    /// that is shorter than its last digit: it is not known.
+    ///
+    /// # Errors
+    /// A clause with the figure.
+    pub(super) fn with_possible_figures(self) -> Result<Self, String> {
+        let Latency { min_us, mean_us, max_us, quantiles, .. } = &self.latency;
+        let known = [
+            ("duration", self.duration_s),
+            ("rate", self.requests_per_s),
+            ("shortest time", *min_us),
+            ("mean", *mean_us),
+            ("longest time", *max_us),
+        ];
+        let known = known.into_iter().filter_map(|(name, figure)| Some((name.to_owned(), figure?)));
+        let percentile = |(at, us): &(f64, f64)| (format!("percentile {}", 100.0 * at), *us);
+        let mut figures = known.chain(quantiles.iter().map(percentile));
+        if let Some((name, figure)) = figures.find(|(_, figure)| !figure.is_finite() || *figure < 0.0) {
+            return Err(format!("is damaged: its {name} is {figure}"));
+        }
+        if let Some((at, _)) = quantiles.iter().find(|(at, _)| !(0.0..=1.0).contains(at)) {
+            return Err(format!("is damaged: it has a percentile {}", 100.0 * at));
+        }
+        Ok(Self { duration_s: self.duration_s.filter(|duration_s| *duration_s > 0.0), ..self })
+    }
+
     /// How many of its requests failed without an answer; those that it gave up at its own end are not among them.
     #[must_use]
     pub fn failed(&self) -> Option<u64> {

@@ -82,11 +82,15 @@ impl Generator for Hey {
                 per_s * total
             ));
         }
+        // Some versions write `10%% in`.
         let quantile = |line: &str| {
             let (percent, time) = line.strip_suffix(" secs")?.split_once("% in ")?;
-            Some((percent.trim().parse::<f64>().ok()? / 100.0, us(time.parse().ok()?)))
+            Some((percent.trim_end_matches('%').parse::<f64>().ok()? / 100.0, us(time.parse().ok()?)))
         };
-        let time = |name: &str| lines.number(name).ok().filter(|_| answered > 0).map(us);
+        let listed = lines.behind("Latency distribution:").take_while(|line| !line.is_empty());
+        let quantiles = listed
+            .map(|line| quantile(line).ok_or_else(|| format!("is damaged: `{line}` is no percentile of hey")));
+        let time = |name: &str| -> Result<_, String> { Ok(lines.optional(name)?.filter(|_| answered > 0).map(us)) };
         Ok(Account {
             ended: is_whole.then_some(ended),
             answered: is_whole.then_some(answered),
@@ -94,12 +98,12 @@ impl Generator for Hey {
             failures: Some(failures),
             duration_s: Some(total),
             requests_per_s: Some(per_s),
-            bytes: lines.number("Total data:").ok().map(Bytes::Bodies),
+            bytes: lines.optional("Total data:")?.map(Bytes::Bodies),
             latency: Latency {
-                min_us: time("Fastest:"),
-                mean_us: time("Average:"),
-                max_us: time("Slowest:"),
-                quantiles: lines.behind("Latency distribution:").map_while(quantile).collect(),
+                min_us: time("Fastest:")?,
+                mean_us: time("Average:")?,
+                max_us: time("Slowest:")?,
+                quantiles: quantiles.collect::<Result<_, _>>()?,
                 rounding_us: us(0.0001),
                 ..Latency::default()
             },

@@ -295,7 +295,18 @@ fn a_file_is_posted_by_those_that_can() {
         let Invocation { command, files } = named(name).unwrap().invocation(&load, "http://t").unwrap();
         assert!(command.join(" ").ends_with(words), "{command:?}");
         assert_eq!(files.len(), usize::from(name == "wrk"));
-        assert!(files.iter().all(|(_, lines)| lines.contains("io.open([==[/a b.jpg]==], \"rb\")")), "{files:?}");
+        assert!(files.iter().all(|(_, lines)| lines.contains("io.open([=[/a b.jpg]=], \"rb\")")), "{files:?}");
+    }
+    // A file may have any name.
+    for (file, quoted) in [
+        ("/a]=]b", "[==[/a]=]b]==]"),
+        ("/a]=", "[==[/a]=]==]"),
+        ("/a]==]=]", "[===[/a]==]=]]===]"),
+        ("/a]", "[=[/a]]=]"),
+    ] {
+        let load = Load { body: Some(file.to_owned()), ..load.clone() };
+        let script = named("wrk").unwrap().invocation(&load, "http://t").unwrap().files[0].1.clone();
+        assert!(script.contains(&format!("io.open({quoted}, ")), "{script}");
     }
     for name in ["loadtest", "locust"] {
         let sentence = named(name).unwrap().invocation(&load, "http://t").unwrap_err();
@@ -440,6 +451,52 @@ fn another_locale_s_decimals_are_refused() {
     assert!(quoted.contains("decimal point"), "{quoted}");
     let semicolons = content.replace(',', ";").replace('.', ",");
     assert!(wrong(&semicolons).contains("another locale"));
+}
+
+/// Each figure of an output by itself: one that can't be is refused, and none is left out in silence.
+#[test]
+fn figures_that_nobody_can_have_measured_are_refused() {
+    for (name, figure) in [
+        ("wrk/wrk.txt", "Requests/sec:"),
+        ("wrk/wrk.txt", "Latency  "),
+        ("wrk/wrk.txt", "50%"),
+        ("wrk/wrk.txt", "threads and"),
+        ("wrk/wrk.txt", "Non-2xx or 3xx responses:"),
+        ("hey/hey.txt", "Total:"),
+        ("hey/hey.txt", "Requests/sec:"),
+        ("hey/hey.txt", "Slowest:"),
+        ("hey/hey.txt", "Fastest:"),
+        ("hey/hey.txt", "Average:"),
+        ("hey/hey.txt", "Total data:"),
+        ("hey/hey.txt", "50% in"),
+        ("ab/ab.txt", "Time taken for tests:"),
+        ("ab/ab.txt", "Requests per second:"),
+        ("ab/ab.txt", "Total:"),
+        ("ab/ab.txt", "50%"),
+        ("loadtest/loadtest.txt", "Mean latency:"),
+        ("loadtest/loadtest.txt", "50%"),
+    ] {
+        let content = recorded(name);
+        let at = content.find(figure).unwrap_or_else(|| panic!("{name} has no {figure}")) + figure.len();
+        let is_of_one = |letter: char| letter.is_ascii_digit() || letter == '.';
+        let from = at + content[at..].find(is_of_one).unwrap();
+        let to = from + content[from..].find(|letter| !is_of_one(letter)).unwrap();
+        for other in ["NaN", "inf", "-1", "1x", "1,5"] {
+            let changed = format!("{}{other}{}", &content[..from], &content[to..]);
+            let read = read(&changed, "output", |_| None);
+            assert!(read.is_err(), "{name}: {other} for {} after {figure}: {read:?}", &content[from..to]);
+        }
+    }
+    let median = |at: &str| recorded("hey/hey.txt").replace("50% in", &format!("{at} in"));
+    assert!(wrong(&median("150%")).contains("is damaged: it has a percentile 150"));
+    assert_eq!(account_of(&median("50%%")).latency, account("hey/hey.txt").unwrap().latency);
+    let errors = recorded("wrk/wrk.txt")
+        .replace("Requests/sec:", "Socket errors: connect 0, read x, write 0, timeout 0\nRequests/sec:");
+    assert!(wrong(&errors).contains("read x"), "{}", wrong(&errors));
+    // Shorter than the last digit.
+    let ab = recorded("ab/ab.txt");
+    let line = ab.lines().find(|line| line.starts_with("Time taken for tests:")).unwrap();
+    assert_eq!(account_of(&ab.replace(line, "Time taken for tests:   0.000 seconds")).duration_s, None);
 }
 
 #[test]

@@ -53,20 +53,28 @@ impl<'a> Lines<'a> {
         })
     }
 
+    /// The number behind a name, where there is such a line.
+    ///
+    /// # Errors
+    /// A clause, when there is no number in it.
+    pub fn optional<Number: std::str::FromStr>(&self, name: &str) -> Result<Option<Number>, String> {
+        self.after(name).map(|_| self.number(name)).transpose()
+    }
+
     /// The table of ab, which loadtest has too: `  95%     14`, in milliseconds. Quantiles in microseconds of these
     /// percentages, as far as they are there; its last line, the longest request, must be.
     ///
     /// # Errors
-    /// A clause, when the last line is not there.
+    /// A clause, when the last line is not there, or there is no number in one.
     pub fn quantiles<const N: usize>(&self, percents: [u32; N]) -> Result<Vec<(f64, f64)>, String> {
         if !self.needed("100%")?.ends_with("(longest request)") {
             return Err(format!("is cut off: {}'s output has no `(longest request)`", self.generator));
         }
         let quantile = |percent: u32| {
-            let ms: f64 = self.number(&format!("{percent}%")).ok()?;
-            Some((f64::from(percent) / 100.0, Unit::Milliseconds.us(ms)))
+            let ms: Option<f64> = self.optional(&format!("{percent}%"))?;
+            Ok(ms.map(|ms| (f64::from(percent) / 100.0, Unit::Milliseconds.us(ms))))
         };
-        Ok(percents.into_iter().filter_map(quantile).collect())
+        percents.into_iter().filter_map(|percent| quantile(percent).transpose()).collect()
     }
 
     /// The lines behind the one with this text.

@@ -44,9 +44,8 @@ impl Generator for Wrk {
         let words = ["wrk".to_owned(), "-t1".to_owned(), format!("-c{concurrency}"), format!("-d{seconds}s")];
         let last = ["--latency".to_owned(), format!("{url}{path}")];
         let script = load.body.as_ref().map(|file| {
-            // Lua's longest quotes, since a file may have any name.
-            let lines = format!("wrk.method = \"POST\"\nwrk.body = io.open([==[{file}]==], \"rb\"):read(\"*a\")\n");
-            (SCRIPT, lines)
+            let file = quoted(file);
+            (SCRIPT, format!("wrk.method = \"POST\"\nwrk.body = io.open({file}, \"rb\"):read(\"*a\")\n"))
         });
         let posting = posting(load, |_| ["-s", SCRIPT]);
         let command = words.into_iter().chain(posting).chain(last).collect();
@@ -78,37 +77,52 @@ impl Generator for Wrk {
         let total = lines.iter().find(|line| line.contains(" requests in ") && line.ends_with(" read"));
         let total = total.ok_or_else(|| cut("no line `… requests in …`"))?;
         let (answered, duration_s, bytes) = read_total(total).ok_or_else(|| format!("is damaged: `{total}`"))?;
+        let damaged = |line: &str| format!("is damaged: `{line}` is not as wrk writes it");
         let load = lines.iter().find(|line| line.ends_with(" connections"));
-        let connections = load.and_then(|line| line.split(' ').rev().nth(1)).and_then(|count| count.parse().ok());
-        let errors = after("Socket errors:").map(read_errors).unwrap_or_default();
+        let connections = load.map(|line| read_connections(line).ok_or_else(|| damaged(line))).transpose()?;
+        let errors = after("Socket errors:").map(|errors| read_errors(errors).ok_or_else(|| damaged(errors)));
+        let errors = errors.transpose()?.unwrap_or_default();
         let late = errors.iter().find(|(what, _)| what == "timeout").map_or(0, |(_, count)| *count);
-        let not_ok = after("Non-2xx or 3xx responses:").map_or(Some(0), |count| count.parse().ok());
+        let not_ok = after("Non-2xx or 3xx responses:");
+        let not_ok = not_ok.map_or(Ok(0), |count| count.parse().map_err(|_| damaged(count)))?;
         let failures: Vec<Failure> = errors.iter().filter_map(failure).collect();
         Ok(Account {
             ended: Some(answered + failures.iter().map(|one| one.count).sum::<u64>()),
             answered: Some(answered),
-            statuses: not_ok.map_or(Statuses::Unknown, Statuses::CountFrom400),
+            statuses: Statuses::CountFrom400(not_ok),
             failures: Some(failures),
             late,
             duration_s: Some(duration_s),
             requests_per_s: Some(rate),
             bytes: Some(bytes),
             connections,
-            latency: latency(&lines),
+            latency: latency(&lines)?,
             timing: Timing::Rewritten,
             ..Account::of(self.name(), self.unit())
         })
     }
 }
 
+/// In Lua's long quotes, with as many `=` as nothing in the text can end.
+fn quoted(text: &str) -> String {
+    let ends = |equals: &String| format!("{text}]").contains(&format!("]{equals}]"));
+    let equals = (1..).map(|number| "=".repeat(number)).find(|equals| !ends(equals)).unwrap_or_default();
+    format!("[{equals}[{text}]{equals}]")
+}
+
 fn runs(content: &str) -> usize {
     content.lines().filter(|line| line.starts_with(BEGIN) && line.contains(" test @ ")).count()
 }
 
+/// `1 threads and 4 connections`
+fn read_connections(line: &str) -> Option<u64> {
+    line.split(' ').rev().nth(1)?.parse().ok()
+}
+
 /// `connect 0, read 3, write 0, timeout 2`
-fn read_errors(text: &str) -> Vec<(String, u64)> {
-    let pairs = text.split(',').filter_map(|pair| pair.trim().split_once(' '));
-    pairs.filter_map(|(what, count)| Some((what.to_owned(), count.parse().ok()?))).collect()
+fn read_errors(text: &str) -> Option<Vec<(String, u64)>> {
+    let pairs = text.split(',').map(|pair| pair.trim().split_once(' '));
+    pairs.map(|pair| pair.and_then(|(what, count)| Some((what.to_owned(), count.parse().ok()?)))).collect()
 }
 
 fn failure((what, count): &(String, u64)) -> Option<Failure> {
@@ -130,29 +144,36 @@ fn read_total(line: &str) -> Option<(u64, f64, Bytes)> {
     Some((count.trim().parse().ok()?, scaled(duration, TIMES)?.0 / 1e6, bytes))
 }
 
-fn latency(lines: &[&str]) -> Latency {
+fn latency(lines: &[&str]) -> Result<Latency, String> {
     let time = |text: &str| scaled(text, TIMES).map(|(us, _)| us);
-    let line = lines.iter().find_map(|line| line.strip_prefix("Latency").filter(|rest| rest.starts_with(' ')));
-    let cells: Vec<&str> = line.unwrap_or_default().split_whitespace().collect();
+    let damaged = |line: &str| format!("is damaged: `{line}` has no times as wrk writes them");
+    let line = lines.iter().find(|line| line.starts_with("Latency ") && **line != DISTRIBUTION);
+    let line = line.ok_or("is damaged: wrk's output has no line `Latency`")?;
+    let cells: Vec<&str> = line.split_whitespace().skip(1).collect();
     // It measured none.
     if cells.last().is_some_and(|share| share.contains("nan")) {
-        return Latency::default();
+        return Ok(Latency::default());
     }
-    let quantile = |line: &&str| {
+    let cell = |place: usize| cells.get(place).and_then(|cell| time(cell)).ok_or_else(|| damaged(line));
+    let quantile = |line: &str| {
         let (percent, us) = line.split_once('%')?;
         Some((percent.parse::<f64>().ok()? / 100.0, time(us.trim())?))
     };
-    let listed = lines.iter().skip_while(|line| **line != "Latency Distribution").skip(1);
-    Latency {
-        mean_us: cells.first().and_then(|mean| time(mean)),
-        max_us: cells.get(2).and_then(|max| time(max)),
-        quantiles: listed.map_while(quantile).collect(),
+    let listed = lines.iter().skip_while(|line| **line != DISTRIBUTION).skip(1);
+    let listed = listed.take_while(|line| line.contains('%'));
+    Ok(Latency {
+        mean_us: Some(cell(0)?),
+        max_us: Some(cell(2)?),
+        quantiles: listed.map(|line| quantile(line).ok_or_else(|| damaged(line))).collect::<Result<_, _>>()?,
         // Three digits, of which the smallest number is 1.00.
         rounding: 0.005,
         rounding_us: 1.0,
         ..Latency::default()
-    }
+    })
 }
+
+/// The line above the percentiles.
+const DISTRIBUTION: &str = "Latency Distribution";
 
 /// wrk counts in powers of two.
 const BYTES: &Scale =
