@@ -86,6 +86,7 @@ pub mod http;
 pub mod limit;
 pub mod maybe_known;
 pub mod mistake;
+pub mod named_file;
 pub mod observer;
 pub mod page;
 pub mod partition;

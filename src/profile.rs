@@ -88,13 +88,7 @@ impl Profile {
         self.queries().any(|query| query.pipelined)
     }
 
-    /// Whether any of its routes says what is in a picture.
-    #[must_use]
-    pub fn needs_model(&self) -> bool {
-        self.pictures().next().is_some()
-    }
-
-    /// How its routes say that.
+    /// How its routes say what is in a picture.
     pub fn pictures(&self) -> impl Iterator<Item = &Ask> {
         self.routes.iter().flat_map(|route| &route.steps).filter_map(|step| match step {
             Step::Infer(ask) => Some(ask),

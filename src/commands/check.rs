@@ -3,14 +3,21 @@
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use super::serve::model::RunModel;
 use crate::config::Config;
 use crate::profile::Profile;
 use crate::units::Bytes;
 
 /// Prints the configuration as TOML on stdout, to be kept or given to `--config`; and why it has so many workers, where
-/// that is worth a word.
+/// that is worth a word. What the program's own model can't do for the profile is refused; another model is only tried by a run.
 #[must_use]
 pub fn run(config: &Config, profile: &Profile, why_workers: Option<&str>) -> ExitCode {
+    if config.model.is_none()
+        && let Err(sentence) = RunModel::default().fits(profile)
+    {
+        eprintln!("error: {sentence}");
+        return ExitCode::from(2);
+    }
     match print(config, profile, why_workers, &mut io::stdout().lock()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -7,7 +7,7 @@ mod child;
 mod database;
 mod held;
 mod log;
-mod model;
+pub(super) mod model;
 mod reread;
 mod run_directory;
 mod screen;

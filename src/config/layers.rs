@@ -2,12 +2,14 @@
 //! that is no setting is a mistake in any layer, since a misspelt setting is one that silently does nothing.
 
 use std::os::fd::RawFd;
+use std::path::Path;
 
 use super::foreign::{self, is_foreign};
 use super::given::{Given, Limit, Winners, unknown, unknown_setting};
 use super::settings::{PREFIX, PROFILE, SET};
 use super::{CONFIG, Config, Mode, Processors, SETTINGS, Setting, file};
 use crate::mistake::{Mistake, Source};
+use crate::named_file;
 
 /// What was given, as text, before anything is understood of it.
 #[derive(Clone, Debug, Default)]
@@ -50,7 +52,7 @@ impl Layers {
         if let Some(allowed) = in_quotes(&name) {
             return Err(Mistake::at(source, Some(name), allowed));
         }
-        match std::fs::read_to_string(&name) {
+        match named_file::text(Path::new(&name), named_file::SETTINGS) {
             Ok(text) => {
                 self.file = Some(File { name, text });
                 Ok(())

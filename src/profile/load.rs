@@ -1,7 +1,5 @@
 //! Finds the text of a profile, and reads it together with the configuration that it is held to.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use super::read::{limits, published, read};
@@ -9,8 +7,8 @@ use super::{BUILT_IN, DEFAULT, Offered, PUBLISHED, Profile, Published, Rules, sw
 use crate::config::{self, Address, Config, Layers, Mode};
 use crate::fault;
 use crate::mistake::{Mistake, Source};
+use crate::named_file;
 use crate::spelling::hint;
-use crate::units::Bytes;
 
 /// What fault plans are held to in a run with this configuration; the routes are left to be filled in.
 #[must_use]
@@ -90,7 +88,7 @@ fn text_of(name: &str) -> Result<String, String> {
     if let Some((_, text)) = BUILT_IN.iter().find(|(known, _)| *known == name) {
         return Ok((*text).to_owned());
     }
-    read_file(Path::new(name), PROFILE).map_err(|error| {
+    named_file::text(Path::new(name), named_file::SETTINGS).map_err(|error| {
         let names = BUILT_IN.map(|(known, _)| known);
         let hint = hint(name, names);
         format!("is no built-in profile ({}) and can't be read as a file: {error}{hint}", names.join(", "))
@@ -100,22 +98,11 @@ fn text_of(name: &str) -> Result<String, String> {
 /// The file that a profile names, which stands beside it.
 fn read_beside(profile: &str, file: &str) -> Result<String, String> {
     let directory = Path::new(profile).parent().unwrap_or(Path::new(""));
-    read_file(&directory.join(file), BESIDE)
+    named_file::text(&directory.join(file), BESIDE)
 }
-
-/// Largest profile, in bytes.
-const PROFILE: u64 = 1 << 20;
 
 /// Largest file that a profile names, in bytes.
 const BESIDE: u64 = 16 << 20;
-
-/// Reads no more than that, whatever the file claims to be: the supervisor does it too.
-fn read_file(path: &Path, most: u64) -> Result<String, String> {
-    let mut text = String::new();
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    let read = file.take(most + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
-    if read as u64 > most { Err(format!("it has more than {}", Bytes(most))) } else { Ok(text) }
-}
 
 /// What a profile is meant for, without holding it to any limit: what serves it does that.
 ///
@@ -134,13 +121,14 @@ pub fn intended(name: &str) -> Result<Profile, Vec<String>> {
 /// Every mistake in them, a sentence each.
 pub fn published_named(name: &str) -> Result<Vec<Published>, Vec<String>> {
     let built_in = PUBLISHED.iter().find(|(known, _)| *known == name).map(|(_, text)| (*text).to_owned());
-    let text = built_in.map_or_else(|| read_file(Path::new(name), PROFILE), Ok).map_err(|error| {
-        let names = PUBLISHED.map(|(known, _)| known);
-        let hint = hint(name, names);
-        vec![format!(
-            "{name} is no built-in system ({}) and can't be read as a file: {error}{hint}",
-            names.join(", ")
-        )]
-    })?;
+    let text =
+        built_in.map_or_else(|| named_file::text(Path::new(name), named_file::SETTINGS), Ok).map_err(|error| {
+            let names = PUBLISHED.map(|(known, _)| known);
+            let hint = hint(name, names);
+            vec![format!(
+                "{name} is no built-in system ({}) and can't be read as a file: {error}{hint}",
+                names.join(", ")
+            )]
+        })?;
     published(name, &text).map_err(|mistakes| mistakes.iter().map(Mistake::to_string).collect())
 }

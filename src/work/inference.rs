@@ -28,7 +28,7 @@ use super::pool::{Pooled, on_pool};
 use super::{loop_hold, memory};
 use crate::sys::clock;
 use crate::sys::threads::ThreadGroup;
-use memory::Memory;
+use memory::{Memory, Share};
 
 /// How many classes an answer names, the likeliest first.
 pub const NAMED: usize = 3;
@@ -40,8 +40,17 @@ pub struct Settings {
     pub given: Option<Arc<Given>>,
     /// `--max-pixels`
     pub max_pixels: u64,
-    /// Whether a worker loads its model before it serves; otherwise the first request that needs it does.
-    pub at_start: bool,
+    /// Which models a worker loads before it serves; the others are loaded by the first request that needs them.
+    pub at_start: AtStart,
+}
+
+/// Which of a worker's models are there before it serves.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AtStart {
+    /// The model as it is.
+    pub full: bool,
+    /// The one in whole numbers of 8 bits.
+    pub quantised: bool,
 }
 
 /// How a picture is classified.
@@ -194,25 +203,46 @@ impl Inference {
         }
     }
 
-    /// Loads the model now if the settings say so.
+    /// Loads the models that the settings want at the start.
     ///
     /// # Errors
     /// A sentence: what is wrong with the model.
     pub fn prepare(&self) -> Result<(), String> {
-        if self.settings.at_start { self.loaded(false).map(drop) } else { Ok(()) }
+        let AtStart { full, quantised } = self.settings.at_start;
+        for (is_wanted, quantised) in [(full, false), (quantised, true)] {
+            if is_wanted {
+                self.loaded(quantised)?;
+            }
+        }
+        Ok(())
     }
 
     fn thread(&self) -> Thread {
         Thread { slot: self.slot, group: Arc::clone(&self.threads) }
     }
 
+    fn place(&self, quantised: bool) -> &OnceLock<Result<Loaded, String>> {
+        if quantised { &self.quantised } else { &self.full }
+    }
+
+    /// A model, and how long it was waited for: whoever is the first to need it has it loaded, on the loop.
+    fn found(&self, quantised: bool) -> Result<(&Loaded, u64), String> {
+        if self.place(quantised).get().is_some() {
+            return Ok((self.loaded(quantised)?, 0));
+        }
+        let begun_ns = clock::monotonic_ns();
+        let loaded = self.loaded(quantised)?;
+        let ended_ns = clock::monotonic_ns();
+        loop_hold::held(begun_ns, ended_ns);
+        Ok((loaded, ended_ns.saturating_sub(begun_ns)))
+    }
+
     fn loaded(&self, quantised: bool) -> Result<&Loaded, String> {
-        let place = if quantised { &self.quantised } else { &self.full };
         let load = || {
             let model = Model::load(self.settings.given.as_deref(), quantised, &self.thread())?;
             Ok(Loaded { model: Arc::new(model), batches: OnceLock::new() })
         };
-        place.get_or_init(load).as_ref().map_err(String::clone)
+        self.place(quantised).get_or_init(load).as_ref().map_err(String::clone)
     }
 
     /// What puts pictures together for a model.
@@ -228,15 +258,16 @@ impl Inference {
         Ok(batches.get_or_init(|| started))
     }
 
-    /// Says what is in a picture. `memory` is what the worker may hold; the decoded picture is a part of it.
+    /// Says what is in an encoded picture, whose memory is counted already. `memory` is what the worker may hold; the decoded
+    /// picture is a part of it.
     ///
     /// # Errors
     /// Why it could not be said.
-    pub async fn run(&self, ask: Ask, encoded: Bytes, memory: &Memory) -> Result<Classified, Failure> {
+    pub async fn run(&self, ask: Ask, encoded: (Bytes, Share), memory: &Memory) -> Result<Classified, Failure> {
         if !ask.cached {
             return self.classified(ask, encoded, memory).await;
         }
-        let key = self.kept.key(&encoded, ask.quantised);
+        let key = self.kept.key(&encoded.0, ask.quantised);
         if let Some(kept) = self.kept.get(&key) {
             return Ok(kept);
         }
@@ -245,15 +276,20 @@ impl Inference {
         Ok(Classified { kept: Some(false), ..classified })
     }
 
-    async fn classified(&self, ask: Ask, encoded: Bytes, memory: &Memory) -> Result<Classified, Failure> {
+    async fn classified(
+        &self,
+        ask: Ask,
+        (encoded, mut share): (Bytes, Share),
+        memory: &Memory,
+    ) -> Result<Classified, Failure> {
         let Ask { place, quantised, batch, cached: _ } = ask;
-        let loaded = self.loaded(quantised).map_err(Failure::Model)?;
+        let (loaded, load_ns) = self.found(quantised).map_err(Failure::Model)?;
         let batches = batch.is_shared().then(|| self.batches(loaded)).transpose()?;
         let picture = Picture::open(encoded, self.settings.max_pixels).map_err(Failure::Picture)?;
         let (model, account) = (Arc::clone(&loaded.model), self.account.clone());
         // In a batch, the model's input is there twice: alone, and beside the others.
         let input_bytes = 2 * model.input().bytes();
-        let mut share = memory.share(picture.needs_bytes() + input_bytes).map_err(Failure::Memory)?;
+        share.grow(picture.needs_bytes() + input_bytes, memory).map_err(Failure::Memory)?;
         let (prepared, inferred, pool_ns) = match batches {
             None => {
                 let work = move || {
@@ -283,7 +319,8 @@ impl Inference {
             }
         };
         let Inferred { top, pictures, wait_ns, run_ns } = inferred;
-        Ok(Classified { top, infer_ns: run_ns, batch: pictures, pool_ns: pool_ns + wait_ns, ..prepared })
+        let pool_ns = load_ns + pool_ns + wait_ns;
+        Ok(Classified { top, infer_ns: run_ns, batch: pictures, pool_ns, ..prepared })
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Memory {
 /// Why there is no memory now.
 #[derive(Debug)]
 pub enum Unavailable {
+    /// A request needs so many bytes or more, and no worker may hold as many.
+    TooMuch(u64),
     /// What the worker holds for others leaves no room for so many bytes.
     Held(u64),
     /// The kernel's reason.
@@ -29,6 +31,7 @@ pub enum Unavailable {
 impl fmt::Display for Unavailable {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::TooMuch(bytes) => write!(formatter, "this request needs {bytes} bytes of memory"),
             Self::Held(bytes) => write!(formatter, "other requests of this worker leave less than {bytes} bytes"),
             Self::Kernel(error) => write!(formatter, "the kernel gives no memory: {error}"),
         }
@@ -75,10 +78,11 @@ impl Memory {
     /// Takes a part, on the worker's loop.
     ///
     /// # Errors
-    /// Others hold too much.
+    /// It is more than there may be, or others hold too much.
     pub fn share(&self, bytes: u64) -> Result<Share, Unavailable> {
-        self.take(bytes)?;
-        Ok(Share { bytes, held: Arc::clone(&self.held) })
+        let mut share = Share { bytes: 0, held: Arc::clone(&self.held) };
+        share.grow(bytes, self)?;
+        Ok(share)
     }
 
     fn take(&self, bytes: u64) -> Result<(), Unavailable> {
@@ -95,10 +99,14 @@ impl Share {
     /// Takes more of the same.
     ///
     /// # Errors
-    /// Others hold too much; then it stays as it was.
+    /// It is more than there may be, or others hold too much; then it stays as it was.
     pub fn grow(&mut self, more: u64, memory: &Memory) -> Result<(), Unavailable> {
+        let bytes = self.bytes.saturating_add(more);
+        if bytes > memory.most {
+            return Err(Unavailable::TooMuch(bytes));
+        }
         memory.take(more)?;
-        self.bytes += more;
+        self.bytes = bytes;
         Ok(())
     }
 
@@ -160,8 +168,9 @@ mod tests {
         share.shrink_to(30);
         assert!(memory.share(71).is_err());
         assert!(memory.share(70).is_ok());
+        assert!(matches!(share.grow(71, &memory), Err(Unavailable::TooMuch(101))));
+        assert!(matches!(memory.share(101), Err(Unavailable::TooMuch(101))));
         drop(share);
-        assert!(memory.share(101).is_err());
         assert!(memory.share(100).is_ok());
     }
 }

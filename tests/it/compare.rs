@@ -193,7 +193,10 @@ fn wrong_usage_is_refused_before_the_first_round_with_every_mistake() {
         (&["--a", "", "--b", "", "--path", "health"], "a path that begins with /"),
         (&["--a", "", "--b", "", "--body", PROGRAM], "say with --path where to it is posted"),
         (&["--a", "", "--b", "", "--path", "/echo", "--body", "nowhere"], "--body nowhere: it can't be read ("),
-        (&["--a", "", "--b", "", "--path", "/echo", "--body", "/tmp"], "--body /tmp: it is no file"),
+        (
+            &["--a", "", "--b", "", "--path", "/echo", "--body", "/tmp"],
+            "--body /tmp: it can't be read (it is no regular file)",
+        ),
         (
             &["--a", "", "--b", "", "--path", "/echo", "--body", PROGRAM, "--with", "locust"],
             "--body: locust posts no file",

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{CWD, Mode, mkfifoat};
 use serde_json::Value;
 
 use crate::support::client::{Client, Response};
@@ -233,6 +234,68 @@ fn what_is_no_picture_within_the_limits_is_refused_before_it_takes_memory() {
     assert_eq!(post(&mut target.connect(), "/infer", "", picture).json()["class"], *pictures[0].0);
 }
 
+/// The same form has the same answer, in one piece or in many.
+#[test]
+fn what_a_form_may_send_before_its_file_is_counted_to_the_byte() {
+    const MOST: usize = 64 * 1024;
+    let target = Target::start(&["--mode", "single"]);
+    let picture = &pictures()[0].1;
+    let (kind, good) = form(picture);
+    let file_at = good.len() - picture.len() - b"\r\n--edge--\r\n".len();
+    for (padding, statuses) in [(MOST - file_at, 200), (MOST - file_at + 1, 400)] {
+        // What stands before the first boundary is no part of a form.
+        let body = [&b"x".repeat(padding - 2), &b"\r\n"[..], &good].concat();
+        for piece in [1_000, 10_000, body.len()] {
+            let mut client = target.connect();
+            let head = format!("POST /infer HTTP/1.1\r\nHost: a\r\nContent-Length: {}\r\n{kind}\r\n", body.len());
+            client.send(head).unwrap();
+            for piece in body.chunks(piece) {
+                client.send(piece).unwrap();
+            }
+            let answer = client.receive().unwrap();
+            assert_eq!(answer.status, statuses, "{padding} in pieces of {piece}: {}", answer.text());
+        }
+    }
+}
+
+/// The first request of all waits for a model that no profile asks for; a profile's is there before it.
+#[test]
+fn the_model_of_a_profile_is_loaded_before_it_serves_and_any_other_by_the_first_request() {
+    let picture = &pictures()[0].1;
+    for quantised in ["off", "on"] {
+        let switch = format!("quantised={quantised}");
+        let target = Target::start(&["--mode", "single", "--profile", "image-inference", "--set", &switch]);
+        let answer = post(&mut target.connect(), "/predict", "", picture);
+        let (pool, total) = (answer.timing("pool"), answer.timing("total"));
+        assert!(pool < total / 2.0, "{switch}: {pool} of {total} ms");
+
+        let target = Target::start(&["--mode", "single"]);
+        let answer = post(&mut target.connect(), &format!("/infer?{switch}"), "", picture);
+        let sum: f64 = ["pool", "decode", "resize", "infer"].iter().map(|part| answer.timing(part)).sum();
+        assert!(sum > answer.timing("total") / 2.0, "{switch}: {sum} ms in parts: {:?}", answer.headers);
+    }
+}
+
+/// Nobody else is there who could give memory back.
+#[test]
+fn a_picture_that_needs_more_memory_than_there_may_be_is_too_large() {
+    let target = Target::start(&["--mode", "single", "--max-mem", "2MiB"]);
+    let mut client = target.connect();
+    let upload = vec![b'x'; 4 << 20];
+    for (what, body) in [("a decoded picture", &pictures()[0].1), ("an upload", &upload)] {
+        let answer = post(&mut client, "/infer", "", body);
+        let said = answer.json()["error"].as_str().unwrap().to_owned();
+        assert_eq!(answer.status, 413, "{what}: {said}");
+        assert!(
+            said.starts_with("this request needs ") && said.ends_with("--max-mem 2MiB allows no more"),
+            "{said}"
+        );
+        if answer.header("connection") == Some("close") {
+            client = target.connect();
+        }
+    }
+}
+
 #[test]
 fn a_profile_classifies_what_is_posted_in_every_mode() {
     let pictures = pictures();
@@ -293,8 +356,9 @@ fn a_model_of_one_s_own_says_its_shapes_and_labels() {
     let refused = post(&mut target.connect(), "/infer?batch=2", "", &pictures()[0].1);
     assert!(refused.status == 400 && refused.text().contains("allowed is batch=1"), "{}", refused.text());
     let flags = ["--profile", "image-inference", "--set", "batch=2", "--set", "quantised=on"];
-    let (code, _, errors) = briefly(&flags);
-    assert!(code == Some(2) && errors.contains("image-inference: quantised=on takes one picture"), "{errors}");
+    for (code, _, errors) in [briefly(&flags), run(&[&["check"], &flags[..]].concat())] {
+        assert!(code == Some(2) && errors.contains("image-inference: quantised=on takes one picture"), "{errors}");
+    }
 }
 
 /// What the program runs is another form of the model that was trained (`scripts/flags/rows.py`): sums are rounded otherwise.
@@ -338,8 +402,18 @@ fn a_model_that_cant_be_used_is_refused_at_the_start_with_a_sentence() {
         assert!(code == Some(2) && errors.contains(says), "{says}: {code:?} {errors}");
         assert_eq!(errors.matches(&format!("--model {file}: ")).count(), 1, "{errors}");
     }
-    let (code, _, errors) = briefly(&["--model", "/nowhere.onnx"]);
-    assert!(code == Some(2) && errors.contains("--model /nowhere.onnx: No such file"), "{errors}");
+    let directory = tempfile::TempDir::new().unwrap();
+    let pipe = directory.path().join("pipe.onnx");
+    mkfifoat(CWD, &pipe, Mode::RWXU).unwrap();
+    for (file, says) in [
+        ("/nowhere.onnx", "No such file"),
+        ("/proc", "it is no regular file"),
+        ("/dev/zero", "it is no regular file"),
+        (pipe.to_str().unwrap(), "it is no regular file"),
+    ] {
+        let (code, _, errors) = briefly(&["--model", file]);
+        assert!(code == Some(2) && errors.contains(&format!("--model {file}: {says}")), "{errors}");
+    }
 }
 
 /// A field of a protocol buffer: a message, a text or bytes.

@@ -12,10 +12,10 @@ use crate::profile::Profile;
 use crate::sys::inherited::Inherited;
 use crate::sys::process;
 use crate::sys::signals::Signals;
-use crate::work::inference::{Ask, Given, Model, Settings, THREADS_VARIABLE, Thread};
+use crate::work::inference::{Ask, AtStart, Given, Model, Settings, THREADS_VARIABLE, Thread};
 
 /// The model of a run.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct RunModel {
     /// `None`: the one that is a part of the program.
     given: Option<Arc<Given>>,
@@ -32,7 +32,7 @@ impl RunModel {
         // Each worker has one thread for its model. What runs it starts as many as there are cores beside it, which would idle,
         // unless it is told not to; that is only safe, and only done, where /proc says that this process has one thread.
         let _ = process::set_variable(THREADS_VARIABLE, "1");
-        let Some(file) = &config.model else { return Ok(Prepared::Ready(Self { given: None, alone: None })) };
+        let Some(file) = &config.model else { return Ok(Prepared::Ready(Self::default())) };
         let given = Given::read(file)?;
         let tried = in_child(signals, || {
             let model = Model::load(Some(&given), false, &Thread::default());
@@ -78,7 +78,10 @@ impl RunModel {
         Settings {
             given: self.given.clone(),
             max_pixels: config.max_pixels.most,
-            at_start: self.given.is_some() || profile.needs_model(),
+            at_start: AtStart {
+                full: self.given.is_some() || profile.pictures().any(|ask| !ask.quantised),
+                quantised: profile.pictures().any(|ask| ask.quantised),
+            },
         }
     }
 }

@@ -59,9 +59,9 @@ pub async fn infer(
 /// A refusal that says what is wrong with it.
 pub async fn run(target: &Target, ask: Ask, sent: Sent, exchange: &Exchange) -> Result<Done, Refusal> {
     let begun_ns = exchange.service_ns();
-    let (encoded, _share) = sent.read(target).await?;
+    let (encoded, share) = sent.read(target).await?;
     let io_ns = exchange.service_ns().saturating_sub(begun_ns);
-    let classified = target.inference.run(ask, encoded, &target.memory).await;
+    let classified = target.inference.run(ask, (encoded, share), &target.memory).await;
     let classified = classified.map_err(|failure| refused(&failure, &target.config))?;
     if let Some(is_kept) = classified.kept {
         target.looked_in_cache(is_kept);

@@ -45,10 +45,15 @@ pub async fn mem(
     Ok(Answer { done: done.map_err(|reason| unavailable(&reason, &target.config))?, exchange })
 }
 
-/// The answer to a request for memory that there isn't: 503.
+/// The answer to a request for memory that there isn't: 503, or 413 where there never is as much.
 pub fn unavailable(reason: &Unavailable, config: &Config) -> Refusal {
-    let sentence = format!("{reason}; {} is for all of them", config.max_mem);
-    Refusal::new(StatusCode::SERVICE_UNAVAILABLE, sentence)
+    let most = config.max_mem;
+    let (status, limit) = match reason {
+        Unavailable::TooMuch(_) => (StatusCode::PAYLOAD_TOO_LARGE, format!("; {most} allows no more")),
+        Unavailable::Held(_) => (StatusCode::SERVICE_UNAVAILABLE, format!("; {most} is for all of them")),
+        Unavailable::Kernel(_) => (StatusCode::SERVICE_UNAVAILABLE, String::new()),
+    };
+    Refusal::new(status, format!("{reason}{limit}"))
 }
 
 impl FromQuery for Hold {

@@ -1,11 +1,11 @@
 //! A model: a network and the labels of its classes.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::network::{Input, Network, PLANES, Ran, Rten, Thread};
 use super::{Guess, NAMED};
+use crate::named_file;
 
 /// The model that is a part of the program, country flags, in the form that rten computes soonest.
 const FLAGS: &[u8] = include_bytes!("model/flags-rows.onnx");
@@ -15,6 +15,12 @@ const FLAGS_QUANTISED: &[u8] = include_bytes!("model/flags-int8.onnx");
 
 /// Its labels, one a line.
 const FLAGS_LABELS: &str = include_str!("model/flags.txt");
+
+/// Largest file of a model, in bytes.
+const MOST: u64 = 1 << 30;
+
+/// Largest file of labels, in bytes.
+const MOST_LABELS: u64 = 16 << 20;
 
 /// A model as it was given with `--model`, read before the first worker starts.
 #[derive(Debug)]
@@ -31,14 +37,13 @@ impl Given {
     /// A sentence.
     pub fn read(file: &Path) -> Result<Self, String> {
         let given = Self { file: file.to_owned(), bytes: Vec::new(), labels: None };
-        let bytes = fs::read(file).map_err(|error| given.wrong(&error.to_string()))?;
+        let bytes = named_file::bytes(file, MOST).map_err(|error| given.wrong(&error))?;
         let beside = given.beside();
-        let labels = match fs::read_to_string(&beside) {
-            Ok(labels) => Some(labels),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => return Err(given.wrong(&format!("{}: {error}", beside.display()))),
-        };
-        Ok(Self { bytes, labels, ..given })
+        let labels = beside.try_exists().unwrap_or(true).then(|| {
+            let labels = named_file::bytes(&beside, MOST_LABELS).and_then(named_file::utf8);
+            labels.map_err(|error| given.wrong(&format!("{}: {error}", beside.display())))
+        });
+        Ok(Self { bytes, labels: labels.transpose()?, ..given })
     }
 
     /// Where its labels are looked for.

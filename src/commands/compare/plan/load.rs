@@ -1,12 +1,13 @@
 //! The load of a comparison, and who makes it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::{Reader, Source};
 use crate::commands::intended;
 use crate::generator::{self, Amount, Body, Generator, Load, Request, Weighted, find_program};
 use crate::profile;
+use crate::run_files;
 use crate::spelling::did_you_mean;
 
 /// Flags that say what the load is; without any of them, that of the profile runs.
@@ -57,12 +58,8 @@ impl Reader<'_> {
         if self.text("path").is_none() {
             self.wrong.push(format!("--body {file}: say with --path where to it is posted"));
         }
-        let path = match std::fs::File::open(&file).and_then(|_| std::path::absolute(&file)) {
-            Ok(path) if path.is_file() => path,
-            Ok(_) => {
-                self.wrong.push(format!("--body {file}: it is no file"));
-                return None;
-            }
+        let path = match run_files::open(Path::new(&file)).and_then(|_| std::path::absolute(&file)) {
+            Ok(path) => path,
             Err(error) => {
                 self.wrong.push(format!("--body {file}: it can't be read ({error})"));
                 return None;

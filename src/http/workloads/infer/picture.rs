@@ -5,7 +5,7 @@ use std::mem::take;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
 use axum::http::{StatusCode, header};
@@ -68,7 +68,13 @@ impl Sent {
             Some(boundary) => {
                 let boundary = boundary.map_err(|error| broken_form(&error))?;
                 let is_before = Arc::new(AtomicBool::new(true));
-                let before = BeforeFile { body, is_before: Arc::clone(&is_before), passed: 0, has_paused: false };
+                let before = BeforeFile {
+                    body,
+                    is_before: Arc::clone(&is_before),
+                    passed: 0,
+                    rest: Bytes::new(),
+                    has_paused: false,
+                };
                 let mut form = Multipart::new(before, boundary);
                 let mut file = first_file(&mut form).await?;
                 is_before.store(false, Relaxed);
@@ -126,11 +132,13 @@ impl<'a> Collected<'a> {
     }
 }
 
-/// A form's bytes. It gives out at most [`BEFORE_FILE`] of them until a file has begun.
+/// A form's bytes. It gives out at most [`BEFORE_FILE`] of them until a file has begun, in whatever pieces they come.
 struct BeforeFile {
     body: Body,
     is_before: Arc<AtomicBool>,
     passed: usize,
+    /// What has come and was not given out yet.
+    rest: Bytes,
     has_paused: bool,
 }
 
@@ -138,7 +146,17 @@ impl futures_core::Stream for BeforeFile {
     type Item = Result<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.is_before.load(Relaxed) && self.passed > BEFORE_FILE {
+        while self.rest.is_empty() {
+            match ready!(Pin::new(&mut self.body).poll_frame(context)) {
+                Some(Ok(frame)) => self.rest = frame.into_data().unwrap_or_default(),
+                // Its request is refused, and this given up: see `unread`.
+                Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
+                None => return Poll::Ready(None),
+            }
+        }
+        let is_before = self.is_before.load(Relaxed);
+        let most = if is_before { BEFORE_FILE.saturating_sub(self.passed) } else { usize::MAX };
+        if most == 0 {
             if self.has_paused {
                 let sentence = format!("it has more than {BEFORE_FILE} bytes before its first file");
                 return Poll::Ready(Some(Err(sentence.into())));
@@ -148,18 +166,8 @@ impl futures_core::Stream for BeforeFile {
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
-        loop {
-            return match Pin::new(&mut self.body).poll_frame(context) {
-                Poll::Pending => Poll::Pending,
-                Poll::Ready(Some(Ok(frame))) => {
-                    let Ok(piece) = frame.into_data() else { continue };
-                    self.passed += piece.len();
-                    Poll::Ready(Some(Ok(piece)))
-                }
-                // Its request is refused, and this given up: see `unread`.
-                Poll::Ready(Some(Err(error))) => Poll::Ready(Some(Err(error.into()))),
-                Poll::Ready(None) => Poll::Ready(None),
-            };
-        }
+        let length = most.min(self.rest.len());
+        self.passed += length;
+        Poll::Ready(Some(Ok(self.rest.split_to(length))))
     }
 }
