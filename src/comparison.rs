@@ -16,7 +16,7 @@ mod verdict;
 use crate::partition::hash;
 
 pub use looks::{Change, Changes, Looks, change, changes, effect_of_order};
-pub use objections::{Circumstances, Objection, objections};
+pub use objections::{Circumstances, Objection, mostly_errors, objections};
 pub use rows::{Figures, ROWS, Row, Scale, Unit, Wanted, row_named};
 pub use verdict::{Verdict, judge};
 

@@ -101,6 +101,19 @@ pub fn objections(rounds: &[[Circumstances; 2]], busy_pct: f64) -> Vec<Objection
     found
 }
 
+/// Where most answers of both arms together were errors, which ones: arms may well be compared by them, but seldom on purpose.
+#[must_use]
+pub fn mostly_errors(rounds: &[[Circumstances; 2]]) -> Option<String> {
+    let mut sums: BTreeMap<u16, u64> = BTreeMap::new();
+    for (status, count) in rounds.iter().flatten().flat_map(|around| &around.statuses) {
+        *sums.entry(*status).or_default() += count;
+    }
+    let (all, errors) = (sums.values().sum::<u64>(), sums.range(400..).map(|(_, count)| count).sum::<u64>());
+    let (status, count) = sums.range(400..).max_by_key(|(_, count)| **count).filter(|_| errors > all / 2)?;
+    let share = percent(100.0 * float(*count) / float(all));
+    Some(format!("Errors are compared here: {share} of the answers had status {status}."))
+}
+
 /// What is true of the median round of an arm.
 fn typical(rounds: &[[Circumstances; 2]], arm: Arm, of: impl Fn(&Circumstances) -> Option<f64>) -> Option<f64> {
     median(&rounds.iter().filter_map(|round| of(&round[arm as usize])).collect::<Vec<_>>())

@@ -187,6 +187,16 @@ fn looks_share_what_may_be_wrong() {
 }
 
 /// Makes calm circumstances worse.
+#[test]
+fn errors_that_are_compared_are_named() {
+    let of = |statuses: [(u16, u64); 2]| Circumstances { statuses: statuses.into(), ..Circumstances::default() };
+    let rounds = |statuses| [[of(statuses), of(statuses)]];
+    assert_eq!(mostly_errors(&rounds([(200, 50), (503, 50)])), None);
+    assert_eq!(mostly_errors(&[]), None);
+    let said = mostly_errors(&rounds([(405, 99), (503, 1)])).unwrap();
+    assert_eq!(said, "Errors are compared here: 99 % of the answers had status 405.");
+}
+
 type Disturb = fn(&mut Circumstances);
 
 #[test]

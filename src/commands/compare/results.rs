@@ -14,7 +14,7 @@ use super::published::Published;
 use super::record::{Record, Round};
 use crate::comparison::{
     Arm, Change, Changes, Circumstances, Looks, Objection, Pair, ROWS, Row, Scale, Verdict, change, changes,
-    effect_of_order, judge, objections,
+    effect_of_order, judge, mostly_errors, objections,
 };
 use crate::report::comparison::{self as page, Comparison, Line, shown};
 use crate::statistics::median;
@@ -35,6 +35,7 @@ pub struct Results<'a> {
     changes: Changes,
     verdict: Verdict,
     objections: Vec<Objection>,
+    errors: Option<String>,
     bounds: Vec<(String, State)>,
     published: Option<Published>,
 }
@@ -63,6 +64,7 @@ impl<'a> Results<'a> {
             changes: changes(&pairs, confidence),
             bounds: plan.bounds.iter().map(|bound| (bound.text.clone(), state(bound))).collect(),
             objections,
+            errors: mostly_errors(&circumstances),
             published: Published::of(plan, rounds),
             plan,
             rounds,

@@ -80,6 +80,7 @@ impl Results<'_> {
                 format!("{sentence} ({evidence}; this bears on these rows alone: {})", rows.join(", "))
             })
             .collect();
+        remarks.extend(self.errors.clone());
         remarks.extend(self.by_the_client());
         if self.ended != Ended::Decided {
             remarks.push(self.ended.sentence().to_owned());
