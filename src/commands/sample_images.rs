@@ -12,6 +12,7 @@ use image::{Rgb, RgbImage};
 
 use super::progress;
 use crate::distribution::chance;
+use crate::units::shown::{amount, float};
 use flags::{FLAGS, Flag};
 
 /// What is asked for.
@@ -66,7 +67,9 @@ pub fn run(asked: &Asked) -> ExitCode {
     match written {
         Ok(()) => {
             let flags = FLAGS.len().min(*count as usize);
-            println!("{count} pictures of {flags} flags, {width}x{height}, seed {seed}: {}", directory.display());
+            let pictures = amount(float(u64::from(*count)), "picture");
+            let flags = amount(float(flags as u64), "flag");
+            println!("{pictures} of {flags}, {width}x{height}, seed {seed}: {}", directory.display());
             ExitCode::SUCCESS
         }
         Err(error) => {

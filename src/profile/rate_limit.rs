@@ -23,6 +23,9 @@ fn read_rate(entry: &Entry<'_>, errors: &mut ProfileErrors<'_>) -> Option<PerSec
     if entry.value().get_ref().as_str() == Some(OFF) {
         return None;
     }
-    let text = entry.decimal().unwrap_or_default();
+    let Some(text) = entry.decimal() else {
+        errors.wrong_value(entry, format!("must be requests a second, a number without quotes, or \"{OFF}\""));
+        return None;
+    };
     text.parse().map_err(|error| errors.wrong_value(entry, format!("{error}, or \"{OFF}\""))).ok()
 }

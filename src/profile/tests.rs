@@ -40,7 +40,7 @@ fn sentences(text: &str) -> Vec<String> {
 type Bad = (&'static str, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip] // A table.
-const IN_A_ROUTE: [Bad; 77] = [
+const IN_A_ROUTE: [Bad; 78] = [
     ("metod = 'GET'", "3:1", "route.metod", "did you mean method?"),
     ("method = 'get'", "3:10", "route.method = get", "must be one of GET, POST"),
     ("method = 'HEAD'", "3:10", "route.method = HEAD", "name GET"),
@@ -83,6 +83,7 @@ const IN_A_ROUTE: [Bad; 77] = [
     ("steps = [ { rate_limit = { rate = 1e9, burst = 1 } } ]", "3:35", "rate_limit.rate = 1e9", "is not a plain decimal"),
     ("steps = [ { rate_limit = { rate = 0.0001, burst = 1 } } ]", "3:35", "rate_limit.rate = 0.0001", "is too fine"),
     ("steps = [ { rate_limit = { rate = 'on', burst = 1 } } ]", "3:35", "rate_limit.rate = on", "or \"off\""),
+    ("steps = [ { rate_limit = { rate = '5', burst = 1 } } ]", "3:35", "rate_limit.rate = 5", "must be requests a second, a number without quotes"),
     ("steps = [ { rate_limit = { rate = 'off', burst = 0 } } ]", "3:50", "rate_limit.burst = 0", "must be 1 to 1000000"),
     ("steps = [ { rate_limit = { rate = 1, burst = 1 } }, { rate_limit = { rate = 2, burst = 1 } } ]", "3:9", "route.steps", "2 rate limits"),
     ("steps = [ { cpu = 5 } ]", "3:19", "route.steps.cpu = 5", "must be a table of iterations, ms"),

@@ -4,6 +4,11 @@ use std::fmt;
 
 use crate::units::shown::count;
 
+/// What to say of a file without a whole line.
+pub fn without_lines(name: &str, is_torn: bool) -> String {
+    if is_torn { format!("{name} is cut off in its first line") } else { format!("{name} is empty") }
+}
+
 /// What was wrong.
 #[derive(Debug, Default)]
 pub struct Damage {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::damage::{Many, torn};
+use super::damage::{Many, torn, without_lines};
 use crate::event::{EventKind, MemoryLimit};
 use crate::run_files::{EVENT_COLUMNS, EVENTS, read_whole_lines};
 
@@ -86,7 +86,7 @@ impl Event {
 pub fn read(directory: &Path) -> (Vec<Event>, Vec<String>) {
     // What is no UTF-8 in it is found row by row.
     let (text, is_torn) = match read_whole_lines(&directory.join(EVENTS)) {
-        Ok((text, _)) if text.is_empty() => return (Vec::new(), vec![format!("{EVENTS} is empty")]),
+        Ok((text, is_torn)) if text.is_empty() => return (Vec::new(), vec![without_lines(EVENTS, is_torn)]),
         Ok(read) => read,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return (Vec::new(), vec![format!("{EVENTS} is missing: marks, deaths and fault plans are not shown")]);

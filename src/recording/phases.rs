@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::damage::{Many, torn};
+use super::damage::{Many, torn, without_lines};
 use super::events::Event;
 use crate::event::EventKind;
 use crate::run_files::{MARK_COLUMNS, MARKS, RECORD, read_whole_lines};
@@ -206,8 +206,8 @@ struct Mark {
 fn readings(directory: &Path, wrong: &mut Vec<String>) -> Vec<Reading> {
     const NOT_KNOWN: &str = "quantiles of whole phases are not known";
     let (text, is_torn) = match read_whole_lines(&directory.join(MARKS)) {
-        Ok((text, _)) if text.is_empty() => {
-            wrong.push(format!("{MARKS} is empty: {NOT_KNOWN}"));
+        Ok((text, is_torn)) if text.is_empty() => {
+            wrong.push(format!("{}: {NOT_KNOWN}", without_lines(MARKS, is_torn)));
             return Vec::new();
         }
         Ok(read) => read,

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use super::damage::Damage;
+use super::damage::{Damage, without_lines};
 use super::figure::{Figure, OF_A_ROUTE, OF_A_WORKER};
 use super::lines::{Cells, Line, Lines};
 use crate::columns;
@@ -84,7 +84,7 @@ pub fn read(directory: &Path, table: &Table, told: &dyn Fn(u64), visit: impl FnM
         Ok((Line::Unreadable, _)) => {
             return vec![format!("{name} begins with no names of columns: it is left out")];
         }
-        Ok((Line::End, _)) => return vec![format!("{name} is empty")],
+        Ok((Line::End, lines)) => return vec![without_lines(name, lines.is_torn)],
         Err(error) if error.kind() == io::ErrorKind::NotFound => return vec![format!("{name} is missing")],
         Err(error) => return vec![format!("{name} can't be read: {error}")],
     };

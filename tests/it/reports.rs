@@ -195,6 +195,7 @@ fn what_is_damaged_is_said_and_the_rest_is_reported() {
         |more: &str| format!("{HEADER}1000,0.0,,run,,0\n2000,1.0,1.0,run,10,10\n3000,2.0,1.0,run,20,30\n{more}");
     for (text, sentence, requests) in [
         (String::new(), "resources.csv is empty", None),
+        ("epoch_ms,ela".to_owned(), "resources.csv is cut off in its first line", None),
         (HEADER.to_owned(), "resources.csv has no rows", None),
         (format!("{HEADER}x\n"), "resources.csv has no row that can be read", None),
         ("a,b\n1,2\n".to_owned(), "resources.csv has no column elapsed_s: without it no row has a time", None),
@@ -277,6 +278,8 @@ fn damaged_neighbours_leave_the_rest_as_it_is() {
             "1 row of events.csv can't be read: it is left out",
         ),
         ("events.csv", "", "events.csv is empty"),
+        ("events.csv", "ts_utc,ep", "events.csv is cut off in its first line"),
+        ("marks.csv", "phase", "marks.csv is cut off in its first line: quantiles of whole phases are not known"),
         ("marks.csv", "phase,at_ns,realtime_ns,figures\nx,1,2,{\n", "what had been counted can't be read in 1 row"),
         ("marks.csv", "phase,at_ns,realtime_ns,figures\nx,1\n", "1 row of marks.csv can't be read: it is left out"),
         ("marks.csv", "", "marks.csv is empty: quantiles of whole phases are not known"),

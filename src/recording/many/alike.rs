@@ -90,7 +90,7 @@ pub fn of_one_test(runs: &[Named]) -> Result<Vec<String>, String> {
         if let Some(last) = ends.filter(|last| run.from_s > last.to_s) {
             return Err(format!(
                 "{} and {} have no time in common: {} began {} after the end of {}, by their wall clocks. They are of two tests, or \
-                 one of the clocks is wrong; --each makes a page of each",
+                 one of the clocks is wrong; `quintain report --each` makes a page of each",
                 last.name,
                 run.name,
                 run.name,
@@ -118,7 +118,7 @@ pub fn of_one_test(runs: &[Named]) -> Result<Vec<String>, String> {
             _ => value.to_owned(),
         };
         return Err(format!(
-            "{first} and {} have other {what} ({} and {}): they are not instances under one test; --each makes a page of each",
+            "{first} and {} have other {what} ({} and {}): they are not instances under one test; `quintain report --each` makes a page of each",
             other.0,
             shown(first, value),
             shown(other.0, &other.1)
