@@ -106,7 +106,8 @@ impl Generator for Wrk {
 /// In Lua's long quotes, with as many `=` as nothing in the text can end.
 fn quoted(text: &str) -> String {
     let ends = |equals: &String| format!("{text}]").contains(&format!("]{equals}]"));
-    let equals = (1..).map(|number| "=".repeat(number)).find(|equals| !ends(equals)).unwrap_or_default();
+    let equals =
+        (1..=text.len() + 1).map(|number| "=".repeat(number)).find(|equals| !ends(equals)).unwrap_or_default();
     format!("[{equals}[{text}]{equals}]")
 }
 
