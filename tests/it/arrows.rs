@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["maybe_known", "limit"],
     &["units", "spelling", "statistics", "sys", "histogram", "run_files", "page"],
-    &["mistake", "partition", "phase", "event", "generator", "rate_limit"],
+    &["mistake", "named_file", "partition", "phase", "event", "generator", "rate_limit"],
     &["distribution"],
     &["shares"],
     &["delay"],
