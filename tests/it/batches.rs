@@ -49,6 +49,8 @@ fn a_full_batch_is_run_at_once_and_each_answer_is_that_of_its_picture() {
 fn a_batch_that_does_not_fill_is_run_after_its_window() {
     let target = Target::start(&["--mode", "single"]);
     let pictures = pictures();
+    // The first request of all waits for the model to be loaded, too.
+    assert_eq!(post(&mut target.connect(), "/infer", "", &pictures[0].1).status, 200);
     for number in [1, 3] {
         let path = "/infer?batch=8&max_batch_delay=1500ms";
         // Tried again when this machine was paused for as long as the window.

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::mem::take;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 
 use axum::body::Body;
@@ -67,17 +67,11 @@ impl Sent {
             }
             Some(boundary) => {
                 let boundary = boundary.map_err(|error| broken_form(&error))?;
-                let is_before = Arc::new(AtomicBool::new(true));
-                let before = BeforeFile {
-                    body,
-                    is_before: Arc::clone(&is_before),
-                    passed: 0,
-                    rest: Bytes::new(),
-                    has_paused: false,
-                };
+                let search = Arc::new(Search { is_on: AtomicBool::new(true), pauses: AtomicUsize::new(0) });
+                let before = BeforeFile { body, search: Arc::clone(&search), passed: 0, rest: Bytes::new() };
                 let mut form = Multipart::new(before, boundary);
-                let mut file = first_file(&mut form).await?;
-                is_before.store(false, Relaxed);
+                let mut file = first_file(&mut form, &search).await?;
+                search.is_on.store(false, Relaxed);
                 while let Some(piece) = file.chunk().await.map_err(|error| broken_form(&error))? {
                     picture.take(&piece)?;
                 }
@@ -88,11 +82,12 @@ impl Sent {
 }
 
 /// Passes over the parts that are no file.
-async fn first_file<'f>(form: &mut Multipart<'f>) -> Result<Field<'f>, Refusal> {
+async fn first_file<'f>(form: &mut Multipart<'f>, search: &Search) -> Result<Field<'f>, Refusal> {
     while let Some(field) = form.next_field().await.map_err(|error| broken_form(&error))? {
         if field.file_name().is_some() {
             return Ok(field);
         }
+        search.pauses.store(0, Relaxed);
     }
     Err(Refusal::new(StatusCode::BAD_REQUEST, format!("no part of the form is a file; {ALLOWED}")))
 }
@@ -135,12 +130,21 @@ impl<'a> Collected<'a> {
 /// A form's bytes. It gives out at most [`BEFORE_FILE`] of them until a file has begun, in whatever pieces they come.
 struct BeforeFile {
     body: Body,
-    is_before: Arc<AtomicBool>,
+    search: Arc<Search>,
     passed: usize,
     /// What has come and was not given out yet.
     rest: Bytes,
-    has_paused: bool,
 }
+
+/// The search for the first file, as its bytes and its reader know it.
+struct Search {
+    is_on: AtomicBool,
+    /// How often nothing more was given out since the last part that is no file.
+    pauses: AtomicUsize,
+}
+
+/// So often the reader looks for a part in what it has: once to end the part before, and once for each piece of the part's head.
+const PAUSES: usize = 8;
 
 impl futures_core::Stream for BeforeFile {
     type Item = Result<Bytes, Box<dyn std::error::Error + Send + Sync>>;
@@ -154,15 +158,14 @@ impl futures_core::Stream for BeforeFile {
                 None => return Poll::Ready(None),
             }
         }
-        let is_before = self.is_before.load(Relaxed);
+        let is_before = self.search.is_on.load(Relaxed);
         let most = if is_before { BEFORE_FILE.saturating_sub(self.passed) } else { usize::MAX };
         if most == 0 {
-            if self.has_paused {
+            if self.search.pauses.fetch_add(1, Relaxed) >= PAUSES {
                 let sentence = format!("it has more than {BEFORE_FILE} bytes before its first file");
                 return Poll::Ready(Some(Err(sentence.into())));
             }
             // The reader takes all that there is before it looks for a file in it.
-            self.has_paused = true;
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
