@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::support::comparison::{PROGRAM, command, compare, nothing_is_left, results, said};
 use crate::support::target::Target;
+use crate::support::wait_at_most;
 
 const REQUESTS: u64 = 10;
 
@@ -107,11 +108,7 @@ fn an_interrupted_comparison_keeps_its_rounds_and_goes_on() {
         .spawn()
         .unwrap();
     let rounds = || fs::read_to_string(it.join("rounds.jsonl")).unwrap_or_default().lines().count();
-    let deadline = Instant::now() + Duration::from_mins(2);
-    while rounds() < 2 {
-        assert!(Instant::now() < deadline, "no two rounds");
-        std::thread::yield_now();
-    }
+    wait_at_most(Duration::from_mins(2), "two rounds", || (rounds() >= 2).then_some(()));
     let pid = rustix::process::Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
     rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
     let output = child.wait_with_output().unwrap();

@@ -1,9 +1,10 @@
 //! While a load runs, `quintain compare` leaves the machine to it: it takes at most 1 % of a core.
 
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
+
+use crate::support::wait_at_most;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_quintain");
 
@@ -15,14 +16,6 @@ fn cpu(pid: u32) -> Duration {
         account.split(' ').next().unwrap().parse::<u64>().unwrap()
     };
     Duration::from_nanos(tasks.map(|task| ns(task.unwrap())).sum())
-}
-
-fn wait_for(file: &Path) {
-    let deadline = Instant::now() + Duration::from_mins(2);
-    while !file.exists() {
-        assert!(Instant::now() < deadline, "there is no {}", file.display());
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 #[test]
@@ -44,8 +37,9 @@ fn while_a_load_runs_it_takes_at_most_1_pct_of_a_core() {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    wait_for(&begun);
+    wait_at_most(Duration::from_mins(2), "the load to begin", || begun.exists().then_some(()));
     let (before, since) = (cpu(compare.id()), Instant::now());
+    // The stretch that is measured, and no wait for anything.
     std::thread::sleep(Duration::from_secs(5));
     let (used, passed) = (cpu(compare.id()).saturating_sub(before), since.elapsed());
     // The other rounds end at once.
