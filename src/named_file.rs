@@ -1,14 +1,26 @@
-//! Files that settings name, read up to a size: a name may be that of something without an end.
+//! Files whose names somebody has given: such a name may be that of something without an end.
 
 use std::fs::File;
-use std::io::Read;
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use crate::run_files;
+use rustix::fs::OFlags;
+
 use crate::units::Bytes;
 
 /// Largest configuration or profile, in bytes.
 pub const SETTINGS: u64 = 1 << 20;
+
+/// Opens a regular file to read it, and waits for nobody: a pipe without a writer would never end.
+///
+/// # Errors
+/// What the file system says, or that there is no regular file.
+pub fn open(path: &Path) -> io::Result<File> {
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(flags).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no regular file")) }
+}
 
 /// The whole text of a file, or of a pipe.
 ///
@@ -24,7 +36,7 @@ pub fn text(path: &Path, most: u64) -> Result<String, String> {
 /// # Errors
 /// A clause: what the system says, that it is no regular file, or that it has more than `most` bytes.
 pub fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, String> {
-    up_to(run_files::open(path).map_err(|error| error.to_string())?, most)
+    up_to(open(path).map_err(|error| error.to_string())?, most)
 }
 
 /// Bytes as text.

@@ -2,10 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use rustix::fs::OFlags;
+use crate::named_file::open;
 
 /// What was run, on what, and at the end what came of it.
 pub const RECORD: &str = "run.json";
@@ -44,16 +43,6 @@ pub const EVENT_COLUMNS: [&str; 9] =
 
 /// The header of `marks.csv`. The last row of a run that ended in order has no phase.
 pub const MARK_COLUMNS: [&str; 4] = ["phase", "at_ns", "realtime_ns", "figures"];
-
-/// Opens a file of a run to read it, and waits for nobody: a pipe without a writer would never end.
-///
-/// # Errors
-/// What the file system says, or that there is no regular file.
-pub fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlags::NONBLOCK.bits().cast_signed();
-    let file = File::options().read(true).custom_flags(flags).open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no regular file")) }
-}
 
 /// The whole lines of a file, and whether there is half a line behind them.
 ///

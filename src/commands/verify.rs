@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use super::report;
 use crate::generator;
+use crate::named_file;
 use crate::profile;
-use crate::run_files;
 use crate::verification::{self, Check, Heading, Part, Target, Verdict};
 
 /// What is asked for.
@@ -125,7 +125,7 @@ fn compared(
 
 /// A whole file of text.
 fn text(path: &Path) -> Result<String, String> {
-    let file = run_files::open(path).map_err(|error| format!("can't be read: {error}"))?;
+    let file = named_file::open(path).map_err(|error| format!("can't be read: {error}"))?;
     let mut bytes = Vec::new();
     file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(|error| format!("can't be read: {error}"))?;
     if bytes.len() as u64 > LONGEST {

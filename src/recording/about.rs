@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::run_files::{self, RECORD, TCP_AFTER, TCP_BEFORE};
+use crate::named_file;
+use crate::run_files::{RECORD, TCP_AFTER, TCP_BEFORE};
 use crate::sys::procfs::TcpCounters;
 
 /// What `run.json` says; nothing where it can't be read.
@@ -25,7 +26,7 @@ impl About {
     #[must_use]
     pub fn read(directory: &Path) -> (Self, Option<String>) {
         let mut text = Vec::new();
-        let read = run_files::open(&directory.join(RECORD)).and_then(|mut file| file.read_to_end(&mut text));
+        let read = named_file::open(&directory.join(RECORD)).and_then(|mut file| file.read_to_end(&mut text));
         let text = match read.map(|_| text) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {

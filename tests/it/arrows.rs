@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 /// From the bottom up: a room uses rooms of lower floors only.
 const FLOORS: &[&[&str]] = &[
     &["maybe_known", "limit"],
-    &["units", "spelling", "statistics", "sys", "histogram", "run_files", "page"],
+    &["units", "spelling", "statistics", "sys", "histogram", "page"],
     &["mistake", "named_file", "partition", "phase", "event", "generator", "rate_limit"],
-    &["distribution"],
+    &["distribution", "run_files"],
     &["shares"],
     &["delay"],
     &["scoreboard", "fault", "work", "config"],

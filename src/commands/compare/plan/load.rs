@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::{Reader, Source};
 use crate::commands::intended;
 use crate::generator::{self, Amount, Body, Generator, Load, Request, Weighted, find_program};
+use crate::named_file;
 use crate::profile;
-use crate::run_files;
 use crate::spelling::did_you_mean;
 
 /// Flags that say what the load is; without any of them, that of the profile runs.
@@ -58,7 +58,7 @@ impl Reader<'_> {
         if self.text("path").is_none() {
             self.wrong.push(format!("--body {file}: say with --path where to it is posted"));
         }
-        let path = match run_files::open(Path::new(&file)).and_then(|_| std::path::absolute(&file)) {
+        let path = match named_file::open(Path::new(&file)).and_then(|_| std::path::absolute(&file)) {
             Ok(path) => path,
             Err(error) => {
                 self.wrong.push(format!("--body {file}: it can't be read ({error})"));
