@@ -55,6 +55,7 @@ mod market;
 mod marks;
 mod memory_refused;
 mod missing_features;
+mod models;
 mod modes_answer_alike;
 mod modifiers;
 mod more_or_less;
