@@ -94,7 +94,7 @@ async fn first_file<'f>(form: &mut Multipart<'f>, search: &Search) -> Result<Fie
 
 fn broken_form(error: &multer::Error) -> Refusal {
     let reason = match error {
-        // Ours.
+        // The sentence of `BeforeFile`, without multer's around it.
         multer::Error::StreamReadFailed(error) => error.to_string(),
         error => error.to_string(),
     };
@@ -127,23 +127,27 @@ impl<'a> Collected<'a> {
     }
 }
 
-/// A form's bytes. It gives out at most [`BEFORE_FILE`] of them until a file has begun, in whatever pieces they come.
+/// A form's bytes, for the parser. Until it has found a file, it is given at most [`BEFORE_FILE`] of them, in whatever pieces
+/// they come.
 struct BeforeFile {
     body: Body,
     search: Arc<Search>,
+    /// How many the parser has been given.
     passed: usize,
-    /// What has come and was not given out yet.
+    /// What has been received, and not given to the parser yet.
     rest: Bytes,
 }
 
-/// The search for the first file, as its bytes and its reader know it.
+/// How far the search for the first file is: known to who asks the parser for parts, and to who gives it bytes.
 struct Search {
     is_on: AtomicBool,
-    /// How often nothing more was given out since the last part that is no file.
+    /// How often the parser was told that nothing has come yet, since the last part that is no file. See [`PAUSES`].
     pauses: AtomicUsize,
 }
 
-/// So often the reader looks for a part in what it has: once to end the part before, and once for each piece of the part's head.
+/// The parser takes all bytes that have come before it looks at any. So, once it was given [`BEFORE_FILE`] of them, it is told
+/// that no more have come; then it looks at what it has, and asks again. Each time it gets one step further: to the end of a
+/// part, or through one piece of the next part's head. If there is no file after so many steps, the bytes that it has hold none.
 const PAUSES: usize = 8;
 
 impl futures_core::Stream for BeforeFile {
@@ -165,7 +169,7 @@ impl futures_core::Stream for BeforeFile {
                 let sentence = format!("it has more than {BEFORE_FILE} bytes before its first file");
                 return Poll::Ready(Some(Err(sentence.into())));
             }
-            // The reader takes all that there is before it looks for a file in it.
+            // As if nothing had come yet.
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
