@@ -32,6 +32,11 @@ tool cargo-machete 0.9.2
 cargo-deny --log-level error check bans licenses sources
 cargo-machete
 
+step "features: none is the tests' alone, or the program would be built twice"
+built_for() { cargo tree --locked --prefix none --format '{p} {f}' --edges "$1" | sed 's/ (\*)$//' | sort -u; }
+alone=$(comm -23 <(built_for normal,build) <(built_for normal,build,dev))
+[ -z "$alone" ] || { echo "with other features for the tests, which Cargo.toml can give to the program as well: $alone" >&2; exit 1; }
+
 step "documentation"
 RUSTDOCFLAGS="-D warnings" cargo doc --quiet --release --no-deps --locked
 

@@ -12,7 +12,7 @@ use crate::support::target::{Target, command, outcome, run};
 type Bad = (&'static str, &'static [&'static str]);
 
 #[rustfmt::skip] // A table.
-const FLAGS: [Bad; 46] = [
+const FLAGS: [Bad; 50] = [
     ("--workers 0 --mode threads", &["--workers 0:", "1 to 64 (--max-workers)"]),
     ("--workers 100000 --mode cluster", &["--workers 100000:", "1 to 64 (--max-workers)"]),
     ("--workers -1 --mode cluster", &["--workers -1:", "1 to 64"]),
@@ -56,6 +56,10 @@ const FLAGS: [Bad; 46] = [
     ("--listen 127.0.0.1:65536", &["--listen 127.0.0.1:65536:", "IP:PORT"]),
     ("--listen unix:", &["--listen unix::", "a path"]),
     ("--admin on", &["--admin on:", "or off"]),
+    ("--log inof", &["--log inof:", "levels are off, error"]),
+    ("--log quintain=inof,warn", &["--log quintain=inof,warn:", "MODULE=LEVEL"]),
+    ("--log warn,", &["--log warn,:", "LEVEL or"]),
+    ("--log quintain=", &["--log quintain=:", "LEVEL or"]),
     ("--log-format xml", &["--log-format xml:", "text or json"]),
     ("--wokers 4", &["--wokers:", "did you mean --workers?"]),
     ("--seed 1 --seed 2", &["--seed:", "more than once"]),
