@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tokio_postgres::config::SslMode;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::instance::{LONGEST_NAME, is_name};
@@ -286,6 +287,15 @@ fn is_directive(text: &str) -> bool {
     !module.is_empty() && !level.is_empty() && level.parse::<LevelFilter>().is_ok()
 }
 
+/// What a database's URL says. The parser takes a `%` as it stands where no byte follows in two hexadecimal digits, and a password
+/// would be another than its writer meant: such a URL is none.
+fn database_server(url: &str) -> Option<tokio_postgres::Config> {
+    let is_url = url.starts_with("postgresql://") || url.starts_with("postgres://");
+    let mut escapes = url.split('%').skip(1).map(|after| after.as_bytes().get(..2));
+    let is_encoded = escapes.all(|digits| digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)));
+    url.parse().ok().filter(|_| is_url && is_encoded)
+}
+
 /// A list of one is written as its one value.
 fn list(values: &[impl Display]) -> Written {
     match values {
@@ -357,8 +367,11 @@ impl Value for String {
             Kind::Filter => text.split(',').all(is_directive),
             // What is wrong with a URL is said without a piece of it, as any may be of the password.
             Kind::SecretUrl => {
-                let is_url = text.starts_with("postgresql://") || text.starts_with("postgres://");
-                is_url && text.parse::<tokio_postgres::Config>().is_ok()
+                let server = database_server(text);
+                if server.as_ref().is_some_and(|server| server.get_ssl_mode() == SslMode::Require) {
+                    return Err(format!("must be {kind}, without sslmode=require: quintain speaks no TLS to it"));
+                }
+                server.is_some()
             }
             _ => !text.is_empty(),
         };

@@ -235,6 +235,8 @@ fn what_can_never_work_is_refused_at_the_start_with_a_sentence() {
         (url.replace(postgres.password(), "wrong"), &[][..], "password authentication failed"),
         (url.replace("/postgres", "/nowhere"), &[], "database \"nowhere\" does not exist"),
         (url.replace("postgresql://", "mysql://"), &[], "must be postgresql://USER"),
+        (url.replace(postgres.password(), "50%zz"), &[], "percent-encoded"),
+        (format!("{url}?sslmode=require"), &[], "without sslmode=require"),
         (url.clone(), &["--seed", "7"], "this run has --db-rows 1000 and --seed 7"),
         (url.clone(), &["--db"], "a run has one database"),
     ] {
