@@ -350,7 +350,7 @@ fn count(account: Option<&Account>, event: Event) {
 fn prepare(model: &Model, picture: Picture, account: Option<&Account>) -> Result<(Classified, Vec<f32>), Failure> {
     let (begun_ns, begun_cpu_ns) = (clock::monotonic_ns(), clock::thread_cpu_ns());
     let (format, width, height) = (picture.format(), picture.width(), picture.height());
-    let decoded = picture.decode().map_err(Failure::Picture)?;
+    let mut decoded = picture.decode().map_err(Failure::Picture)?;
     let between_ns = clock::monotonic_ns();
     let input = model.input();
     let pixels = decoded.resized(input.width, input.height).map_err(Failure::Network)?;

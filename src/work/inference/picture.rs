@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::Cursor;
 
 use bytes::Bytes;
-use fast_image_resize::images::{TypedImage, TypedImageRef};
+use fast_image_resize::images::TypedImage;
 use fast_image_resize::pixels::U8x3;
 use fast_image_resize::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use image::codecs::jpeg::JpegDecoder;
@@ -210,7 +210,7 @@ impl Decoded {
     ///
     /// # Errors
     /// What the resizing says.
-    pub fn resized(&self, width: u32, height: u32) -> Result<Vec<f32>, String> {
+    pub fn resized(&mut self, width: u32, height: u32) -> Result<Vec<f32>, String> {
         let is_turned = matches!(
             self.orientation,
             Orientation::Rotate90
@@ -220,7 +220,9 @@ impl Decoded {
         );
         let (across, down) = if is_turned { (height, width) } else { (width, height) };
         let told = |error: &dyn fmt::Display| error.to_string();
-        let from = TypedImageRef::<U8x3>::from_buffer(self.image.width(), self.image.height(), self.image.as_raw());
+        let size = self.image.dimensions();
+        // Of the type that the resizer itself has between its passes: another would double its code.
+        let from = TypedImage::<U8x3>::from_buffer(size.0, size.1, &mut self.image);
         let from = from.map_err(|error| told(&error))?;
         let mut small = RgbImage::new(across, down);
         let mut into = TypedImage::<U8x3>::from_buffer(across, down, &mut small).map_err(|error| told(&error))?;
