@@ -116,7 +116,7 @@ impl FromQuery for Ask {
             .or("1"),
             delays.documented(
                 delay,
-                "how long a picture waits for others of its batch, at most",
+                "how long a picture waits for others of its batch, at most; there are none where `batch` is 1",
                 Some(Batch::DEFAULT.delay.min(config.max_delay.most)),
             ),
         ]
