@@ -264,8 +264,8 @@ fn flags(matches: &ArgMatches) -> impl Iterator<Item = (String, String)> {
 fn join_negative_values(arguments: &mut Vec<OsString>) {
     let mut at = 1;
     while at + 1 < arguments.len() {
-        let takes_value =
-            settings().any(|setting| !setting.is_switch() && arguments[at] == *format!("--{}", setting.name));
+        let name = arguments[at].to_str().and_then(|argument| argument.strip_prefix("--"));
+        let takes_value = settings().any(|setting| !setting.is_switch() && name == Some(setting.name));
         if takes_value && is_negative(&arguments[at + 1]) {
             let value = arguments.remove(at + 1);
             arguments[at].push("=");
@@ -308,24 +308,25 @@ fn take_out_unknown(error: &clap::Error, arguments: &mut Vec<OsString>) -> Optio
 /// The program as clap knows it: the settings are flags of the program and of each command.
 fn program() -> Command {
     let commands = Verb::all().map(|verb| {
-        let command = Command::new(verb.name()).about(verb.help());
-        match verb {
-            Verb::Serve | Verb::Check => command.args(settings().map(flag)),
-            Verb::Profiles { .. } => {
+        // Made when it is this command's turn: most of a short run's own work would be the flags of all others.
+        let takes: fn(Command) -> Command = match verb {
+            Verb::Serve | Verb::Check => |command| command.args(settings().map(flag)),
+            Verb::Profiles { .. } => |command| {
                 let locustfile = Arg::new(LOCUSTFILE).long(LOCUSTFILE).action(ArgAction::SetTrue);
                 command
                     .arg(Arg::new(NAME).help("Which one to print"))
                     .arg(locustfile.help("Print a Locust file that runs its [load] (of a file, too)"))
-            }
-            Verb::Report(_) => command.args(report::arguments()),
-            Verb::Verify(_) => command.args(verify::arguments()),
-            Verb::Health(_) => {
+            },
+            Verb::Report(_) => |command| command.args(report::arguments()),
+            Verb::Verify(_) => |command| command.args(verify::arguments()),
+            Verb::Health(_) => |command| {
                 command.arg(Arg::new(URL).help(format!("What to ask [default: {}]", commands::health::DEFAULT)))
-            }
-            Verb::Compare(_) => command.args(compare::arguments()),
-            Verb::SampleImages(_) => command.args(sample_images::arguments()),
-        }
-        .after_help("`quintain --help` has examples.")
+            },
+            Verb::Compare(_) => |command| command.args(compare::arguments()),
+            Verb::SampleImages(_) => |command| command.args(sample_images::arguments()),
+        };
+        let command = Command::new(verb.name()).about(verb.help()).after_help("`quintain --help` has examples.");
+        command.defer(takes)
     });
     Command::new("quintain")
         .version(VERSION_AND_COMMIT)

@@ -80,9 +80,8 @@ impl Layers {
     /// A warning about the variables that look like ours and are another service's, if there are any.
     #[must_use]
     pub fn foreign_variables(&self) -> Option<String> {
-        let is_ours = |variable: &str| every_setting().any(|setting| setting.variable() == *variable);
         let foreign = self.environment.iter().filter(|(variable, text)| {
-            !is_ours(variable) && is_foreign(variable, text.as_deref().unwrap_or_default())
+            set_by(variable).is_none() && is_foreign(variable, text.as_deref().unwrap_or_default())
         });
         let names: Vec<&str> = foreign.map(|(variable, _)| variable.as_str()).collect();
         foreign::warning(&names)
@@ -158,16 +157,20 @@ pub(crate) fn unknown_flag_among(flag: &str, names: &[String]) -> Mistake {
     }
 }
 
+/// The setting that a variable sets.
+fn set_by(variable: &str) -> Option<&'static Setting> {
+    let name = variable.strip_prefix(PREFIX)?.to_lowercase().replace('_', "-");
+    every_setting().find(|setting| setting.name == name && setting.variable() == variable)
+}
+
 fn take_environment(environment: &[(String, Option<String>)], winners: &mut Winners, mistakes: &mut Vec<Mistake>) {
-    let variables: Vec<String> = shown().map(Setting::variable).collect();
     for (variable, text) in environment {
         // An empty variable is an unset one: a list of variables can't leave one out otherwise.
         if !variable.starts_with(PREFIX) || text.as_deref() == Some("") {
             continue;
         }
         let source = Source::Environment(variable.clone());
-        let setting = every_setting().find(|setting| setting.variable() == *variable);
-        match (setting, text) {
+        match (set_by(variable), text) {
             (Some(setting), Some(text)) if setting.is_list() => {
                 let texts = text.split(',').map(|text| text.trim().to_owned());
                 winners.extend(Given::several(source, texts).map(|given| (setting.name, given)));
@@ -179,7 +182,10 @@ fn take_environment(environment: &[(String, Option<String>)], winners: &mut Winn
                 mistakes.push(Mistake::at(source, None, "is not valid UTF-8"));
             }
             (None, text) if is_foreign(variable, text.as_deref().unwrap_or_default()) => {}
-            (None, _) => mistakes.push(unknown_setting(source, variable, &variables)),
+            (None, _) => {
+                let variables: Vec<String> = shown().map(Setting::variable).collect();
+                mistakes.push(unknown_setting(source, variable, &variables));
+            }
         }
     }
 }
