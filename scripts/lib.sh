@@ -110,8 +110,7 @@ with_oha() {
     local tools=$PWD/target/tools
     if ! "$tools/bin/oha" --version 2>/dev/null | grep -qF 1.16.0; then
         echo "installing oha 1.16.0" >&2
-        # Without TLS, which no target of ours speaks and which takes most of the time to build.
-        cargo install --quiet --locked --no-default-features --root "$tools" oha@1.16.0
+        cargo install --quiet --locked --root "$tools" oha@1.16.0
     fi
     export PATH=$tools/bin:$PATH
 }
