@@ -17,7 +17,7 @@ fn failed(run: &Recording) -> Option<Finding> {
         return None;
     }
     let (weight, why) = whether_planned(run, errors);
-    let gained = run.target.gained(Figure::Errors);
+    let at = run.target.gained(Figure::Errors).map(|(_, first, last)| (first.from_s, last.to_s));
     Some(Finding {
         rule: Rule::Errors,
         weight,
@@ -27,8 +27,8 @@ fn failed(run: &Recording) -> Option<Finding> {
             number(requests),
             number(errors / requests * 100.0)
         ),
-        evidence: by_kind(run, errors, requests),
-        at: gained.map(|(_, first, last)| (first.from_s, last.to_s)),
+        evidence: by_kind(run, errors, requests, at),
+        at,
         certainty: Certainty::Certain,
         unknown: "what the clients made of it, and failures on their own side. A connection that never reached the target is in no figure but the kernel's drops",
     })
@@ -71,7 +71,9 @@ fn whether_planned(run: &Recording, errors: f64) -> (Weight, String) {
     }
 }
 
-fn by_kind(run: &Recording, errors: f64, requests: f64) -> Vec<(String, String)> {
+fn by_kind(run: &Recording, errors: f64, requests: f64, at: Option<(f64, f64)>) -> Vec<(String, String)> {
+    /// Of more plans than these, only their number is told.
+    const NAMED: usize = 3;
     let mut found = evidence([("errors", number(errors)), ("requests finished", number(requests))]);
     if let Some(whole) = &run.whole {
         let shed: u64 = whole.routes.iter().map(|route| route.counts.shed).sum();
@@ -86,8 +88,13 @@ fn by_kind(run: &Recording, errors: f64, requests: f64) -> Vec<(String, String)>
             found.push(("connections broken by a fault".to_owned(), count(broken)));
         }
     }
-    let plans = run.faulty.iter().map(|faulty| format!("{} from {}", faulty.plans, clock(faulty.from_s)));
-    let plans: Vec<String> = plans.take(3).collect();
+    let then = run.faulty.iter().filter(|faulty| at.is_none_or(|(from_s, to_s)| faulty.reaches_into(from_s, to_s)));
+    let mut plans: Vec<String> =
+        then.map(|faulty| format!("{} from {}", faulty.plans, clock(faulty.from_s))).collect();
+    if plans.len() > NAMED {
+        let more = plans.split_off(NAMED).len();
+        plans.push(format!("and {more} more"));
+    }
     if !plans.is_empty() {
         found.push(("fault plans in force".to_owned(), plans.join("; ")));
     }
@@ -170,6 +177,18 @@ mod tests {
         assert_eq!(find(&run)[0].weight, Weight::Note);
         run.target = target(&[(Figure::Errors, &[0.0; 12]), (Figure::Requests, &[9.0; 12])]);
         assert!(find(&run).is_empty());
+        // Of all plans those are named that were in force then.
+        let errors: Vec<f64> = (0..10).map(|row| if row < 8 { 0.0 } else { 3.0 }).collect();
+        let columns: &[(Figure, &[f64])] = &[(Figure::Errors, &errors), (Figure::Requests, &[9.0; 10])];
+        let mut named = |late: usize| {
+            let early = ["one", "two", "three"].map(|name| plan(name, (0.0, 2.0)));
+            run.faulty = early.into_iter().chain(vec![plan("culprit", (7.5, 9.0)); late]).collect();
+            run.target = target(columns);
+            find(&run)[0].evidence.last().unwrap().1.clone()
+        };
+        assert_eq!(named(1), "culprit from 0:07.5");
+        assert!(named(5).ends_with("; and 2 more"), "{}", named(5));
+        run.faulty = vec![plan("some on *", (0.0, 9.0))];
         let late: Vec<f64> = (0..14).map(|row| f64::from(row > 4) + 2.0 * f64::from(row > 11)).collect();
         run.target = target(&[(Figure::Errors, &late), (Figure::Requests, &[9.0; 14])]);
         assert_eq!(
