@@ -7,7 +7,7 @@ use crate::units::{Bytes, Rate};
 
 /// One plan. Anything but `kinds` may be left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object: a plan")]
 pub struct Written {
     /// What it is called; `fault 1`, `fault 2`, … by its place when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,7 +35,7 @@ pub struct Written {
 
 /// One kind of a plan.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object: a kind with its rate")]
 pub struct WrittenKind {
     /// Its name.
     pub kind: String,
@@ -57,7 +57,7 @@ pub struct WrittenKind {
 
 /// Either `from` and `to`, or `every` and `for`, or `after` and `count`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object: a window")]
 pub struct WrittenWindow {
     /// Since the plan's begin; 0 when left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -34,8 +34,8 @@ pub struct Switch {
 
 impl Switch {
     fn allows(&self, value: &str) -> bool {
-        // Without a sign, which would be read too.
-        let is_plain = value.bytes().all(|byte| byte.is_ascii_digit());
+        // Without a sign, which would be read too, and without zeros in front, which TOML does not read.
+        let is_plain = value.bytes().all(|byte| byte.is_ascii_digit()) && (value == "0" || !value.starts_with('0'));
         let number: Option<u64> = value.parse().ok().filter(|_| is_plain);
         let in_range =
             self.range.zip(number).is_some_and(|([least, most], number)| (least..=most).contains(&number));

@@ -30,7 +30,7 @@ const SUPERSEDED: Duration = Duration::from_secs(1);
 
 /// All that is ordered.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with faults, and ttl if you like")]
 pub struct Wish {
     #[schema(inline, max_items = 64)]
     faults: Vec<Written>,
@@ -233,7 +233,10 @@ mod tests {
         const RESET: &str = r#"{"kinds": [{"kind": "reset", "rate": 0.1}]}"#;
         for (body, sentence) in [
             ("", "the body: EOF while parsing a value at line 1 column 0; allowed: {\"faults\""),
-            ("[]", "the body: "),
+            ("[]", "the body: is a list, and must be an object; allowed: {\"faults\""),
+            (" [[], \"30s\"]", "the body: is a list"),
+            ("7", "the body: invalid type: integer `7`, expected an object with faults"),
+            (r#"{"faults": ["x"]}"#, "faults[0]: invalid type: string \"x\", expected an object: a plan"),
             ("{}", "the body: missing field `faults`; allowed: {\"faults\""),
             (r#"{"faults": {}}"#, "faults: invalid type: map, expected a sequence"),
             (r#"{"fualts": []}"#, "fualts: unknown field `fualts`, expected `faults` or `ttl`"),

@@ -21,7 +21,7 @@ const BODY: &str = r#"{"phase": "a name"}"#;
 
 /// All that a body may hold.
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with phase")]
 struct Wish {
     phase: String,
 }

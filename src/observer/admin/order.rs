@@ -108,6 +108,10 @@ pub fn parse<T: DeserializeOwned>(body: &[u8], whole: &str, fields: &[(&str, &st
         let name = place.rsplit('.').next();
         fields.iter().find(|(field, _)| name == Some(*field)).map_or(whole, |(_, allowed)| *allowed)
     };
+    // serde takes the values of a list for the fields of an object.
+    if body.trim_ascii_start().starts_with(b"[") {
+        return Err(Mistake::field("the body", None, "is a list, and must be an object", whole));
+    }
     let mut json = serde_json::Deserializer::from_slice(body);
     let asked = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();

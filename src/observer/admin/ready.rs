@@ -21,7 +21,7 @@ const VALUES: &[(&str, &str)] = &[("ready", "true or false")];
 
 /// What is ordered.
 #[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an object with ready")]
 pub struct Wish {
     ready: bool,
 }
@@ -68,7 +68,8 @@ mod tests {
         for (bad, place) in [
             ("", "the body: EOF"),
             ("{}", "the body: missing field `ready`"),
-            ("true", "the body: invalid type: boolean `true`"),
+            ("true", "the body: invalid type: boolean `true`, expected an object with ready"),
+            ("[true]", "the body: is a list"),
             ("\u{fffd}", "the body: expected value"),
             (r#"{"ready": 1}"#, "ready: invalid type: integer `1`, expected a boolean; allowed: true or false"),
             (

@@ -99,6 +99,7 @@ fn what_can_t_be_set_is_refused_with_what_can() {
         ),
         (&["limit=101"], &["--set limit=101: limit must be off or 1 to 100"]),
         (&["limit=-1"], &["--set limit=-1: limit must be off or 1 to 100"]),
+        (&["pool=05"], &["--set pool=05: pool must be 1 to 1000"]),
         (&["limit=+1"], &["--set limit=+1: limit must be off or 1 to 100"]),
         (&["pool=5", "pool=6"], &["--set pool=6: pool is set twice; once is enough"]),
     ] {
