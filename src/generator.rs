@@ -123,10 +123,14 @@ pub fn read(content: &str, file_name: &str, beside: impl Fn(&str) -> Option<Stri
     if content.trim().is_empty() {
         return Err("is empty".to_owned());
     }
-    let Some(generator) = ALL.into_iter().find(|generator| generator.recognise(content)) else {
+    let mut writers = ALL.into_iter().filter(|generator| generator.recognise(content));
+    let Some(generator) = writers.next() else {
         let ask_for = ALL.into_iter().find_map(|generator| generator.ask_for(content));
         return Err(ask_for.map_or_else(unknown, ToOwned::to_owned));
     };
+    if let Some(other) = writers.next() {
+        return Err(format!("holds runs of {} and of {}; give one of them", generator.name(), other.name()));
+    }
     let beside: Vec<Option<String>> = generator.companions(file_name).iter().map(|name| beside(name)).collect();
     generator.parse(content, &beside)?.with_possible_figures()
 }

@@ -12,6 +12,9 @@ use crate::units::Bytes;
 /// Largest configuration or profile, in bytes.
 pub const SETTINGS: u64 = 1 << 20;
 
+/// What some editors put in front of a text.
+pub const BYTE_ORDER_MARK: &str = "\u{feff}";
+
 /// Opens a regular file to read it, and waits for nobody: a pipe without a writer would never end.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! `quintain verify RUN_DIR OUTPUT`: a load generator's account against the target's; `quintain verify --published NAME`:
 //! published figures against each other.
 
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -123,15 +123,11 @@ fn compared(
     Ok((heading, verification::verify(&account, &target, rate)))
 }
 
-/// A whole file of text.
+/// A whole file of text, without the mark of its byte order.
 fn text(path: &Path) -> Result<String, String> {
-    let file = named_file::open(path).map_err(|error| format!("can't be read: {error}"))?;
-    let mut bytes = Vec::new();
-    file.take(LONGEST + 1).read_to_end(&mut bytes).map_err(|error| format!("can't be read: {error}"))?;
-    if bytes.len() as u64 > LONGEST {
-        return Err("is longer than 64 MiB, which no summary of a load generator is".to_owned());
-    }
-    String::from_utf8(bytes).map_err(|_| "is no text".to_owned())
+    let bytes = named_file::bytes(path, LONGEST).map_err(|why| format!("can't be read: {why}"))?;
+    let text = String::from_utf8(bytes).map_err(|_| "is no text".to_owned())?;
+    Ok(text.strip_prefix(named_file::BYTE_ORDER_MARK).map(ToOwned::to_owned).unwrap_or(text))
 }
 
 fn print(heading: &Heading, checks: &[Check], format: Format, has_colour: bool) -> ExitCode {

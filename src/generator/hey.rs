@@ -42,7 +42,7 @@ impl Generator for Hey {
     }
 
     fn recognise(&self, content: &str) -> bool {
-        content.trim_start().starts_with("Summary:")
+        content.lines().any(|line| line.trim_end() == "Summary:")
             && content.contains("Requests/sec:")
             && !content.contains("Success rate:")
     }

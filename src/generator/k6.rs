@@ -6,6 +6,10 @@ use serde_json::Value;
 
 use super::load::{Invocation, Load, cannot};
 use super::{Account, Bytes, Generator, Latency, Statuses, Unit};
+use crate::units::shown::float;
+
+/// Beyond it a number with a point is no longer exact: 2⁵³.
+const MOST: u64 = 1 << 53;
 
 /// The adapter.
 pub struct K6;
@@ -30,15 +34,19 @@ impl Generator for K6 {
     fn parse(&self, content: &str, _beside: &[Option<String>]) -> Result<Account, String> {
         let summary: Value = super::json(self.name(), content)?;
         let of = |metric: &str, keys: &[&str]| figure(&summary, metric, keys);
-        let count =
-            of("http_reqs", &["count"]).ok_or("is no summary that k6 writes: it has no count of `http_reqs`")?;
+        let count = |metric: &str, keys: &[&str]| of(metric, keys).map(|value| whole(metric, value)).transpose();
+        let ended = count("http_reqs", &["count"])?;
+        let ended = ended.ok_or("is no summary that k6 writes: it has no count of `http_reqs`")?;
+        let failed = of("http_req_failed", &["rate", "value"]);
+        if let Some(rate) = failed.filter(|rate| !(0.0..=1.0).contains(rate)) {
+            return Err(format!("is damaged: `http_req_failed` has a rate of {rate}, which is none from 0 to 1"));
+        }
+        let errors = failed.map(|rate| whole("http_req_failed", (rate * float(ended)).round())).transpose()?;
         let us = |ms: f64| self.unit().us(ms);
         let time = |keys: &[&str]| of("http_req_duration", keys).map(us);
         let quantile = |(at, keys): (f64, [&str; 2])| Some((at, time(&keys)?));
         let quantiles =
             [(0.5, ["med", "p(50)"]), (0.9, ["p(90)", "p90"]), (0.95, ["p(95)", "p95"]), (0.99, ["p(99)", "p99"])];
-        let (ended, errors) =
-            (whole(count), of("http_req_failed", &["rate", "value"]).map(|rate| whole(rate * count)));
         Ok(Account {
             ended: Some(ended),
             answered: errors.filter(|errors| *errors == 0).map(|_| ended),
@@ -46,8 +54,8 @@ impl Generator for K6 {
             failures: errors.filter(|errors| *errors == 0).map(|_| Vec::new()),
             duration_s: summary["state"]["testRunDurationMs"].as_f64().map(|ms| ms / 1e3),
             requests_per_s: of("http_reqs", &["rate"]),
-            bytes: of("data_received", &["count"]).map(|bytes| Bytes::All { bytes: whole(bytes), within: 0 }),
-            connections: of("vus_max", &["max", "value"]).map(whole),
+            bytes: count("data_received", &["count"])?.map(|bytes| Bytes::All { bytes, within: 0 }),
+            connections: count("vus_max", &["max", "value"])?,
             latency: Latency {
                 min_us: time(&["min"]),
                 mean_us: time(&["avg"]),
@@ -70,8 +78,14 @@ fn figure(summary: &Value, metric: &str, keys: &[&str]) -> Option<f64> {
     keys.iter().find_map(|key| values[*key].as_f64())
 }
 
-/// A count that is written as a number with a point.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // It is a count.
-fn whole(value: f64) -> u64 {
-    value.round() as u64
+/// A count, which k6 writes as a number that may have a point.
+///
+/// # Errors
+/// A clause about one that nobody can have counted.
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // Only what is exact gets there.
+fn whole(metric: &str, value: f64) -> Result<u64, String> {
+    let is_count = value.fract() == 0.0 && (0.0..=float(MOST)).contains(&value);
+    is_count
+        .then_some(value as u64)
+        .ok_or_else(|| format!("is damaged: `{metric}` counts {value}, which is no count"))
 }

@@ -216,6 +216,18 @@ fn k6_is_read_in_its_three_documented_shapes() {
         assert!(wrong(&content[..content.len() - 3]).starts_with("is cut off in line"), "{content}");
         assert!(wrong(&content.repeat(2)).ends_with("give one of them"), "{content}");
     }
+    for (right, damaged) in [
+        (r#""count": 2000"#, r#""count": -2000"#),
+        (r#""count": 2000"#, r#""count": 2000.4"#),
+        (r#""count": 2000"#, r#""count": 1e19"#),
+        (r#""value": 0.005"#, r#""value": 1.7"#),
+        (r#""value": 0.005"#, r#""value": -0.5"#),
+        (r#""max": 10}"#, r#""max": -4}"#),
+        (r#""count": 266680"#, r#""count": -7"#),
+    ] {
+        let said = wrong(&flat.replace(right, damaged));
+        assert!(said.starts_with("is damaged: "), "{damaged}: {said}");
+    }
     let empty = wrong(r#"{"metrics": {"http_req_duration": {}}}"#);
     assert!(empty.contains("no count of `http_reqs`"), "{empty}");
 }
@@ -277,6 +289,15 @@ fn an_output_that_is_cut_anywhere_is_refused_or_whole() {
     }
     assert!(wrong(&recorded("oha-counted/oha.json")[..900]).starts_with("is cut off in line "));
     assert_eq!(wrong(&recorded("wrk/wrk.txt")[..200]), "is cut off: wrk's output has no `Transfer/sec`");
+}
+
+#[test]
+fn runs_of_two_generators_are_no_account() {
+    let texts = ["wrk/wrk.txt", "hey/hey.txt", "ab/ab.txt", "h2load/h2load.txt"];
+    for (one, other) in texts.iter().flat_map(|one| texts.map(|other| (*one, other))) {
+        let said = wrong(&(recorded(one) + &recorded(other)));
+        assert!(said.ends_with("give one of them"), "{one} {other}: {said}");
+    }
 }
 
 #[test]

@@ -8,13 +8,11 @@ use std::path::Path;
 use csv::{ByteRecord, ReaderBuilder};
 use memchr::{memchr, memchr_iter};
 
+use crate::named_file::BYTE_ORDER_MARK;
 use crate::run_files::open_whole_lines;
 
 /// No row is longer: what is, is none, and is not kept in memory.
 const LONGEST: u64 = 64 * 1024;
-
-/// What some editors put in front of a text.
-const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
 /// A row: its cells one after the other, and where each ends.
 #[derive(Clone, Debug, Default)]
@@ -114,7 +112,7 @@ impl Lines {
             if line.last() == Some(&b'\r') {
                 line.pop();
             }
-            if self.number == 1 && line.starts_with(BYTE_ORDER_MARK) {
+            if self.number == 1 && line.starts_with(BYTE_ORDER_MARK.as_bytes()) {
                 line.drain(..BYTE_ORDER_MARK.len());
             }
             if !line.is_empty() {

@@ -36,6 +36,9 @@ pub fn requests(account: &Account, target: &Target) -> Check {
             "the target rejected requests or turned connections away ({}), which are answers too",
             exact(besides)
         )),
+        Ordering::Greater if count - ours <= besides + target.broken.unwrap_or(0) => check
+            .agrees(taken_for_whole(name, target))
+            .surely(Certainty::Likely),
         Ordering::Greater if !target.gaps.is_empty() => after_its_files(check, target, count - ours - besides),
         Ordering::Greater if what == "ended" => check.differs(
             Certainty::Likely,
@@ -50,6 +53,12 @@ pub fn requests(account: &Account, target: &Target) -> Check {
             ),
         ),
     }
+}
+
+/// Why a generator counts answers that the target has broken off.
+fn taken_for_whole(name: &str, target: &Target) -> String {
+    let broken = amount(float(target.broken.unwrap_or(0)), "answer");
+    format!("the target broke off {broken} by a fault: {name} takes what came for a whole answer")
 }
 
 /// So many answers more than the files have, of a target that did not end in order.
@@ -138,8 +147,20 @@ pub fn statuses(account: &Account, target: &Target) -> Vec<Check> {
         Statuses::CountFrom400(theirs) => vec![check("≥ 400".to_owned(), *theirs, from_400())],
         Statuses::CountNot2xx(theirs) => vec![check("not 2xx".to_owned(), *theirs, all() - hundred(2))],
         Statuses::FailedOrFrom400(theirs) => {
+            let (which, ours) = ("≥ 400, or no answer", from_400());
             let unanswered = account.ended.map_or(0, |ended| ended.saturating_sub(all()));
-            vec![check("≥ 400, or no answer".to_owned(), *theirs, from_400() + unanswered)]
+            match theirs.checked_sub(ours) {
+                Some(more) if (1..=unanswered).contains(&more) => {
+                    let check = Check::new(
+                        Topic::Status,
+                        format!("{name}: {}", exact(*theirs)),
+                        format!("target: {}", exact(ours)),
+                    );
+                    let sentence = format!("{} got no answer from the target", amount(float(more), "request"));
+                    vec![check.of(which.to_owned()).agrees(sentence)]
+                }
+                _ => vec![check(which.to_owned(), *theirs, ours)],
+            }
         }
         Statuses::Classes(theirs) => {
             let classes = theirs.iter().filter(|(class, count)| **count > 0 || hundred(**class) > 0);
@@ -157,6 +178,7 @@ pub fn statuses(account: &Account, target: &Target) -> Vec<Check> {
 
 fn compared(check: Check, theirs: u64, ours: u64, account: &Account, target: &Target) -> Check {
     let (missing, besides) = (missing(account, target), target.answered_besides());
+    let broken = target.broken.unwrap_or(0);
     let fewer = ours.saturating_sub(theirs);
     match theirs.cmp(&ours) {
         Ordering::Equal => check.agrees("to the request"),
@@ -165,6 +187,9 @@ fn compared(check: Check, theirs: u64, ours: u64, account: &Account, target: &Ta
         }
         Ordering::Greater if theirs - ours <= besides => {
             check.agrees(format!("with those that the target rejected or turned away ({})", exact(besides)))
+        }
+        Ordering::Greater if theirs - ours <= besides + broken => {
+            check.agrees(taken_for_whole(account.generator, target)).surely(Certainty::Likely)
         }
         Ordering::Less | Ordering::Greater => match perhaps_missing(fewer, account, target) {
             Some(why) => check.unknown(why),

@@ -50,6 +50,9 @@ pub fn failures(account: &Account, target: &Target) -> Vec<Check> {
     if !split.rest.is_empty() {
         let check = Check::new(Topic::Failures, theirs(&split.rest), known(target)).of("that the target never saw");
         checks.push(match target.listen_drops {
+            _ if !target.gaps.is_empty() => {
+                check.unknown("the target, or an instance of it, did not end in order: how many of these met its end is not known")
+            }
             Some(_) => check.differs(
                 Certainty::Likely,
                 format!(
@@ -74,7 +77,9 @@ fn known(target: &Target) -> String {
         ("client left", target.client_gone),
     ];
     let told = counters.map(|(what, count)| count.map(|count| format!("{what} {}", exact(count))));
-    let told: Vec<String> = told.into_iter().flatten().collect();
+    // What it lost at an end that was not in order, nobody has counted.
+    let more = (!target.gaps.is_empty()).then(|| "what it lost at its end: unknown".to_owned());
+    let told: Vec<String> = told.into_iter().flatten().chain(more).collect();
     if told.is_empty() { "target: unknown".to_owned() } else { format!("target: {}", told.join(", ")) }
 }
 

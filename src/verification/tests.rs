@@ -4,7 +4,7 @@ use super::*;
 use crate::generator::{Bytes, Failure, Kind, Latency, Statuses, Timing, Unit};
 use crate::histogram::{Distribution, Histogram};
 use crate::profile::{PUBLISHED, Published, published, published_named};
-use crate::recording::Outcome;
+use crate::recording::{Gap, Outcome};
 
 /// So many values of so many milliseconds.
 fn distribution(values: &[(u64, u64)]) -> Distribution {
@@ -242,6 +242,53 @@ fn failures_are_the_client_s_the_target_s_or_split() {
     assert_eq!(whose(vec![by_peer()], &broken), [(ours, Verdict::Agrees, Certainty::Certain)]);
     let refused = Failure::told("Connection refused (os error 111)", 5);
     differs(Topic::Failures, &failing(vec![refused]), &target(), "before it was ready or after its end");
+    // Of one that was killed nobody knows what it has lost, so what is left over is nobody's.
+    let gap = Gap { instance: None, after_s: 5.0, most: Some(7), open: Some(3) };
+    let killed = Target { gaps: vec![gap], ..target() };
+    let split = about(Topic::Failures, &failing(vec![unsaid()]), &killed);
+    assert!(split[0].theirs.contains("10 ×") && split[1].theirs.contains("90 ×"), "{split:#?}");
+    assert_eq!(split[1].verdict, Verdict::Unknown);
+    assert!(split[1].cause.contains("did not end in order"), "{split:#?}");
+    assert!(split.iter().all(|check| check.ours.contains("what it lost at its end: unknown")), "{split:#?}");
+}
+
+#[test]
+fn who_takes_a_part_of_an_answer_for_a_whole_one_counts_more_of_them() {
+    let more = |by: u64| Account {
+        ended: Some(10_000 + by),
+        answered: Some(10_000 + by),
+        statuses: Statuses::Each([(200, 9_950 + by), (500, 50)].into()),
+        ..account()
+    };
+    let broken = Target { broken: Some(8), ..target() };
+    let (verdict, cause) = one(Topic::Requests, &more(8), &broken);
+    assert_eq!(verdict, Verdict::Agrees);
+    assert!(cause.starts_with("the target broke off 8 answers"), "{cause}");
+    assert!(about(Topic::Status, &more(8), &broken).iter().all(|check| check.verdict == Verdict::Agrees));
+    assert_eq!(one(Topic::Requests, &more(9), &broken).0, Verdict::Differs);
+    assert_eq!(about(Topic::Status, &more(9), &broken)[0].verdict, Verdict::Differs);
+}
+
+/// k6 has failures and answers from 400 on in one count; the target's column has nothing but what the target counted.
+#[test]
+fn what_one_has_more_is_no_figure_of_the_other() {
+    let of = |ended: u64, failed: u64| Account {
+        ended: Some(ended),
+        answered: None,
+        statuses: Statuses::FailedOrFrom400(failed),
+        ..account()
+    };
+    for (ended, failed, verdict) in [
+        (10_000, 50, Verdict::Agrees),
+        (10_081, 50, Verdict::Agrees),
+        (10_081, 131, Verdict::Agrees),
+        (10_081, 90, Verdict::Agrees),
+        (10_081, 132, Verdict::Differs),
+        (10_081, 49, Verdict::Differs),
+    ] {
+        let check = about(Topic::Status, &of(ended, failed), &target()).remove(0);
+        assert_eq!((check.verdict, &*check.ours), (verdict, "target: 50"), "{ended} {failed} {}", check.cause);
+    }
 }
 
 #[test]
