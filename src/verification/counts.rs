@@ -36,9 +36,10 @@ pub fn requests(account: &Account, target: &Target) -> Check {
             "the target rejected requests or turned connections away ({}), which are answers too",
             exact(besides)
         )),
-        Ordering::Greater if count - ours <= besides + target.broken.unwrap_or(0) => check
-            .agrees(taken_for_whole(name, target))
-            .surely(Certainty::Likely),
+        Ordering::Greater if count - ours <= besides + target.broken.unwrap_or(0) => {
+            let of_them = if what == "ended" { "which ended without one" } else { "which it takes for whole ones" };
+            check.agrees(broken_off(name, target, of_them)).surely(Certainty::Likely)
+        }
         Ordering::Greater if !target.gaps.is_empty() => after_its_files(check, target, count - ours - besides),
         Ordering::Greater if what == "ended" => check.differs(
             Certainty::Likely,
@@ -55,10 +56,10 @@ pub fn requests(account: &Account, target: &Target) -> Check {
     }
 }
 
-/// Why a generator counts answers that the target has broken off.
-fn taken_for_whole(name: &str, target: &Target) -> String {
+/// What a generator makes of answers that the target has broken off.
+fn broken_off(name: &str, target: &Target, of_them: &str) -> String {
     let broken = amount(float(target.broken.unwrap_or(0)), "answer");
-    format!("the target broke off {broken} by a fault: {name} takes what came for a whole answer")
+    format!("the target broke off {broken} by a fault; {name} counts some, {of_them}")
 }
 
 /// So many answers more than the files have, of a target that did not end in order.
@@ -188,9 +189,9 @@ fn compared(check: Check, theirs: u64, ours: u64, account: &Account, target: &Ta
         Ordering::Greater if theirs - ours <= besides => {
             check.agrees(format!("with those that the target rejected or turned away ({})", exact(besides)))
         }
-        Ordering::Greater if theirs - ours <= besides + broken => {
-            check.agrees(taken_for_whole(account.generator, target)).surely(Certainty::Likely)
-        }
+        Ordering::Greater if theirs - ours <= besides + broken => check
+            .agrees(broken_off(account.generator, target, "which it takes for whole ones"))
+            .surely(Certainty::Likely),
         Ordering::Less | Ordering::Greater => match perhaps_missing(fewer, account, target) {
             Some(why) => check.unknown(why),
             None => check.differs(
