@@ -1,8 +1,10 @@
-//! Words: values that are one of a few of them, and the nearest name to a misspelt one, for errors that help.
+//! Words: values that are one of a few of them, the nearest name to a misspelt one, for errors that help, and texts that
+//! are percent-encoded.
 
+use memchr::memchr_iter;
 use strsim::{damerau_levenshtein, jaro_winkler};
 
-/// Makes an enum whose values are written as a word each, wherever they are written.
+/// Makes an enum whose values are a word each, the same one in flags, in files and in what is printed.
 macro_rules! words {
     ($(#[$of:meta])* pub enum $name:ident { $($(#[$about:meta])* $value:ident = $word:literal,)* }) => {
         $(#[$of])*
@@ -35,6 +37,18 @@ macro_rules! words {
     };
 }
 pub(crate) use words;
+
+/// What is allowed where a percent sign stands, as a phrase.
+pub const HEXADECIMAL: &str = "% and two hexadecimal digits";
+
+/// The first `%` that is not followed by two hexadecimal digits, with what follows it.
+#[must_use]
+pub fn broken_encoding(text: &str) -> Option<&str> {
+    let bytes = text.as_bytes();
+    let hexadecimal = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
+    let broken = memchr_iter(b'%', bytes).find(|&at| !(hexadecimal(at + 1) && hexadecimal(at + 2)))?;
+    text.get(broken..(broken + 3).min(text.len())).or(Some("%"))
+}
 
 /// The candidate most like `name`, if any is like it at all; `-` and `_`, capitals and small letters count as equal.
 #[must_use]

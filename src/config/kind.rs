@@ -11,6 +11,7 @@ use super::instance::{LONGEST_NAME, is_name};
 use super::{Address, LogFormat, Mode, Secret};
 use crate::limit::Limit;
 use crate::phase::{PHASES, Phases};
+use crate::spelling::broken_encoding;
 use crate::units::{Bytes, Spelled, parse_duration};
 
 /// What values a setting takes, and within which bounds (both allowed themselves).
@@ -291,9 +292,7 @@ fn is_directive(text: &str) -> bool {
 /// would be another than its writer meant: such a URL is none.
 fn database_server(url: &str) -> Option<tokio_postgres::Config> {
     let is_url = url.starts_with("postgresql://") || url.starts_with("postgres://");
-    let mut escapes = url.split('%').skip(1).map(|after| after.as_bytes().get(..2));
-    let is_encoded = escapes.all(|digits| digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit)));
-    url.parse().ok().filter(|_| is_url && is_encoded)
+    url.parse().ok().filter(|_| is_url && broken_encoding(url).is_none())
 }
 
 /// A list of one is written as its one value.

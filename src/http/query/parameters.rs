@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::modifiers;
-use super::values::{HEXADECIMAL, Query, broken_encoding};
+use super::values::Query;
 use crate::config::Config;
 use crate::http::error::Refusal;
 use crate::http::openapi::parameter::Documented;
 use crate::http::stack::handler::Argument;
 use crate::http::stack::request::{Request, open_part};
+use crate::spelling::{HEXADECIMAL, broken_encoding};
 
 /// What a route's query asks for, within the limits.
 pub struct Params<T>(pub T);

@@ -5,7 +5,6 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use memchr::memchr_iter;
 use utoipa::openapi::ObjectBuilder;
 
 use super::{HEADER, MODIFIERS};
@@ -16,11 +15,8 @@ use crate::http::error::Refusal;
 use crate::http::openapi::parameter::{self as openapi, Documented};
 use crate::limit::Limit;
 use crate::mistake::Mistake;
-use crate::spelling::hint;
+use crate::spelling::{HEXADECIMAL, broken_encoding, hint};
 use crate::units;
-
-/// What a percent sign stands before.
-pub const HEXADECIMAL: &str = "% and two hexadecimal digits";
 
 /// The values that a parameter takes: from 0 up to a limit that has a flag.
 pub struct Range<T> {
@@ -283,14 +279,6 @@ fn unknown(name: &str, value: &str, known: &[&str]) -> Refusal {
     let known: Vec<&str> = known.iter().copied().chain(modifiers).collect();
     let hint = hint(name, known.iter().copied());
     Refusal::parameter(name, value, format!("there is no parameter {name} here{hint}"), known.join(", "))
-}
-
-/// The first `%` that is not followed by two hexadecimal digits, with what follows it.
-pub fn broken_encoding(text: &str) -> Option<&str> {
-    let bytes = text.as_bytes();
-    let hexadecimal = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_hexdigit);
-    let broken = memchr_iter(b'%', bytes).find(|&at| !(hexadecimal(at + 1) && hexadecimal(at + 2)))?;
-    text.get(broken..(broken + 3).min(text.len())).or(Some("%"))
 }
 
 #[cfg(test)]
