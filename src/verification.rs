@@ -23,6 +23,7 @@ pub use target::{OfInstance, Part, Row, Target};
 use crate::findings::Certainty;
 use crate::generator::Account;
 use crate::spelling::words;
+use crate::units::shown::count as exact;
 
 /// What was compared, and what came of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -183,19 +184,6 @@ impl Check {
         let Self { topic, which, .. } = self;
         if which.is_empty() { topic.name().to_owned() } else { format!("{}: {which}", topic.name()) }
     }
-}
-
-/// A count, exactly.
-fn exact(count: u64) -> String {
-    let digits = count.to_string();
-    let mut text = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ fn failed(run: &Recording) -> Option<Finding> {
             number(requests),
             number(errors / requests * 100.0)
         ),
-        evidence: by_kind(run, errors, requests, at),
+        evidence: by_kind(run, errors, requests).into_iter().chain(plans_in_force(run, at)).collect(),
         at,
         certainty: Certainty::Certain,
         unknown: "what the clients made of it, and failures on their own side. A connection that never reached the target is in no figure but the kernel's drops",
@@ -71,9 +71,7 @@ fn whether_planned(run: &Recording, errors: f64) -> (Weight, String) {
     }
 }
 
-fn by_kind(run: &Recording, errors: f64, requests: f64, at: Option<(f64, f64)>) -> Vec<(String, String)> {
-    /// Of more plans than these, only their number is told.
-    const NAMED: usize = 3;
+fn by_kind(run: &Recording, errors: f64, requests: f64) -> Vec<(String, String)> {
     let mut found = evidence([("errors", number(errors)), ("requests finished", number(requests))]);
     if let Some(whole) = &run.whole {
         let shed: u64 = whole.routes.iter().map(|route| route.counts.shed).sum();
@@ -88,6 +86,13 @@ fn by_kind(run: &Recording, errors: f64, requests: f64, at: Option<(f64, f64)>) 
             found.push(("connections broken by a fault".to_owned(), count(broken)));
         }
     }
+    found
+}
+
+/// The fault plans that were in force in a stretch, or in all of the run.
+fn plans_in_force(run: &Recording, at: Option<(f64, f64)>) -> Option<(String, String)> {
+    /// Of more plans than these, only their number is told.
+    const NAMED: usize = 3;
     let then = run.faulty.iter().filter(|faulty| at.is_none_or(|(from_s, to_s)| faulty.reaches_into(from_s, to_s)));
     let mut plans: Vec<String> =
         then.map(|faulty| format!("{} from {}", faulty.plans, clock(faulty.from_s))).collect();
@@ -95,10 +100,7 @@ fn by_kind(run: &Recording, errors: f64, requests: f64, at: Option<(f64, f64)>) 
         let more = plans.split_off(NAMED).len();
         plans.push(format!("and {more} more"));
     }
-    if !plans.is_empty() {
-        found.push(("fault plans in force".to_owned(), plans.join("; ")));
-    }
-    found
+    (!plans.is_empty()).then(|| ("fault plans in force".to_owned(), plans.join("; ")))
 }
 
 fn rejected(run: &Recording) -> Option<Finding> {

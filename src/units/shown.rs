@@ -20,10 +20,10 @@ pub fn number(value: f64) -> String {
     format!("{}{point}{fraction}", grouped(whole))
 }
 
-/// The same of a count.
+/// The same of a count, every digit of it.
 #[must_use]
 pub fn count(count: u64) -> String {
-    number(float(count))
+    grouped(&count.to_string())
 }
 
 /// `1 worker`, `1,200 workers`: a number and the noun for what it counts, in the plural unless it is 1.
@@ -117,6 +117,7 @@ mod tests {
     fn numbers_have_three_digits_or_all() {
         let shown = [0.0, 0.0123, 5.0, 56.78, 999.6, 1_234_567.0, -1_234.0, 0.1].map(number);
         assert_eq!(shown, ["0", "0.012", "5", "56.8", "1,000", "1,234,567", "-1,234", "0.1"]);
+        assert_eq!([0, 999, 1_000, u64::MAX].map(count), ["0", "999", "1,000", "18,446,744,073,709,551,615"]);
     }
 
     #[test]

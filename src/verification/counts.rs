@@ -124,11 +124,12 @@ pub fn perhaps_missing(fewer: u64, account: &Account, target: &Target) -> Option
 /// Status by status.
 pub fn statuses(account: &Account, target: &Target) -> Vec<Check> {
     let name = account.generator;
-    let check = |which: String, theirs: u64, ours: u64| {
-        let check =
-            Check::new(Topic::Status, format!("{name}: {}", exact(theirs)), format!("target: {}", exact(ours)));
-        compared(check.of(which), theirs, ours, account, target)
+    let open = |which: String, theirs: u64, ours: u64| {
+        Check::new(Topic::Status, format!("{name}: {}", exact(theirs)), format!("target: {}", exact(ours)))
+            .of(which)
     };
+    let check =
+        |which: String, theirs: u64, ours: u64| compared(open(which, theirs, ours), theirs, ours, account, target);
     let Some(ours) = &target.statuses else {
         let check = Check::new(Topic::Status, name, "target: unknown");
         return vec![check.unknown("the run did not end in order: its statuses were not written down")];
@@ -148,19 +149,14 @@ pub fn statuses(account: &Account, target: &Target) -> Vec<Check> {
         Statuses::CountFrom400(theirs) => vec![check("≥ 400".to_owned(), *theirs, from_400())],
         Statuses::CountNot2xx(theirs) => vec![check("not 2xx".to_owned(), *theirs, all() - hundred(2))],
         Statuses::FailedOrFrom400(theirs) => {
-            let (which, ours) = ("≥ 400, or no answer", from_400());
+            let (which, ours) = ("≥ 400, or no answer".to_owned(), from_400());
             let unanswered = account.ended.map_or(0, |ended| ended.saturating_sub(all()));
             match theirs.checked_sub(ours) {
                 Some(more) if (1..=unanswered).contains(&more) => {
-                    let check = Check::new(
-                        Topic::Status,
-                        format!("{name}: {}", exact(*theirs)),
-                        format!("target: {}", exact(ours)),
-                    );
                     let sentence = format!("{} got no answer from the target", amount(float(more), "request"));
-                    vec![check.of(which.to_owned()).agrees(sentence)]
+                    vec![open(which, *theirs, ours).agrees(sentence)]
                 }
-                _ => vec![check(which.to_owned(), *theirs, ours)],
+                _ => vec![check(which, *theirs, ours)],
             }
         }
         Statuses::Classes(theirs) => {
@@ -244,7 +240,7 @@ pub fn bytes(account: &Account, target: &Target) -> Check {
             } else {
                 check.differs(
                     Certainty::Possible,
-                    format!("that leaves {head:.0} bytes for the head of an answer: {name} counts bodies as they were before compression, or somebody else asked too"),
+                    format!("that leaves {head:.0} bytes for the head of an answer: {name} counts bodies before compression, or what answers to HEAD declare, or somebody else asked too"),
                 )
             }
         }

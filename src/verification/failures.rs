@@ -2,7 +2,8 @@
 //!
 //! A failure is the client's where only a client can have it, and where the target has nothing that explains it: it dropped
 //! no connection, turned none away, broke none and lost no request. It is the target's as far as one of its own counters
-//! explains it: each explains at most as many failures as it has counted.
+//! explains it: each explains at most as many failures as it has counted. Where the target was killed, whose the rest is can't be
+//! known: it has not counted what it lost at that moment.
 
 use super::{Check, Target, Topic, exact};
 use crate::fault;
@@ -77,7 +78,7 @@ fn known(target: &Target) -> String {
         ("client left", target.client_gone),
     ];
     let told = counters.map(|(what, count)| count.map(|count| format!("{what} {}", exact(count))));
-    // What it lost at an end that was not in order, nobody has counted.
+    // One that was killed has not counted what it lost at that moment.
     let more = (!target.gaps.is_empty()).then(|| "what it lost at its end: unknown".to_owned());
     let told: Vec<String> = told.into_iter().flatten().chain(more).collect();
     if told.is_empty() { "target: unknown".to_owned() } else { format!("target: {}", told.join(", ")) }
@@ -94,7 +95,7 @@ fn saw_nothing(target: &Target) -> &'static str {
 
 /// What the client may have run into.
 fn hint(split: &Split, target: &Target) -> String {
-    /// So near to all of them, and they are used up: a port rests for a minute.
+    /// From this share of the ports on, in percent, they count as used up: each stays taken for a minute after its connection.
     const NEARLY_ALL: u64 = 90;
     let opened_all = target.accepts.zip(target.client_ports);
     match opened_all {
@@ -146,7 +147,7 @@ impl Split {
             "its accept queue overflowed, and the kernel dropped connection attempts",
         );
         let mut sorted: Vec<&&Failure> = failures.iter().collect();
-        // Those that say the most choose first.
+        // The most specific kinds draw on the counters first.
         sorted.sort_by_key(|failure| failure.kind);
         for Failure { kind, message, count } in sorted.into_iter().copied() {
             let mut left = *count;

@@ -28,7 +28,7 @@ fn lines<'a>(text: &'a str, topic: &str) -> Vec<&'a str> {
     text.lines().filter(is_about).collect()
 }
 
-/// The one file of a generator's that is compared.
+/// Which of a generator's files is compared.
 const OUTPUTS: [(&str, &str); 13] = [
     ("oha-counted", "oha.json"),
     ("oha-deadline", "oha.json"),
@@ -88,6 +88,18 @@ fn an_account_of_another_run_differs() {
     let (code, said, _) = verify(&recorded("oha-counted/run"), &recorded("wrk/wrk.txt"), &["--format", "json"]);
     let object: Value = serde_json::from_str(&said).unwrap();
     assert_eq!((code, &object["verdict"]), (Some(1), &"differs".into()), "{said}");
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_an_output() {
+    let directory = TempDir::new().unwrap();
+    let (run, output) = (recorded("wrk/run"), recorded("wrk/wrk.txt"));
+    let marked = directory.path().join("wrk.txt");
+    fs::write(&marked, "\u{feff}".to_owned() + &fs::read_to_string(&output).unwrap()).unwrap();
+    let (code, said, notes) = verify(&run, &output, &[]);
+    let of_marked = said.replace(output.to_str().unwrap(), marked.to_str().unwrap());
+    assert!(of_marked != said, "{said}");
+    assert_eq!(verify(&run, &marked, &[]), (code, of_marked, notes));
 }
 
 #[test]
