@@ -135,6 +135,11 @@ pub fn read(content: &str, file_name: &str, beside: impl Fn(&str) -> Option<Stri
     generator.parse(content, &beside)?.with_possible_figures()
 }
 
+/// Whether a line begins a JSON document with this bracket: something may stand in front of it.
+fn begins_json(content: &str, bracket: char) -> bool {
+    content.lines().any(|line| line.trim_start().starts_with(bracket))
+}
+
 /// An output that is one JSON document.
 fn json<Shape: DeserializeOwned>(generator: &str, content: &str) -> Result<Shape, String> {
     let mut documents = serde_json::Deserializer::from_str(content).into_iter::<Shape>();

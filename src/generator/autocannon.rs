@@ -64,9 +64,7 @@ impl Generator for Autocannon {
     }
 
     fn recognise(&self, content: &str) -> bool {
-        content.trim_start().starts_with('{')
-            && content.contains("\"sampleInt\"")
-            && content.contains("\"pipelining\"")
+        super::begins_json(content, '{') && content.contains("\"sampleInt\"") && content.contains("\"pipelining\"")
     }
 
     fn parse(&self, content: &str, _beside: &[Option<String>]) -> Result<Account, String> {

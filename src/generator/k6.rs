@@ -28,7 +28,7 @@ impl Generator for K6 {
     }
 
     fn recognise(&self, content: &str) -> bool {
-        content.trim_start().starts_with('{') && content.contains("\"http_req_duration\"")
+        super::begins_json(content, '{') && content.contains("\"http_req_duration\"")
     }
 
     fn parse(&self, content: &str, _beside: &[Option<String>]) -> Result<Account, String> {

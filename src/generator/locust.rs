@@ -105,7 +105,7 @@ impl Generator for Locust {
 
 /// The array of `--json` begins with a route, whose first keys are these.
 fn is_json(content: &str) -> bool {
-    content.trim_start().starts_with('[') && content.contains("\"num_none_requests\"")
+    super::begins_json(content, '[') && content.contains("\"num_none_requests\"")
 }
 
 fn account(locust: &Locust) -> Account {

@@ -67,7 +67,7 @@ impl Generator for Oha {
     }
 
     fn recognise(&self, content: &str) -> bool {
-        content.trim_start().starts_with('{') && content.contains("\"successRate\"")
+        super::begins_json(content, '{') && content.contains("\"successRate\"")
     }
 
     fn ask_for(&self, content: &str) -> Option<&'static str> {

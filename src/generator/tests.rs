@@ -293,7 +293,7 @@ fn an_output_that_is_cut_anywhere_is_refused_or_whole() {
 
 #[test]
 fn runs_of_two_generators_are_no_account() {
-    let texts = ["wrk/wrk.txt", "hey/hey.txt", "ab/ab.txt", "h2load/h2load.txt"];
+    let texts = ["wrk/wrk.txt", "hey/hey.txt", "ab/ab.txt", "h2load/h2load.txt", "oha-counted/oha.json"];
     for (one, other) in texts.iter().flat_map(|one| texts.map(|other| (*one, other))) {
         let said = wrong(&(recorded(one) + &recorded(other)));
         assert!(said.ends_with("give one of them"), "{one} {other}: {said}");

@@ -88,9 +88,7 @@ impl Generator for Vegeta {
 }
 
 fn is_json(content: &str) -> bool {
-    content.trim_start().starts_with('{')
-        && content.contains("\"latencies\"")
-        && content.contains("\"status_codes\"")
+    super::begins_json(content, '{') && content.contains("\"latencies\"") && content.contains("\"status_codes\"")
 }
 
 /// The text has the names of its figures in brackets: `Bytes In  [total, mean]  3714690, 3095.57`.
