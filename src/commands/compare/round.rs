@@ -47,8 +47,14 @@ pub fn run(plan: &Plan, number: usize, bar: &ProgressBar, stop: &Stop) -> Result
 
 fn one(plan: &Plan, arm: Arm, place: &Path, stop: &Stop) -> Result<Option<Measured>, String> {
     let (running, start_s) = Running::start(plan, arm, place, stop)?;
-    if plan.source.can_warm_up() && load::run(plan, &running, Stretch::Warmup, place, stop)?.is_none() {
-        return Ok(None);
+    if plan.source.can_warm_up() {
+        match load::run(plan, &running, Stretch::Warmup, place, stop)? {
+            None => return Ok(None),
+            Some(Loaded { account: Some(Account { ended: Some(0), .. }), .. }) => {
+                return Err("the warm-up sent no request to its end".to_owned());
+            }
+            Some(_) => {}
+        }
     }
     let beside = Beside::start(plan, arm, &running, place, stop)?;
     running.begin()?;
