@@ -6,6 +6,7 @@
 
 mod compare;
 mod environment;
+mod program;
 mod report;
 mod sample_images;
 mod verify;
@@ -14,44 +15,20 @@ use std::env;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::builder::StyledStr;
+use clap::ArgMatches;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::commands;
 use crate::commands::serve::Remarks;
-use crate::config::{self, CONFIG, Kind, Layers, REDACTED, SETTINGS, Setting, VERSION_AND_COMMIT};
+use crate::config::{self, Layers, REDACTED, SETTINGS};
 use crate::http;
 use crate::mistake::Mistake;
 use crate::profile;
 use crate::supervisor::manager::NOTIFY_SOCKET;
+use crate::sys::signals;
 
 use environment::{dress, layers, passed_sockets};
-
-const EXAMPLES: &str = "\
-Examples:
-  quintain                                      one worker on 127.0.0.1:8080
-  quintain --mode cluster --workers 4           a pre-forked cluster on one port
-  quintain --listen 127.0.0.1:0 --duration 30s  a free port, for half a minute
-  quintain --while 'wrk -d 10 {url}/health'     up, loaded, down; exits with wrk's code
-  quintain --profile mine.toml                  your own routes; `quintain profiles` has some to start from
-  quintain report --each runs/*                 each run as a page, with what limited it
-  quintain report runs/*-web-*                  instances under one test as one page
-  quintain verify runs/… oha.json               whether oha's figures agree with the target's
-  quintain compare --a mode=single --b mode=cluster,workers=2 --path '/cpu?iterations=1000000'
-  quintain check --mode cluster > quintain.toml
-  quintain --config quintain.toml --workers 2   flags win over environment over file
-
-Every setting is also an environment variable (QUINTAIN_MAX_BODY) and a key of the file (max_body).";
-
-/// The one argument of `quintain profiles`.
-const NAME: &str = "NAME";
-
-/// The switch of `quintain profiles`.
-const LOCUSTFILE: &str = "locustfile";
-
-/// The one argument of `quintain health`.
-const URL: &str = "URL";
+use program::{Helps, LOCUSTFILE, NAME, URL, Verb, program, settings};
 
 /// Runs the program: 0 when all went well, 2 when it was told what it can't do, and whatever a command says.
 #[must_use]
@@ -62,6 +39,9 @@ pub fn main() -> ExitCode {
         Err(error) => return exit_with(&error),
     };
     let Asked { verb, flags, mut mistakes } = asked;
+    if verb != Verb::Serve {
+        signals::outlive_file_limit();
+    }
     match (&verb, &mistakes[..]) {
         (Verb::Profiles { name, as_locustfile }, []) => {
             return commands::profiles::run(name.as_deref(), *as_locustfile);
@@ -136,77 +116,17 @@ struct Asked {
     mistakes: Vec<Mistake>,
 }
 
-#[derive(Clone, Debug, PartialEq)]
-enum Verb {
-    Serve,
-    Check,
-    Profiles {
-        /// The one to print.
-        name: Option<String>,
-        /// Whether its `[load]` is printed, as a Locust file.
-        as_locustfile: bool,
-    },
-    Report(commands::report::Asked),
-    Verify(commands::verify::Asked),
-    Compare(commands::compare::Asked),
-    /// With the URL that is asked.
-    Health(String),
-    SampleImages(commands::sample_images::Asked),
-}
-
-impl Verb {
-    fn all() -> [Self; 8] {
-        [
-            Self::Serve,
-            Self::Check,
-            Self::Profiles { name: None, as_locustfile: false },
-            Self::Report(commands::report::Asked::default()),
-            Self::Verify(commands::verify::Asked::default()),
-            Self::Compare(commands::compare::Asked::default()),
-            Self::Health(String::new()),
-            Self::SampleImages(commands::sample_images::Asked::default()),
-        ]
-    }
-
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Serve => "serve",
-            Self::Check => "check",
-            Self::Profiles { .. } => "profiles",
-            Self::Report(_) => "report",
-            Self::Verify(_) => "verify",
-            Self::Compare(_) => "compare",
-            Self::Health(_) => "health",
-            Self::SampleImages(_) => "sample-images",
-        }
-    }
-
-    fn help(&self) -> &'static str {
-        match self {
-            Self::Serve => "Run the target; this is what happens when no command is given",
-            Self::Check => {
-                "Resolve configuration and profile, say every mistake, and print the configuration as TOML"
-            }
-            Self::Profiles { .. } => "List the built-in profiles, or print the one that is named, to start from",
-            Self::Report(_) => "Make a page of a run: what limited it, plots, tables",
-            Self::Verify(_) => "Compare a load generator's output with a run: whether they agree, and who is wrong",
-            Self::Health(_) => "Ask a target whether it answers: exit code 0, or 1; for probes and scripts",
-            Self::SampleImages(_) => {
-                "Make pictures of flags for a load script to send, each with its label in its name"
-            }
-            Self::Compare(_) => "Run two arrangements under the same load, in turns, and say which is better",
-        }
-    }
-}
-
 /// Sorts the arguments. Each unknown flag becomes a mistake and is taken out, until clap is content with the rest;
 /// what else it has to say (help, version, a stray word) ends the matter at once.
 fn parse(mut arguments: Vec<OsString>) -> Result<Asked, clap::Error> {
     join_negative_values(&mut arguments);
     let mut mistakes = Vec::new();
     loop {
-        match program().try_get_matches_from(&arguments) {
+        match program(Helps::Short).try_get_matches_from(&arguments) {
             Ok(matches) => return Ok(asked(&matches, mistakes)),
+            Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+                return Err(program(Helps::All).try_get_matches_from(&arguments).err().unwrap_or(error));
+            }
             Err(error) => match take_out_unknown(&error, &mut arguments) {
                 Some(mistake) => mistakes.push(mistake),
                 None => return Err(error),
@@ -305,72 +225,6 @@ fn take_out_unknown(error: &clap::Error, arguments: &mut Vec<OsString>) -> Optio
     Some(if is_compare { config::unknown_flag_among(flag, &names()) } else { config::unknown_flag(flag) })
 }
 
-/// The program as clap knows it: the settings are flags of the program and of each command.
-fn program() -> Command {
-    let commands = Verb::all().map(|verb| {
-        // Made when it is this command's turn: most of a short run's own work would be the flags of all others.
-        let takes: fn(Command) -> Command = match verb {
-            Verb::Serve | Verb::Check => |command| command.args(settings().map(flag)),
-            Verb::Profiles { .. } => |command| {
-                let locustfile = Arg::new(LOCUSTFILE).long(LOCUSTFILE).action(ArgAction::SetTrue);
-                command
-                    .arg(Arg::new(NAME).help("Which one to print"))
-                    .arg(locustfile.help("Print a Locust file that runs its [load] (of a file, too)"))
-            },
-            Verb::Report(_) => |command| command.args(report::arguments()),
-            Verb::Verify(_) => |command| command.args(verify::arguments()),
-            Verb::Health(_) => |command| {
-                command.arg(Arg::new(URL).help(format!("What to ask [default: {}]", commands::health::DEFAULT)))
-            },
-            Verb::Compare(_) => |command| command.args(compare::arguments()),
-            Verb::SampleImages(_) => |command| command.args(sample_images::arguments()),
-        };
-        let command = Command::new(verb.name()).about(verb.help()).after_help("`quintain --help` has examples.");
-        command.defer(takes)
-    });
-    Command::new("quintain")
-        .version(VERSION_AND_COMMIT)
-        .about("A load-test target that tells the truth: exact work, measured cost, accounts that balance.")
-        .args(settings().map(flag))
-        .subcommands(commands)
-        .after_help("`quintain --help` has defaults, what is allowed, and examples.")
-        .after_long_help(EXAMPLES)
-        .max_term_width(100)
-}
-
-fn settings() -> impl Iterator<Item = &'static Setting> {
-    SETTINGS.iter().chain(std::iter::once(&CONFIG))
-}
-
-fn flag(setting: &'static Setting) -> Arg {
-    let flag = Arg::new(setting.name)
-        .long(setting.name)
-        .help(setting.help)
-        .long_help(StyledStr::from(help(setting)))
-        .help_heading(setting.heading)
-        .hide(setting.is_hidden())
-        // Appended, so that `config` sees a repeated flag and can report it with the rest.
-        .action(ArgAction::Append);
-    if setting.is_switch() {
-        flag.num_args(0).default_missing_value("true")
-    } else {
-        flag.value_name(setting.placeholder)
-    }
-}
-
-/// What it does; and on a line of their own its default, what is allowed, its variable.
-fn help(setting: &Setting) -> String {
-    let mut facts = Vec::new();
-    if !setting.default.is_empty() && !setting.is_switch() {
-        facts.push(format!("default: {}", setting.default));
-    }
-    if !matches!(setting.kind, Kind::Switch | Kind::Text | Kind::Secret) {
-        facts.push(format!("allowed: {}", setting.kind));
-    }
-    facts.push(format!("env:{}", setting.variable()));
-    format!("{}\n[{}]", setting.help, facts.join("] ["))
-}
-
 /// One sentence a mistake, in clap's dress: colours where they belong, and where to read on.
 fn report(mistakes: &[Mistake]) -> clap::Error {
     let sentences: Vec<String> = mistakes.iter().map(Mistake::to_string).collect();
@@ -378,7 +232,7 @@ fn report(mistakes: &[Mistake]) -> clap::Error {
         [one] => one.clone(),
         many => format!("{} mistakes in the configuration\n  {}", many.len(), many.join("\n  ")),
     };
-    program().error(ErrorKind::ValueValidation, text)
+    program(Helps::Short).error(ErrorKind::ValueValidation, text)
 }
 
 fn exit_with(error: &clap::Error) -> ExitCode {
@@ -429,7 +283,9 @@ mod tests {
 
     #[test]
     fn clap_finds_no_fault_with_the_program() {
-        program().debug_assert();
+        for helps in [Helps::Short, Helps::All] {
+            program(helps).debug_assert();
+        }
     }
 
     #[test]

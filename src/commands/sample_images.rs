@@ -93,7 +93,9 @@ fn write(asked: &Asked, number: u32) -> io::Result<()> {
     let mut file = Vec::new();
     JpegEncoder::new_with_quality(&mut file, quality).encode_image(&picture).map_err(io::Error::other)?;
     let digits = (count - 1).to_string().len().max(3);
-    fs::write(directory.join(format!("{number:0digits$}-{}.jpg", flag.label)), file)
+    let path = directory.join(format!("{number:0digits$}-{}.jpg", flag.label));
+    // A part of a picture is none.
+    fs::write(&path, file).inspect_err(|_| drop(fs::remove_file(&path)))
 }
 
 /// A flag somewhere in front of something, turned a little, in some light, with noise; and how good its JPEG shall be.

@@ -83,6 +83,12 @@ fn disposition(number: i32) -> Option<libc::sighandler_t> {
     (asked == 0).then(|| unsafe { action.assume_init() }.sa_sigaction)
 }
 
+/// Lets a write beyond the limit on a file's size fail, which would end the process. Programs that it starts ignore the
+/// signal, too.
+pub fn outlive_file_limit() {
+    ignore(libc::SIGXFSZ);
+}
+
 /// Ignores a signal. Async-signal-safe.
 pub(super) fn ignore(number: i32) {
     set_disposition(number, libc::SIG_IGN);
