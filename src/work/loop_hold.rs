@@ -21,7 +21,8 @@ struct Stretch {
 
 /// The newest stretches of a thread, one after the other.
 struct Stretches {
-    ring: [Stretch; KEPT],
+    /// In a vector of its own: a thread that holds no loop, as most don't, is started without memory for it.
+    ring: Vec<Stretch>,
     /// How many there were.
     number: usize,
     /// How many of them have a route.
@@ -30,8 +31,7 @@ struct Stretches {
 
 thread_local! {
     static STRETCHES: RefCell<Stretches> = const {
-        let none = Stretch { from_ns: 0, to_ns: 0, route: NOBODY };
-        RefCell::new(Stretches { ring: [none; KEPT], number: 0, assigned: 0 })
+        RefCell::new(Stretches { ring: Vec::new(), number: 0, assigned: 0 })
     };
     /// Where the newest stretch ends: most requests have not waited for any.
     static LAST_NS: Cell<u64> = const { Cell::new(0) };
@@ -62,7 +62,11 @@ impl Stretches {
 /// told before.
 pub fn held(from_ns: u64, to_ns: u64) {
     STRETCHES.with_borrow_mut(|stretches| {
-        stretches.ring[stretches.number % KEPT] = Stretch { from_ns, to_ns, route: NOBODY };
+        let stretch = Stretch { from_ns, to_ns, route: NOBODY };
+        match stretches.ring.get_mut(stretches.number % KEPT) {
+            Some(oldest) => *oldest = stretch,
+            None => stretches.ring.push(stretch),
+        }
         stretches.number += 1;
     });
     LAST_NS.set(to_ns);
