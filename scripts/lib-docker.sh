@@ -59,11 +59,11 @@ with_compose() {
 }
 
 # A file system out of Debian's packages, kept between runs.
-debian() { # name suite package,package variant
+debian() { # name suite package,package variant hook
     [ -e "$images/$1.tar" ] && return
     mkdir -p "$images"
     progress "making $1 out of Debian's packages"
-    mmdebstrap --quiet --format=tar --variant="${4:-apt}" --include="$3" "$2" "$images/$1.part" && mv "$images/$1.part" "$images/$1.tar"
+    mmdebstrap --quiet --format=tar --variant="${4:-apt}" --include="$3" ${5:+--extract-hook="$5"} "$2" "$images/$1.part" && mv "$images/$1.part" "$images/$1.tar"
     progress ""
 }
 import() { # name tag change...
@@ -90,9 +90,10 @@ fetch_crates_of() { # program version
 build_images() {
     local toolchain crates=${CARGO_HOME:-$HOME/.cargo}
     toolchain=$(rustc --print sysroot)
-    debian cc bookworm libc6,libgcc-s1,libstdc++6,libgomp1,libssl3,ca-certificates,tzdata,base-files,netbase extract
+    # Debian's C library comes with GCC's, distroless's without.
+    debian base bookworm libc6,tzdata,base-files,netbase extract 'rm -r "$1"/lib/*/libgcc_s.so.1 "$1"/usr/share/doc/libgcc-s1'
     debian rust bookworm gcc,libc6-dev
-    import cc gcr.io/distroless/cc-debian12:nonroot 'USER 65532' 'ENV PATH=/usr/bin:/bin'
+    import base gcr.io/distroless/base-nossl-debian12:nonroot 'USER 65532' 'ENV PATH=/usr/bin:/bin'
     progress "fetching crates"
     cargo fetch --quiet --locked
     fetch_crates_of cargo-cyclonedx 0.5.9
