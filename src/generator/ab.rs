@@ -30,7 +30,7 @@ impl Generator for Ab {
             Amount::Requests(count) => command.extend(["-n".to_owned(), count.to_string()]),
             // `-t` first, since it sets a number of its own.
             Amount::Duration(time) => {
-                let seconds = whole_seconds(self.name(), time)?.to_string();
+                let seconds = whole_seconds(self.name(), time, load)?.to_string();
                 command.extend(["-t", &seconds, "-n", MOST_REQUESTS].map(str::to_owned));
             }
         }

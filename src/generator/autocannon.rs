@@ -55,7 +55,7 @@ impl Generator for Autocannon {
         as_fast_as_answers_come(self.name(), load)?;
         let amount = match load.amount {
             Amount::Requests(count) => ["-a".to_owned(), count.to_string()],
-            Amount::Duration(time) => ["-d".to_owned(), whole_seconds(self.name(), time)?.to_string()],
+            Amount::Duration(time) => ["-d".to_owned(), whole_seconds(self.name(), time, load)?.to_string()],
         };
         let words = [self.name(), "--json", "-c", &load.concurrency.to_string()].map(str::to_owned);
         let posting = posting(load, |file| ["-m", "POST", "-i", file]);

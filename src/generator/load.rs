@@ -10,6 +10,8 @@ use super::Mix;
 pub struct Load {
     /// How long or how much.
     pub amount: Amount,
+    /// The flag that says how long.
+    pub time_flag: &'static str,
     /// Connections, or users.
     pub concurrency: u32,
     /// Requests a second over all connections, for generators that can pace; `None` is as fast as answers come.
@@ -25,11 +27,11 @@ pub struct Load {
 }
 
 impl Load {
-    /// The same for so long, without stages.
+    /// The same to warm up for so long, without stages.
     #[must_use]
-    pub fn for_a_time(&self, time: Duration) -> Self {
+    pub fn for_warmup(&self, time: Duration) -> Self {
         let mix = self.mix.clone().map(|mix| Mix { stages: Vec::new(), requests: None, ..mix });
-        Self { amount: Amount::Duration(time), mix, ..self.clone() }
+        Self { amount: Amount::Duration(time), time_flag: "warmup", mix, ..self.clone() }
     }
 }
 
@@ -65,9 +67,9 @@ pub(super) fn cannot(generator: &str, what: &str, flag: &str) -> String {
 }
 
 /// Whole seconds, as generators take them, or a sentence.
-pub(super) fn whole_seconds(generator: &str, duration: Duration) -> Result<u64, String> {
+pub(super) fn whole_seconds(generator: &str, duration: Duration, load: &Load) -> Result<u64, String> {
     if duration.subsec_nanos() != 0 || duration.is_zero() {
-        return Err(cannot(generator, "takes whole seconds, from 1s on", "duration"));
+        return Err(cannot(generator, "takes whole seconds, from 1s on", load.time_flag));
     }
     Ok(duration.as_secs())
 }

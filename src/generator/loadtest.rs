@@ -23,7 +23,7 @@ impl Generator for Loadtest {
         no_body(self.name(), load)?;
         let amount = match load.amount {
             Amount::Requests(count) => ["-n".to_owned(), count.to_string()],
-            Amount::Duration(time) => ["-t".to_owned(), whole_seconds(self.name(), time)?.to_string()],
+            Amount::Duration(time) => ["-t".to_owned(), whole_seconds(self.name(), time, load)?.to_string()],
         };
         let words = [self.name(), "-k", "--cores", "1", "-c", &load.concurrency.to_string()].map(str::to_owned);
         Ok(Invocation::printing(words.into_iter().chain(amount).chain([format!("{url}{}", load.path)]).collect()))

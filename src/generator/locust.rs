@@ -36,7 +36,7 @@ impl Generator for Locust {
     }
 
     fn invocation(&self, load: &Load, url: &str) -> Result<Invocation, String> {
-        let Load { amount, concurrency, rate, spawn_rate, path, mix, body: _ } = load;
+        let Load { amount, time_flag: _, concurrency, rate, spawn_rate, path, mix, body: _ } = load;
         no_body(self.name(), load)?;
         if rate.is_some() {
             return Err(cannot(self.name(), "has users and no common rate; oha paces", "rate"));
@@ -52,7 +52,7 @@ impl Generator for Locust {
             // The file ends it.
             _ if !mix.stages.is_empty() => {}
             Amount::Duration(time) => {
-                let seconds = whole_seconds(self.name(), time)?;
+                let seconds = whole_seconds(self.name(), time, load)?;
                 command.extend([format!("--users={concurrency}"), format!("--spawn-rate={spawn_rate}")]);
                 command.push(format!("--run-time={seconds}s"));
             }

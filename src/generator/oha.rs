@@ -44,7 +44,7 @@ impl Generator for Oha {
 
     fn invocation(&self, load: &Load, url: &str) -> Result<Invocation, String> {
         one_path(self.name(), load)?;
-        let Load { amount, concurrency, rate, spawn_rate, path, mix: _, body: _ } = load;
+        let Load { amount, time_flag: _, concurrency, rate, spawn_rate, path, mix: _, body: _ } = load;
         if spawn_rate.is_some() {
             return Err(cannot(self.name(), "opens all its connections at once", "spawn-rate"));
         }

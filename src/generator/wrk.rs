@@ -26,7 +26,7 @@ impl Generator for Wrk {
 
     fn invocation(&self, load: &Load, url: &str) -> Result<Invocation, String> {
         one_path(self.name(), load)?;
-        let Load { amount, concurrency, rate, spawn_rate, path, mix: _, body: _ } = load;
+        let Load { amount, time_flag: _, concurrency, rate, spawn_rate, path, mix: _, body: _ } = load;
         if rate.is_some() {
             return Err(cannot(self.name(), "sends as fast as answers come; oha paces", "rate"));
         }
@@ -40,7 +40,7 @@ impl Generator for Wrk {
                 "requests",
             ));
         };
-        let seconds = whole_seconds(self.name(), *time)?;
+        let seconds = whole_seconds(self.name(), *time, load)?;
         let words = ["wrk".to_owned(), "-t1".to_owned(), format!("-c{concurrency}"), format!("-d{seconds}s")];
         let last = ["--latency".to_owned(), format!("{url}{path}")];
         let script = load.body.as_ref().map(|file| {

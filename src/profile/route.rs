@@ -367,6 +367,13 @@ fn sum_up(
     if caches > 1 {
         errors.wrong(at, key, format!("have {caches} caches: a route keeps its answers in one"));
     }
+    if caches > 0 && pictures > 0 {
+        errors.wrong(
+            at,
+            key,
+            "have a cache and infer: what is kept would answer for other pictures; give infer `cache = \"on\"` in its place",
+        );
+    }
     if pictures > 1 {
         errors.wrong(
             at,

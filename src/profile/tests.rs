@@ -40,7 +40,7 @@ fn sentences(text: &str) -> Vec<String> {
 type Bad = (&'static str, &'static str, &'static str, &'static str);
 
 #[rustfmt::skip] // A table.
-const IN_A_ROUTE: [Bad; 78] = [
+const IN_A_ROUTE: [Bad; 80] = [
     ("metod = 'GET'", "3:1", "route.metod", "did you mean method?"),
     ("method = 'get'", "3:10", "route.method = get", "must be one of GET, POST"),
     ("method = 'HEAD'", "3:10", "route.method = HEAD", "name GET"),
@@ -68,6 +68,8 @@ const IN_A_ROUTE: [Bad; 78] = [
     ("steps = [ { cache = { keys = 1 } } ]", "3:21", "route.steps.cache.ttl", "is missing"),
     ("steps = [ { cache = { keys = 1, ttl = '1s' } }, { cache = { keys = 1, ttl = '1s' } } ]", "3:9", "route.steps", "2 caches"),
     ("steps = [ { cache = { keys = 1, ttl = '1s' } }, { issue = { cookie = 'a' } } ]", "3:9", "route.steps", "put them before it"),
+    ("steps = [ { cache = { keys = 1, ttl = '1s' } }, { infer = {} } ]", "3:9", "route.steps", "would answer for other pictures"),
+    ("steps = [ { infer = {} }, { cache = { keys = 1, ttl = '1s' } } ]", "3:9", "route.steps", "would answer for other pictures"),
     ("steps = [ { issue = { body = 'a' } }, { cache = { keys = 1, ttl = '1s' } } ]", "3:9", "route.steps", "keep a body that issues a value"),
     ("steps = [ { issue = { cookie = 'A' } } ]", "3:32", "route.steps.issue.cookie = A", "small letters"),
     ("steps = [ { issue = { path = 'a' } } ]", "3:23", "route.steps.issue.path", "allowed here: cookie, body, of"),

@@ -104,9 +104,9 @@ counters! {
     shed,
     /// Of the answered, 429 because a rate limit was reached.
     rate_limited,
-    /// Requests whose answer, or a part of it, a cache had kept.
+    /// Looks into a cache that had kept an answer.
     cache_hits,
-    /// Requests for whose answer a cache had nothing kept.
+    /// Looks into a cache that had kept none.
     cache_misses,
     /// Connections over `--max-connections`.
     refused,

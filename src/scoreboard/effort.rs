@@ -41,6 +41,8 @@ shared_counts! {
 pub struct Effort {
     /// What it has spent; `None` where its handler doesn't say.
     pub spent: Option<Spent>,
+    /// Whether it was refused after that, so that its work is not done.
+    pub is_in_vain: bool,
     /// How long it has held its worker's loop.
     pub held_ns: u64,
     /// How long it has waited for the loop while requests of these routes held it.

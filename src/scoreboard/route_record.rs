@@ -110,7 +110,7 @@ impl RouteRecord {
 
     /// Adds what a request has spent. For the record's one writer.
     pub(super) fn record(&self, effort: &Effort) {
-        let Effort { spent, held_ns, behind } = effort;
+        let Effort { spent, is_in_vain: _, held_ns, behind } = effort;
         if let Some(spent) = *spent {
             let Spent { cpu_ns, io_ns, pool_ns, acquire_ns, db_ns, decode_ns, resize_ns, infer_ns, injected_ns } =
                 spent;
@@ -119,9 +119,10 @@ impl RouteRecord {
             add(&self.spent.io_ns, io_ns);
             add(&self.spent.pool_ns, pool_ns);
             add(&self.spent.injected_ns, injected_ns);
+            // Who has waited in vain got no answer of the database.
+            add(&self.spent.acquire_ns, acquire_ns);
             if db_ns > 0 {
                 self.durations.acquire.record(acquire_ns);
-                add(&self.spent.acquire_ns, acquire_ns);
                 add(&self.spent.db_ns, db_ns);
             }
             if infer_ns > 0 {

@@ -170,7 +170,7 @@ impl SeatWriter {
         self.count(|counters| &counters.connection_us, passed_us.wrapping_mul(self.connections()), Relaxed);
     }
 
-    /// A request has looked for its answer in a cache.
+    /// A request has looked for its answer, or a part of it, in a cache.
     pub fn looked_in_cache(&self, is_kept: bool) {
         self.count(|of| if is_kept { &of.cache_hits } else { &of.cache_misses }, 1, Relaxed);
     }

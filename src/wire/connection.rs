@@ -243,10 +243,21 @@ impl Connection {
         self.effort().spent = Some(spent);
     }
 
-    /// What it has said; `None` until then.
+    /// The same before it refuses the request: what it has spent in vain, in addition to what was said before.
+    pub fn spend_in_vain(&self, more: &Spent) {
+        let mut effort = self.effort();
+        effort.is_in_vain = true;
+        effort.spent.get_or_insert_default().add(more);
+    }
+
+    /// What it has said, if the work is done.
     #[must_use]
     pub fn spent(&self) -> Option<Spent> {
-        if self.has_effort.load(Relaxed) { lock(&self.effort).spent } else { None }
+        if !self.has_effort.load(Relaxed) {
+            return None;
+        }
+        let effort = lock(&self.effort);
+        effort.spent.filter(|_| !effort.is_in_vain)
     }
 
     /// What is known of the request in the router, beside its times.

@@ -289,7 +289,8 @@ impl Inference {
         let (model, account) = (Arc::clone(&loaded.model), self.account.clone());
         // In a batch, the model's input is there twice: alone, and beside the others.
         let input_bytes = 2 * model.input().bytes();
-        share.grow(picture.needs_bytes() + input_bytes, memory).map_err(Failure::Memory)?;
+        let side = model.input().side();
+        share.grow(picture.needs_bytes(side) + input_bytes, memory).map_err(Failure::Memory)?;
         let (prepared, inferred, pool_ns) = match batches {
             None => {
                 let work = move || {

@@ -171,6 +171,10 @@ fn wrong_usage_is_refused_before_the_first_round_with_every_mistake() {
             &["--a", "", "--b", "", "--with", "wrk", "--requests", "5"],
             "wrk runs for a time and knows no number of requests",
         ),
+        (
+            &["--a", "", "--b", "", "--with", "ab", "--requests", "9", "--warmup", "200ms"],
+            "--warmup: ab takes whole seconds",
+        ),
         (&["--a", "", "--b", "", "--with", "wrk", "--rate", "5"], "--rate: wrk sends as fast as answers come"),
         (&["--a", "", "--b", "", "--load", "curl localhost"], "there is no {url} in it"),
         (&["--a", "", "--b", "", "--load", "x {url}", "--rate", "5"], "--rate: --load is a whole command"),

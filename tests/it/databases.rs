@@ -399,6 +399,12 @@ fn check_figures(mode: &[&str]) {
         assert!((database["acquire_seconds"].as_f64().unwrap() - waits / 1e3).abs() < 0.001, "{database}");
         assert_eq!((&database["failures"], &database["answered"]), (&0.into(), &(6 - refused).into()));
     }
+    // Also the waits of those that were refused are told, each of 3 s.
+    let routes = stats["routes"].as_array().unwrap();
+    let work = &routes.iter().find(|route| route["route"] == "/db").unwrap()["work"];
+    let in_vain_s = work["db_acquire_seconds"].as_f64().unwrap() - waits / 1e3;
+    let least_s = 2.9 * f64::from(u32::try_from(refused).unwrap());
+    assert!(work["requests"] == 6 && in_vain_s > least_s, "{mode:?}: {in_vain_s} {work}");
     wait_for("the metrics of it", || {
         let text = metrics(&target, "");
         let acquired =

@@ -2,6 +2,7 @@
 //! memory.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use crate::support::client::{Client, Response};
@@ -189,6 +190,9 @@ fn what_is_no_picture_within_the_limits_is_refused_before_it_takes_memory() {
         ("text", "", b"GIF89a or something else", &[415], "neither PNG nor JPEG"),
         ("100 megapixels", "", &png(10_000, 10_000), &[413], "(--max-pixels)"),
         ("4 gigapixels", "", &png(65_000, 65_000), &[413], "(--max-pixels)"),
+        ("a row over the pixels", "", &png(16_000_001, 1), &[413], "(--max-pixels)"),
+        ("the longest row of all", "", &png(u32::MAX >> 1, 1), &[413], "(--max-pixels)"),
+        ("a row of 6 MB", "", &png(2_000_000, 1), &[413], "more than 4MiB for one of its rows"),
         ("a bomb", "", &png(3_900, 4_000), &[400, 503], ""),
         ("a head alone", "", &picture[..30], &[400], "can't be decoded"),
         ("half of it", "", cut, &[200, 400], ""),
@@ -198,7 +202,7 @@ fn what_is_no_picture_within_the_limits_is_refused_before_it_takes_memory() {
             kind,
             b"--edge\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n--edge--\r\n",
             &[400],
-            "no part of the form is a file",
+            "no part of the form has a filename that can be read",
         ),
         ("an unfinished form", kind, &good[..good.len() - 20], &[400], "can't be read"),
         ("a head of 1 MB", kind, &long_head, &[400], "before its first file"),
@@ -270,6 +274,30 @@ fn the_model_of_a_profile_is_loaded_before_it_serves_and_any_other_by_the_first_
         let answer = post(&mut target.connect(), &format!("/infer?{switch}"), "", picture);
         let sum: f64 = ["pool", "decode", "resize", "infer"].iter().map(|part| answer.timing(part)).sum();
         assert!(sum > answer.timing("total") / 2.0, "{switch}: {sum} ms in parts: {:?}", answer.headers);
+    }
+}
+
+/// A row of 128 pixels high takes more memory than the row.
+#[test]
+fn what_a_picture_takes_to_be_resized_is_counted_before_it_is() {
+    let row = |width: u32| {
+        let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(&vec![0; 1 + width as usize / 8]).unwrap();
+        let head = [&width.to_be_bytes()[..], &1_u32.to_be_bytes(), &[1, 0, 0, 0, 0]].concat();
+        let data = encoder.finish().unwrap();
+        [&b"\x89PNG\r\n\x1a\n"[..], &chunk(*b"IHDR", &head), &chunk(*b"IDAT", &data), &chunk(*b"IEND", b"")]
+            .concat()
+    };
+    for (limit, served, refused) in [("8MiB", 8_000, 600_000), ("256MiB", 80_000, 4_000_000)] {
+        let target = Target::start(&["--mode", "single", "--max-mem", limit]);
+        let mut client = target.connect();
+        assert_eq!(post(&mut client, "/infer", "", &row(served)).status, 200, "{limit} {served}");
+        let before = peak(&target);
+        let answer = post(&mut client, "/infer", "", &row(refused));
+        let said = answer.text();
+        assert!(answer.status == 413 && said.contains(&format!("--max-mem {limit} allows no more")), "{said}");
+        let more = peak(&target) - before;
+        assert!(more < 8 << 20, "{limit}: {more} bytes more for what was refused");
     }
 }
 

@@ -53,7 +53,7 @@ pub fn run(
     stop: &Stop,
 ) -> Result<Option<Loaded>, String> {
     let (name, load, before) = match stretch {
-        Stretch::Warmup => ("warmup", plan.load.for_a_time(plan.warmup), None),
+        Stretch::Warmup => ("warmup", plan.load.for_warmup(plan.warmup), None),
         Stretch::Measured(_) => ("load", plan.load.clone(), target.started()),
     };
     let Invocation { mut command, files } = invocation(plan, &load, target)?;

@@ -128,7 +128,7 @@ impl Plan {
             Source::Command(command) => return command.clone(),
             Source::Known(generator, _) => generator.name().to_owned(),
         };
-        let Load { amount, concurrency, rate, spawn_rate, path, mix, body } = &self.load;
+        let Load { amount, time_flag: _, concurrency, rate, spawn_rate, path, mix, body } = &self.load;
         // Writing to a string can't fail.
         let _ = match amount {
             Amount::Requests(count) => write!(text, ", {}", shown::amount(shown::float(*count), "request")),

@@ -4,7 +4,16 @@ use super::super::*;
 
 /// From 10 connections, of one path.
 fn load(amount: Amount) -> Load {
-    Load { amount, concurrency: 10, rate: None, spawn_rate: None, path: "/x".to_owned(), mix: None, body: None }
+    Load {
+        amount,
+        time_flag: "duration",
+        concurrency: 10,
+        rate: None,
+        spawn_rate: None,
+        path: "/x".to_owned(),
+        mix: None,
+        body: None,
+    }
 }
 
 #[test]
@@ -88,7 +97,7 @@ fn locust_s_file_has_the_weights_and_the_stages() {
     let locust = named("locust").unwrap();
     let whole = locust.invocation(&load, "http://t").unwrap();
     assert!(!whole.command.iter().any(|word| word.starts_with("--users")), "the stages say it: {whole:?}");
-    let warmup = locust.invocation(&load.for_a_time(std::time::Duration::from_secs(1)), "http://t").unwrap();
+    let warmup = locust.invocation(&load.for_warmup(std::time::Duration::from_secs(1)), "http://t").unwrap();
     for word in ["--run-time=1s", "--exit-code-on-error=0"] {
         assert!(warmup.command.contains(&word.to_owned()), "{warmup:?}");
     }

@@ -64,6 +64,11 @@ impl Exchange {
         self.connection.spend(Spent { injected_ns: self.injected_ns, ..spent });
     }
 
+    /// Its handler refuses it, after it has spent this beside what it has told so before.
+    pub(in crate::http) fn spent_in_vain(&self, spent: &Spent) {
+        self.connection.spend_in_vain(spent);
+    }
+
     /// Whether its handler has said so: whether its work is done.
     pub(in crate::http) fn has_spent(&self) -> bool {
         self.connection.spent().is_some()

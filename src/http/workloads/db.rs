@@ -6,7 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 
 use crate::config::Config;
-use crate::http::answer::{Answer, schema};
+use crate::http::answer::{Answer, Spent, schema};
 use crate::http::error::Refusal;
 use crate::http::openapi::describing::{ALWAYS, measured, unread, workload};
 use crate::http::openapi::operation::JSON;
@@ -40,21 +40,28 @@ pub async fn db(
     Params(query): Params<Query>,
     exchange: Exchange,
 ) -> Result<Answer, Refusal> {
-    Ok(Answer { done: run(&target, query, exchange.index()).await?, exchange })
+    Ok(Answer { done: run(&target, query, &exchange, exchange.index()).await?, exchange })
 }
 
 /// Asks the database, for a route or for a step of a profile; the index decides which rows.
 ///
 /// # Errors
 /// 404 where there is none, 503 with what it says where it does not answer.
-pub async fn run(target: &Target, query: Query, index: u64) -> Result<Done, Refusal> {
+pub async fn run(target: &Target, query: Query, exchange: &Exchange, index: u64) -> Result<Done, Refusal> {
     let Some(database) = &target.database else {
         let sentence =
             "this run has no database: start quintain with --db for an embedded one, or with --database-url";
         return Err(Refusal::new(StatusCode::NOT_FOUND, sentence));
     };
+    let begun_ns = exchange.service_ns();
     let queried = database.run(query, index).await;
-    queried.map(Done::Database).map_err(|trouble| unanswered(&trouble))
+    queried.map(Done::Database).map_err(|trouble| {
+        if matches!(trouble, Trouble::Exhausted { .. }) {
+            let acquire_ns = exchange.service_ns().saturating_sub(begun_ns);
+            exchange.spent_in_vain(&Spent { acquire_ns, ..Spent::default() });
+        }
+        unanswered(&trouble)
+    })
 }
 
 /// The answer to a query that the database did not answer.

@@ -73,7 +73,9 @@ pub async fn run(target: &Target, ask: Ask, sent: Sent, exchange: &Exchange) -> 
 fn refused(failure: &Failure, config: &Config) -> Refusal {
     let status = match failure {
         Failure::Picture(Trouble::Unknown) => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        Failure::Picture(Trouble::TooManyPixels { .. }) => StatusCode::PAYLOAD_TOO_LARGE,
+        Failure::Picture(Trouble::TooManyPixels { .. } | Trouble::TooMuchBeside { .. }) => {
+            StatusCode::PAYLOAD_TOO_LARGE
+        }
         Failure::Picture(Trouble::Empty | Trouble::Broken { .. }) | Failure::Model(_) => StatusCode::BAD_REQUEST,
         Failure::Network(_) => StatusCode::INTERNAL_SERVER_ERROR,
         Failure::Memory(reason) => return super::mem::unavailable(reason, config),

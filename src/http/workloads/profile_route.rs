@@ -140,7 +140,13 @@ async fn serve(
             step => {
                 // An answer that is kept is made by its key, so that each answer of the key has the same work.
                 let index = || missed.map_or_else(|| exchange.index(), |(key, _)| key);
-                done.extend(run(step, target, exchange, index).await?);
+                let step = run(step, target, exchange, index).await;
+                done.extend(step.inspect_err(|_| {
+                    // Of a request that is refused at once there is nothing to tell.
+                    if !done.is_empty() {
+                        exchange.spent_in_vain(&answer::spent_on(&done));
+                    }
+                })?);
             }
         }
     }
@@ -173,7 +179,7 @@ async fn run(
             let done = hold.run(&target.memory).await.map(Done::Memory);
             done.map(Some).map_err(|reason| unavailable(&reason, &target.config))
         }
-        Step::Db(query) => db::run(target, *query, index()).await.map(Some),
+        Step::Db(query) => db::run(target, *query, exchange, index()).await.map(Some),
         Step::RateLimit { limit, scope } => take_token(*limit, *scope, target, exchange).map(|()| None),
         // Bytes are in the answer's size; `serve` does the others.
         Step::Bytes(_) | Step::Infer(_) | Step::Issue(_) | Step::Check(_) | Step::Cache { .. } => Ok(None),

@@ -22,6 +22,12 @@ pub struct Input {
 }
 
 impl Input {
+    /// The longer of its sides.
+    #[must_use]
+    pub fn side(&self) -> u32 {
+        self.width.max(self.height)
+    }
+
     /// How much memory a picture takes as an input.
     #[must_use]
     pub fn bytes(&self) -> u64 {

@@ -13,6 +13,7 @@ use image::metadata::Orientation;
 use image::{ColorType, DynamicImage, ImageDecoder, ImageError, ImageFormat, Limits, RgbImage};
 
 use super::network::PLANES;
+use crate::units;
 
 /// What a decoder may need beside the pixels: tables, rows, chunks of text.
 const BESIDE: u64 = 4 << 20;
@@ -39,6 +40,11 @@ pub enum Trouble {
         /// `--max-pixels`
         most: u64,
     },
+    /// It takes more than [`BESIDE`] beside its pixels.
+    TooMuchBeside {
+        /// How it is encoded.
+        format: &'static str,
+    },
     /// It can't be decoded.
     Broken {
         /// How it is encoded.
@@ -60,6 +66,11 @@ impl fmt::Display for Trouble {
                     "the picture has {width} × {height} = {pixels} pixels; allowed are {most} (--max-pixels)"
                 )
             }
+            Self::TooMuchBeside { format } => write!(
+                formatter,
+                "the {format} takes more than {} for one of its rows or texts; allowed is that much",
+                units::Bytes(BESIDE)
+            ),
             Self::Broken { format, reason } => write!(formatter, "the {format} can't be decoded: {reason}"),
         }
     }
@@ -92,6 +103,14 @@ impl Picture {
             limits.max_alloc = Some(BESIDE);
             limits
         };
+        let held = |(width, height): (u32, u32)| {
+            let is_within = u64::from(width) * u64::from(height) <= most;
+            if is_within { Ok((width, height)) } else { Err(Trouble::TooManyPixels { width, height, most }) }
+        };
+        // Before its decoder makes room for a row.
+        if let Some(declared) = declared_by_png(&encoded) {
+            held(declared)?;
+        }
         let bytes = Cursor::new(encoded);
         let decoder = match format {
             ImageFormat::Png => PngDecoder::with_limits(bytes, limits()).map(Box::new).map(Decoder::Png),
@@ -105,9 +124,7 @@ impl Picture {
             Decoder::Png(decoder) => decoder.dimensions(),
             Decoder::Jpeg(decoder) => decoder.dimensions(),
         };
-        if u64::from(width) * u64::from(height) > most {
-            return Err(Trouble::TooManyPixels { width, height, most });
-        }
+        let (width, height) = held((width, height))?;
         Ok(Self { decoder, width, height })
     }
 
@@ -132,9 +149,13 @@ impl Picture {
         self.height
     }
 
-    /// How much memory it takes to decode, at most, by what its head declares.
+    /// How much memory it takes to decode it and to make it `side` pixels wide or high, at most, by what its head declares.
     #[must_use]
-    pub fn needs_bytes(&self) -> u64 {
+    pub fn needs_bytes(&self, side: u32) -> u64 {
+        self.decoding_bytes() + resizing_bytes((self.width, self.height), side)
+    }
+
+    fn decoding_bytes(&self) -> u64 {
         let pixels = u64::from(self.width) * u64::from(self.height);
         let (decoded, color) = match &self.decoder {
             Decoder::Png(decoder) => (decoder.total_bytes(), decoder.color_type()),
@@ -150,7 +171,7 @@ impl Picture {
     /// # Errors
     /// What is wrong with it.
     pub fn decode(self) -> Result<Decoded, Trouble> {
-        let most = self.needs_bytes();
+        let most = self.decoding_bytes();
         match self.decoder {
             Decoder::Png(decoder) => decode(*decoder, most, "PNG"),
             Decoder::Jpeg(decoder) => decode(*decoder, most, "JPEG"),
@@ -166,6 +187,21 @@ fn decode(mut decoder: impl ImageDecoder, most: u64, format: &'static str) -> Re
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let image = DynamicImage::from_decoder(decoder).map_err(|error| broken(format, &error))?;
     Ok(Decoded { image: image.into_rgb8(), orientation })
+}
+
+/// What the resizer needs at most: it first makes all columns of the picture as high as the result, even if that is higher; and it
+/// has a weight of each pixel of a row, and of a column, for the two pixels that it goes into, in two forms.
+fn resizing_bytes((width, height): (u32, u32), side: u32) -> u64 {
+    const WEIGHTS: u64 = 2 * (8 + 2);
+    let [width, height, side] = [width, height, side].map(u64::from);
+    RGB * width * side + WEIGHTS * (width + height + 2 * side)
+}
+
+/// Width and height, where a PNG says them: in its first chunk.
+fn declared_by_png(encoded: &[u8]) -> Option<(u32, u32)> {
+    let chunk = encoded.strip_prefix(b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR")?;
+    let (width, rest) = chunk.split_first_chunk()?;
+    Some((u32::from_be_bytes(*width), u32::from_be_bytes(*rest.first_chunk()?)))
 }
 
 /// Whether a JPEG is in CMYK without Adobe's marker: then nothing says whether 0 is none or all of an ink. The decoder takes it for
@@ -195,6 +231,9 @@ fn unknown_inks() -> Trouble {
 }
 
 fn broken(format: &'static str, error: &ImageError) -> Trouble {
+    if matches!(error, ImageError::Limits(_)) {
+        return Trouble::TooMuchBeside { format };
+    }
     Trouble::Broken { format, reason: error.to_string() }
 }
 

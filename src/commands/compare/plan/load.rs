@@ -43,6 +43,7 @@ impl Reader<'_> {
         Load {
             amount: requests
                 .map_or_else(|| Amount::Duration(duration.unwrap_or(Duration::from_secs(3))), Amount::Requests),
+            time_flag: "duration",
             concurrency: u32::try_from(concurrency).unwrap_or(u32::MAX),
             rate: self.positive("rate"),
             spawn_rate: self.positive("spawn-rate"),
@@ -136,7 +137,7 @@ impl Reader<'_> {
             return None;
         };
         let mistakes = self.wrong.len();
-        for asked in [load, &load.for_a_time(warmup)] {
+        for asked in [load, &load.for_warmup(warmup)] {
             if let Err(sentence) = known.invocation(asked, "http://127.0.0.1:1")
                 && !self.wrong.contains(&sentence)
             {

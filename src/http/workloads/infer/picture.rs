@@ -89,7 +89,10 @@ async fn first_file<'f>(form: &mut Multipart<'f>, search: &Search) -> Result<Fie
         }
         search.pauses.store(0, Relaxed);
     }
-    Err(Refusal::new(StatusCode::BAD_REQUEST, format!("no part of the form is a file; {ALLOWED}")))
+    Err(Refusal::new(
+        StatusCode::BAD_REQUEST,
+        format!("no part of the form has a filename that can be read, as a file's has; {ALLOWED}"),
+    ))
 }
 
 fn broken_form(error: &multer::Error) -> Refusal {
