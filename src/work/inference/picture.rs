@@ -40,7 +40,7 @@ pub enum Trouble {
         /// `--max-pixels`
         most: u64,
     },
-    /// It takes more than [`BESIDE`] beside its pixels.
+    /// A row or a text of it takes more than 4 MiB by itself.
     TooMuchBeside {
         /// How it is encoded.
         format: &'static str,
