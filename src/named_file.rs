@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 
-use crate::units::Bytes;
+use crate::units::{Bytes, Spelled};
 
 /// Largest configuration or profile, in bytes.
 pub const SETTINGS: u64 = 1 << 20;
@@ -28,10 +30,39 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// The whole text of a file, or of a pipe.
 ///
 /// # Errors
-/// A clause: what the system says, that it is no text, or that it has more than `most` bytes.
+/// A clause: what the system says, that it is no text, that it has more than `most` bytes, or that it is a pipe whose writer takes
+/// longer than [`PATIENCE`].
 pub fn text(path: &Path, most: u64) -> Result<String, String> {
-    let file = File::open(path).map_err(|error| error.to_string())?;
-    utf8(up_to(file, most)?)
+    let told = |error: io::Error| error.to_string();
+    let flags = OFlags::NONBLOCK.bits().cast_signed();
+    let file = File::options().read(true).custom_flags(flags).open(path).map_err(told)?;
+    let is_pipe = file.metadata().map_err(told)?.file_type().is_fifo();
+    utf8(if is_pipe { up_to(Pipe { file, until: Instant::now() + PATIENCE }, most)? } else { up_to(file, most)? })
+}
+
+/// How long a pipe may take: whoever reads a file anew, at a signal, does nothing else meanwhile.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A pipe that is read to its end, which is there once somebody has written to it.
+struct Pipe {
+    file: File,
+    until: Instant,
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.until.saturating_duration_since(Instant::now());
+        let left = Timespec::try_from(left).map_err(io::Error::other)?;
+        let mut waited = [PollFd::new(&self.file, PollFlags::IN)];
+        // Without a writer there is nothing to be read, and no end either.
+        if poll(&mut waited, Some(&left))? == 0 {
+            return Err(io::Error::other(format!(
+                "it is a pipe that nobody has written to its end within {}",
+                Spelled(PATIENCE)
+            )));
+        }
+        (&self.file).read(buffer)
+    }
 }
 
 /// All bytes of a regular file.
@@ -50,7 +81,7 @@ pub fn utf8(bytes: Vec<u8>) -> Result<String, String> {
     String::from_utf8(bytes).map_err(|_| "stream did not contain valid UTF-8".to_owned())
 }
 
-fn up_to(file: File, most: u64) -> Result<Vec<u8>, String> {
+fn up_to(file: impl Read, most: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let read = file.take(most + 1).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     if read as u64 > most { Err(format!("it has more than {}", Bytes(most))) } else { Ok(bytes) }
@@ -72,5 +103,21 @@ mod tests {
             assert!(said.contains(says), "{name}: {said}");
         }
         assert_eq!(utf8(vec![0xFF]).unwrap_err(), "stream did not contain valid UTF-8");
+    }
+
+    #[test]
+    fn a_pipe_is_read_once_it_is_written_and_never_waited_for_without_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let pipe = directory.path().join("pipe");
+        let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        let writer = std::thread::spawn({
+            let pipe = pipe.clone();
+            move || std::fs::write(pipe, "a = 1")
+        });
+        assert_eq!(text(&pipe, 10), Ok("a = 1".to_owned()));
+        writer.join().unwrap().unwrap();
+        let said = text(&pipe, 10).unwrap_err();
+        assert!(said.contains("nobody has written to its end within 5s"), "{said}");
     }
 }
