@@ -135,7 +135,7 @@ pub fn read(content: &str, file_name: &str, beside: impl Fn(&str) -> Option<Stri
     generator.parse(content, &beside)?.with_possible_figures()
 }
 
-/// Whether a line begins a JSON document with this bracket: something may stand in front of it.
+/// Whether some line begins with this bracket, as a JSON document does: text of another generator may stand in front of it.
 fn begins_json(content: &str, bracket: char) -> bool {
     content.lines().any(|line| line.trim_start().starts_with(bracket))
 }

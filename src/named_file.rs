@@ -1,6 +1,6 @@
 //! Files whose names somebody has given: such a name may be that of something without an end.
 
-use std::fs::File;
+use std::fs::{File, FileType};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
@@ -22,28 +22,33 @@ pub const BYTE_ORDER_MARK: &str = "\u{feff}";
 /// # Errors
 /// What the file system says, or that there is no regular file.
 pub fn open(path: &Path) -> io::Result<File> {
+    let (file, kind) = opened(path)?;
+    if kind.is_file() { Ok(file) } else { Err(io::Error::other("it is no regular file")) }
+}
+
+/// Opens whatever it is, and says what.
+fn opened(path: &Path) -> io::Result<(File, FileType)> {
     let flags = OFlags::NONBLOCK.bits().cast_signed();
     let file = File::options().read(true).custom_flags(flags).open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no regular file")) }
+    let kind = file.metadata()?.file_type();
+    Ok((file, kind))
 }
 
 /// The whole text of a file, or of a pipe.
 ///
 /// # Errors
-/// A clause: what the system says, that it is no text, that it has more than `most` bytes, or that it is a pipe whose writer takes
-/// longer than [`PATIENCE`].
+/// A clause: what the system says, that it is no text, that it has more than `most` bytes, or that it is a pipe which nobody has
+/// written to its end within 5 s.
 pub fn text(path: &Path, most: u64) -> Result<String, String> {
-    let told = |error: io::Error| error.to_string();
-    let flags = OFlags::NONBLOCK.bits().cast_signed();
-    let file = File::options().read(true).custom_flags(flags).open(path).map_err(told)?;
-    let is_pipe = file.metadata().map_err(told)?.file_type().is_fifo();
-    utf8(if is_pipe { up_to(Pipe { file, until: Instant::now() + PATIENCE }, most)? } else { up_to(file, most)? })
+    let (file, kind) = opened(path).map_err(|error| error.to_string())?;
+    let until = Instant::now() + PATIENCE;
+    utf8(if kind.is_fifo() { up_to(Pipe { file, until }, most)? } else { up_to(file, most)? })
 }
 
-/// How long a pipe may take: whoever reads a file anew, at a signal, does nothing else meanwhile.
-pub const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a pipe may take: on HUP, the supervisor reads its settings again and does nothing else meanwhile.
+const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A pipe that is read to its end, which is there once somebody has written to it.
+/// A pipe that is read to its end, and given up at a moment.
 struct Pipe {
     file: File,
     until: Instant,
@@ -54,7 +59,7 @@ impl Read for Pipe {
         let left = self.until.saturating_duration_since(Instant::now());
         let left = Timespec::try_from(left).map_err(io::Error::other)?;
         let mut waited = [PollFd::new(&self.file, PollFlags::IN)];
-        // Without a writer there is nothing to be read, and no end either.
+        // Until a first writer has come, the kernel reports neither bytes nor an end.
         if poll(&mut waited, Some(&left))? == 0 {
             return Err(io::Error::other(format!(
                 "it is a pipe that nobody has written to its end within {}",

@@ -41,7 +41,7 @@ shared_counts! {
 pub struct Effort {
     /// What it has spent; `None` where its handler doesn't say.
     pub spent: Option<Spent>,
-    /// Whether it was refused after that, so that its work is not done.
+    /// Whether its handler has refused it: then its work is not done, whatever it has spent.
     pub is_in_vain: bool,
     /// How long it has held its worker's loop.
     pub held_ns: u64,

@@ -119,7 +119,7 @@ impl RouteRecord {
             add(&self.spent.io_ns, io_ns);
             add(&self.spent.pool_ns, pool_ns);
             add(&self.spent.injected_ns, injected_ns);
-            // Who has waited in vain got no answer of the database.
+            // Without an answer of the database it has waited for a connection in vain: part of the sum, and not of the histogram.
             add(&self.spent.acquire_ns, acquire_ns);
             if db_ns > 0 {
                 self.durations.acquire.record(acquire_ns);

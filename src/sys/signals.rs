@@ -83,8 +83,8 @@ fn disposition(number: i32) -> Option<libc::sighandler_t> {
     (asked == 0).then(|| unsafe { action.assume_init() }.sa_sigaction)
 }
 
-/// Lets a write beyond the limit on a file's size fail, which would end the process. Programs that it starts ignore the
-/// signal, too.
+/// Lets a write beyond the limit on a file's size fail with an error, where its signal would end the process. Programs that
+/// this process starts ignore the signal, too.
 pub fn outlive_file_limit() {
     ignore(libc::SIGXFSZ);
 }

@@ -243,11 +243,12 @@ impl Connection {
         self.effort().spent = Some(spent);
     }
 
-    /// The same before it refuses the request: what it has spent in vain, in addition to what was said before.
-    pub fn spend_in_vain(&self, more: &Spent) {
+    /// The same of a request that it refuses. `more` is added to what was said before; where nothing was, faults and modifiers
+    /// have kept the request for `injected_ns`.
+    pub fn spend_in_vain(&self, injected_ns: u64, more: &Spent) {
         let mut effort = self.effort();
         effort.is_in_vain = true;
-        effort.spent.get_or_insert_default().add(more);
+        effort.spent.get_or_insert(Spent { injected_ns, ..Spent::default() }).add(more);
     }
 
     /// What it has said, if the work is done.

@@ -21,7 +21,7 @@ struct Stretch {
 
 /// The newest stretches of a thread, one after the other.
 struct Stretches {
-    /// In a vector of its own: a thread that holds no loop, as most don't, is started without memory for it.
+    /// On the heap: most threads run no loop, and are started without memory for it.
     ring: Vec<Stretch>,
     /// How many there were.
     number: usize,

@@ -64,9 +64,10 @@ impl Exchange {
         self.connection.spend(Spent { injected_ns: self.injected_ns, ..spent });
     }
 
-    /// Its handler refuses it, after it has spent this beside what it has told so before.
+    /// Its handler refuses it, and says what it has spent until then, or a part of that. It counts for the route; a refusal is not
+    /// modified, and has no `Server-Timing`.
     pub(in crate::http) fn spent_in_vain(&self, spent: &Spent) {
-        self.connection.spend_in_vain(spent);
+        self.connection.spend_in_vain(self.injected_ns, spent);
     }
 
     /// Whether its handler has said so: whether its work is done.

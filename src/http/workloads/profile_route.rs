@@ -105,15 +105,31 @@ fn describe(route: &profile::Route, path: &str) -> Described {
     described.refuses(ALWAYS).refuses(&refused.collect::<Vec<_>>()).response(code, answer)
 }
 
-/// Does the steps and answers.
+/// Does the steps and answers. Where a step refuses the request, what was done before it counts too.
 async fn serve(
+    served: &Served,
+    target: &Target,
+    exchange: &Exchange,
+    shown: &Shown,
+    sent: Option<Sent>,
+) -> Result<Response, Refusal> {
+    let mut done = Vec::with_capacity(served.route.steps.len());
+    let answered = steps(served, target, exchange, shown, sent, &mut done).await;
+    if answered.is_err() && !done.is_empty() {
+        exchange.spent_in_vain(&answer::spent_on(&done));
+    }
+    answered
+}
+
+/// Does the steps, one after the other, up to the answer.
+async fn steps(
     Served { route, kept }: &Served,
     target: &Target,
     exchange: &Exchange,
     shown: &Shown,
     mut sent: Option<Sent>,
+    done: &mut Vec<Done>,
 ) -> Result<Response, Refusal> {
-    let mut done = Vec::with_capacity(route.steps.len());
     let mut known = Known::new(shown, target.config.seed);
     let mut missed: Option<(u64, Duration)> = None;
     for step in &route.steps {
@@ -125,7 +141,7 @@ async fn serve(
                 let body = kept.get(key, clock::monotonic_ns());
                 target.looked_in_cache(body.is_some());
                 if let Some(body) = body {
-                    let mut response = respond(&route.response, &done, body, &known, exchange);
+                    let mut response = respond(&route.response, done, body, &known, exchange);
                     response.headers_mut().insert(X_CACHE, HeaderValue::from_static("HIT"));
                     return Ok(response);
                 }
@@ -140,21 +156,15 @@ async fn serve(
             step => {
                 // An answer that is kept is made by its key, so that each answer of the key has the same work.
                 let index = || missed.map_or_else(|| exchange.index(), |(key, _)| key);
-                let step = run(step, target, exchange, index).await;
-                done.extend(step.inspect_err(|_| {
-                    // Of a request that is refused at once there is nothing to tell.
-                    if !done.is_empty() {
-                        exchange.spent_in_vain(&answer::spent_on(&done));
-                    }
-                })?);
+                done.extend(run(step, target, exchange, index).await?);
             }
         }
     }
-    let body = if route.response.tells_what_was_done() { account(&done, &known).into() } else { Bytes::new() };
+    let body = if route.response.tells_what_was_done() { account(done, &known).into() } else { Bytes::new() };
     if let Some((key, time)) = missed {
         kept.put(key, clock::monotonic_ns(), time, body.clone());
     }
-    let mut response = respond(&route.response, &done, body, &known, exchange);
+    let mut response = respond(&route.response, done, body, &known, exchange);
     if missed.is_some() {
         response.headers_mut().insert(X_CACHE, HeaderValue::from_static("MISS"));
     }

@@ -103,13 +103,13 @@ impl Picture {
             limits.max_alloc = Some(BESIDE);
             limits
         };
-        let held = |(width, height): (u32, u32)| {
+        let check_pixels = |(width, height): (u32, u32)| {
             let is_within = u64::from(width) * u64::from(height) <= most;
-            if is_within { Ok((width, height)) } else { Err(Trouble::TooManyPixels { width, height, most }) }
+            if is_within { Ok(()) } else { Err(Trouble::TooManyPixels { width, height, most }) }
         };
-        // Before its decoder makes room for a row.
+        // Its decoder refuses a long row as soon as it is opened, and would not say whether all pixels are too many.
         if let Some(declared) = declared_by_png(&encoded) {
-            held(declared)?;
+            check_pixels(declared)?;
         }
         let bytes = Cursor::new(encoded);
         let decoder = match format {
@@ -124,7 +124,7 @@ impl Picture {
             Decoder::Png(decoder) => decoder.dimensions(),
             Decoder::Jpeg(decoder) => decoder.dimensions(),
         };
-        let (width, height) = held((width, height))?;
+        check_pixels((width, height))?;
         Ok(Self { decoder, width, height })
     }
 
@@ -189,9 +189,10 @@ fn decode(mut decoder: impl ImageDecoder, most: u64, format: &'static str) -> Re
     Ok(Decoded { image: image.into_rgb8(), orientation })
 }
 
-/// What the resizer needs at most: it first makes all columns of the picture as high as the result, even if that is higher; and it
-/// has a weight of each pixel of a row, and of a column, for the two pixels that it goes into, in two forms.
+/// What the resizer needs at most. It first makes the picture as high as the result, or higher, in its whole width. And it keeps
+/// weights: each pixel of a row, and of a column, goes into two of the result, once as a float of 8 bytes and once in 2.
 fn resizing_bytes((width, height): (u32, u32), side: u32) -> u64 {
+    /// Bytes a pixel.
     const WEIGHTS: u64 = 2 * (8 + 2);
     let [width, height, side] = [width, height, side].map(u64::from);
     RGB * width * side + WEIGHTS * (width + height + 2 * side)
