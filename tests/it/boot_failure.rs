@@ -10,7 +10,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, prlimit, test_ki
 use tempfile::TempDir;
 
 use crate::support::client::Client;
-use crate::support::target::{Target, children, command, is_alive, is_stopped, send};
+use crate::support::target::{Target, children, command, is_alive, is_stopped, send, with_limit};
 use crate::support::wait_for;
 
 /// Descriptors with which every mode boots.
@@ -188,14 +188,7 @@ fn reads_ready_line(child: &mut Child) -> bool {
 fn limited(mode: &[&str], descriptors: u64, directory: &Path) -> Command {
     let fixed = ["--listen", "127.0.0.1:0", "--admin", "off", "--no-csv"];
     let program = command(&[mode, &fixed].concat(), directory);
-    let mut shell = Command::new("sh");
-    shell.arg("-c").arg(format!("ulimit -n {descriptors}; exec \"$0\" \"$@\""));
-    shell.arg(program.get_program()).args(program.get_args()).current_dir(directory).stdin(Stdio::null());
-    for (name, value) in program.get_envs() {
-        match value {
-            Some(value) => shell.env(name, value),
-            None => shell.env_remove(name),
-        };
-    }
+    let mut shell = with_limit(&format!("ulimit -n {descriptors}"), &program);
+    shell.stdin(Stdio::null());
     shell
 }

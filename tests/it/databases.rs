@@ -1,6 +1,8 @@
 //! A database behind a pool: every query does what it says, the same in every mode; who waits for a connection or for the
 //! one writer is told so; and a run without a database has neither a file nor a cost.
 
+mod pool;
+
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -9,7 +11,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, prlimit};
 use serde_json::Value;
 
 use crate::support::client::Response;
-use crate::support::target::{MODES, Target, at_rest, command, metrics, outcome, rows, run, send};
+use crate::support::target::{MODES, Target, command, outcome, run, with_limit};
 use crate::support::wait_for;
 
 /// Enough rows for a scan to be seen, and few enough to be made at once.
@@ -34,6 +36,21 @@ fn check_timing(response: &Response) {
 
 fn request(path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: target\r\n\r\n")
+}
+
+/// Connections in use, and requests that wait for one, now.
+fn pool(target: &Target) -> (u64, u64) {
+    let database = &target.stats()["totals"]["db"];
+    (database["in_use"].as_u64().unwrap(), database["waiting"].as_u64().unwrap())
+}
+
+fn wait_for_pool(target: &Target, wanted: (u64, u64)) {
+    wait_for("connections in use and requests that wait", || (pool(target) == wanted).then_some(()));
+}
+
+/// Milliseconds, as `Server-Timing` has them, less what is lost in rounding two of them.
+fn at_least(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3 - 0.002
 }
 
 /// Takes the place of the database's one writer, from outside, until it is dropped.
@@ -153,80 +170,6 @@ fn somebody_elses_database_is_refused_and_left_alone() {
         let left = fs::read_dir(&directory).unwrap().count();
         fs::remove_file(&file).unwrap();
         assert_eq!(left, 1, "{name}");
-    }
-}
-
-/// Connections in use, and requests that wait for one, now.
-fn pool(target: &Target) -> (u64, u64) {
-    let database = &target.stats()["totals"]["db"];
-    (database["in_use"].as_u64().unwrap(), database["waiting"].as_u64().unwrap())
-}
-
-fn wait_for_pool(target: &Target, wanted: (u64, u64)) {
-    wait_for("connections in use and requests that wait", || (pool(target) == wanted).then_some(()));
-}
-
-/// Milliseconds, as `Server-Timing` has them, less what is lost in rounding two of them.
-fn at_least(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1e3 - 0.002
-}
-
-const ONE_WORKER: [&[&str]; 3] =
-    [&["--mode", "single"], &["--mode", "threads", "--workers", "1"], &["--mode", "cluster", "--workers", "1"]];
-
-#[test]
-fn a_request_waits_for_a_connection_until_it_is_free() {
-    for mode in ONE_WORKER {
-        let target = start(&[mode, &["--db-pool", "1", "--db-acquire-timeout", "1m"]].concat());
-        let (mut first, mut second) = (target.connect(), target.connect());
-        first.send(request("/db?think=50s")).unwrap();
-        wait_for_pool(&target, (1, 0));
-        let sent = Instant::now();
-        second.send(request("/db?think=50ms")).unwrap();
-        wait_for_pool(&target, (1, 1));
-        let seen = Instant::now();
-        assert_eq!(target.get("/io?ms=300").status, 200);
-        let least = at_least(seen);
-        // It leaves, and its connection is free.
-        drop(first);
-        let answer = second.receive().unwrap();
-        let most = sent.elapsed().as_secs_f64() * 1e3;
-        asked(&answer);
-        check_timing(&answer);
-        let acquire = answer.timing("acquire");
-        assert!(least >= 290.0 && acquire >= least && acquire <= most, "{least} {most} {:?}", answer.headers);
-        assert!(answer.timing("io") >= 50.0, "{:?}", answer.headers);
-        drop(second);
-        at_rest(&target);
-    }
-}
-
-#[test]
-fn a_request_waits_for_a_connection_no_longer_than_it_may() {
-    for mode in ONE_WORKER {
-        let target = start(&[mode, &["--db-pool", "1", "--db-acquire-timeout", "200ms"]].concat());
-        let mut first = target.connect();
-        first.send(request("/db?think=50s")).unwrap();
-        wait_for_pool(&target, (1, 0));
-        let refusal = target.get("/db");
-        assert_eq!(refusal.status, 503);
-        let said = refusal.text();
-        assert!(said.contains("1 database connections (--db-pool)") && said.contains("200ms"), "{said}");
-        drop(first);
-        at_rest(&target);
-    }
-}
-
-#[test]
-fn what_a_client_gives_up_leaves_its_connection_to_the_next() {
-    let target = start(&["--mode", "single", "--db-pool", "1"]);
-    for on in ["loop", "pool"] {
-        let mut client = target.connect();
-        client.send(request(&format!("/db?think=50s&on={on}"))).unwrap();
-        wait_for("it to be begun", || (target.total("in_flight") == 1).then_some(()));
-        drop(client);
-        wait_for("it to be given up", || (target.total("in_flight") == 0).then_some(()));
-        asked(&target.get("/db"));
     }
 }
 
@@ -358,80 +301,6 @@ fn it_needs_a_run_directory() {
     assert!(errors.contains("--db needs a run directory") && errors.contains("--no-csv"), "{errors}");
 }
 
-/// Who holds a connection and who waits for one stands everywhere alike, and adds up at rest.
-#[test]
-fn the_pools_figures_stand_everywhere() {
-    std::thread::scope(|scope| {
-        for mode in ONE_WORKER {
-            scope.spawn(move || check_figures(mode));
-        }
-    });
-}
-
-fn check_figures(mode: &[&str]) {
-    let flags = ["--db-pool", "2", "--db-acquire-timeout", "3s", "--sample-interval", "100ms"];
-    let target = start(&[mode, &flags].concat());
-    let mut clients: Vec<_> = (0..6).map(|_| target.connect()).collect();
-    let (holders, waiters) = clients.split_at_mut(2);
-    for client in holders {
-        client.send(request("/db?think=6s")).unwrap();
-    }
-    wait_for_pool(&target, (2, 0));
-    for client in waiters {
-        client.send(request("/db")).unwrap();
-    }
-    wait_for_pool(&target, (2, 4));
-    wait_for("a row of it", || {
-        let rows = rows(&target.run_directory().join("resources.csv"));
-        rows.iter().any(|row| row["db_in_use"] == "2" && row["db_waiting"] == "4").then_some(())
-    });
-    let answers: Vec<Response> = clients.iter_mut().map(|client| client.receive().unwrap()).collect();
-    let waits: f64 =
-        answers.iter().filter(|answer| answer.status == 200).map(|answer| answer.timing("acquire")).sum();
-    let refused = answers.iter().filter(|answer| answer.status == 503).count();
-    // Four, unless the machine was stopped until connections were free as well.
-    assert!((1..=4).contains(&refused), "{mode:?}: {refused}");
-    drop(clients);
-    let stats = at_rest(&target);
-    for database in [&stats["totals"]["db"], &stats["workers"][0]["db"]] {
-        assert_eq!((&database["in_use"], &database["waiting"]), (&0.into(), &0.into()), "{mode:?}: {database}");
-        assert_eq!((&database["timeouts"], &database["acquired"]), (&refused.into(), &(6 - refused).into()));
-        assert!((database["acquire_seconds"].as_f64().unwrap() - waits / 1e3).abs() < 0.001, "{database}");
-        assert_eq!((&database["failures"], &database["answered"]), (&0.into(), &(6 - refused).into()));
-    }
-    // Also the waits of those that were refused are told, each of 3 s.
-    let routes = stats["routes"].as_array().unwrap();
-    let work = &routes.iter().find(|route| route["route"] == "/db").unwrap()["work"];
-    let in_vain_s = work["db_acquire_seconds"].as_f64().unwrap() - waits / 1e3;
-    let least_s = 2.9 * f64::from(u32::try_from(refused).unwrap());
-    assert!(work["requests"] == 6 && in_vain_s > least_s, "{mode:?}: {in_vain_s} {work}");
-    wait_for("the metrics of it", || {
-        let text = metrics(&target, "");
-        let acquired =
-            format!("quintain_db_acquire_duration_seconds_count{{method=\"GET\",route=\"/db\"}} {}\n", 6 - refused);
-        let timeouts = format!("quintain_worker_db_timeouts_total{{slot=\"0\"}} {refused}\n");
-        (text.contains(&timeouts) && text.contains(&acquired)).then_some(())
-    });
-    // Those that got a connection, each within its bucket's 0.78 %; the longest is exact.
-    let mut waited: Vec<f64> =
-        answers.iter().filter(|answer| answer.status == 200).map(|answer| answer.timing("acquire") * 1e3).collect();
-    waited.sort_by(f64::total_cmp);
-    let route = stats["routes"].as_array().unwrap().iter().find(|route| route["route"] == "/db").unwrap();
-    let recorded = |quantile: &str| route["db_acquire_us"][quantile].as_f64().unwrap();
-    let median = waited[(waited.len() - 1) / 2];
-    assert!((recorded("p50") - median).abs() <= 0.008 * median + 1.0, "{mode:?}: {waited:?} {route}");
-    let longest = waited[waited.len() - 1];
-    assert!((recorded("max") - longest).abs() <= 1.0, "{mode:?}: {waited:?} {route}");
-    let left = target.end();
-    for file in ["resources.csv", "workers.csv"] {
-        let last = left.csv(file).pop().unwrap();
-        assert_eq!((&*last["db_in_use"], &*last["db_waiting"]), ("0", "0"), "{mode:?} {file}");
-        assert_eq!(last["db_timeouts_total"], refused.to_string(), "{mode:?} {file}");
-    }
-    let told = left.csv("resources.csv").iter().filter(|row| !row["db_acquire_p99_us"].is_empty()).count();
-    assert!((1..=6 - refused).contains(&told), "{mode:?}: rows in which something was acquired: {told}");
-}
-
 const NO_ROOM: &str = "The disk of --run-dir may be full, or a limit on the size of files reached";
 
 #[test]
@@ -463,23 +332,9 @@ fn a_file_that_can_t_be_filled_for_want_of_room_is_told_and_removed() {
     let directory = tempfile::TempDir::new().unwrap();
     let program =
         command(&["--db", "--db-rows", "20000", "--run-dir", "run", "--listen", "127.0.0.1:0"], directory.path());
-    let mut shell = std::process::Command::new("sh");
-    shell.args(["-c", "ulimit -f 200; exec \"$0\" \"$@\""]).arg(program.get_program()).args(program.get_args());
-    let (code, _, errors) = outcome(shell.current_dir(directory.path()));
+    let (code, _, errors) = outcome(&mut with_limit("ulimit -f 200", &program));
     assert_eq!(code, Some(2), "{errors}");
     assert!(errors.contains("run/database.sqlite can't be filled: ") && errors.contains(NO_ROOM), "{errors}");
     let left: Vec<_> = fs::read_dir(directory.path().join("run")).into_iter().flatten().flatten().collect();
     assert!(!left.iter().any(|file| file.file_name().to_string_lossy().starts_with("database")), "{left:?}");
-}
-
-#[test]
-fn a_worker_that_dies_leaves_no_connection_in_use() {
-    let target = start(&["--mode", "cluster", "--workers", "1"]);
-    let mut client = target.connect();
-    client.send(request("/db?think=20s")).unwrap();
-    wait_for("a connection in use", || (target.stats()["totals"]["db"]["in_use"] == 1).then_some(()));
-    send(target.worker(0).pid, Signal::KILL);
-    target.reaches(2);
-    assert_eq!(target.stats()["totals"]["db"]["in_use"], 0);
-    asked(&target.get("/db"));
 }

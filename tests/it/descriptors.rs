@@ -1,12 +1,10 @@
 //! When a process may open no further descriptor, connections wait: nothing spins, nothing ends, and all of them are
 //! served as soon as others are closed.
 
-use std::process::Command;
-
 use tempfile::TempDir;
 
 use crate::support::client::Client;
-use crate::support::target::{MODES, Target, at_rest, command, rows};
+use crate::support::target::{MODES, Target, at_rest, command, rows, with_limit};
 use crate::support::wait_for;
 
 /// A target whose shell has set a limit first.
@@ -14,11 +12,8 @@ fn limited(ulimit: &str, arguments: &[&str]) -> Target {
     let directory = TempDir::new().unwrap();
     let fixed =
         ["--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--run-dir", "run", "--sample-interval", "50ms"];
-    let program = command(&[], directory.path()).get_program().to_owned();
-    let mut shell = Command::new("sh");
-    shell.args(["-c", &format!("{ulimit}; exec \"$0\" \"$@\"")]).arg(program).args(fixed).args(arguments);
-    shell.current_dir(directory.path());
-    Target::start_with(shell, directory)
+    let program = command(&[&fixed, arguments].concat(), directory.path());
+    Target::start_with(with_limit(ulimit, &program), directory)
 }
 
 /// CPU of the threads of a process, by the scheduler, in seconds.

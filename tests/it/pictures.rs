@@ -157,12 +157,16 @@ fn chunk(kind: [u8; 4], data: &[u8]) -> Vec<u8> {
     [&u32::try_from(data.len()).unwrap().to_be_bytes()[..], &body, &crc32(&body).to_be_bytes()].concat()
 }
 
-/// A PNG of one colour that declares so many pixels, of which it has none.
+/// A PNG that declares so many pixels of so many bits and this kind of colour, with this zlib stream of them.
+fn png_of((width, height): (u32, u32), bits_and_colour: [u8; 2], data: &[u8]) -> Vec<u8> {
+    let head = [&width.to_be_bytes()[..], &height.to_be_bytes(), &bits_and_colour, &[0; 3]].concat();
+    [&b"\x89PNG\r\n\x1a\n"[..], &chunk(*b"IHDR", &head), &chunk(*b"IDAT", data), &chunk(*b"IEND", b"")].concat()
+}
+
+/// A PNG in red, green and blue that declares so many pixels, of which it has none.
 fn png(width: u32, height: u32) -> Vec<u8> {
-    let head = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[8, 2, 0, 0, 0]].concat();
-    // An empty zlib stream.
-    let data = [0x78, 0x9C, 3, 0, 0, 0, 0, 1];
-    [&b"\x89PNG\r\n\x1a\n"[..], &chunk(*b"IHDR", &head), &chunk(*b"IDAT", &data), &chunk(*b"IEND", b"")].concat()
+    let empty = [0x78, 0x9C, 3, 0, 0, 0, 0, 1];
+    png_of((width, height), [8, 2], &empty)
 }
 
 /// The most memory that the process ever held, in bytes.
@@ -277,16 +281,13 @@ fn the_model_of_a_profile_is_loaded_before_it_serves_and_any_other_by_the_first_
     }
 }
 
-/// A row of 128 pixels high takes more memory than the row.
+/// The resizer first makes a picture as high as the model takes it, 128 pixels: of one row, that is far more than the picture.
 #[test]
 fn what_a_picture_takes_to_be_resized_is_counted_before_it_is() {
     let row = |width: u32| {
         let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
         encoder.write_all(&vec![0; 1 + width as usize / 8]).unwrap();
-        let head = [&width.to_be_bytes()[..], &1_u32.to_be_bytes(), &[1, 0, 0, 0, 0]].concat();
-        let data = encoder.finish().unwrap();
-        [&b"\x89PNG\r\n\x1a\n"[..], &chunk(*b"IHDR", &head), &chunk(*b"IDAT", &data), &chunk(*b"IEND", b"")]
-            .concat()
+        png_of((width, 1), [1, 0], &encoder.finish().unwrap())
     };
     for (limit, served, refused) in [("8MiB", 8_000, 600_000), ("256MiB", 80_000, 4_000_000)] {
         let target = Target::start(&["--mode", "single", "--max-mem", limit]);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::support::target::{Target, command, outcome};
+use crate::support::target::{Target, command, outcome, with_limit};
 
 fn sample(directory: &Path, arguments: &[&str]) -> (Option<i32>, String, String) {
     outcome(&mut command(&[&["sample-images"], arguments].concat(), directory))
@@ -78,9 +78,7 @@ fn nothing_is_written_over_and_what_is_wrong_is_said() {
 fn a_picture_that_finds_no_room_is_a_sentence_and_no_part_of_it_is_left() {
     let directory = tempfile::tempdir().unwrap();
     let program = command(&["sample-images", "new", "--count", "2", "--size", "2000x2000"], directory.path());
-    let mut shell = std::process::Command::new("sh");
-    shell.args(["-c", "ulimit -f 2; exec \"$0\" \"$@\""]).arg(program.get_program()).args(program.get_args());
-    let (code, _, errors) = outcome(shell.current_dir(directory.path()));
+    let (code, _, errors) = outcome(&mut with_limit("ulimit -f 2", &program));
     assert!(code == Some(1) && errors.contains("sample-images new: File too large"), "{code:?}: {errors}");
     assert_eq!(files(&directory.path().join("new")), []);
 }

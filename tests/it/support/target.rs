@@ -52,6 +52,25 @@ pub fn with_free_ports<'a>(arguments: &[&'a str]) -> Vec<&'a str> {
     arguments.iter().copied().chain(fixed).collect()
 }
 
+/// The same program from a shell that has set a limit first: `ulimit -n 64`.
+pub fn with_limit(ulimit: &str, program: &Command) -> Command {
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", &format!("{ulimit}; exec \"$0\" \"$@\"")])
+        .arg(program.get_program())
+        .args(program.get_args());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    if let Some(directory) = program.get_current_dir() {
+        shell.current_dir(directory);
+    }
+    shell
+}
+
 /// A program that ends by itself: its code, stdout and stderr.
 pub fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
     let directory = TempDir::new().unwrap();
